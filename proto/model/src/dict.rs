@@ -1,0 +1,156 @@
+//! The dictionary of one process: spawn sites and names are sent once and referred to by index.
+//!
+//! Indexes are dense and start at 0. Unknown indexes (a frame was lost, or the peer is hostile)
+//! resolve to a visible placeholder, never to a panic.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::id::{NameId, SiteId};
+
+/// The most entries of each kind that a dictionary keeps; further ones are refused and counted.
+pub const MAX_ENTRIES: usize = 65_536;
+
+/// Where a task was spawned: the caller's line, by `#[track_caller]`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Site {
+    /// Path of the source file as the compiler saw it.
+    pub file: Arc<str>,
+    /// Line, from 1; 0 when the site stands for no line (see [`Site::unknown`]).
+    pub line: u32,
+    /// Column, from 1; 0 when unknown.
+    pub column: u32,
+}
+
+impl Site {
+    /// A site that is no source line, such as `(over the site limit)`.
+    pub fn unknown(what: &str) -> Self {
+        Self { file: what.into(), line: 0, column: 0 }
+    }
+
+    /// The last part of the path and the line, `cart.rs:88`, for narrow columns.
+    pub fn short(&self) -> String {
+        if self.line == 0 {
+            return self.file.to_string();
+        }
+        let name = self.file.rsplit(['/', '\\']).next().unwrap_or(&self.file);
+        format!("{name}:{}", self.line)
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.line, self.column) {
+            (0, _) => f.write_str(&self.file),
+            (line, 0) => write!(f, "{}:{line}", self.file),
+            (line, column) => write!(f, "{}:{line}:{column}", self.file),
+        }
+    }
+}
+
+/// One new entry, carried by the first report that uses it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DictEntry {
+    /// A spawn site.
+    Site(SiteId, Site),
+    /// An interned string: a task, group, scope, runtime or thread name.
+    Name(NameId, Arc<str>),
+}
+
+/// All that one process has interned so far.
+#[derive(Clone, Debug)]
+pub struct Dictionary {
+    sites: Vec<Option<Site>>,
+    names: Vec<Option<Arc<str>>>,
+    refused: u64,
+}
+
+impl Default for Dictionary {
+    fn default() -> Self {
+        Self { sites: Vec::new(), names: vec![Some("".into())], refused: 0 }
+    }
+}
+
+impl Dictionary {
+    /// Takes one entry; an index past [`MAX_ENTRIES`] is refused and counted.
+    pub fn insert(&mut self, entry: DictEntry) {
+        let (stored, index) = match entry {
+            DictEntry::Site(id, site) => (put(&mut self.sites, id.0, site), id.0),
+            DictEntry::Name(id, name) => (put(&mut self.names, id.0, name), id.0),
+        };
+        debug_assert!(stored || index as usize >= MAX_ENTRIES);
+        self.refused += u64::from(!stored);
+    }
+
+    /// The site, or a placeholder that names the unknown index.
+    pub fn site(&self, id: SiteId) -> Site {
+        match self.sites.get(id.0 as usize) {
+            Some(Some(site)) => site.clone(),
+            _ => Site::unknown(&format!("(site {} unknown)", id.0)),
+        }
+    }
+
+    /// The string, or a placeholder that names the unknown index.
+    pub fn name(&self, id: NameId) -> Arc<str> {
+        match self.names.get(id.0 as usize) {
+            Some(Some(name)) => name.clone(),
+            _ => format!("(name {} unknown)", id.0).into(),
+        }
+    }
+
+    /// Every entry, as a snapshot sends them.
+    pub fn entries(&self) -> impl Iterator<Item = DictEntry> + '_ {
+        let sites = self.sites.iter().enumerate().filter_map(|(index, site)| {
+            Some(DictEntry::Site(SiteId(u32::try_from(index).ok()?), site.clone()?))
+        });
+        let names = self.names.iter().enumerate().skip(1).filter_map(|(index, name)| {
+            Some(DictEntry::Name(NameId(u32::try_from(index).ok()?), name.clone()?))
+        });
+        sites.chain(names)
+    }
+
+    /// Entries refused because the dictionary was full.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}
+
+fn put<T>(table: &mut Vec<Option<T>>, index: u32, value: T) -> bool {
+    let index = index as usize;
+    if index >= MAX_ENTRIES {
+        return false;
+    }
+    if table.len() <= index {
+        table.resize_with(index + 1, || None);
+    }
+    table[index] = Some(value);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_indexes_are_shown_not_panicked_on() {
+        let dict = Dictionary::default();
+        assert_eq!(dict.site(SiteId(7)).to_string(), "(site 7 unknown)");
+        assert_eq!(&*dict.name(NameId(7)), "(name 7 unknown)");
+        assert_eq!(&*dict.name(NameId::NONE), "");
+    }
+
+    #[test]
+    fn a_hostile_index_is_refused_and_counted() {
+        let mut dict = Dictionary::default();
+        dict.insert(DictEntry::Name(NameId(u32::MAX), "x".into()));
+        assert_eq!(dict.refused(), 1);
+        assert_eq!(dict.entries().count(), 0);
+    }
+
+    #[test]
+    fn sites_print_like_rustc_and_shorten_to_file_and_line() {
+        let site = Site { file: "src/http/cart.rs".into(), line: 88, column: 9 };
+        assert_eq!(site.to_string(), "src/http/cart.rs:88:9");
+        assert_eq!(site.short(), "cart.rs:88");
+    }
+}

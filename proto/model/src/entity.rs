@@ -1,0 +1,6 @@
+//! The things that a process has: tasks, sites, workers, runtimes, as its reports describe them.
+
+pub mod runtime;
+pub mod site;
+pub mod slow_poll;
+pub mod task;

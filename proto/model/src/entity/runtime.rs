@@ -1,0 +1,94 @@
+//! Runtimes and their workers over one interval.
+
+use crate::id::{NameId, RuntimeId, TaskId, WorkerId};
+
+/// Which of tokio's schedulers runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Flavor {
+    /// `multi_thread`.
+    #[default]
+    MultiThread,
+    /// `current_thread`.
+    CurrentThread,
+}
+
+impl Flavor {
+    /// Tokio's name for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MultiThread => "multi_thread",
+            Self::CurrentThread => "current_thread",
+        }
+    }
+}
+
+/// State of one runtime at the end of the interval. Absolute values: the newest replaces.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RuntimeRecord {
+    /// The runtime.
+    pub id: RuntimeId,
+    /// Its name.
+    pub name: NameId,
+    /// Its scheduler.
+    pub flavor: Flavor,
+    /// Number of workers.
+    pub workers: u32,
+    /// Tasks alive as tokio counts them, pollscope's or not.
+    pub alive_tasks: Option<u64>,
+    /// Tasks in the global queue.
+    pub global_queue: Option<u64>,
+    /// Threads of the blocking pool.
+    pub blocking_threads: Option<u64>,
+    /// Of these, idle.
+    pub blocking_idle: Option<u64>,
+    /// Jobs that wait for a blocking thread.
+    pub blocking_queue: Option<u64>,
+    /// The runtime was shut down.
+    pub gone: bool,
+}
+
+/// One worker over one interval: `*_ns` and counters add, the rest is its state at the end.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct WorkerDelta {
+    /// The worker.
+    pub id: WorkerId,
+    /// Name of its thread, if known.
+    pub thread: NameId,
+    /// Operating system's thread id, if known.
+    pub tid: Option<u32>,
+    /// Time spent busy during the interval.
+    pub busy_ns: u64,
+    /// Length of the interval that `busy_ns` was measured over.
+    pub interval_ns: u64,
+    /// Times that it parked.
+    pub parks: u64,
+    /// Polls that pollscope recorded on it; `None` in sample mode.
+    pub polls: Option<u64>,
+    /// Whether it is parked now.
+    pub parked: bool,
+    /// The task that it polls now, and since when.
+    pub polling: Option<(TaskId, u64)>,
+    /// Tasks in its own queue.
+    pub local_queue: Option<u64>,
+    /// Tasks that it stole.
+    pub steals: Option<u64>,
+}
+
+impl WorkerDelta {
+    /// Adds a later interval of the same worker.
+    pub fn merge(&mut self, later: &Self) {
+        let add = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => b.or(a),
+        };
+        *self = Self {
+            busy_ns: self.busy_ns.saturating_add(later.busy_ns),
+            interval_ns: self.interval_ns.saturating_add(later.interval_ns),
+            parks: self.parks.saturating_add(later.parks),
+            polls: add(self.polls, later.polls),
+            steals: add(self.steals, later.steals),
+            ..later.clone()
+        };
+    }
+}

@@ -1,0 +1,218 @@
+//! One task as a report describes it: cumulative since its spawn, so that the newest row always
+//! replaces the older one and a lost row heals itself.
+
+use crate::dict::MAX_ENTRIES;
+use crate::id::{NameId, RuntimeId, SiteId, TaskId};
+use crate::measured::{Metric, Mode};
+
+/// What runs: the kind of thing that was spawned.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum TaskKind {
+    /// A spawned future.
+    #[default]
+    Async,
+    /// A spawned `!Send` future of a `LocalSet`.
+    Local,
+    /// A `spawn_blocking` job: one poll, on a thread of its own.
+    Blocking,
+    /// The future that `block_on` runs.
+    BlockOn,
+    /// A future that is part of another task or of another executor's, named by `traced`.
+    Future,
+}
+
+impl TaskKind {
+    /// The name in JSON and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Async => "async",
+            Self::Local => "local",
+            Self::Blocking => "blocking",
+            Self::BlockOn => "block-on",
+            Self::Future => "future",
+        }
+    }
+}
+
+/// Where a task is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum TaskState {
+    /// Pending, and not woken (or, in hooks mode, not known to be).
+    #[default]
+    Idle,
+    /// Woken (or just spawned) and not yet polled.
+    Scheduled,
+    /// Inside a poll right now.
+    Running,
+    /// Ended by returning.
+    Completed,
+    /// Dropped before it returned: aborted, lost a `select!`, or the runtime went away.
+    Cancelled,
+    /// Ended by a panic.
+    Panicked,
+}
+
+impl TaskState {
+    /// Every state, in the order of the wire's numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Idle, Self::Scheduled, Self::Running, Self::Completed, Self::Cancelled, Self::Panicked];
+
+    /// The name in JSON and on screen.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Scheduled => "scheduled",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Panicked => "panicked",
+        }
+    }
+
+    /// Whether the task is over.
+    pub const fn is_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled | Self::Panicked)
+    }
+}
+
+/// What became of the task's join handle.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum HandleState {
+    /// Somebody holds it.
+    #[default]
+    Held,
+    /// Dropped without being awaited: the task is detached.
+    Dropped,
+    /// Awaited, or its outcome was taken through a `JoinSet`.
+    Joined,
+    /// Asked to stop through it.
+    Aborted,
+}
+
+/// Who woke a task last.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum WokenBy {
+    /// Not woken yet, or not measured.
+    #[default]
+    Nobody,
+    /// Another task of this process.
+    Task(TaskId),
+    /// Itself, during its own poll.
+    Itself,
+    /// The runtime: a timer, I/O readiness, a join or a deferred yield.
+    Runtime,
+    /// A thread that runs no task.
+    OtherThread,
+}
+
+/// A task's row in a report. All counters are totals since the spawn; all times are nanoseconds on
+/// the process's clock.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TaskRecord {
+    /// The task.
+    pub id: TaskId,
+    /// Spawn site.
+    pub site: SiteId,
+    /// Name given by the user, or none.
+    pub name: NameId,
+    /// Group given by the user, or none.
+    pub group: NameId,
+    /// Innermost scope at the spawn, or none.
+    pub scope: NameId,
+    /// The task that spawned it; `None` if spawned outside of any known task.
+    pub parent: Option<TaskId>,
+    /// The runtime it runs on, if known.
+    pub runtime: Option<RuntimeId>,
+    /// How this task is observed, which decides what below is measured.
+    pub mode: Mode,
+    /// What was spawned.
+    pub kind: TaskKind,
+    /// Where it is in its life.
+    pub state: TaskState,
+    /// Declared long-lived by the user: exempt from the rules on forgotten and leaked tasks.
+    pub long_lived: bool,
+    /// When it was spawned.
+    pub spawned_ns: u64,
+    /// When it ended; 0 while alive.
+    pub ended_ns: u64,
+    /// When its last poll ended; 0 before the first poll's end.
+    pub last_poll_end_ns: u64,
+    /// Start of the poll that is running now; 0 when none is.
+    pub poll_start_ns: u64,
+    /// Worker that runs that poll, if known.
+    pub worker: Option<u32>,
+    /// Since when it waits to be polled; 0 unless [`TaskState::Scheduled`].
+    pub scheduled_since_ns: u64,
+    /// Polls that have ended.
+    pub polls: u64,
+    /// Sum of the ended polls' wall time.
+    pub busy_ns: u64,
+    /// Longest ended poll.
+    pub max_poll_ns: u64,
+    /// Sum of schedule delays.
+    pub scheduled_ns: u64,
+    /// Longest schedule delay.
+    pub max_sched_ns: u64,
+    /// Wakes, self-wakes included.
+    pub wakes: u64,
+    /// Wakes by itself during its own poll.
+    pub self_wakes: u64,
+    /// Polls that ended with the cooperative budget used up.
+    pub forced_yields: u64,
+    /// Wakers alive outside of the task; 0 with no wake pending means that nobody can wake it.
+    pub wakers: u32,
+    /// Wakers cloned since the spawn.
+    pub waker_clones: u64,
+    /// Wakers dropped since the spawn.
+    pub waker_drops: u64,
+    /// Who woke it last.
+    pub woken_by: WokenBy,
+    /// The join handle.
+    pub handle: HandleState,
+    /// Size of the future.
+    pub future_bytes: u64,
+}
+
+impl TaskRecord {
+    /// Whether this task's observer measures the metric.
+    ///
+    /// Hooks see polls, sites and ends of every task, but no waker, no outcome, no handle and no size.
+    pub fn measures(&self, metric: Metric) -> bool {
+        match metric {
+            Metric::Polls => self.mode != Mode::Sample,
+            Metric::SpawnSites => self.mode != Mode::Sample && (self.site.0 as usize) < MAX_ENTRIES,
+            Metric::Handles => self.mode == Mode::Wrap && !matches!(self.kind, TaskKind::BlockOn | TaskKind::Future),
+            Metric::Wakes | Metric::ForcedYields => self.mode == Mode::Wrap && self.kind != TaskKind::Blocking,
+            Metric::ScheduleDelay | Metric::Outcome | Metric::FutureSize => self.mode == Mode::Wrap,
+            _ => false,
+        }
+    }
+
+    /// Nanoseconds from spawn to end, or to `now_ns` while alive.
+    pub fn age_ns(&self, now_ns: u64) -> u64 {
+        let end = if self.ended_ns > 0 { self.ended_ns } else { now_ns };
+        end.saturating_sub(self.spawned_ns)
+    }
+
+    /// Nanoseconds that the task has been neither polled nor waiting to be, over its whole life.
+    pub fn idle_ns(&self, now_ns: u64) -> u64 {
+        let running = if self.poll_start_ns > 0 { now_ns.saturating_sub(self.poll_start_ns) } else { 0 };
+        let waiting = if self.scheduled_since_ns > 0 { now_ns.saturating_sub(self.scheduled_since_ns) } else { 0 };
+        self.age_ns(now_ns)
+            .saturating_sub(self.busy_ns)
+            .saturating_sub(self.scheduled_ns)
+            .saturating_sub(running)
+            .saturating_sub(waiting)
+    }
+
+    /// Nanoseconds since anything happened to it: for an idle task, since its last poll ended.
+    pub fn quiet_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_sub(self.last_poll_end_ns.max(self.spawned_ns))
+    }
+
+    /// How long the poll that is open now has lasted, if one is.
+    pub fn current_poll_ns(&self, now_ns: u64) -> Option<u64> {
+        (self.poll_start_ns > 0).then(|| now_ns.saturating_sub(self.poll_start_ns))
+    }
+}

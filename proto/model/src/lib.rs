@@ -1,0 +1,15 @@
+//! What pollscope's data means: ids, histograms, reports, the [`World`](world::World) that folds
+//! them, the queries that read it and the detectors that judge it.
+//!
+//! Pure data and pure functions. Nothing here does I/O, reads a clock, the environment or a random
+//! source, spawns, or knows about protobuf, tokio or a terminal: time and bytes come in as
+//! arguments. Every room of pollscope may call it.
+
+pub mod dict;
+pub mod entity;
+pub mod hello;
+pub mod hist;
+pub mod id;
+pub mod measured;
+pub mod report;
+pub mod time;

@@ -1,0 +1,180 @@
+//! The report: everything that one process says about one interval. The only thing that flows from
+//! ears to eyes, and the only thing that a [`World`](crate::world::World) folds.
+//!
+//! Sites and workers are additive, task rows are cumulative and replace each other. So two reports
+//! that could not be sent fold into one ([`Report::fold`]) with exact totals and coarser time.
+
+use crate::dict::DictEntry;
+use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
+use crate::entity::site::SiteDelta;
+use crate::entity::slow_poll::SlowPoll;
+use crate::entity::task::TaskRecord;
+use crate::id::BootId;
+
+/// Whether a report adds to what came before or replaces it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReportKind {
+    /// What changed since the report before.
+    #[default]
+    Delta,
+    /// Part of the whole state, totals since the process started. The first part (`part == 0`)
+    /// replaces what is known of the process, the others add to it; after the last
+    /// (`part + 1 == parts`) deltas follow.
+    Snapshot {
+        /// Index of this part, from 0.
+        part: u32,
+        /// Number of parts.
+        parts: u32,
+    },
+}
+
+/// How much of the tasks the report carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Detail {
+    /// Every task that changed.
+    #[default]
+    Full,
+    /// Only the tasks that stand out (busiest, or in a state that a rule may judge); the rest is
+    /// counted in the sites.
+    Top,
+}
+
+/// What could not be kept or sent, counted since the process started. The newest replaces.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Losses {
+    /// Tasks that got no record of their own because the cap was reached; counted per site still.
+    pub tasks_uncounted: u64,
+    /// Slow polls whose evidence found no room; counted per site still.
+    pub slow_polls: u64,
+    /// Ended tasks whose last row found no room.
+    pub ended_rows: u64,
+    /// Sites or names over the dictionary's limit.
+    pub dict_entries: u64,
+    /// Reports that were folded into a later one because the peer was slow or away: time became
+    /// coarser, no total was lost.
+    pub reports_folded: u64,
+    /// Wakes and polls that the recorder saw for tasks that it did not know.
+    pub events_unknown: u64,
+}
+
+impl Losses {
+    /// All that is really missing (folded reports are not).
+    pub fn total(&self) -> u64 {
+        self.tasks_uncounted
+            .saturating_add(self.slow_polls)
+            .saturating_add(self.ended_rows)
+            .saturating_add(self.dict_entries)
+            .saturating_add(self.events_unknown)
+    }
+}
+
+/// One interval of one process.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// The incarnation that speaks.
+    pub boot: BootId,
+    /// Delta or part of a snapshot.
+    pub kind: ReportKind,
+    /// First sequence number that this report covers; below `seq` when reports were folded.
+    pub first_seq: u64,
+    /// Sequence number of the report; the next delta is `seq + 1`. All parts of a snapshot carry the
+    /// number of the last report that the snapshot includes.
+    pub seq: u64,
+    /// Start of the interval on the process's clock.
+    pub start_ns: u64,
+    /// End of the interval on the process's clock: the "now" of everything below.
+    pub end_ns: u64,
+    /// How much of the tasks is here.
+    pub detail: Detail,
+    /// Dictionary entries that are used here for the first time (in a snapshot: all).
+    pub dict: Vec<DictEntry>,
+    /// State of the runtimes.
+    pub runtimes: Vec<RuntimeRecord>,
+    /// The workers' interval.
+    pub workers: Vec<WorkerDelta>,
+    /// Every site that changed.
+    pub sites: Vec<SiteDelta>,
+    /// Tasks that changed, ended ones included.
+    pub tasks: Vec<TaskRecord>,
+    /// Slow polls that ended in the interval (in a snapshot: the latest few).
+    pub slow_polls: Vec<SlowPoll>,
+    /// What is missing.
+    pub losses: Losses,
+}
+
+/// The most slow polls that a folded report keeps: the longest stay.
+pub const MAX_FOLDED_SLOW_POLLS: usize = 256;
+
+impl Report {
+    /// Folds the next delta into this one, so that a sender that cannot send keeps exact totals in
+    /// bounded room: a task keeps one row, a site one delta, slow polls the longest
+    /// [`MAX_FOLDED_SLOW_POLLS`].
+    ///
+    /// `later` must be the delta that follows: `later.first_seq == self.seq + 1`.
+    pub fn fold(&mut self, later: Report) {
+        self.seq = later.seq;
+        self.end_ns = later.end_ns;
+        self.detail = later.detail;
+        self.dict.extend(later.dict);
+        replace_by(&mut self.runtimes, later.runtimes, |runtime| runtime.id, |old, new| *old = new);
+        replace_by(&mut self.workers, later.workers, |worker| worker.id, |old, new| old.merge(&new));
+        replace_by(&mut self.sites, later.sites, |site| site.site, |old, new| old.merge(&new));
+        replace_by(&mut self.tasks, later.tasks, |task| task.id, |old, new| *old = new);
+        self.slow_polls.extend(later.slow_polls);
+        if self.slow_polls.len() > MAX_FOLDED_SLOW_POLLS {
+            self.slow_polls.sort_by_key(|poll| std::cmp::Reverse(poll.wall_ns));
+            self.slow_polls.truncate(MAX_FOLDED_SLOW_POLLS);
+        }
+        self.losses = later.losses;
+    }
+}
+
+/// Puts each of `new` over the entry of `old` with the same key, or appends it.
+fn replace_by<T, K: std::hash::Hash + Eq>(
+    old: &mut Vec<T>,
+    new: Vec<T>,
+    key: impl Fn(&T) -> K,
+    put: impl Fn(&mut T, T),
+) {
+    let mut places: std::collections::HashMap<K, usize> =
+        old.iter().enumerate().map(|(index, item)| (key(item), index)).collect();
+    for item in new {
+        match places.entry(key(&item)) {
+            std::collections::hash_map::Entry::Occupied(place) => put(&mut old[*place.get()], item),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(old.len());
+                old.push(item);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{SiteId, TaskId};
+
+    #[test]
+    fn folding_keeps_exact_totals_and_the_newest_row() {
+        let site = |polls| SiteDelta { site: SiteId(1), spawned: polls, ..SiteDelta::default() };
+        let task = |polls| TaskRecord { id: TaskId(9), polls, ..TaskRecord::default() };
+        let mut first = Report {
+            first_seq: 4,
+            seq: 4,
+            sites: vec![site(2)],
+            tasks: vec![task(5)],
+            ..Report::default()
+        };
+        first.fold(Report {
+            first_seq: 5,
+            seq: 5,
+            end_ns: 10,
+            sites: vec![site(3)],
+            tasks: vec![task(8), TaskRecord { id: TaskId(10), ..TaskRecord::default() }],
+            ..Report::default()
+        });
+        assert_eq!((first.first_seq, first.seq, first.end_ns), (4, 5, 10));
+        assert_eq!(first.sites, vec![site(5)]);
+        assert_eq!(first.tasks.iter().map(|t| t.polls).collect::<Vec<_>>(), vec![8, 0]);
+    }
+}
