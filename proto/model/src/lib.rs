@@ -11,5 +11,6 @@ pub mod hello;
 pub mod hist;
 pub mod id;
 pub mod measured;
+pub mod query;
 pub mod report;
 pub mod time;

@@ -158,13 +158,8 @@ mod tests {
     fn folding_keeps_exact_totals_and_the_newest_row() {
         let site = |polls| SiteDelta { site: SiteId(1), spawned: polls, ..SiteDelta::default() };
         let task = |polls| TaskRecord { id: TaskId(9), polls, ..TaskRecord::default() };
-        let mut first = Report {
-            first_seq: 4,
-            seq: 4,
-            sites: vec![site(2)],
-            tasks: vec![task(5)],
-            ..Report::default()
-        };
+        let mut first =
+            Report { first_seq: 4, seq: 4, sites: vec![site(2)], tasks: vec![task(5)], ..Report::default() };
         first.fold(Report {
             first_seq: 5,
             seq: 5,

@@ -64,11 +64,7 @@ impl fmt::Display for Nanos {
 fn scaled(ns: u64, unit: u64, suffix: &str) -> String {
     let whole = ns / unit;
     let tenth = ns % unit * 10 / unit;
-    if whole < 10 && tenth > 0 {
-        format!("{whole}.{tenth}{suffix}")
-    } else {
-        format!("{whole}{suffix}")
-    }
+    if whole < 10 && tenth > 0 { format!("{whole}.{tenth}{suffix}") } else { format!("{whole}{suffix}") }
 }
 
 fn long(seconds: u64) -> String {

@@ -63,9 +63,6 @@ impl SiteDelta {
 
     /// Tasks that ended, in whatever way.
     pub fn all_ended(&self) -> u64 {
-        self.completed
-            .saturating_add(self.cancelled)
-            .saturating_add(self.panicked)
-            .saturating_add(self.ended)
+        self.completed.saturating_add(self.cancelled).saturating_add(self.panicked).saturating_add(self.ended)
     }
 }

@@ -182,8 +182,12 @@ impl TaskRecord {
         match metric {
             Metric::Polls => self.mode != Mode::Sample,
             Metric::SpawnSites => self.mode != Mode::Sample && (self.site.0 as usize) < MAX_ENTRIES,
-            Metric::Handles => self.mode == Mode::Wrap && !matches!(self.kind, TaskKind::BlockOn | TaskKind::Future),
-            Metric::Wakes | Metric::ForcedYields => self.mode == Mode::Wrap && self.kind != TaskKind::Blocking,
+            Metric::Handles => {
+                self.mode == Mode::Wrap && !matches!(self.kind, TaskKind::BlockOn | TaskKind::Future)
+            }
+            Metric::Wakes | Metric::ForcedYields => {
+                self.mode == Mode::Wrap && self.kind != TaskKind::Blocking
+            }
             Metric::ScheduleDelay | Metric::Outcome | Metric::FutureSize => self.mode == Mode::Wrap,
             _ => false,
         }
@@ -198,7 +202,8 @@ impl TaskRecord {
     /// Nanoseconds that the task has been neither polled nor waiting to be, over its whole life.
     pub fn idle_ns(&self, now_ns: u64) -> u64 {
         let running = if self.poll_start_ns > 0 { now_ns.saturating_sub(self.poll_start_ns) } else { 0 };
-        let waiting = if self.scheduled_since_ns > 0 { now_ns.saturating_sub(self.scheduled_since_ns) } else { 0 };
+        let waiting =
+            if self.scheduled_since_ns > 0 { now_ns.saturating_sub(self.scheduled_since_ns) } else { 0 };
         self.age_ns(now_ns)
             .saturating_sub(self.busy_ns)
             .saturating_sub(self.scheduled_ns)

@@ -1,0 +1,88 @@
+//! The column tables: for each kind of page, every column with its JSON key, header, unit and help.
+//!
+//! One definition drives JSON and CSV keys, `--sort`, the filter's fields, the screen's tables and
+//! the documentation. The keys are part of the command line's contract and never change.
+
+/// What a page lists.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Instrumented processes.
+    Processes,
+    /// Tasks.
+    Tasks,
+    /// Spawn sites.
+    Sites,
+    /// Workers of runtimes.
+    Workers,
+    /// What the detectors found.
+    Findings,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Processes, Self::Tasks, Self::Sites, Self::Workers, Self::Findings];
+
+    /// The name in JSON, on the wire and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Processes => "processes",
+            Self::Tasks => "tasks",
+            Self::Sites => "sites",
+            Self::Workers => "workers",
+            Self::Findings => "findings",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// What the cells of a column are; decides alignment, filter units and JSON form.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Unit {
+    /// A count or an identifier.
+    Count,
+    /// Nanoseconds.
+    Nanos,
+    /// Wall-clock time.
+    Time,
+    /// Bytes.
+    Bytes,
+    /// A share, 0 to 1.
+    Ratio,
+    /// Events per second.
+    Rate,
+    /// Text.
+    Text,
+    /// Several texts.
+    List,
+    /// Numbers over time.
+    Series,
+}
+
+/// One column of one kind of page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// JSON and CSV key, filter field, name for `--sort`.
+    pub key: &'static str,
+    /// Shorter name that the filter and `--sort` take as well (`busy` for `busy_ns`); may equal `key`.
+    pub alias: &'static str,
+    /// Header on screen and in tables.
+    pub header: &'static str,
+    /// What its cells are.
+    pub unit: Unit,
+    /// Width on screen, in columns.
+    pub width: u16,
+    /// When the screen is narrow the highest numbers leave first; 0 always stays.
+    pub priority: u8,
+    /// Whether the screen shows it unless told otherwise.
+    pub shown: bool,
+    /// Whether `--format json` and `csv` print it.
+    pub in_json: bool,
+    /// One sentence: what it is, its unit and when it is not measured.
+    pub help: &'static str,
+}

@@ -1,0 +1,162 @@
+//! Questions for a page and the page itself.
+
+use std::sync::Arc;
+
+use super::column::Kind;
+use super::value::Value;
+use crate::id::{BootId, TaskId, WorkerId};
+use crate::measured::Mode;
+
+/// How bad a finding, or a row that has findings, is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Level {
+    /// Known and allowed: shown, never judged.
+    Allow,
+    /// Worth a look.
+    Warn,
+    /// A fault.
+    Deny,
+}
+
+impl Level {
+    /// The name in JSON and in `pollscope.toml`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// The level of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Allow, Self::Warn, Self::Deny].into_iter().find(|level| level.as_str() == name)
+    }
+}
+
+/// Whom a question is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Scope {
+    /// Every process that is known.
+    #[default]
+    All,
+    /// One incarnation.
+    Process(BootId),
+}
+
+/// One sort key.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Sort {
+    /// Key or alias of a column of the page's kind; an unknown one is an error, never ignored.
+    pub column: String,
+    /// Largest first.
+    pub descending: bool,
+}
+
+/// A question for one page.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Query {
+    /// What to list.
+    pub kind: Kind,
+    /// Of whom.
+    pub scope: Scope,
+    /// Filter text in the one grammar (see `query::filter`); empty for everything.
+    pub filter: String,
+    /// Sort keys, the first decides; empty for the kind's own order, which puts trouble first.
+    pub sort: Vec<Sort>,
+    /// Rows to skip.
+    pub offset: u64,
+    /// Rows to return at most.
+    pub limit: u64,
+}
+
+impl Query {
+    /// Everything of that kind in its own order, up to `limit` rows.
+    pub fn all(kind: Kind, limit: u64) -> Self {
+        Self { kind, scope: Scope::All, filter: String::new(), sort: Vec::new(), offset: 0, limit }
+    }
+}
+
+/// Which thing a row shows; stays the same from page to page, so that a selection can follow it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum RowId {
+    /// A process.
+    Process(BootId),
+    /// A task.
+    Task(BootId, TaskId),
+    /// A site, `src/cart.rs:88:9`, over all processes of the scope.
+    Site(Arc<str>),
+    /// A worker.
+    Worker(BootId, WorkerId),
+    /// A finding: its number in this monitor.
+    Finding(u64),
+}
+
+/// One row.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Row {
+    /// What it shows.
+    pub id: RowId,
+    /// The worst open finding about it.
+    pub level: Option<Level>,
+    /// The cells, in the order of the kind's column table.
+    pub cells: Vec<Value>,
+}
+
+/// Whether the data's source is there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Presence {
+    /// Reports arrive.
+    #[default]
+    Live,
+    /// Connected, but no report for longer than it should take.
+    Stale,
+    /// The stream ended; what is shown is the last that was known.
+    Gone,
+}
+
+impl Presence {
+    /// The name in JSON and on screen.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// What every answer says of its source.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Meta {
+    /// Wall-clock time of the newest data in the answer, nanoseconds since the Unix epoch.
+    pub now_unix_ns: u64,
+    /// The scope in words: a process's label, or how many processes.
+    pub source: Arc<str>,
+    /// Whether it is there; of several processes the best.
+    pub presence: Presence,
+    /// The deepest mode in the scope.
+    pub mode: Mode,
+    /// Everything in the scope that is missing (see [`Losses::total`](crate::report::Losses::total)),
+    /// reports in gaps included.
+    pub lost: u64,
+    /// Processes in the scope.
+    pub processes: u64,
+}
+
+/// The answer to a [`Query`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Page {
+    /// What is listed.
+    pub kind: Kind,
+    /// About the source.
+    pub meta: Meta,
+    /// Rows in the scope, before the filter.
+    pub total: u64,
+    /// Rows that the filter let through; the page holds `offset..offset + rows.len()` of them.
+    pub matched: u64,
+    /// Rows skipped.
+    pub offset: u64,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
