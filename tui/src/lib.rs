@@ -1,1 +1,3 @@
-//! Under construction.
+//! The eyes of pollscope: its terminal UI and its command line.
+
+pub mod source;
