@@ -1,0 +1,115 @@
+//! What this build, on this system, with these settings, can measure, and why not the rest.
+
+use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
+
+use crate::record::Recorder;
+
+/// Whether tokio shows its unstable hooks and metrics in this build.
+pub(crate) const TOKIO_UNSTABLE: bool = cfg!(tokio_unstable);
+
+/// The deepest mode that is on.
+pub(crate) fn mode() -> Mode {
+    let recorder = Recorder::global();
+    match recorder.limit() {
+        Mode::Hooks if TOKIO_UNSTABLE && recorder.hooked() => Mode::Hooks,
+        Mode::Hooks | Mode::Wrap => Mode::Wrap,
+        _ => Mode::Sample,
+    }
+}
+
+const BUILD: &str = "build with RUSTFLAGS=\"--cfg tokio_unstable\"";
+const ATTACH: &str = "build the runtime with #[pollscope::main] or pollscope::attach";
+const SPAWN: &str = "spawn through pollscope";
+
+/// One entry for each of [`Metric::ALL`], true for the settings and runtimes of this moment.
+pub(crate) fn capabilities() -> Vec<Capability> {
+    let recorder = Recorder::global();
+    let mode = mode();
+    let observed = recorder.observes_a_runtime();
+    Metric::ALL
+        .into_iter()
+        .map(|metric| {
+            let (coverage, reason) = match metric {
+                Metric::WorkerBusy | Metric::GlobalQueue => of_runtimes(observed),
+                Metric::WorkerQueues | Metric::BlockingPool if !TOKIO_UNSTABLE => {
+                    (Coverage::Nobody, format!("stable tokio does not show it; {BUILD}"))
+                }
+                Metric::WorkerQueues | Metric::BlockingPool => of_runtimes(observed),
+                _ => of_tasks(metric, mode),
+            };
+            Capability { metric, coverage, reason }
+        })
+        .collect()
+}
+
+fn of_runtimes(observed: bool) -> (Coverage, String) {
+    if observed {
+        (Coverage::All, String::new())
+    } else {
+        let reason = "no runtime is observed; call pollscope::observe with its handle";
+        (Coverage::Nobody, reason.to_owned())
+    }
+}
+
+fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
+    if mode == Mode::Sample {
+        let reason = "limited to sample mode, which sees runtimes and no single task";
+        return (Coverage::Nobody, reason.to_owned());
+    }
+    let hooks = mode == Mode::Hooks;
+    let why_no_hooks = || {
+        if TOKIO_UNSTABLE {
+            format!("no runtime is hooked; {ATTACH}")
+        } else {
+            format!("tokio's hooks are not in this build; {BUILD} and {ATTACH}")
+        }
+    };
+    match metric {
+        Metric::Polls | Metric::SpawnSites | Metric::LibraryTasks if hooks => (Coverage::All, String::new()),
+        Metric::Polls | Metric::SpawnSites => (
+            Coverage::Wrapped,
+            format!("of tasks spawned through pollscope; for all tasks: {}", why_no_hooks()),
+        ),
+        Metric::LibraryTasks => (Coverage::Nobody, why_no_hooks()),
+        Metric::PollSplit => match crate::record::split::unreadable() {
+            Some(why) => (Coverage::Nobody, why.to_owned()),
+            None if hooks => (Coverage::All, String::new()),
+            None => (Coverage::Wrapped, format!("of tasks spawned through pollscope; {}", why_no_hooks())),
+        },
+        Metric::BlockOnBody => (
+            Coverage::Wrapped,
+            "of #[pollscope::main] only; name other bodies with .traced(\"name\")".to_owned(),
+        ),
+        Metric::LocalTasks => {
+            (Coverage::Wrapped, format!("tokio's hooks do not see LocalSet tasks; {SPAWN}::spawn_local"))
+        }
+        Metric::BlockingJobs => {
+            (Coverage::Wrapped, format!("tokio's hooks do not see the job run; {SPAWN}::spawn_blocking"))
+        }
+        _ => (Coverage::Wrapped, format!("tokio's hooks do not tell it; {SPAWN}::spawn")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_answered_and_a_partial_one_says_why() {
+        let capabilities = capabilities();
+        assert_eq!(capabilities.iter().map(|c| c.metric).collect::<Vec<_>>(), Metric::ALL);
+        for capability in capabilities {
+            assert_eq!(capability.reason.is_empty(), capability.coverage == Coverage::All, "{capability:?}");
+        }
+    }
+
+    #[test]
+    fn sample_mode_claims_no_task_metric() {
+        for metric in [Metric::Polls, Metric::Wakes, Metric::PollSplit, Metric::LibraryTasks] {
+            assert_eq!(of_tasks(metric, Mode::Sample).0, Coverage::Nobody);
+        }
+        assert_eq!(of_tasks(Metric::Wakes, Mode::Hooks).0, Coverage::Wrapped);
+        assert_eq!(of_tasks(Metric::LibraryTasks, Mode::Hooks).0, Coverage::All);
+        assert_eq!(of_tasks(Metric::LibraryTasks, Mode::Wrap).0, Coverage::Nobody);
+    }
+}
