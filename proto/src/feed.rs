@@ -1,0 +1,120 @@
+//! `Feed`: process to whoever attaches.
+//!
+//! A server implements [`Feed`] and answers with [`hello`], [`report`] and [`goodbye`]; a client
+//! sends [`Request`]s through [`FeedClient`] and reads with a [`Reader`].
+
+use pollscope_model::hello::Hello;
+use pollscope_model::report::Report;
+
+use crate::convert::{self, Assembler, DecodeError, greeting};
+pub use crate::greeting::{ClientHello, DetailRequest};
+use crate::limits::MAX_MESSAGE_BYTES;
+use crate::wire;
+pub use wire::feed_client::FeedClient;
+pub use wire::feed_server::{Feed, FeedServer};
+pub use wire::{AttachRequest, FeedMessage};
+
+/// What a viewer says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// First, and once.
+    Hello(ClientHello),
+    /// At any time after it.
+    Watch(DetailRequest),
+}
+
+/// What the process says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Message {
+    /// First, and once.
+    Hello(Box<Hello>),
+    /// A whole report, put together from its frames.
+    Report(Box<Report>),
+    /// Last: the process ends in good order.
+    Goodbye {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+impl From<&Request> for AttachRequest {
+    fn from(request: &Request) -> Self {
+        use wire::attach_request::Request as Wire;
+        Self {
+            request: Some(match request {
+                Request::Hello(client) => Wire::Hello(greeting::client_to_wire(client)),
+                Request::Watch(detail) => Wire::Watch(greeting::detail_request_to_wire(*detail)),
+            }),
+        }
+    }
+}
+
+impl TryFrom<AttachRequest> for Request {
+    type Error = DecodeError;
+
+    fn try_from(message: AttachRequest) -> Result<Self, DecodeError> {
+        use wire::attach_request::Request as Wire;
+        match message.request.ok_or(DecodeError::missing("attach.request"))? {
+            Wire::Hello(client) => Ok(Self::Hello(greeting::client_from_wire(client)?)),
+            Wire::Watch(detail) => Ok(Self::Watch(greeting::detail_request_from_wire(detail)?)),
+        }
+    }
+}
+
+/// The process's greeting.
+pub fn hello(hello: &Hello) -> FeedMessage {
+    message(wire::feed_message::Message::Hello(greeting::hello_to_wire(hello)))
+}
+
+/// A report: one message if it fits, else several, to be sent in this order with nothing between.
+pub fn report(report: &Report) -> Vec<FeedMessage> {
+    convert::to_frames(report)
+        .into_iter()
+        .map(|frame| message(wire::feed_message::Message::Report(frame)))
+        .collect()
+}
+
+/// The process's last message.
+pub fn goodbye(reason: &str) -> FeedMessage {
+    let reason = convert::clip(reason);
+    message(wire::feed_message::Message::Goodbye(wire::Goodbye { reason }))
+}
+
+fn message(message: wire::feed_message::Message) -> FeedMessage {
+    FeedMessage { message: Some(message) }
+}
+
+/// Reads one stream of feed messages.
+#[derive(Debug, Default)]
+pub struct Reader {
+    frames: Assembler,
+}
+
+impl Reader {
+    /// Takes the next message; `None` if it was a frame of a report that is not complete yet. After
+    /// an error the stream is of no more use.
+    pub fn take(&mut self, message: FeedMessage) -> Result<Option<Message>, DecodeError> {
+        use wire::feed_message::Message as Wire;
+        Ok(match message.message.ok_or(DecodeError::missing("feed.message"))? {
+            Wire::Hello(hello) => Some(Message::Hello(Box::new(greeting::hello_from_wire(hello)?))),
+            Wire::Report(frame) => self.frames.push(frame)?.map(|report| Message::Report(Box::new(report))),
+            Wire::Goodbye(bye) => {
+                Some(Message::Goodbye { reason: convert::checked("goodbye.reason", bye.reason)? })
+            }
+        })
+    }
+}
+
+/// A client over a connection, with the message limit set.
+pub fn client(channel: tonic::transport::Channel) -> FeedClient<tonic::transport::Channel> {
+    FeedClient::new(channel)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+/// A server, with the message limit set.
+pub fn server<T: Feed>(feed: T) -> FeedServer<T> {
+    FeedServer::new(feed)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES)
+}

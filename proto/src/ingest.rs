@@ -1,0 +1,173 @@
+//! `Ingest`: process to collector.
+//!
+//! A process sends [`hello`], [`report`] and [`goodbye`] through [`IngestClient`] and reads
+//! [`Control`]s; a collector implements [`Ingest`], reads with a [`Reader`] and answers [`Control`]s.
+
+use pollscope_model::hello::{Hello, ProtocolVersion};
+use pollscope_model::report::{Detail, Report};
+
+use crate::convert::{self, Assembler, DecodeError, greeting, numbers};
+pub use crate::greeting::DetailRequest;
+use crate::limits::MAX_MESSAGE_BYTES;
+use crate::wire;
+pub use wire::ingest_client::IngestClient;
+pub use wire::ingest_server::{Ingest, IngestServer};
+pub use wire::{PushControl, PushMessage};
+
+/// What a process says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Push {
+    /// First, and once.
+    Hello {
+        /// Who it is.
+        hello: Box<Hello>,
+        /// Proof that it may push.
+        token: Option<String>,
+    },
+    /// A whole report, put together from its frames.
+    Report(Box<Report>),
+    /// Last: the process ends in good order.
+    Goodbye {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// What the collector says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Control {
+    /// First, and once, unless refused.
+    Welcome(Welcome),
+    /// Everything up to this sequence number is kept.
+    Ack {
+        /// The sequence number.
+        seq: u64,
+    },
+    /// How much of the tasks the reports should carry from now on.
+    Detail(DetailRequest),
+    /// The stream ends, and trying again soon is of no use.
+    Refused {
+        /// Why, and what to do, in words.
+        reason: String,
+    },
+}
+
+/// The collector takes the stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Welcome {
+    /// Wire protocol that the collector speaks.
+    pub protocol: ProtocolVersion,
+    /// Highest sequence number that it has of this incarnation.
+    pub last_seq: Option<u64>,
+    /// How much of the tasks it wants when nobody watches.
+    pub detail: Detail,
+    /// Nanoseconds between two reports that it asks for; 0 leaves it to the process.
+    pub interval_ns: u64,
+}
+
+/// The process's greeting.
+pub fn hello(hello: &Hello, token: Option<&str>) -> PushMessage {
+    message(wire::push_message::Message::Hello(wire::PushHello {
+        hello: Some(greeting::hello_to_wire(hello)),
+        token: token.map(convert::clip),
+    }))
+}
+
+/// A report: one message if it fits, else several, to be sent in this order with nothing between.
+pub fn report(report: &Report) -> Vec<PushMessage> {
+    convert::to_frames(report)
+        .into_iter()
+        .map(|frame| message(wire::push_message::Message::Report(frame)))
+        .collect()
+}
+
+/// The process's last message.
+pub fn goodbye(reason: &str) -> PushMessage {
+    let reason = convert::clip(reason);
+    message(wire::push_message::Message::Goodbye(wire::Goodbye { reason }))
+}
+
+fn message(message: wire::push_message::Message) -> PushMessage {
+    PushMessage { message: Some(message) }
+}
+
+/// Reads one stream of push messages.
+#[derive(Debug, Default)]
+pub struct Reader {
+    frames: Assembler,
+}
+
+impl Reader {
+    /// Takes the next message; `None` if it was a frame of a report that is not complete yet. After
+    /// an error the stream is of no more use.
+    pub fn take(&mut self, message: PushMessage) -> Result<Option<Push>, DecodeError> {
+        use wire::push_message::Message as Wire;
+        Ok(match message.message.ok_or(DecodeError::missing("push.message"))? {
+            Wire::Hello(push) => {
+                let hello = push.hello.ok_or(DecodeError::missing("push.hello"))?;
+                Some(Push::Hello {
+                    hello: Box::new(greeting::hello_from_wire(hello)?),
+                    token: push.token.map(|token| convert::checked("push.token", token)).transpose()?,
+                })
+            }
+            Wire::Report(frame) => self.frames.push(frame)?.map(|report| Push::Report(Box::new(report))),
+            Wire::Goodbye(bye) => {
+                Some(Push::Goodbye { reason: convert::checked("goodbye.reason", bye.reason)? })
+            }
+        })
+    }
+}
+
+impl From<&Control> for PushControl {
+    fn from(control: &Control) -> Self {
+        use wire::push_control::Control as Wire;
+        Self {
+            control: Some(match control {
+                Control::Welcome(welcome) => Wire::Welcome(wire::Welcome {
+                    protocol: Some(greeting::protocol_to_wire(welcome.protocol)),
+                    last_seq: welcome.last_seq,
+                    detail: numbers::detail_to_wire(welcome.detail).into(),
+                    interval_ns: welcome.interval_ns,
+                }),
+                Control::Ack { seq } => Wire::Ack(wire::Ack { seq: *seq }),
+                Control::Detail(detail) => Wire::Detail(greeting::detail_request_to_wire(*detail)),
+                Control::Refused { reason } => Wire::Refused(wire::Refused { reason: convert::clip(reason) }),
+            }),
+        }
+    }
+}
+
+impl TryFrom<PushControl> for Control {
+    type Error = DecodeError;
+
+    fn try_from(control: PushControl) -> Result<Self, DecodeError> {
+        use wire::push_control::Control as Wire;
+        Ok(match control.control.ok_or(DecodeError::missing("push.control"))? {
+            Wire::Welcome(welcome) => Self::Welcome(Welcome {
+                protocol: greeting::protocol_from_wire("welcome.protocol", welcome.protocol)?,
+                last_seq: welcome.last_seq,
+                detail: numbers::detail("welcome.detail", welcome.detail)?,
+                interval_ns: welcome.interval_ns,
+            }),
+            Wire::Ack(ack) => Self::Ack { seq: ack.seq },
+            Wire::Detail(detail) => Self::Detail(greeting::detail_request_from_wire(detail)?),
+            Wire::Refused(refused) => {
+                Self::Refused { reason: convert::checked("refused.reason", refused.reason)? }
+            }
+        })
+    }
+}
+
+/// A client over a connection, with the message limit set.
+pub fn client(channel: tonic::transport::Channel) -> IngestClient<tonic::transport::Channel> {
+    IngestClient::new(channel)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+/// A server, with the message limit set.
+pub fn server<T: Ingest>(ingest: T) -> IngestServer<T> {
+    IngestServer::new(ingest)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES)
+}

@@ -1,0 +1,37 @@
+//! The committed generated code is what the schema gives today. No `protoc` is needed.
+//!
+//! After a change of the schema: `POLLSCOPE_BLESS=1 cargo test -p pollscope-proto --test drift`.
+
+use std::path::Path;
+
+const FILES: [&str; 4] = [
+    "pollscope/v1/common.proto",
+    "pollscope/v1/report.proto",
+    "pollscope/v1/feed.proto",
+    "pollscope/v1/ingest.proto",
+];
+const GENERATED: &str = "pollscope.v1.rs";
+
+#[test]
+fn generated_code_is_what_the_schema_gives() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let descriptors = protox::compile(FILES, [here.join("schema")]).expect("the schema compiles");
+    let out = tempfile::tempdir().expect("a temporary directory");
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .out_dir(out.path())
+        .compile_fds(descriptors)
+        .expect("code can be generated");
+
+    let fresh = std::fs::read_to_string(out.path().join(GENERATED)).expect("generated code");
+    let committed = here.join("src/generated").join(GENERATED);
+    if std::env::var_os("POLLSCOPE_BLESS").is_some() {
+        std::fs::write(&committed, &fresh).expect("the committed file is writable");
+    }
+    let stored = std::fs::read_to_string(&committed).unwrap_or_default();
+    assert!(
+        fresh == stored,
+        "{} is not what the schema gives; run\n  POLLSCOPE_BLESS=1 cargo test -p pollscope-proto --test drift",
+        committed.display()
+    );
+}
