@@ -6,8 +6,8 @@ use crate::wire;
 
 /// A signed difference as unsigned: 0, −1, 1, −2 … become 0, 1, 2, 3 ….
 pub(crate) fn zigzag(difference: u64) -> u64 {
-    let signed = difference as i64;
-    ((signed << 1) ^ (signed >> 63)) as u64
+    let signed = difference.cast_signed();
+    ((signed << 1) ^ (signed >> 63)).cast_unsigned()
 }
 
 /// The inverse of [`zigzag`].

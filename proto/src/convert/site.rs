@@ -61,7 +61,7 @@ pub(crate) fn from_wire(table: &wire::SiteColumns) -> Result<Vec<SiteDelta>, Dec
     let (mut id, mut room) = (0u64, MAX_FRAME_HIST_CELLS);
     let mut sites = Vec::with_capacity(rows);
     for step in &table.ids {
-        id = id.wrapping_add(*step as u64);
+        id = id.wrapping_add(step.cast_unsigned());
         let cells = reader.next();
         sites.push(SiteDelta {
             site: SiteId(to_u32("sites.ids", id)?),

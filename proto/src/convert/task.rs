@@ -80,7 +80,7 @@ pub(crate) fn to_wire(tasks: &[TaskRecord], end_ns: u64) -> Option<wire::TaskCol
     let (mut expected, mut builder) = (Expected::default(), Builder::default());
     let mut ids = Vec::with_capacity(tasks.len());
     for task in tasks {
-        ids.push(task.id.0.wrapping_sub(expected.id) as i64);
+        ids.push(task.id.0.wrapping_sub(expected.id).cast_signed());
         builder.push(cells(task, &expected, end_ns));
         expected.see(task);
     }
@@ -141,7 +141,7 @@ pub(crate) fn from_wire(table: &wire::TaskColumns, end_ns: u64) -> Result<Vec<Ta
     let mut expected = Expected::default();
     let mut tasks = Vec::with_capacity(table.ids.len());
     for step in &table.ids {
-        let id = TaskId(expected.id.wrapping_add(*step as u64));
+        let id = TaskId(expected.id.wrapping_add(step.cast_unsigned()));
         let task = record(id, reader.next(), &expected, end_ns)?;
         expected.see(&task);
         tasks.push(task);
