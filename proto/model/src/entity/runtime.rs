@@ -61,6 +61,12 @@ pub struct WorkerDelta {
     pub busy_ns: u64,
     /// Length of the interval that `busy_ns` was measured over.
     pub interval_ns: u64,
+    /// CPU time that its thread used during the interval; `None` if not measured.
+    pub cpu_ns: Option<u64>,
+    /// Time that its thread could run but had no CPU (Linux: the second field of
+    /// `/proc/self/task/TID/schedstat`); `None` if not measured. Tells a starved machine from a
+    /// starved runtime.
+    pub preempted_ns: Option<u64>,
     /// Times that it parked.
     pub parks: u64,
     /// Polls that pollscope recorded on it; `None` in sample mode.
@@ -86,6 +92,8 @@ impl WorkerDelta {
             busy_ns: self.busy_ns.saturating_add(later.busy_ns),
             interval_ns: self.interval_ns.saturating_add(later.interval_ns),
             parks: self.parks.saturating_add(later.parks),
+            cpu_ns: add(self.cpu_ns, later.cpu_ns),
+            preempted_ns: add(self.preempted_ns, later.preempted_ns),
             polls: add(self.polls, later.polls),
             steals: add(self.steals, later.steals),
             ..later.clone()
