@@ -255,6 +255,8 @@ fn worker_to_wire(worker: &WorkerDelta) -> wire::WorkerDelta {
         polling_since_ns: worker.polling.map_or(0, |(_, since)| since),
         local_queue: worker.local_queue,
         steals: worker.steals,
+        cpu_ns: worker.cpu_ns,
+        preempted_ns: worker.preempted_ns,
     }
 }
 
@@ -271,6 +273,8 @@ fn worker_from_wire(worker: wire::WorkerDelta) -> WorkerDelta {
         polling: worker.polling_task.map(|task| (TaskId(task), worker.polling_since_ns)),
         local_queue: worker.local_queue,
         steals: worker.steals,
+        cpu_ns: worker.cpu_ns,
+        preempted_ns: worker.preempted_ns,
     }
 }
 

@@ -341,6 +341,12 @@ pub struct WorkerDelta {
     /// Tasks that it stole.
     #[prost(uint64, optional, tag = "13")]
     pub steals: ::core::option::Option<u64>,
+    /// CPU time of its thread.
+    #[prost(uint64, optional, tag = "14")]
+    pub cpu_ns: ::core::option::Option<u64>,
+    /// Time that its thread could run but had no CPU.
+    #[prost(uint64, optional, tag = "15")]
+    pub preempted_ns: ::core::option::Option<u64>,
 }
 /// A poll that was slower than the process's limit. What is absent was not measured.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
