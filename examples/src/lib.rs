@@ -1,1 +1,35 @@
-//! Under construction.
+//! What every example shares: how long it runs.
+//!
+//! The examples are programs to read and to watch: `src/bin/` holds one service per fault, and the
+//! ways to add pollscope to a service that is there already. None of them is a library to build on.
+
+use std::time::Duration;
+
+/// Returns on Ctrl-C, or when [`seconds_to_run`] are over.
+pub async fn until_stopped() {
+    let deadline = async {
+        match seconds_to_run() {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = deadline => {}
+        // Where there is no Ctrl-C to wait for, whoever started it has to end it.
+        Ok(()) = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// The number of seconds given as the program's first argument, if there is one.
+///
+/// # Panics
+/// If the argument is no number, with a line that says how to run the program.
+pub fn seconds_to_run() -> Option<Duration> {
+    let mut arguments = std::env::args();
+    let program = arguments.next().unwrap_or_default();
+    let text = arguments.next()?;
+    match text.parse::<f64>().map(Duration::try_from_secs_f64) {
+        Ok(Ok(limit)) => Some(limit),
+        _ => panic!("`{text}` is not a number of seconds; run it as `{program} 30`"),
+    }
+}

@@ -1,0 +1,142 @@
+//! Every rule sees one file that breaks it and one that keeps it.
+
+use crate::tree::File;
+use crate::{Rule, arrows, layout, manual, text};
+
+fn complaints(rule: Rule, path: &str, sample: &str) -> Vec<String> {
+    rule(&File::sample(path, sample)).iter().map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn breaks(rule: Rule, path: &str, sample: &str, place: &str) {
+    let complaints = complaints(rule, path, sample);
+    assert_eq!(complaints.len(), 1, "one complaint about {sample:?} in {path}: {complaints:?}");
+    assert!(complaints[0].starts_with(place), "{:?} should begin with {place:?}", complaints[0]);
+}
+
+#[track_caller]
+fn keeps(rule: Rule, path: &str, sample: &str) {
+    let complaints = complaints(rule, path, sample);
+    assert!(complaints.is_empty(), "no complaint about {sample:?} in {path}: {complaints:?}");
+}
+
+#[test]
+fn arrows() {
+    let rule = arrows::members_depend_on_what_the_table_allows;
+    let collector =
+        "[package]\nname = \"pollscope-collector\"\n[dependencies]\npollscope-tui.workspace = true\n";
+    breaks(
+        rule,
+        "collector/Cargo.toml",
+        collector,
+        "collector/Cargo.toml:4: pollscope-collector may not have",
+    );
+    breaks(rule, "proto/model/Cargo.toml", "[dependencies]\ntokio = \"1\"", "proto/model/Cargo.toml:2");
+    breaks(rule, "collector/Cargo.toml", "[dev-dependencies]\nprost = \"1\"", "collector/Cargo.toml:2");
+    breaks(rule, "tui/Cargo.toml", "[target.'cfg(unix)'.dependencies]\nprost = \"1\"", "tui/Cargo.toml:2");
+    breaks(rule, "tui/Cargo.toml", "[dependencies]\npb = { package = \"prost\" }", "tui/Cargo.toml: ");
+    breaks(rule, "examples/Cargo.toml", "[dependencies]\npollscope-tui = \"0\"", "examples/Cargo.toml:2");
+    keeps(rule, "examples/Cargo.toml", "[dev-dependencies]\npollscope-tui = \"0\"");
+    keeps(rule, "proto/Cargo.toml", "[dependencies]\nprost = \"1\"\npollscope-model = \"0\"");
+    keeps(rule, "proto/model/Cargo.toml", "[dev-dependencies]\nproptest = \"1\"");
+
+    let unknown = [File::sample("Cargo.toml", "[workspace]\nmembers = [\n\"attic\",\n]\n")];
+    let complaints: Vec<_> =
+        arrows::every_member_is_in_the_table(&unknown).iter().map(ToString::to_string).collect();
+    assert!(complaints[0].starts_with("Cargo.toml:3: member `attic`"), "{complaints:?}");
+    assert!(complaints.iter().any(|text| text.contains("`tui` is in the table only")), "{complaints:?}");
+}
+
+#[test]
+fn sizes_and_names() {
+    breaks(layout::files_stay_small, "tui/src/a.rs", &"\n".repeat(601), "tui/src/a.rs: 601 lines");
+    keeps(layout::files_stay_small, "tui/src/a.rs", &"\n".repeat(600));
+    keeps(layout::files_stay_small, "proto/src/generated/a.rs", &"\n".repeat(5_000));
+
+    let rule = layout::rooms_have_names_that_say_what_they_are;
+    breaks(rule, "tui/src/utils.rs", "", "tui/src/utils.rs: `utils`");
+    breaks(rule, "tui/src/common/time.rs", "", "tui/src/common/time.rs: `common`");
+    breaks(rule, "tui/src/view/mod.rs", "", "tui/src/view/mod.rs: a `mod.rs`");
+    keeps(rule, "tui/src/view.rs", "");
+
+    let rule = layout::modules_say_what_they_are;
+    breaks(rule, "tui/src/view.rs", "use std::fmt;\n", "tui/src/view.rs:1");
+    keeps(rule, "tui/src/view.rs", "#![allow(clippy::unwrap_used, reason = \"tests\")]\n//! Draws.\n");
+    keeps(rule, "instrument/src/lib.rs", "#![doc = include_str!(\"../README.md\")]\n");
+    keeps(rule, "proto/src/generated/a.rs", "pub struct A;");
+}
+
+#[test]
+fn words_with_one_home() {
+    breaks(
+        text::wire_types_stay_in_proto,
+        "tui/src/a.rs",
+        "//! A.\nuse prost::Message;",
+        "tui/src/a.rs:2: `prost`",
+    );
+    breaks(
+        text::wire_types_stay_in_proto,
+        "proto/model/src/a.rs",
+        "prost::Message",
+        "proto/model/src/a.rs:1",
+    );
+    keeps(text::wire_types_stay_in_proto, "proto/src/convert/a.rs", "use prost::Message;");
+    keeps(text::wire_types_stay_in_proto, "tui/src/a.rs", "// prost stays away\nlet prostrate = 1;");
+
+    let rule = text::terminal_types_stay_in_the_drawing_rooms;
+    breaks(rule, "tui/src/vm/tasks.rs", "use ratatui::style::Color;", "tui/src/vm/tasks.rs:1");
+    keeps(rule, "tui/src/view/tasks.rs", "use ratatui::style::Color;");
+    keeps(rule, "tui/src/theme.rs", "use ratatui::style::Color;");
+
+    let rule = text::only_the_recorder_asks_for_unstable_tokio;
+    breaks(rule, "tui/src/demo.rs", "#[cfg(tokio_unstable)]", "tui/src/demo.rs:1");
+    keeps(rule, "instrument/src/hooks.rs", "#[cfg(tokio_unstable)]");
+    keeps(rule, "tui/src/doctor.rs", "\"build with --cfg tokio_unstable\"");
+}
+
+#[test]
+fn unsafe_code() {
+    let rule = text::unsafe_stays_in_the_recorder_with_its_reason;
+    breaks(rule, "tui/src/a.rs", "// SAFETY: none\nunsafe { f() }", "tui/src/a.rs:2");
+    breaks(rule, "instrument/src/waker.rs", "unsafe { f() }", "instrument/src/waker.rs:1");
+    keeps(rule, "instrument/src/waker.rs", "// SAFETY: the slot is ours until the drop.\nunsafe { f() }");
+    keeps(
+        rule,
+        "instrument/src/waker.rs",
+        "#![expect(unsafe_code, reason = \"a vtable\")]\n// unsafe to call twice\n",
+    );
+}
+
+#[test]
+fn words_with_no_home() {
+    breaks(text::nothing_is_left_unfinished, "tui/src/a.rs", "// TODO: later", "tui/src/a.rs:1: `TODO`");
+    breaks(text::nothing_is_left_unfinished, "README.md", "FIXME", "README.md:1");
+    breaks(text::nothing_is_left_unfinished, "tui/src/a.rs", "    todo!()", "tui/src/a.rs:1");
+    breaks(text::nothing_is_left_unfinished, "tui/tests/a.rs", "#[ignore = \"slow\"]", "tui/tests/a.rs:1");
+    keeps(text::nothing_is_left_unfinished, "tui/src/a.rs", "let mastodon = ignore();");
+
+    let rule = text::the_repository_speaks_of_the_project_alone;
+    breaks(rule, "README.md", "cd /work/main", "README.md:1: `/work/`");
+    breaks(rule, "tui/src/a.rs", "\"/home/me/pollscope\"", "tui/src/a.rs:1");
+    keeps(rule, "README.md", "target/work/main and homework/home");
+}
+
+#[test]
+fn documents() {
+    breaks(
+        manual::links_lead_somewhere,
+        "README.md",
+        "\n[x](nowhere.md#y)",
+        "README.md:2: a link to `nowhere.md`",
+    );
+    keeps(manual::links_lead_somewhere, "README.md", "[x](Cargo.toml) [y](https://example.org) [z](#here)");
+    keeps(manual::links_lead_somewhere, "README.md", "```\n[x](nowhere.md)\n```");
+
+    let readme =
+        [File::sample("README.md", "cargo test --workspace\n```sh\ncargo run --release -- demo\n```\n")];
+    let complaints: Vec<_> =
+        manual::the_root_holds_what_a_newcomer_needs(&readme).iter().map(ToString::to_string).collect();
+    assert!(complaints.iter().any(|text| text.contains("`cargo test --workspace`")), "{complaints:?}");
+    assert!(!complaints.iter().any(|text| text.contains("-- demo")), "{complaints:?}");
+    assert!(complaints.iter().any(|text| text.starts_with("LICENSE-MIT: is missing")), "{complaints:?}");
+}

@@ -1,0 +1,117 @@
+//! Words that belong in one room only, and words that belong in none.
+
+use crate::Complaint;
+use crate::tree::File;
+
+/// Complaints about each line (without comments) that holds one of the words.
+fn forbid(file: &File, words: &[&str], remedy: &'static str) -> Vec<Complaint> {
+    forbid_in(file, file.code(), words, remedy)
+}
+
+fn forbid_in<'a>(
+    file: &File,
+    lines: impl Iterator<Item = (usize, &'a str)>,
+    words: &[&str],
+    remedy: &'static str,
+) -> Vec<Complaint> {
+    lines
+        .filter_map(|(line, text)| {
+            let word = words.iter().find(|word| has_word(text, word))?;
+            Some(Complaint { path: file.path.clone(), line, what: format!("`{word}`"), remedy })
+        })
+        .collect()
+}
+
+/// Whether `word` stands in `text` as a word of its own: no letter, digit or `_` is glued to an end
+/// that is one itself, and a path begins where its first `/` stands.
+fn has_word(text: &str, word: &str) -> bool {
+    let glued = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + word.len()..]);
+        let open = !word.starts_with(|c| glued(c) || c == '/') || !before.ends_with(glued);
+        let closed = !word.ends_with(glued) || !after.starts_with(glued);
+        open && closed
+    })
+}
+
+/// prost's types are converted at the edge, in `proto`.
+pub fn wire_types_stay_in_proto(file: &File) -> Vec<Complaint> {
+    if !file.is_rust()
+        || file.path.starts_with("proto/") && !file.path.starts_with("proto/model/")
+        || file.is_tidy()
+    {
+        return Vec::new();
+    }
+    forbid(file, &["prost", "tonic_prost"], "convert in proto/src/convert/ and pass the model's type")
+}
+
+/// ratatui's types are made where the screen is drawn.
+pub fn terminal_types_stay_in_the_drawing_rooms(file: &File) -> Vec<Complaint> {
+    let rooms = ["view", "widget", "term", "theme"];
+    let drawing = file.path.strip_prefix("tui/src/").is_some_and(|path| {
+        let room = path.split('/').next().unwrap_or_default();
+        rooms.contains(&room.trim_end_matches(".rs"))
+    });
+    if !file.is_rust() || drawing || file.is_tidy() {
+        return Vec::new();
+    }
+    forbid(
+        file,
+        &["ratatui"],
+        "put the drawing into tui/src/view/ or tui/src/widget/, the data into a view model",
+    )
+}
+
+/// Only `instrument` has two shapes; everybody else learns the mode from data.
+pub fn only_the_recorder_asks_for_unstable_tokio(file: &File) -> Vec<Complaint> {
+    if !file.is_rust() || file.path.starts_with("instrument/") || file.is_tidy() {
+        return Vec::new();
+    }
+    forbid(
+        file,
+        &["cfg(tokio_unstable", "cfg!(tokio_unstable", "cfg_attr(tokio_unstable", "cfg(not(tokio_unstable"],
+        "read the mode and the capabilities instead",
+    )
+}
+
+/// `unsafe` needs a room that is allowed to, and its reason in sight.
+pub fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<Complaint> {
+    if !file.is_rust() || file.is_tidy() {
+        return Vec::new();
+    }
+    if !file.path.starts_with("instrument/src/") {
+        return forbid(file, &["unsafe"], "find the safe way; only the recorder in instrument/src/ may");
+    }
+    let lines: Vec<&str> = file.text.lines().collect();
+    file.code()
+        .filter(|(_, code)| has_word(code, "unsafe") && !code.trim_start().starts_with('#'))
+        .filter(|(number, _)| {
+            let near = &lines[number.saturating_sub(12)..(number + 1).min(lines.len())];
+            !near.iter().any(|line| line.contains("SAFETY:") || line.contains("# Safety"))
+        })
+        .map(|(line, _)| Complaint {
+            path: file.path.clone(),
+            line,
+            what: "`unsafe` without `SAFETY:` beside it".to_owned(),
+            remedy: "say which promise is kept and by whom, in the lines above",
+        })
+        .collect()
+}
+
+/// What is not there is absent and said so, not half there.
+pub fn nothing_is_left_unfinished(file: &File) -> Vec<Complaint> {
+    if file.is_tidy() || file.is_generated() {
+        return Vec::new();
+    }
+    let words = ["TODO", "FIXME", "XXX", "todo!", "unimplemented!", "#[ignore"];
+    forbid_in(file, file.lines(), &words, "finish it, or take it out")
+}
+
+/// No path of one machine, no word of how or by whom it was written.
+pub fn the_repository_speaks_of_the_project_alone(file: &File) -> Vec<Complaint> {
+    if file.is_tidy() || file.is_generated() {
+        return Vec::new();
+    }
+    let words = ["/work/", "/tmp/ps", "/home/", "/root/", "/Users/"];
+    forbid_in(file, file.lines(), &words, "write it so that it is true on every machine")
+}
