@@ -1,10 +1,12 @@
 //! Model to wire and back. One direction cannot fail, the other says which field it could not read.
 
+pub(crate) mod answer;
 mod assembler;
 mod column;
 pub(crate) mod greeting;
 mod hist;
 pub(crate) mod numbers;
+pub(crate) mod query;
 mod report;
 mod site;
 mod task;
@@ -39,6 +41,8 @@ pub(crate) enum Reason {
     OutOfRange(u64),
     #[error("frame {got} of {frames} where {expected} was due")]
     Frame { expected: u32, got: u32, frames: u32 },
+    #[error("{0}")]
+    Malformed(String),
     #[error("belongs to another report than the frames before it")]
     OtherReport,
 }

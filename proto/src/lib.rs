@@ -9,6 +9,7 @@
 
 mod convert;
 pub mod feed;
+pub mod fleet;
 mod greeting;
 pub mod ingest;
 pub mod limits;

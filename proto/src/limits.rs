@@ -21,3 +21,9 @@ pub(crate) const MAX_TEXT_BYTES: usize = 4_096;
 
 /// The longest policy in bytes that a hello may carry.
 pub const MAX_POLICY_BYTES: usize = 256 * 1024;
+
+/// The largest answer of the `Fleet` service in bytes, over all its pieces: about 200,000 task rows.
+pub const MAX_ANSWER_BYTES: usize = 32 << 20;
+
+/// The most standing questions of one viewer.
+pub(crate) const MAX_STANDING: usize = 64;

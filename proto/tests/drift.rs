@@ -4,11 +4,12 @@
 
 use std::path::Path;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "pollscope/v1/common.proto",
     "pollscope/v1/report.proto",
     "pollscope/v1/feed.proto",
     "pollscope/v1/ingest.proto",
+    "pollscope/v1/fleet.proto",
 ];
 const GENERATED: &str = "pollscope.v1.rs";
 

@@ -278,7 +278,7 @@ fn worker_from_wire(worker: wire::WorkerDelta) -> WorkerDelta {
     }
 }
 
-fn slow_poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
+pub(crate) fn slow_poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
     wire::SlowPoll {
         task: poll.task.0,
         site: poll.site.0,
@@ -291,7 +291,7 @@ fn slow_poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
     }
 }
 
-fn slow_poll_from_wire(poll: wire::SlowPoll) -> SlowPoll {
+pub(crate) fn slow_poll_from_wire(poll: wire::SlowPoll) -> SlowPoll {
     SlowPoll {
         task: TaskId(poll.task),
         site: SiteId(poll.site),

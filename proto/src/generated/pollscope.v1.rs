@@ -1313,3 +1313,1023 @@ pub mod ingest_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// The collector's greeting.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FleetHello {
+    /// Wire protocol that the collector speaks.
+    #[prost(message, optional, tag = "1")]
+    pub protocol: ::core::option::Option<ProtocolVersion>,
+    /// Version of the collector.
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// What to call it, such as its host and address.
+    #[prost(string, tag = "3")]
+    pub label: ::prost::alloc::string::String,
+}
+/// One question.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AskRequest {
+    /// The question.
+    #[prost(message, optional, tag = "1")]
+    pub ask: ::core::option::Option<Ask>,
+}
+/// The set of standing questions.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchRequest {
+    /// All of them.
+    #[prost(message, repeated, tag = "1")]
+    pub standing: ::prost::alloc::vec::Vec<Standing>,
+}
+/// A standing question.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Standing {
+    /// The viewer's number for it; its answers carry it.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// The question.
+    #[prost(message, optional, tag = "2")]
+    pub ask: ::core::option::Option<Ask>,
+    /// Milliseconds from one answer to the next.
+    #[prost(uint32, tag = "3")]
+    pub interval_ms: u32,
+}
+/// A piece of an answer. The pieces of one answer follow each other with nothing between them; put
+/// together they are an encoded Answer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnswerPart {
+    /// Number of the standing question; 0 for Ask.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// This is the last piece.
+    #[prost(bool, tag = "2")]
+    pub last: bool,
+    /// The piece.
+    #[prost(bytes = "vec", tag = "3")]
+    pub piece: ::prost::alloc::vec::Vec<u8>,
+}
+/// A question.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Ask {
+    /// One of these.
+    #[prost(oneof = "ask::Ask", tags = "1, 2, 3, 4, 5")]
+    pub ask: ::core::option::Option<ask::Ask>,
+}
+/// Nested message and enum types in `Ask`.
+pub mod ask {
+    /// One of these.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Ask {
+        /// A page of a list.
+        #[prost(message, tag = "1")]
+        Page(super::Query),
+        /// One task.
+        #[prost(message, tag = "2")]
+        Task(super::TaskKey),
+        /// One site.
+        #[prost(message, tag = "3")]
+        Site(super::SiteKey),
+        /// One finding by its number.
+        #[prost(uint64, tag = "4")]
+        Finding(u64),
+        /// A scope at a glance.
+        #[prost(message, tag = "5")]
+        Overview(super::Scope),
+    }
+}
+/// A task of one incarnation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TaskKey {
+    /// The incarnation: 16 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub boot: ::prost::alloc::vec::Vec<u8>,
+    /// The task.
+    #[prost(uint64, tag = "2")]
+    pub task: u64,
+}
+/// A worker of one incarnation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorkerKey {
+    /// The incarnation: 16 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub boot: ::prost::alloc::vec::Vec<u8>,
+    /// The runtime.
+    #[prost(uint32, tag = "2")]
+    pub runtime: u32,
+    /// Tokio's index.
+    #[prost(uint32, tag = "3")]
+    pub index: u32,
+}
+/// A site within a scope.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SiteKey {
+    /// Of whom.
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<Scope>,
+    /// The site as it prints.
+    #[prost(string, tag = "2")]
+    pub site: ::prost::alloc::string::String,
+}
+/// Whom a question is about.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Scope {
+    /// One incarnation: 16 bytes; empty for every process.
+    #[prost(bytes = "vec", tag = "1")]
+    pub boot: ::prost::alloc::vec::Vec<u8>,
+}
+/// A question for one page.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Query {
+    /// What to list: `processes`, `tasks`, `sites`, `workers` or `findings`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Of whom.
+    #[prost(message, optional, tag = "2")]
+    pub scope: ::core::option::Option<Scope>,
+    /// Filter text.
+    #[prost(string, tag = "3")]
+    pub filter: ::prost::alloc::string::String,
+    /// Sort keys, the first decides.
+    #[prost(message, repeated, tag = "4")]
+    pub sort: ::prost::alloc::vec::Vec<Sort>,
+    /// Rows to skip.
+    #[prost(uint64, tag = "5")]
+    pub offset: u64,
+    /// Rows to return at most.
+    #[prost(uint64, tag = "6")]
+    pub limit: u64,
+}
+/// One sort key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sort {
+    /// Key of a column.
+    #[prost(string, tag = "1")]
+    pub column: ::prost::alloc::string::String,
+    /// Largest first.
+    #[prost(bool, tag = "2")]
+    pub descending: bool,
+}
+/// An answer.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Answer {
+    /// One of these.
+    #[prost(oneof = "answer::Answer", tags = "1, 2, 3, 4, 5, 6")]
+    pub answer: ::core::option::Option<answer::Answer>,
+}
+/// Nested message and enum types in `Answer`.
+pub mod answer {
+    /// One of these.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Answer {
+        /// A page.
+        #[prost(message, tag = "1")]
+        Page(super::Page),
+        /// A task.
+        #[prost(message, tag = "2")]
+        Task(super::TaskDetail),
+        /// A site.
+        #[prost(message, tag = "3")]
+        Site(super::SiteDetail),
+        /// A finding.
+        #[prost(message, tag = "4")]
+        Finding(super::Finding),
+        /// A scope.
+        #[prost(message, tag = "5")]
+        Overview(super::Overview),
+        /// The question cannot be answered, and why.
+        #[prost(string, tag = "6")]
+        No(::prost::alloc::string::String),
+    }
+}
+/// What every answer says of its source.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Meta {
+    /// Wall-clock time of the newest data, nanoseconds since the Unix epoch.
+    #[prost(uint64, tag = "1")]
+    pub now_unix_ns: u64,
+    /// The scope in words.
+    #[prost(string, tag = "2")]
+    pub source: ::prost::alloc::string::String,
+    /// `live`, `stale` or `gone`.
+    #[prost(string, tag = "3")]
+    pub presence: ::prost::alloc::string::String,
+    /// The deepest mode in the scope.
+    #[prost(string, tag = "4")]
+    pub mode: ::prost::alloc::string::String,
+    /// Everything that is missing.
+    #[prost(uint64, tag = "5")]
+    pub lost: u64,
+    /// Processes in the scope.
+    #[prost(uint64, tag = "6")]
+    pub processes: u64,
+}
+/// A page.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Page {
+    /// What is listed.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// About the source.
+    #[prost(message, optional, tag = "2")]
+    pub meta: ::core::option::Option<Meta>,
+    /// Rows in the scope, before the filter.
+    #[prost(uint64, tag = "3")]
+    pub total: u64,
+    /// Rows that the filter let through.
+    #[prost(uint64, tag = "4")]
+    pub matched: u64,
+    /// Rows skipped.
+    #[prost(uint64, tag = "5")]
+    pub offset: u64,
+    /// The rows.
+    #[prost(message, repeated, tag = "6")]
+    pub rows: ::prost::alloc::vec::Vec<Row>,
+}
+/// One row.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Row {
+    /// The worst open finding about it, `allow`, `warn` or `deny`; empty if there is none.
+    #[prost(string, tag = "6")]
+    pub level: ::prost::alloc::string::String,
+    /// The cells, in the order of the kind's columns.
+    #[prost(message, repeated, tag = "7")]
+    pub cells: ::prost::alloc::vec::Vec<Value>,
+    /// What it shows.
+    #[prost(oneof = "row::Id", tags = "1, 2, 3, 4, 5")]
+    pub id: ::core::option::Option<row::Id>,
+}
+/// Nested message and enum types in `Row`.
+pub mod row {
+    /// What it shows.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Id {
+        /// A process: 16 bytes.
+        #[prost(bytes, tag = "1")]
+        Process(::prost::alloc::vec::Vec<u8>),
+        /// A task.
+        #[prost(message, tag = "2")]
+        Task(super::TaskKey),
+        /// A site.
+        #[prost(string, tag = "3")]
+        Site(::prost::alloc::string::String),
+        /// A worker.
+        #[prost(message, tag = "4")]
+        Worker(super::WorkerKey),
+        /// A finding.
+        #[prost(uint64, tag = "5")]
+        Finding(u64),
+    }
+}
+/// A cell; none of these means that it was not measured.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Value {
+    /// One of these.
+    #[prost(oneof = "value::Value", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    pub value: ::core::option::Option<value::Value>,
+}
+/// Nested message and enum types in `Value`.
+pub mod value {
+    /// One of these.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Value {
+        /// A count or an identifier.
+        #[prost(uint64, tag = "1")]
+        Count(u64),
+        /// Nanoseconds.
+        #[prost(uint64, tag = "2")]
+        Nanos(u64),
+        /// Nanoseconds since the Unix epoch.
+        #[prost(uint64, tag = "3")]
+        Time(u64),
+        /// A size.
+        #[prost(uint64, tag = "4")]
+        Bytes(u64),
+        /// A share, 0 to 1.
+        #[prost(double, tag = "5")]
+        Ratio(f64),
+        /// Events per second.
+        #[prost(double, tag = "6")]
+        Rate(f64),
+        /// A text.
+        #[prost(string, tag = "7")]
+        Text(::prost::alloc::string::String),
+        /// Several texts.
+        #[prost(message, tag = "8")]
+        List(super::Texts),
+        /// Numbers over time.
+        #[prost(message, tag = "9")]
+        Series(super::Series),
+    }
+}
+/// Several texts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Texts {
+    /// The texts.
+    #[prost(string, repeated, tag = "1")]
+    pub texts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Numbers over time, oldest first.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Series {
+    /// The numbers; NaN where nothing was measured.
+    #[prost(float, repeated, tag = "1")]
+    pub points: ::prost::alloc::vec::Vec<f32>,
+}
+/// A label and a text.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Fact {
+    /// What it is about.
+    #[prost(string, tag = "1")]
+    pub label: ::prost::alloc::string::String,
+    /// What is so.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+}
+/// A relative of a task.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TaskLink {
+    /// The task.
+    #[prost(uint64, tag = "1")]
+    pub task: u64,
+    /// Its name or site.
+    #[prost(string, tag = "2")]
+    pub label: ::prost::alloc::string::String,
+}
+/// Everything about one task. Its histograms have one row.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TaskDetail {
+    /// About the source.
+    #[prost(message, optional, tag = "1")]
+    pub meta: ::core::option::Option<Meta>,
+    /// The task's row.
+    #[prost(message, optional, tag = "2")]
+    pub row: ::core::option::Option<Row>,
+    /// Further facts.
+    #[prost(message, repeated, tag = "3")]
+    pub facts: ::prost::alloc::vec::Vec<Fact>,
+    /// Its ancestors, the nearest first.
+    #[prost(message, repeated, tag = "4")]
+    pub ancestors: ::prost::alloc::vec::Vec<TaskLink>,
+    /// Some of its living children.
+    #[prost(message, repeated, tag = "5")]
+    pub children: ::prost::alloc::vec::Vec<TaskLink>,
+    /// How many there are.
+    #[prost(uint64, tag = "6")]
+    pub children_total: u64,
+    /// Its slow polls, the newest last.
+    #[prost(message, repeated, tag = "7")]
+    pub slow_polls: ::prost::alloc::vec::Vec<SlowPoll>,
+    /// Poll times of its site.
+    #[prost(message, optional, tag = "8")]
+    pub poll: ::core::option::Option<HistColumns>,
+    /// Schedule delays of its site.
+    #[prost(message, optional, tag = "9")]
+    pub sched: ::core::option::Option<HistColumns>,
+    /// Lifetimes at its site.
+    #[prost(message, optional, tag = "10")]
+    pub life: ::core::option::Option<HistColumns>,
+    /// The process's limit for slow polls.
+    #[prost(uint64, tag = "11")]
+    pub poll_limit_ns: u64,
+    /// Open findings.
+    #[prost(message, repeated, tag = "12")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+/// One column of a heat map.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HeatColumn {
+    /// Counts per decade, eight of them.
+    #[prost(uint64, repeated, tag = "1")]
+    pub decades: ::prost::alloc::vec::Vec<u64>,
+}
+/// How many tasks have a name.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NameCount {
+    /// The name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// How many are alive.
+    #[prost(uint64, tag = "2")]
+    pub alive: u64,
+}
+/// Everything about one site. Its histograms have one row.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SiteDetail {
+    /// About the source.
+    #[prost(message, optional, tag = "1")]
+    pub meta: ::core::option::Option<Meta>,
+    /// The site's row.
+    #[prost(message, optional, tag = "2")]
+    pub row: ::core::option::Option<Row>,
+    /// Poll times.
+    #[prost(message, optional, tag = "3")]
+    pub poll: ::core::option::Option<HistColumns>,
+    /// Schedule delays.
+    #[prost(message, optional, tag = "4")]
+    pub sched: ::core::option::Option<HistColumns>,
+    /// Lifetimes.
+    #[prost(message, optional, tag = "5")]
+    pub life: ::core::option::Option<HistColumns>,
+    /// Poll times over the last minutes, oldest first.
+    #[prost(message, repeated, tag = "6")]
+    pub heat: ::prost::alloc::vec::Vec<HeatColumn>,
+    /// Some tasks that are alive there.
+    #[prost(message, repeated, tag = "7")]
+    pub tasks: ::prost::alloc::vec::Vec<TaskLink>,
+    /// Names that its tasks were given.
+    #[prost(message, repeated, tag = "8")]
+    pub names: ::prost::alloc::vec::Vec<NameCount>,
+    /// Open findings.
+    #[prost(message, repeated, tag = "9")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+/// Something that a detector found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Finding {
+    /// Its number.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// Detector id.
+    #[prost(string, tag = "2")]
+    pub detector: ::prost::alloc::string::String,
+    /// `allow`, `warn` or `deny`.
+    #[prost(string, tag = "3")]
+    pub level: ::prost::alloc::string::String,
+    /// Same fault, same text.
+    #[prost(string, tag = "4")]
+    pub fingerprint: ::prost::alloc::string::String,
+    /// Spawn site.
+    #[prost(string, tag = "5")]
+    pub site: ::prost::alloc::string::String,
+    /// A task that shows it.
+    #[prost(uint64, optional, tag = "6")]
+    pub task: ::core::option::Option<u64>,
+    /// Name of that task.
+    #[prost(string, tag = "7")]
+    pub task_name: ::prost::alloc::string::String,
+    /// Label of the process.
+    #[prost(string, tag = "8")]
+    pub process: ::prost::alloc::string::String,
+    /// What was measured.
+    #[prost(message, optional, tag = "9")]
+    pub value: ::core::option::Option<Value>,
+    /// The limit that it passed.
+    #[prost(message, optional, tag = "10")]
+    pub limit: ::core::option::Option<Value>,
+    /// How often it was seen.
+    #[prost(uint64, tag = "11")]
+    pub count: u64,
+    /// First seen.
+    #[prost(uint64, tag = "12")]
+    pub first_ns: u64,
+    /// Last seen.
+    #[prost(uint64, tag = "13")]
+    pub last_ns: u64,
+    /// Whether it still holds.
+    #[prost(bool, tag = "14")]
+    pub open: bool,
+    /// `busy`, `blocked` or `preempted`; empty if it is about no poll.
+    #[prost(string, tag = "15")]
+    pub kind: ::prost::alloc::string::String,
+    /// Frames.
+    #[prost(string, repeated, tag = "16")]
+    pub stack: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What happened.
+    #[prost(string, tag = "17")]
+    pub headline: ::prost::alloc::string::String,
+    /// Why it matters.
+    #[prost(string, tag = "18")]
+    pub why: ::prost::alloc::string::String,
+    /// What to do.
+    #[prost(string, tag = "19")]
+    pub fix: ::prost::alloc::string::String,
+}
+/// Busy time of one worker over time.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WorkerHeat {
+    /// Process and worker.
+    #[prost(string, tag = "1")]
+    pub label: ::prost::alloc::string::String,
+    /// Busy share.
+    #[prost(message, optional, tag = "2")]
+    pub busy: ::core::option::Option<Series>,
+}
+/// One runtime as it is now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RuntimeNow {
+    /// Process label.
+    #[prost(string, tag = "1")]
+    pub process: ::prost::alloc::string::String,
+    /// Runtime name.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Its scheduler.
+    #[prost(string, tag = "3")]
+    pub flavor: ::prost::alloc::string::String,
+    /// Number of workers.
+    #[prost(uint32, tag = "4")]
+    pub workers: u32,
+    /// Tasks alive as tokio counts them.
+    #[prost(uint64, optional, tag = "5")]
+    pub alive_tasks: ::core::option::Option<u64>,
+    /// Of them, those that pollscope sees.
+    #[prost(uint64, optional, tag = "6")]
+    pub seen_tasks: ::core::option::Option<u64>,
+    /// Tasks in the global queue.
+    #[prost(uint64, optional, tag = "7")]
+    pub global_queue: ::core::option::Option<u64>,
+    /// Threads of the blocking pool.
+    #[prost(uint64, optional, tag = "8")]
+    pub blocking_threads: ::core::option::Option<u64>,
+    /// Jobs that wait for one.
+    #[prost(uint64, optional, tag = "9")]
+    pub blocking_queue: ::core::option::Option<u64>,
+    /// Global queue over time.
+    #[prost(message, optional, tag = "10")]
+    pub global_queue_series: ::core::option::Option<Series>,
+    /// Blocking threads over time.
+    #[prost(message, optional, tag = "11")]
+    pub blocking_series: ::core::option::Option<Series>,
+}
+/// A scope at a glance.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Overview {
+    /// About the source.
+    #[prost(message, optional, tag = "1")]
+    pub meta: ::core::option::Option<Meta>,
+    /// Age of the newest report.
+    #[prost(uint64, tag = "2")]
+    pub lag_ns: u64,
+    /// Live, stale and gone processes: three numbers.
+    #[prost(uint64, repeated, tag = "3")]
+    pub presence: ::prost::alloc::vec::Vec<u64>,
+    /// Living tasks.
+    #[prost(uint64, tag = "4")]
+    pub tasks: u64,
+    /// Open findings at deny, at warn: two numbers.
+    #[prost(uint64, repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<u64>,
+    /// The longest poll over time.
+    #[prost(message, optional, tag = "6")]
+    pub ribbon: ::core::option::Option<Series>,
+    /// Points of the ribbon at which a finding opened.
+    #[prost(uint32, repeated, tag = "7")]
+    pub marks: ::prost::alloc::vec::Vec<u32>,
+    /// Busy time of the busiest workers.
+    #[prost(message, repeated, tag = "8")]
+    pub workers: ::prost::alloc::vec::Vec<WorkerHeat>,
+    /// The runtimes.
+    #[prost(message, repeated, tag = "9")]
+    pub runtimes: ::prost::alloc::vec::Vec<RuntimeNow>,
+    /// The greetings of the scope's processes.
+    #[prost(message, repeated, tag = "10")]
+    pub hellos: ::prost::alloc::vec::Vec<Hello>,
+    /// What a reader should know.
+    #[prost(string, repeated, tag = "11")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Rules that could not judge, with the reason.
+    #[prost(message, repeated, tag = "12")]
+    pub undecided: ::prost::alloc::vec::Vec<Fact>,
+}
+/// Generated client implementations.
+pub mod fleet_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Served by the collector.
+    #[derive(Debug, Clone)]
+    pub struct FleetClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> FleetClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> FleetClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            FleetClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Greetings; a client whose major version differs gets FAILED_PRECONDITION with words. Viewers
+        /// call it first.
+        pub async fn hello(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ClientHello>,
+        ) -> std::result::Result<tonic::Response<super::FleetHello>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/pollscope.v1.Fleet/Hello");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("pollscope.v1.Fleet", "Hello"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One question, one answer.
+        pub async fn ask(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::AnswerPart>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/pollscope.v1.Fleet/Ask");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("pollscope.v1.Fleet", "Ask"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Standing questions: each is answered at once, and again at its interval. Every message replaces
+        /// the whole set.
+        pub async fn watch(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::WatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::AnswerPart>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/pollscope.v1.Fleet/Watch");
+            let mut req = request.into_streaming_request();
+            req.extensions_mut().insert(GrpcMethod::new("pollscope.v1.Fleet", "Watch"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod fleet_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with FleetServer.
+    #[async_trait]
+    pub trait Fleet: std::marker::Send + std::marker::Sync + 'static {
+        /// Greetings; a client whose major version differs gets FAILED_PRECONDITION with words. Viewers
+        /// call it first.
+        async fn hello(
+            &self,
+            request: tonic::Request<super::ClientHello>,
+        ) -> std::result::Result<tonic::Response<super::FleetHello>, tonic::Status>;
+        /// Server streaming response type for the Ask method.
+        type AskStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::AnswerPart, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One question, one answer.
+        async fn ask(
+            &self,
+            request: tonic::Request<super::AskRequest>,
+        ) -> std::result::Result<tonic::Response<Self::AskStream>, tonic::Status>;
+        /// Server streaming response type for the Watch method.
+        type WatchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::AnswerPart, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Standing questions: each is answered at once, and again at its interval. Every message replaces
+        /// the whole set.
+        async fn watch(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::WatchRequest>>,
+        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+    }
+    /// Served by the collector.
+    #[derive(Debug)]
+    pub struct FleetServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> FleetServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for FleetServer<T>
+    where
+        T: Fleet,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/pollscope.v1.Fleet/Hello" => {
+                    #[allow(non_camel_case_types)]
+                    struct HelloSvc<T: Fleet>(pub Arc<T>);
+                    impl<T: Fleet> tonic::server::UnaryService<super::ClientHello>
+                    for HelloSvc<T> {
+                        type Response = super::FleetHello;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ClientHello>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::hello(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HelloSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pollscope.v1.Fleet/Ask" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskSvc<T: Fleet>(pub Arc<T>);
+                    impl<
+                        T: Fleet,
+                    > tonic::server::ServerStreamingService<super::AskRequest>
+                    for AskSvc<T> {
+                        type Response = super::AnswerPart;
+                        type ResponseStream = T::AskStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AskRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::ask(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pollscope.v1.Fleet/Watch" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSvc<T: Fleet>(pub Arc<T>);
+                    impl<T: Fleet> tonic::server::StreamingService<super::WatchRequest>
+                    for WatchSvc<T> {
+                        type Response = super::AnswerPart;
+                        type ResponseStream = T::WatchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::WatchRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::watch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for FleetServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "pollscope.v1.Fleet";
+    impl<T> tonic::server::NamedService for FleetServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}

@@ -1,0 +1,198 @@
+//! `Fleet`: collector to viewer.
+//!
+//! A collector implements [`Fleet`] and answers with [`answer`]; a viewer sends [`AskRequest`]s and
+//! [`WatchRequest`]s through [`FleetClient`] and reads with a [`Reader`].
+
+use pollscope_model::hello::ProtocolVersion;
+use pollscope_model::query::ask::{Answer, Ask};
+use prost::Message;
+
+use crate::convert::{DecodeError, Reason, answer as convert, at_most, checked, clip, greeting, query};
+pub use crate::greeting::ClientHello;
+use crate::limits::{MAX_ANSWER_BYTES, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_STANDING};
+use crate::version::{PROTOCOL, RELEASE};
+use crate::wire;
+pub use wire::fleet_client::FleetClient;
+pub use wire::fleet_server::{Fleet, FleetServer};
+pub use wire::{
+    AnswerPart, AskRequest, ClientHello as WireClientHello, FleetHello as WireFleetHello, WatchRequest,
+};
+
+/// The collector's greeting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FleetHello {
+    /// Wire protocol that the collector speaks.
+    pub protocol: ProtocolVersion,
+    /// Version of the collector.
+    pub version: String,
+    /// What to call it, such as its host and address.
+    pub label: String,
+}
+
+impl FleetHello {
+    /// The greeting of this build.
+    pub fn new(label: impl Into<String>) -> Self {
+        Self { protocol: PROTOCOL, version: RELEASE.to_owned(), label: label.into() }
+    }
+}
+
+impl From<&FleetHello> for WireFleetHello {
+    fn from(hello: &FleetHello) -> Self {
+        Self {
+            protocol: Some(greeting::protocol_to_wire(hello.protocol)),
+            version: clip(&hello.version),
+            label: clip(&hello.label),
+        }
+    }
+}
+
+impl TryFrom<WireFleetHello> for FleetHello {
+    type Error = DecodeError;
+
+    fn try_from(hello: WireFleetHello) -> Result<Self, DecodeError> {
+        Ok(Self {
+            protocol: greeting::protocol_from_wire("fleet.protocol", hello.protocol)?,
+            version: checked("fleet.version", hello.version)?,
+            label: checked("fleet.label", hello.label)?,
+        })
+    }
+}
+
+impl From<&ClientHello> for WireClientHello {
+    fn from(client: &ClientHello) -> Self {
+        greeting::client_to_wire(client)
+    }
+}
+
+impl TryFrom<WireClientHello> for ClientHello {
+    type Error = DecodeError;
+
+    fn try_from(client: WireClientHello) -> Result<Self, DecodeError> {
+        greeting::client_from_wire(client)
+    }
+}
+
+impl From<&Ask> for AskRequest {
+    fn from(ask: &Ask) -> Self {
+        Self { ask: Some(query::ask_to_wire(ask)) }
+    }
+}
+
+impl TryFrom<AskRequest> for Ask {
+    type Error = DecodeError;
+
+    fn try_from(request: AskRequest) -> Result<Self, DecodeError> {
+        query::ask_from_wire(request.ask.ok_or(DecodeError::missing("ask"))?)
+    }
+}
+
+/// A question that is answered again and again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// The viewer's number for it; its answers carry it.
+    pub id: u64,
+    /// The question.
+    pub ask: Ask,
+    /// Milliseconds from one answer to the next.
+    pub interval_ms: u32,
+}
+
+impl From<&[Standing]> for WatchRequest {
+    fn from(standing: &[Standing]) -> Self {
+        Self {
+            standing: standing
+                .iter()
+                .map(|standing| wire::Standing {
+                    id: standing.id,
+                    ask: Some(query::ask_to_wire(&standing.ask)),
+                    interval_ms: standing.interval_ms,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl TryFrom<WatchRequest> for Vec<Standing> {
+    type Error = DecodeError;
+
+    fn try_from(request: WatchRequest) -> Result<Self, DecodeError> {
+        at_most("watch.standing", MAX_STANDING, request.standing.len())?;
+        request
+            .standing
+            .into_iter()
+            .map(|standing| {
+                let ask = standing.ask.ok_or(DecodeError::missing("watch.standing.ask"))?;
+                let ask = query::ask_from_wire(ask)?;
+                Ok(Standing { id: standing.id, ask, interval_ms: standing.interval_ms })
+            })
+            .collect()
+    }
+}
+
+/// An answer to the standing question of that number (0 for [`AskRequest`]), as the messages that
+/// carry it, to be sent in this order with nothing between. An answer over [`MAX_ANSWER_BYTES`]
+/// becomes [`Answer::No`] with the remedy.
+pub fn answer(id: u64, answer: &Answer) -> Vec<AnswerPart> {
+    let mut bytes = convert::answer_to_wire(answer).encode_to_vec();
+    if bytes.len() > MAX_ANSWER_BYTES {
+        let reason = format!(
+            "the answer takes {} MiB, more than the limit of {} MiB: ask for fewer rows",
+            bytes.len() >> 20,
+            MAX_ANSWER_BYTES >> 20
+        );
+        bytes = convert::answer_to_wire(&Answer::No(reason.into())).encode_to_vec();
+    }
+    let mut parts: Vec<AnswerPart> = bytes
+        .chunks(MAX_FRAME_BYTES)
+        .map(|piece| AnswerPart { id, last: false, piece: piece.to_vec() })
+        .collect();
+    if let Some(part) = parts.last_mut() {
+        part.last = true;
+    }
+    parts
+}
+
+/// Reads one stream of answers. Bounded: it holds at most one unfinished answer of limited size.
+#[derive(Debug, Default)]
+pub struct Reader {
+    unfinished: Option<(u64, Vec<u8>)>,
+}
+
+impl Reader {
+    /// Takes the next message; gives the question's number and the answer when it is complete. After
+    /// an error the stream is of no more use.
+    pub fn take(&mut self, part: AnswerPart) -> Result<Option<(u64, Answer)>, DecodeError> {
+        let (id, bytes) = match self.unfinished.take() {
+            None => (part.id, part.piece),
+            Some((id, _)) if id != part.id => {
+                return Err(DecodeError::new("answer.id", Reason::OutOfRange(part.id)));
+            }
+            Some((id, mut bytes)) => {
+                at_most("answer.piece", MAX_ANSWER_BYTES, bytes.len().saturating_add(part.piece.len()))?;
+                bytes.extend_from_slice(&part.piece);
+                (id, bytes)
+            }
+        };
+        if !part.last {
+            self.unfinished = Some((id, bytes));
+            return Ok(None);
+        }
+        let answer = wire::Answer::decode(bytes.as_slice())
+            .map_err(|error| DecodeError::new("answer", Reason::Malformed(error.to_string())))?;
+        Ok(Some((id, convert::answer_from_wire(answer)?)))
+    }
+}
+
+/// A client over a connection, with the message limit set.
+pub fn client(channel: tonic::transport::Channel) -> FleetClient<tonic::transport::Channel> {
+    FleetClient::new(channel)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+/// A server, with the message limit set.
+pub fn server<T: Fleet>(fleet: T) -> FleetServer<T> {
+    FleetServer::new(fleet)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES)
+}
