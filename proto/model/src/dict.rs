@@ -60,7 +60,7 @@ pub enum DictEntry {
 /// All that one process has interned so far.
 #[derive(Clone, Debug)]
 pub struct Dictionary {
-    sites: Vec<Option<Site>>,
+    sites: Vec<Option<(Site, Arc<str>)>>,
     names: Vec<Option<Arc<str>>>,
     refused: u64,
 }
@@ -75,7 +75,10 @@ impl Dictionary {
     /// Takes one entry; an index past [`MAX_ENTRIES`] is refused and counted.
     pub fn insert(&mut self, entry: DictEntry) {
         let (stored, index) = match entry {
-            DictEntry::Site(id, site) => (put(&mut self.sites, id.0, site), id.0),
+            DictEntry::Site(id, site) => {
+                let text = site.to_string().into();
+                (put(&mut self.sites, id.0, (site, text)), id.0)
+            }
             DictEntry::Name(id, name) => (put(&mut self.names, id.0, name), id.0),
         };
         debug_assert!(stored || index as usize >= MAX_ENTRIES);
@@ -85,8 +88,18 @@ impl Dictionary {
     /// The site, or a placeholder that names the unknown index.
     pub fn site(&self, id: SiteId) -> Site {
         match self.sites.get(id.0 as usize) {
-            Some(Some(site)) => site.clone(),
+            Some(Some((site, _))) => site.clone(),
             _ => Site::unknown(&format!("(site {} unknown)", id.0)),
+        }
+    }
+
+    /// The site as it prints, `src/cart.rs:88:9`, or a placeholder that names the unknown index.
+    ///
+    /// Cost: a reference count, for known sites.
+    pub fn site_text(&self, id: SiteId) -> Arc<str> {
+        match self.sites.get(id.0 as usize) {
+            Some(Some((_, text))) => text.clone(),
+            _ => format!("(site {} unknown)", id.0).into(),
         }
     }
 
@@ -101,7 +114,7 @@ impl Dictionary {
     /// Every entry, as a snapshot sends them.
     pub fn entries(&self) -> impl Iterator<Item = DictEntry> + '_ {
         let sites = self.sites.iter().enumerate().filter_map(|(index, site)| {
-            Some(DictEntry::Site(SiteId(u32::try_from(index).ok()?), site.clone()?))
+            Some(DictEntry::Site(SiteId(u32::try_from(index).ok()?), site.as_ref()?.0.clone()))
         });
         let names = self.names.iter().enumerate().skip(1).filter_map(|(index, name)| {
             Some(DictEntry::Name(NameId(u32::try_from(index).ok()?), name.clone()?))

@@ -11,6 +11,8 @@ pub mod hello;
 pub mod hist;
 pub mod id;
 pub mod measured;
+pub mod monitor;
 pub mod query;
 pub mod report;
 pub mod time;
+pub mod world;

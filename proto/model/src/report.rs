@@ -35,7 +35,8 @@ pub enum Detail {
     #[default]
     Full,
     /// Only the tasks that stand out (busiest, or in a state that a rule may judge); the rest is
-    /// counted in the sites.
+    /// counted in the sites. A row stays for 30 s after it was last told, since its end may go
+    /// untold; so what still stands out is repeated more often than that.
     Top,
 }
 
@@ -75,7 +76,8 @@ pub struct Report {
     pub boot: BootId,
     /// Delta or part of a snapshot.
     pub kind: ReportKind,
-    /// First sequence number that this report covers; below `seq` when reports were folded.
+    /// First sequence number that this report covers; below `seq` when reports were folded. The first
+    /// delta of a process is number 1, so that 0 stands for "nothing yet".
     pub first_seq: u64,
     /// Sequence number of the report; the next delta is `seq + 1`. All parts of a snapshot carry the
     /// number of the last report that the snapshot includes.

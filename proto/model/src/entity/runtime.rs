@@ -99,4 +99,20 @@ impl WorkerDelta {
             ..later.clone()
         };
     }
+
+    /// What was added after an earlier state of the same totals, never below zero; the rest is the
+    /// state now.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let grown =
+            |now: Option<u64>, then: Option<u64>| now.map(|now| now.saturating_sub(then.unwrap_or(0)));
+        Self {
+            busy_ns: self.busy_ns.saturating_sub(earlier.busy_ns),
+            interval_ns: self.interval_ns.saturating_sub(earlier.interval_ns),
+            parks: self.parks.saturating_sub(earlier.parks),
+            polls: grown(self.polls, earlier.polls),
+            steals: grown(self.steals, earlier.steals),
+            ..self.clone()
+        }
+    }
 }

@@ -61,6 +61,29 @@ impl SiteDelta {
         self.life.merge(&other.life);
     }
 
+    /// What was added after an earlier state of the same totals; never below zero.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            site: self.site,
+            spawned: self.spawned.saturating_sub(earlier.spawned),
+            completed: self.completed.saturating_sub(earlier.completed),
+            cancelled: self.cancelled.saturating_sub(earlier.cancelled),
+            panicked: self.panicked.saturating_sub(earlier.panicked),
+            ended: self.ended.saturating_sub(earlier.ended),
+            swallowed_panics: self.swallowed_panics.saturating_sub(earlier.swallowed_panics),
+            detached_failures: self.detached_failures.saturating_sub(earlier.detached_failures),
+            wakes: self.wakes.saturating_sub(earlier.wakes),
+            self_wakes: self.self_wakes.saturating_sub(earlier.self_wakes),
+            forced_yields: self.forced_yields.saturating_sub(earlier.forced_yields),
+            slow_polls: self.slow_polls.saturating_sub(earlier.slow_polls),
+            max_future_bytes: if self.spawned > earlier.spawned { self.max_future_bytes } else { 0 },
+            poll: self.poll.since(&earlier.poll),
+            sched: self.sched.since(&earlier.sched),
+            life: self.life.since(&earlier.life),
+        }
+    }
+
     /// Tasks that ended, in whatever way.
     pub fn all_ended(&self) -> u64 {
         self.completed.saturating_add(self.cancelled).saturating_add(self.panicked).saturating_add(self.ended)

@@ -1,0 +1,61 @@
+//! The monitor: a [`World`], the detectors that judge it and the queries that read it, behind one
+//! door. The terminal, the collector, the command line and tests all use this and nothing below it.
+//!
+//! It reads no clock and does no I/O: whoever owns it hands in reports and the time, on one thread.
+
+use std::sync::Arc;
+
+use crate::hello::Hello;
+use crate::id::BootId;
+use crate::report::Report;
+use crate::world::{Applied, Limits, TooManyProcesses, World};
+
+/// What to tell a process that said hello.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Welcome {
+    /// The last report of this boot up to which everything is known: the process goes on after it.
+    /// `None` if it is new or totals have a hole: the process begins with a snapshot.
+    pub last_seq: Option<u64>,
+    /// Its name here: `checkout#2`.
+    pub label: Arc<str>,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Monitor {
+    world: World,
+}
+
+impl Monitor {
+    /// A monitor that knows nothing yet, with those caps.
+    pub fn new(limits: Limits) -> Self {
+        Self { world: World::new(limits) }
+    }
+
+    /// A process (re)appeared on a new stream.
+    pub fn greet(&mut self, hello: Hello, now_unix_ns: u64) -> Result<Welcome, TooManyProcesses> {
+        let process = self.world.greet(hello, now_unix_ns)?;
+        Ok(Welcome { last_seq: process.last_seq(), label: process.label().clone() })
+    }
+
+    /// Folds one report. After [`Applied::wants_snapshot`] the sender should be asked for one.
+    pub fn apply(&mut self, report: Report, now_unix_ns: u64) -> Applied {
+        self.world.apply(report, now_unix_ns)
+    }
+
+    /// The stream of a process ended; its last state is kept for a while.
+    pub fn part(&mut self, boot: BootId, reason: &str, now_unix_ns: u64) {
+        self.world.part(boot, reason, now_unix_ns);
+    }
+
+    /// Lets time pass: ages, stale processes, detectors, retention. Call it about four times a
+    /// second.
+    pub fn tick(&mut self, now_unix_ns: u64) {
+        self.world.tick(now_unix_ns, |_, _| false);
+    }
+
+    /// What is known, to read.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+}

@@ -1,0 +1,473 @@
+//! The fold: every state transition of a process. Nothing else changes what a [`World`](super::World)
+//! knows.
+//!
+//! Totals are exact or known not to be: a delta that was folded already is dropped, one that comes
+//! after a hole is counted and makes the process ask for a snapshot, and a snapshot takes effect only
+//! when its last part is in. Cost is that of the report, never of the world.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::limits::Limits;
+use super::process::{Gaps, Process, Refused, Sums};
+use super::ring::Ring;
+use super::runtime::{RuntimeState, WorkerState};
+use super::site::SiteState;
+use super::tasks::{Put, TaskTable};
+use crate::dict::Dictionary;
+use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
+use crate::entity::site::SiteDelta;
+use crate::entity::slow_poll::SlowPoll;
+use crate::entity::task::TaskRecord;
+use crate::hello::Hello;
+use crate::id::{RuntimeId, SiteId, WorkerId};
+use crate::query::page::Presence;
+use crate::report::{Detail, Losses, Report, ReportKind};
+use crate::time::SECOND;
+
+/// Slow polls remembered per process for [`Process::slow_polls_since`].
+const SLOW_POLLS: usize = 1_024;
+/// A clock that goes back by more than this was set back: history starts anew.
+const CLOCK_SET_BACK_NS: u64 = 60 * SECOND;
+
+/// What became of a report.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Applied {
+    /// Folded.
+    New,
+    /// Known already: nothing changed.
+    Duplicate,
+    /// Folded, but so many reports before it never arrived. Totals are short of them until a
+    /// snapshot comes: ask for one.
+    Gap {
+        /// Reports missing.
+        missing: u64,
+    },
+    /// Not or only partly folded (task rows are), because what it builds on is not known: ask for a
+    /// snapshot.
+    NeedsSnapshot,
+    /// No greeting came before it.
+    UnknownProcess,
+}
+
+impl Applied {
+    /// Whether the sender should be asked for a snapshot.
+    pub fn wants_snapshot(self) -> bool {
+        matches!(self, Self::Gap { .. } | Self::NeedsSnapshot)
+    }
+}
+
+/// A snapshot of which not all parts are in.
+#[derive(Clone, Debug)]
+pub(super) struct Staging {
+    seq: u64,
+    next: u32,
+    parts: u32,
+    sites: HashMap<SiteId, SiteDelta>,
+    workers: BTreeMap<WorkerId, WorkerDelta>,
+    runtimes: BTreeMap<RuntimeId, RuntimeRecord>,
+    slow_polls: Vec<SlowPoll>,
+}
+
+impl Process {
+    pub(super) fn new(hello: Hello, label: Arc<str>) -> Self {
+        Self {
+            hello,
+            label,
+            presence: Presence::Live,
+            heard_unix_ns: 0,
+            gone: None,
+            now_ns: 0,
+            last_seq: None,
+            exact: false,
+            based: false,
+            unheard_ns: 0,
+            staging: None,
+            detail: Detail::Full,
+            dictionary: Dictionary::default(),
+            losses: Losses::default(),
+            gaps: Gaps::default(),
+            refused: Refused::default(),
+            retired_early: 0,
+            swept_ns: 0,
+            sums: Sums::default(),
+            tasks: TaskTable::default(),
+            sites: HashMap::new(),
+            workers: BTreeMap::new(),
+            runtimes: BTreeMap::new(),
+            slow_polls: VecDeque::new(),
+            slow_polls_ever: 0,
+            cover: Ring::default(),
+            cover_tens: Ring::default(),
+            polls: Ring::default(),
+            busy: Ring::default(),
+            times: Ring::default(),
+            ribbon: Ring::default(),
+        }
+    }
+
+    /// It says who it is, for the first time or again.
+    pub(super) fn greet(&mut self, hello: Hello, now_unix_ns: u64) {
+        self.hello = hello;
+        self.staging = None;
+        self.heard(now_unix_ns);
+    }
+
+    /// Its stream ended.
+    pub(super) fn part(&mut self, reason: &str, now_unix_ns: u64) {
+        if self.presence != Presence::Gone {
+            self.presence = Presence::Gone;
+            self.gone = Some((now_unix_ns, reason.into()));
+            self.staging = None;
+        }
+    }
+
+    /// Lets time pass.
+    pub(super) fn age(&mut self, limits: &Limits, now_unix_ns: u64, flagged: impl Fn(&TaskRecord) -> bool) {
+        let silent_ns = now_unix_ns.saturating_sub(self.heard_unix_ns);
+        let patience_ns = self.hello.interval_ns.saturating_mul(3).clamp(3 * SECOND, 60 * SECOND);
+        if self.presence == Presence::Live && silent_ns > patience_ns {
+            self.presence = Presence::Stale;
+        }
+        let sites = &self.sites;
+        let flagged = |task: &TaskRecord| {
+            let evidence = |site: &SiteState| site.slow_polls().any(|poll| poll.task == task.id);
+            flagged(task) || sites.get(&task.site).is_some_and(evidence)
+        };
+        let most = limits.ended_tasks;
+        self.retired_early +=
+            self.tasks.retire(self.now_ns, limits.keep_ended_ns, limits.keep_flagged_ns, most, flagged);
+        if self.detail == Detail::Top && self.now_ns >= self.swept_ns.saturating_add(SECOND) {
+            self.swept_ns = self.now_ns;
+            self.tasks.drop_untold(self.now_ns.saturating_sub(limits.keep_untold_ns));
+        }
+    }
+
+    /// Folds one report of this boot.
+    pub(super) fn apply(&mut self, report: Report, limits: &Limits, now_unix_ns: u64) -> Applied {
+        self.heard(now_unix_ns);
+        match report.kind {
+            ReportKind::Delta => self.apply_delta(report, limits),
+            ReportKind::Snapshot { part, parts } => self.apply_snapshot(report, part, parts.max(1), limits),
+        }
+    }
+
+    fn heard(&mut self, now_unix_ns: u64) {
+        self.heard_unix_ns = self.heard_unix_ns.max(now_unix_ns);
+        self.presence = Presence::Live;
+        self.gone = None;
+    }
+
+    fn apply_delta(&mut self, report: Report, limits: &Limits) -> Applied {
+        self.staging = None;
+        let known = self.last_seq.unwrap_or(0);
+        if report.seq <= known {
+            return Applied::Duplicate;
+        }
+        let missing = report.first_seq.saturating_sub(known).saturating_sub(1);
+        let first = self.last_seq.is_none();
+        // A report that was folded over one that is known already cannot be taken apart again.
+        let overlaps = !first && report.first_seq <= known;
+        let applied = match (first, missing) {
+            (true, 0) => {
+                self.exact = true;
+                self.based = true;
+                Applied::New
+            }
+            (true, _) => Applied::NeedsSnapshot,
+            (false, 0) if overlaps => {
+                self.exact = false;
+                Applied::NeedsSnapshot
+            }
+            (false, 0) => Applied::New,
+            (false, missing) => {
+                self.exact = false;
+                self.gaps.count += 1;
+                self.gaps.reports = self.gaps.reports.saturating_add(missing);
+                self.unheard_ns = self.unheard_ns.saturating_add(report.start_ns.saturating_sub(self.now_ns));
+                Applied::Gap { missing }
+            }
+        };
+        self.last_seq = Some(report.seq);
+        let (start_ns, end_ns) = self.advance(report.start_ns, report.end_ns);
+        if overlaps {
+            self.unheard_ns = self.unheard_ns.saturating_add(end_ns - start_ns);
+        } else {
+            self.cover(start_ns, end_ns, end_ns - start_ns);
+        }
+        self.put_dictionary(report.dict);
+        self.losses = report.losses;
+        self.detail = report.detail;
+        for record in report.runtimes {
+            self.put_runtime(record, end_ns, limits);
+        }
+        if !overlaps {
+            for delta in report.workers {
+                self.add_worker(&delta, start_ns, end_ns, limits);
+            }
+            for delta in report.sites {
+                self.add_site(delta, start_ns, end_ns, limits);
+            }
+        }
+        self.put_tasks(report.tasks, end_ns, limits);
+        for poll in report.slow_polls {
+            self.put_slow_poll(poll);
+        }
+        applied
+    }
+
+    fn apply_snapshot(&mut self, report: Report, part: u32, parts: u32, limits: &Limits) -> Applied {
+        if self.last_seq.is_some_and(|known| report.seq < known) {
+            return Applied::Duplicate;
+        }
+        if part == 0 {
+            self.tasks.begin_sweep();
+            self.staging = Some(Box::new(Staging {
+                seq: report.seq,
+                next: 0,
+                parts,
+                sites: HashMap::new(),
+                workers: BTreeMap::new(),
+                runtimes: BTreeMap::new(),
+                slow_polls: Vec::new(),
+            }));
+        }
+        let Some(mut staging) = self.staging.take().filter(|s| s.seq == report.seq && s.parts == parts)
+        else {
+            let over = self.exact && self.last_seq == Some(report.seq);
+            return if over { Applied::Duplicate } else { Applied::NeedsSnapshot };
+        };
+        if part < staging.next {
+            self.staging = Some(staging);
+            return Applied::Duplicate;
+        }
+        if part > staging.next || part >= parts {
+            return Applied::NeedsSnapshot;
+        }
+        staging.next += 1;
+        self.put_dictionary(report.dict);
+        self.losses = report.losses;
+        self.detail = report.detail;
+        self.refused = self.refused.plus(staging.take(report.sites, report.workers, report.runtimes, limits));
+        staging.slow_polls.extend(report.slow_polls);
+        staging.slow_polls.truncate(SLOW_POLLS);
+        let end_ns = report.end_ns;
+        self.put_tasks(report.tasks, end_ns.max(self.now_ns), limits);
+        if staging.next == parts {
+            self.finish_snapshot(*staging, end_ns);
+        } else {
+            self.staging = Some(staging);
+        }
+        Applied::New
+    }
+
+    /// All parts are in: totals are replaced at once, and what they grew by since the last report
+    /// becomes one coarse point of history.
+    fn finish_snapshot(&mut self, staging: Staging, end_ns: u64) {
+        let before_ns = self.now_ns;
+        let known = self.last_seq;
+        let (start_ns, end_ns) = self.advance(before_ns, end_ns);
+        let interval = self.based.then(|| (start_ns.saturating_sub(self.unheard_ns), end_ns));
+        if let (true, Some(known)) = (self.based, known) {
+            if staging.seq > known {
+                self.gaps.count += 1;
+                self.gaps.reports = self.gaps.reports.saturating_add(staging.seq - known);
+            }
+            self.cover(start_ns, end_ns, (end_ns - start_ns).saturating_add(self.unheard_ns));
+        }
+        self.replace_sites(staging.sites, interval, end_ns);
+        self.replace_workers(staging.workers, interval);
+        self.runtimes.retain(|id, _| staging.runtimes.contains_key(id));
+        for (id, record) in staging.runtimes {
+            self.runtimes.entry(id).or_default().put(record, end_ns);
+        }
+        if self.detail == Detail::Full {
+            self.tasks.sweep();
+        }
+        for poll in staging.slow_polls {
+            if !self.based || poll.start_ns.saturating_add(poll.wall_ns) > before_ns {
+                self.put_slow_poll(poll);
+            }
+        }
+        self.last_seq = Some(staging.seq);
+        self.exact = true;
+        self.based = true;
+        self.unheard_ns = 0;
+    }
+
+    fn replace_sites(
+        &mut self,
+        mut totals: HashMap<SiteId, SiteDelta>,
+        interval: Option<(u64, u64)>,
+        end_ns: u64,
+    ) {
+        self.sums = Sums::default();
+        for id in totals.keys() {
+            self.sites.entry(*id).or_insert_with(|| SiteState::new(*id));
+        }
+        for (id, state) in &mut self.sites {
+            let totals = totals.remove(id).unwrap_or(SiteDelta { site: *id, ..SiteDelta::default() });
+            self.sums.spawned = self.sums.spawned.saturating_add(totals.spawned);
+            self.sums.ended = self.sums.ended.saturating_add(totals.all_ended());
+            state.replace(totals, interval, end_ns);
+        }
+    }
+
+    fn replace_workers(&mut self, totals: BTreeMap<WorkerId, WorkerDelta>, interval: Option<(u64, u64)>) {
+        self.workers.retain(|id, _| totals.contains_key(id));
+        for (id, totals) in totals {
+            self.workers.entry(id).or_default().replace(totals, interval);
+        }
+    }
+
+    /// Moves "now" on, and gives the interval as it can be believed. A clock that was set back makes
+    /// history start anew.
+    fn advance(&mut self, start_ns: u64, end_ns: u64) -> (u64, u64) {
+        if end_ns.saturating_add(CLOCK_SET_BACK_NS) < self.now_ns {
+            self.forget_history(end_ns);
+        }
+        self.now_ns = self.now_ns.max(end_ns);
+        (start_ns.min(self.now_ns), self.now_ns)
+    }
+
+    fn forget_history(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
+        self.swept_ns = 0;
+        self.tasks.set_clock(now_ns);
+        self.sites.values_mut().for_each(SiteState::forget_history);
+        self.workers.values_mut().for_each(WorkerState::forget_history);
+        self.runtimes.values_mut().for_each(RuntimeState::forget_history);
+        self.cover.clear();
+        self.cover_tens.clear();
+        self.polls.clear();
+        self.busy.clear();
+        self.times.clear();
+        self.ribbon.clear();
+    }
+
+    fn cover(&mut self, start_ns: u64, end_ns: u64, length_ns: u64) {
+        self.cover.spread(start_ns, end_ns, |cover, _| cover.touched = true);
+        self.cover_tens.spread(start_ns, end_ns, |cover, _| cover.touched = true);
+        for cover in [self.cover.at(end_ns), self.cover_tens.at(end_ns)] {
+            cover.ended_ns = cover.ended_ns.saturating_add(length_ns);
+        }
+    }
+
+    fn put_dictionary(&mut self, entries: Vec<crate::dict::DictEntry>) {
+        for entry in entries {
+            self.dictionary.insert(entry);
+        }
+    }
+
+    fn put_runtime(&mut self, record: RuntimeRecord, end_ns: u64, limits: &Limits) {
+        let id = record.id;
+        if record.gone {
+            self.runtimes.remove(&id);
+            self.workers.retain(|worker, _| worker.runtime != id);
+        } else if self.runtimes.len() < limits.runtimes || self.runtimes.contains_key(&id) {
+            self.runtimes.entry(id).or_default().put(record, end_ns);
+        } else {
+            self.refused.runtimes += 1;
+        }
+    }
+
+    fn add_worker(&mut self, delta: &WorkerDelta, start_ns: u64, end_ns: u64, limits: &Limits) {
+        if self.workers.len() >= limits.workers && !self.workers.contains_key(&delta.id) {
+            self.refused.workers += 1;
+            return;
+        }
+        self.busy.spread(start_ns, end_ns, |busy, share| busy.add(delta.busy_ns, delta.interval_ns, share));
+        if let Some((_, since_ns)) = delta.polling {
+            self.note_poll(end_ns.saturating_sub(since_ns), end_ns);
+        }
+        self.workers.entry(delta.id).or_default().add(delta, start_ns, end_ns);
+    }
+
+    fn add_site(&mut self, delta: SiteDelta, start_ns: u64, end_ns: u64, limits: &Limits) {
+        if self.sites.len() >= limits.sites && !self.sites.contains_key(&delta.site) {
+            self.refused.sites += 1;
+            return;
+        }
+        self.sums.spawned = self.sums.spawned.saturating_add(delta.spawned);
+        self.sums.ended = self.sums.ended.saturating_add(delta.all_ended());
+        let polls = delta.poll.count() as f32;
+        if polls > 0.0 {
+            self.polls.spread(start_ns, end_ns, |point, share| *point += polls * share as f32);
+            self.note_poll(delta.poll.max(), end_ns);
+        }
+        let times = self.times.at(end_ns);
+        times.poll.merge(&delta.poll);
+        times.sched.merge(&delta.sched);
+        self.sites
+            .entry(delta.site)
+            .or_insert_with(|| SiteState::new(delta.site))
+            .add(delta, start_ns, end_ns);
+    }
+
+    fn note_poll(&mut self, ns: u64, end_ns: u64) {
+        let longest = self.ribbon.at(end_ns);
+        *longest = (*longest).max(ns);
+    }
+
+    fn put_tasks(&mut self, records: Vec<TaskRecord>, end_ns: u64, limits: &Limits) {
+        for record in records {
+            if let Some(open_ns) = record.current_poll_ns(end_ns) {
+                self.note_poll(open_ns, end_ns);
+            }
+            if self.tasks.put(record, end_ns, limits.tasks) == Put::Refused {
+                self.refused.tasks += 1;
+            }
+        }
+        // Between two ticks the ended may outgrow their room by as much again, no more.
+        if self.tasks.ended_len() > limits.ended_tasks.saturating_mul(2) {
+            self.retired_early += self.tasks.shed(limits.ended_tasks);
+        }
+    }
+
+    fn put_slow_poll(&mut self, poll: SlowPoll) {
+        let Some(site) = self.sites.get_mut(&poll.site) else { return };
+        if site.slow_poll(&poll) {
+            if self.slow_polls.len() >= SLOW_POLLS {
+                self.slow_polls.pop_front();
+            }
+            self.slow_polls.push_back(poll);
+            self.slow_polls_ever += 1;
+        }
+    }
+}
+
+impl Staging {
+    fn take(
+        &mut self,
+        sites: Vec<SiteDelta>,
+        workers: Vec<WorkerDelta>,
+        runtimes: Vec<RuntimeRecord>,
+        limits: &Limits,
+    ) -> Refused {
+        let mut refused = Refused::default();
+        for site in sites {
+            if self.sites.len() >= limits.sites && !self.sites.contains_key(&site.site) {
+                refused.sites += 1;
+            } else {
+                let totals = self.sites.entry(site.site).or_default();
+                totals.site = site.site;
+                totals.merge(&site);
+            }
+        }
+        for worker in workers {
+            if self.workers.len() >= limits.workers && !self.workers.contains_key(&worker.id) {
+                refused.workers += 1;
+            } else {
+                self.workers.entry(worker.id).or_default().merge(&worker);
+            }
+        }
+        for runtime in runtimes.into_iter().filter(|runtime| !runtime.gone) {
+            if self.runtimes.len() >= limits.runtimes && !self.runtimes.contains_key(&runtime.id) {
+                refused.runtimes += 1;
+            } else {
+                self.runtimes.insert(runtime.id, runtime);
+            }
+        }
+        refused
+    }
+}

@@ -1,0 +1,46 @@
+//! The caps of a world: everything in it is bounded by one of these.
+
+use crate::time::SECOND;
+
+/// How much a [`World`](super::World) keeps. Per process where nothing else is said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Processes, gone ones included.
+    pub processes: usize,
+    /// Task rows, ended ones included.
+    pub tasks: usize,
+    /// Ended tasks.
+    pub ended_tasks: usize,
+    /// Spawn sites.
+    pub sites: usize,
+    /// Workers.
+    pub workers: usize,
+    /// Runtimes.
+    pub runtimes: usize,
+    /// How long an ended task stays.
+    pub keep_ended_ns: u64,
+    /// How long it stays if a finding or a slow poll points at it.
+    pub keep_flagged_ns: u64,
+    /// How long a living task stays that a sender of [`Detail::Top`](crate::report::Detail::Top) no
+    /// longer tells of: its end may have gone untold.
+    pub keep_untold_ns: u64,
+    /// How long a process stays after it is gone.
+    pub keep_gone_ns: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            processes: 256,
+            tasks: 2_000_000,
+            ended_tasks: 10_000,
+            sites: crate::dict::MAX_ENTRIES + 1,
+            workers: 4_096,
+            runtimes: 256,
+            keep_ended_ns: 10 * SECOND,
+            keep_flagged_ns: 60 * SECOND,
+            keep_untold_ns: 30 * SECOND,
+            keep_gone_ns: 900 * SECOND,
+        }
+    }
+}

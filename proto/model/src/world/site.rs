@@ -1,0 +1,237 @@
+//! What a [`World`](super::World) keeps of one spawn site, and the read-only view of it that
+//! detectors and queries use.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::process::Process;
+use super::ring::Ring;
+use crate::entity::site::SiteDelta;
+use crate::entity::slow_poll::SlowPoll;
+use crate::hist::{Hist, upper_edge};
+use crate::id::SiteId;
+use crate::query::detail::HeatColumn;
+use crate::time::{MICROSECOND, SECOND};
+
+/// Slow polls kept per site: so many of the newest, and so many of the longest.
+pub(super) const SLOW_POLLS: usize = 8;
+
+/// A site at the end of one of its 10-second slots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SitePoint {
+    /// Tasks alive.
+    pub alive: u64,
+    /// Tasks spawned since the process started.
+    pub spawned: u64,
+    /// Tasks ended since the process started, in whatever way.
+    pub ended: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Slice {
+    point: SitePoint,
+    decades: [u32; 8],
+}
+
+/// The state of one site; only the fold writes to it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SiteState {
+    pub(super) totals: SiteDelta,
+    seconds: Ring<SiteDelta, 1, 10>,
+    tens: Ring<SiteDelta, 10, 12>,
+    polls: Ring<f32, 1, 60>,
+    slices: Ring<Slice, 10, 90>,
+    newest: VecDeque<SlowPoll>,
+    longest: Vec<SlowPoll>,
+}
+
+impl SiteState {
+    pub(super) fn new(site: SiteId) -> Self {
+        Self { totals: SiteDelta { site, ..SiteDelta::default() }, ..Self::default() }
+    }
+
+    /// Adds an interval to totals and history.
+    pub(super) fn add(&mut self, delta: SiteDelta, start_ns: u64, end_ns: u64) {
+        self.totals.merge(&delta);
+        self.remember(delta, start_ns, end_ns);
+    }
+
+    /// Replaces the totals by a snapshot's. What they grew by belongs to the interval, if one is
+    /// given; without one there is nothing to compare with.
+    pub(super) fn replace(&mut self, totals: SiteDelta, interval: Option<(u64, u64)>, end_ns: u64) {
+        let before = std::mem::replace(&mut self.totals, totals);
+        match interval {
+            Some((start_ns, end_ns)) => {
+                let grown = self.totals.since(&before);
+                if grown != (SiteDelta { site: self.totals.site, ..SiteDelta::default() }) {
+                    self.remember(grown, start_ns, end_ns);
+                }
+            }
+            None => self.slices.at(end_ns).point = self.point(),
+        }
+    }
+
+    fn remember(&mut self, delta: SiteDelta, start_ns: u64, end_ns: u64) {
+        let polls = delta.poll.count() as f32;
+        if polls > 0.0 {
+            self.polls.spread(start_ns, end_ns, |point, share| *point += polls * share as f32);
+        }
+        let point = self.point();
+        let slice = self.slices.at(end_ns);
+        slice.point = point;
+        for (bucket, n) in delta.poll.buckets() {
+            let decade = &mut slice.decades[decade_of(upper_edge(bucket).min(delta.poll.max()))];
+            *decade = decade.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
+        }
+        self.tens.at(end_ns).merge(&delta);
+        self.seconds.at(end_ns).merge(&delta);
+    }
+
+    /// Takes a slow poll; one that is known already (from a snapshot) is not doubled.
+    pub(super) fn slow_poll(&mut self, poll: &SlowPoll) -> bool {
+        let same = |known: &SlowPoll| known.task == poll.task && known.nth == poll.nth;
+        if self.newest.iter().chain(&self.longest).any(same) {
+            return false;
+        }
+        if self.longest.len() < SLOW_POLLS {
+            self.longest.push(poll.clone());
+        } else if let Some(least) = self.longest.iter_mut().min_by_key(|known| known.judged_ns())
+            && least.judged_ns() < poll.judged_ns()
+        {
+            *least = poll.clone();
+        }
+        if self.newest.len() >= SLOW_POLLS {
+            self.newest.pop_front();
+        }
+        self.newest.push_back(poll.clone());
+        true
+    }
+
+    /// The clock was set back: history starts anew, totals stay.
+    pub(super) fn forget_history(&mut self) {
+        self.seconds.clear();
+        self.tens.clear();
+        self.polls.clear();
+        self.slices.clear();
+    }
+
+    pub(super) fn slow_polls(&self) -> impl Iterator<Item = &SlowPoll> {
+        let only_long = |poll: &&SlowPoll| !self.newest.iter().any(|new| new == *poll);
+        self.longest.iter().filter(only_long).chain(&self.newest)
+    }
+
+    fn point(&self) -> SitePoint {
+        let ended = self.totals.all_ended();
+        SitePoint { alive: self.totals.spawned.saturating_sub(ended), spawned: self.totals.spawned, ended }
+    }
+}
+
+/// The decade of a heat map's column: below 1 µs, 10 µs, … 1 s, and above.
+fn decade_of(ns: u64) -> usize {
+    let mut edge = MICROSECOND;
+    for decade in 0..7 {
+        if ns < edge {
+            return decade;
+        }
+        edge *= 10;
+    }
+    7
+}
+
+/// All that happened at a site in a stretch of time that ends now.
+#[derive(Clone, PartialEq, Debug)]
+pub struct WindowView {
+    /// Counters and histograms of the stretch.
+    pub delta: SiteDelta,
+    /// How much time the reports in the stretch cover: less than asked for while history is young,
+    /// more when a report was folded from several. Rates divide by this.
+    pub covered_ns: u64,
+}
+
+impl WindowView {
+    /// A count of the stretch as events per second; `None` when it covers no time.
+    pub fn per_second(&self, count: u64) -> Option<f64> {
+        (self.covered_ns > 0).then(|| count as f64 * SECOND as f64 / self.covered_ns as f64)
+    }
+}
+
+/// One site of one process, to read.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteView<'a> {
+    pub(super) process: &'a Process,
+    pub(super) state: &'a SiteState,
+}
+
+impl<'a> SiteView<'a> {
+    /// The site's index in the process's dictionary.
+    pub fn id(&self) -> SiteId {
+        self.state.totals.site
+    }
+
+    /// The site as it prints: `src/cart.rs:88:9`.
+    pub fn text(&self) -> Arc<str> {
+        self.process.dictionary().site_text(self.id())
+    }
+
+    /// Everything since the process started.
+    pub fn totals(&self) -> &'a SiteDelta {
+        &self.state.totals
+    }
+
+    /// Tasks alive.
+    pub fn alive(&self) -> u64 {
+        self.state.point().alive
+    }
+
+    /// The last `ns` nanoseconds, up to 10 s at a grain of one second, up to 2 min at a grain of ten.
+    ///
+    /// Cost: merges at most twelve small histograms of each sort.
+    pub fn window(&self, ns: u64) -> WindowView {
+        let now = self.process.now_ns();
+        let mut delta = SiteDelta { site: self.id(), ..SiteDelta::default() };
+        if ns <= 10 * SECOND {
+            let slots = ns.div_ceil(SECOND) as u32;
+            self.state.seconds.latest(now, slots).for_each(|(_, part)| delta.merge(part));
+        } else {
+            let slots = ns.div_ceil(10 * SECOND).min(12) as u32;
+            self.state.tens.latest(now, slots).for_each(|(_, part)| delta.merge(part));
+        }
+        WindowView { delta, covered_ns: self.process.covered_ns(ns) }
+    }
+
+    /// The site at the end of each 10-second slot of the last 15 minutes, oldest first, from the slot
+    /// in which it was first seen; quiet slots repeat the one before.
+    pub fn points(&self) -> Vec<SitePoint> {
+        let mut last = SitePoint::default();
+        self.state.slices.series(self.process.now_ns(), 90, |_, slice| {
+            last = slice.map_or(last, |slice| slice.point);
+            last
+        })
+    }
+
+    /// Polls per second over the last 60 s, oldest first; `None` where no report covers the second.
+    pub fn polls_series(&self) -> Vec<Option<f32>> {
+        self.state.polls.series(self.process.now_ns(), 60, |slot, polls| {
+            polls.copied().or_else(|| self.process.covers_second(slot).then_some(0.0))
+        })
+    }
+
+    /// Poll times over the last 15 minutes, 10 s a column, oldest first.
+    pub fn heat(&self) -> Vec<HeatColumn> {
+        self.state.slices.series(self.process.now_ns(), 90, |_, slice| HeatColumn {
+            decades: slice.map_or([0; 8], |slice| slice.decades.map(u64::from)),
+        })
+    }
+
+    /// The slow polls that are still remembered: the longest and the newest.
+    pub fn slow_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + use<'a> {
+        self.state.slow_polls()
+    }
+
+    /// Schedule delays since the process started, or `None` where they are not measured.
+    pub fn sched(&self) -> Option<&'a Hist> {
+        self.process
+            .measures_for_some(crate::measured::Metric::ScheduleDelay)
+            .then_some(&self.state.totals.sched)
+    }
+}
