@@ -14,5 +14,6 @@ pub mod measured;
 pub mod monitor;
 pub mod query;
 pub mod report;
+pub mod testkit;
 pub mod time;
 pub mod world;

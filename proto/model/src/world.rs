@@ -144,3 +144,6 @@ fn next_label(numbers: &mut HashMap<String, u32>, name: &str) -> Arc<str> {
     *number = number.saturating_add(1);
     format!("{name}#{number}").into()
 }
+
+#[cfg(test)]
+mod tests;
