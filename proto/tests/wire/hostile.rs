@@ -1,0 +1,81 @@
+//! Bytes that nobody sane sends.
+
+use pollscope_model::query::ask::Ask;
+use pollscope_proto::feed::{self, AttachRequest, FeedMessage};
+use pollscope_proto::fleet::{self, AnswerPart, AskRequest, Standing, WatchRequest};
+use pollscope_proto::ingest::{self, Control, PushControl, PushMessage};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use prost::Message;
+
+use super::strategies::query::answer;
+use super::strategies::report;
+
+/// Reads the bytes as each of the messages; whatever comes of it, it comes as a value.
+fn read_as_everything(bytes: &[u8]) {
+    if let Ok(message) = FeedMessage::decode(bytes) {
+        let _ = feed::Reader::default().take(message);
+    }
+    if let Ok(message) = PushMessage::decode(bytes) {
+        let _ = ingest::Reader::default().take(message);
+    }
+    if let Ok(message) = AttachRequest::decode(bytes) {
+        let _ = feed::Request::try_from(message);
+    }
+    if let Ok(message) = PushControl::decode(bytes) {
+        let _ = Control::try_from(message);
+    }
+    if let Ok(message) = AskRequest::decode(bytes) {
+        let _ = Ask::try_from(message);
+    }
+    if let Ok(message) = WatchRequest::decode(bytes) {
+        let _ = Vec::<Standing>::try_from(message);
+    }
+    let _ = fleet::Reader::default().take(AnswerPart { id: 0, last: true, piece: bytes.to_vec() });
+}
+
+fn damage(mut bytes: Vec<u8>, blows: &[(usize, u8)]) -> Vec<u8> {
+    for (place, value) in blows {
+        if bytes.is_empty() {
+            break;
+        }
+        let place = place % bytes.len();
+        match value % 3 {
+            0 => bytes[place] = *value,
+            1 => bytes.truncate(place),
+            _ => bytes.insert(place, *value),
+        }
+    }
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn damaged_reports_do_no_harm(report in report(), blows in vec(any::<(usize, u8)>(), 1..6)) {
+        for message in feed::report(&report) {
+            read_as_everything(&damage(message.encode_to_vec(), &blows));
+        }
+    }
+
+    #[test]
+    fn damaged_answers_do_no_harm(answer in answer(), blows in vec(any::<(usize, u8)>(), 1..6)) {
+        for part in fleet::answer(1, &answer) {
+            read_as_everything(&damage(part.piece, &blows));
+        }
+    }
+
+    #[test]
+    fn noise_does_no_harm(bytes in vec(any::<u8>(), 0..200)) {
+        read_as_everything(&bytes);
+    }
+}
+
+#[test]
+fn an_empty_message_says_what_is_missing() {
+    let error = feed::Reader::default().take(FeedMessage::default()).expect_err("nothing to read");
+    assert_eq!(error.to_string(), "unreadable message: feed.message: missing");
+    let error = Control::try_from(PushControl::default()).expect_err("nothing to read");
+    assert_eq!(error.to_string(), "unreadable message: push.control: missing");
+}

@@ -1,0 +1,28 @@
+//! The wire as its users see it: everything comes back as it was, nothing hostile does harm, old
+//! frames stay readable, and a task costs few bytes.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
+
+mod hostile;
+mod round_trip;
+mod size;
+mod stored;
+mod strategies;
+
+use pollscope_model::report::Report;
+use pollscope_proto::feed::{self, FeedMessage, Message, Reader};
+use prost::Message as _;
+
+/// Sends the report through real bytes, as however many messages it takes.
+fn through_bytes(report: &Report) -> (Vec<Vec<u8>>, Report) {
+    let encoded: Vec<Vec<u8>> = feed::report(report).iter().map(FeedMessage::encode_to_vec).collect();
+    let mut reader = Reader::default();
+    let mut whole = None;
+    for bytes in &encoded {
+        assert!(whole.is_none(), "messages after the report was whole");
+        whole = reader.take(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
+    }
+    match whole {
+        Some(Message::Report(report)) => (encoded, *report),
+        other => panic!("expected a report, got {other:?}"),
+    }
+}
