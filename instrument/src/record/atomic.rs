@@ -1,0 +1,15 @@
+//! The one place where loom takes the place of std.
+
+#[cfg(not(loom))]
+pub(crate) use std::{
+    cell::UnsafeCell,
+    sync::Mutex,
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence},
+};
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    sync::Mutex,
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence},
+};

@@ -1,0 +1,188 @@
+//! The executor's own waker, kept behind the wrapped ones, and the count of those.
+//!
+//! Wrapped wakers of one task share one data pointer for the task's whole life, so the executor's
+//! waker has to be found from it by any thread at any time. It is kept in place from the first poll
+//! on and read without a lock; in the rare case that the task is later polled with another waker
+//! (it moved into another combinator) a locked replacement goes in front for good.
+//!
+//! The count of holders is exact and decides the end: the task's future is one holder, each wrapped
+//! waker another, and whoever leaves last drops the executor's waker. That breaks the cycle of task,
+//! future, waker and task at the moment when the future is done and nobody can wake it any more.
+
+use std::task::Waker;
+
+use super::atomic::{AtomicPtr, AtomicU64, Mutex, Ordering, UnsafeCell, fence};
+
+const ONE: u64 = 1;
+const ONE_CLONE: u64 = 1 << 32;
+const HOLDERS: u64 = ONE_CLONE - 1;
+
+/// See the module.
+pub(crate) struct InnerWaker {
+    /// Holders in the low half, clones ever made (wrapping) in the high half: one operation counts both.
+    counts: AtomicU64,
+    wakes: AtomicU64,
+    /// Written by the polling thread before the first wrapped waker exists and by the last holder.
+    first: UnsafeCell<Option<Waker>>,
+    /// Null until a poll came with another waker than the first.
+    replacement: AtomicPtr<Mutex<Waker>>,
+}
+
+#[expect(unsafe_code, reason = "the first waker is shared without a lock")]
+// SAFETY: `first` is written only while nobody else can reach it: by `update` before the first
+// wrapped waker is handed out, and by the last holder in `release`. In between it is only read, and
+// `Waker` is `Sync`. Everything else is atomic or locked.
+unsafe impl Sync for InnerWaker {}
+
+impl InnerWaker {
+    /// Nobody's waker yet, held by the task's future alone.
+    pub(crate) fn new() -> Self {
+        Self {
+            counts: AtomicU64::new(ONE),
+            wakes: AtomicU64::new(0),
+            first: UnsafeCell::new(None),
+            replacement: AtomicPtr::new(std::ptr::null_mut()),
+        }
+    }
+
+    /// Takes the waker that this poll came with, if it would wake something else than the one kept.
+    ///
+    /// Only for the thread that polls the future, before it does.
+    #[inline]
+    #[expect(unsafe_code, reason = "the first waker is shared without a lock")]
+    pub(crate) fn update(&self, waker: &Waker) {
+        // SAFETY: the only writer at this stage is this thread, in the branch below.
+        let kept =
+            self.first.with_ref(|first| unsafe { (*first).as_ref().map(|kept| kept.will_wake(waker)) });
+        match kept {
+            Some(true) if self.replacement.load(Ordering::Relaxed).is_null() => {}
+            Some(_) => self.replace(waker),
+            None => {
+                let waker = waker.clone();
+                // SAFETY: no wrapped waker exists before the first poll, so nobody reads.
+                self.first.with_mut_ref(|first| unsafe { *first = Some(waker) });
+            }
+        }
+    }
+
+    #[cold]
+    #[expect(unsafe_code, reason = "the replacement is published through a pointer")]
+    fn replace(&self, waker: &Waker) {
+        let current = self.replacement.load(Ordering::Relaxed);
+        if current.is_null() {
+            let fresh = Box::into_raw(Box::new(Mutex::new(waker.clone())));
+            self.replacement.store(fresh, Ordering::Release);
+            // A wake either comes before this in the order of `wakes`, and then the poll that follows
+            // sees what it woke for; or after it, and then it sees the replacement.
+            self.wakes.fetch_add(0, Ordering::AcqRel);
+            return;
+        }
+        // SAFETY: the replacement lives until the last holder leaves, and the future is one.
+        let current = unsafe { &*current };
+        let mut current = current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !current.will_wake(waker) {
+            let old = std::mem::replace(&mut *current, waker.clone());
+            drop(current);
+            drop(old);
+        }
+    }
+
+    /// Counts a wake by any thread. It must come before [`InnerWaker::forward`]: a changed waker is
+    /// ordered by it.
+    #[inline]
+    pub(crate) fn count_wake(&self) {
+        self.wakes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Wakes the executor's task. The caller is a holder, or inside the task's poll.
+    #[inline]
+    #[expect(unsafe_code, reason = "the first waker is shared without a lock")]
+    pub(crate) fn forward(&self) {
+        let replacement = self.replacement.load(Ordering::Acquire);
+        if replacement.is_null() {
+            self.first.with_ref(|first| {
+                // SAFETY: only read between the first poll and the last holder's leave.
+                if let Some(first) = unsafe { &*first } {
+                    first.wake_by_ref();
+                }
+            });
+            return;
+        }
+        // SAFETY: it lives until the last holder leaves.
+        let replacement = unsafe { &*replacement };
+        let current = replacement.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        current.wake();
+    }
+
+    /// One more holder: a wrapped waker was cloned.
+    #[inline]
+    pub(crate) fn hold(&self) {
+        let before = self.counts.fetch_add(ONE_CLONE + ONE, Ordering::Relaxed);
+        if before & HOLDERS > HOLDERS / 2 {
+            // Two billion leaked wakers: the same end that `Arc` has for it.
+            std::process::abort();
+        }
+    }
+
+    /// One holder less. `true` for the last: the executor's waker is gone then and so is the right to
+    /// touch the task's memory through this hold.
+    #[inline]
+    pub(crate) fn release(&self) -> bool {
+        if self.counts.fetch_sub(ONE, Ordering::Release) & HOLDERS != ONE {
+            return false;
+        }
+        fence(Ordering::Acquire);
+        self.clear();
+        true
+    }
+
+    #[expect(unsafe_code, reason = "the wakers are shared without a lock")]
+    fn clear(&self) {
+        // SAFETY: the last holder is alone.
+        drop(self.first.with_mut_ref(|first| unsafe { (*first).take() }));
+        let replacement = self.replacement.swap(std::ptr::null_mut(), Ordering::Acquire);
+        if !replacement.is_null() {
+            // SAFETY: it came from `Box::into_raw` in `replace`, and nobody else can reach it.
+            drop(unsafe { Box::from_raw(replacement) });
+        }
+    }
+
+    /// Holders, and clones ever made modulo 2^32.
+    pub(crate) fn counts(&self) -> (u32, u32) {
+        let counts = self.counts.load(Ordering::Relaxed);
+        ((counts & HOLDERS) as u32, (counts >> 32) as u32)
+    }
+
+    /// Wakes counted by [`InnerWaker::count_wake`].
+    pub(crate) fn wakes(&self) -> u64 {
+        self.wakes.load(Ordering::Acquire)
+    }
+}
+
+/// The same two closures over std's cell and loom's, so that loom sees every access.
+trait Access<T> {
+    fn with_ref<R>(&self, f: impl FnOnce(*const T) -> R) -> R;
+    fn with_mut_ref<R>(&self, f: impl FnOnce(*mut T) -> R) -> R;
+}
+
+impl<T> Access<T> for UnsafeCell<T> {
+    #[inline]
+    fn with_ref<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        #[cfg(not(loom))]
+        return f(self.get());
+        #[cfg(loom)]
+        return self.with(f);
+    }
+
+    #[inline]
+    fn with_mut_ref<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        #[cfg(not(loom))]
+        return f(self.get());
+        #[cfg(loom)]
+        return self.with_mut(f);
+    }
+}
+
+#[cfg(all(test, loom))]
+#[path = "inner/loom.rs"]
+mod loom_models;

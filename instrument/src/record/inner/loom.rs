@@ -1,0 +1,114 @@
+//! Every interleaving of the waker's protocol.
+
+use std::sync::Arc as StdArc;
+use std::sync::atomic::{AtomicUsize, Ordering as StdOrdering};
+use std::task::{Wake, Waker};
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::thread;
+
+use super::InnerWaker;
+
+/// An executor's waker that counts how often it was woken and whether it was dropped.
+#[derive(Default)]
+struct Executor {
+    woken: AtomicUsize,
+}
+
+impl Wake for Executor {
+    fn wake(self: StdArc<Self>) {
+        self.woken.fetch_add(1, StdOrdering::SeqCst);
+    }
+}
+
+fn executor() -> (StdArc<Executor>, Waker) {
+    let executor = StdArc::new(Executor::default());
+    (executor.clone(), Waker::from(executor))
+}
+
+/// The executor's waker is dropped exactly once, by whoever leaves last, and never while another
+/// thread still wakes through it.
+#[test]
+fn loom_the_last_holder_drops_the_executors_waker() {
+    loom::model(|| {
+        let (executor, waker) = executor();
+        let inner = Arc::new(InnerWaker::new());
+        inner.update(&waker);
+        drop(waker);
+        let wakers: Vec<_> = (0..2)
+            .map(|_| {
+                inner.hold();
+                let inner = Arc::clone(&inner);
+                thread::spawn(move || {
+                    inner.count_wake();
+                    inner.forward();
+                    usize::from(inner.release())
+                })
+            })
+            .collect();
+        let future = usize::from(inner.release());
+        let last = wakers.into_iter().map(|waker| waker.join().expect("no panic")).sum::<usize>();
+        assert_eq!(future + last, 1);
+        assert_eq!(executor.woken.load(StdOrdering::SeqCst), 2);
+        assert_eq!(StdArc::strong_count(&executor), 1);
+        assert_eq!(inner.counts(), (0, 2));
+        assert_eq!(inner.wakes(), 2);
+    });
+}
+
+/// A task that is polled with a new waker while its leaf becomes ready: either the poll sees the leaf
+/// ready, or the new waker is woken. A wake is never lost to the waker that went away.
+#[test]
+fn loom_a_changed_waker_loses_no_wake() {
+    loom::model(|| {
+        let ((_old, old_waker), (new, new_waker)) = (executor(), executor());
+        let inner = Arc::new(InnerWaker::new());
+        let ready = Arc::new(AtomicBool::new(false));
+        inner.update(&old_waker);
+        inner.hold();
+        let leaf = {
+            let (inner, ready) = (Arc::clone(&inner), Arc::clone(&ready));
+            thread::spawn(move || {
+                ready.store(true, Ordering::Release);
+                inner.count_wake();
+                inner.forward();
+                inner.release();
+            })
+        };
+        inner.update(&new_waker);
+        let seen = ready.load(Ordering::Acquire);
+        leaf.join().expect("no panic");
+        assert!(seen || new.woken.load(StdOrdering::SeqCst) == 1);
+        assert!(inner.release());
+    });
+}
+
+/// The same when the waker had been changed before.
+#[test]
+fn loom_a_waker_changed_twice_loses_no_wake() {
+    loom::model(|| {
+        let ((_, first), (_, second), (last, last_waker)) = (executor(), executor(), executor());
+        let inner = Arc::new(InnerWaker::new());
+        let ready = Arc::new(AtomicBool::new(false));
+        inner.update(&first);
+        inner.update(&second);
+        inner.hold();
+        let leaf = {
+            let (inner, ready) = (Arc::clone(&inner), Arc::clone(&ready));
+            thread::spawn(move || {
+                ready.store(true, Ordering::Release);
+                inner.count_wake();
+                inner.forward();
+                inner.release();
+            })
+        };
+        inner.update(&last_waker);
+        let seen = ready.load(Ordering::Acquire);
+        leaf.join().expect("no panic");
+        assert!(seen || last.woken.load(StdOrdering::SeqCst) == 1);
+        assert!(inner.release());
+        drop(last_waker);
+        assert_eq!(StdArc::strong_count(&last), 1);
+    });
+}

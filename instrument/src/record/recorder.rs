@@ -1,0 +1,116 @@
+//! The switch, the limits, and what is known of the process as a whole.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+use pollscope_model::measured::Mode;
+
+/// What the builder decides about recording.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// The deepest mode that may be used.
+    pub(crate) limit: Mode,
+    /// Most tasks (alive, or ended and not yet drained) that get a record of their own; more are
+    /// counted per site only. Kept to within 32 per thread.
+    pub(crate) max_tasks: u32,
+    /// Polls from this length on leave evidence and count as slow.
+    pub(crate) slow_poll_ns: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { limit: Mode::Hooks, max_tasks: 1_000_000, slow_poll_ns: 1_000_000 }
+    }
+}
+
+const IDLE: u8 = 0;
+const SAMPLE: u8 = 1;
+const WRAP: u8 = 2;
+const HOOKS: u8 = 3;
+
+/// The process's one recorder. It is off until [`Recorder::start`]: spawning is then plain tokio, and
+/// what was spawned before stays unseen, since nobody would bound what it leaves behind.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    switch: AtomicU8,
+    max_tasks: AtomicU64,
+    slow_poll_ns: AtomicU64,
+    hooked: AtomicBool,
+}
+
+static GLOBAL: Recorder = Recorder {
+    switch: AtomicU8::new(IDLE),
+    max_tasks: AtomicU64::new(0),
+    slow_poll_ns: AtomicU64::new(u64::MAX),
+    hooked: AtomicBool::new(false),
+};
+
+impl Recorder {
+    /// The process's recorder.
+    #[inline]
+    pub(crate) fn global() -> &'static Self {
+        &GLOBAL
+    }
+
+    /// Switches recording on. Starts no thread; sleeps for 10 ms the first time (see
+    /// [`clock::calibrate`](crate::clock::calibrate)).
+    pub(crate) fn start(&self, settings: Settings) {
+        crate::clock::calibrate();
+        self.max_tasks.store(settings.max_tasks.into(), Ordering::Relaxed);
+        self.slow_poll_ns.store(settings.slow_poll_ns.max(1), Ordering::Relaxed);
+        let switch = match settings.limit {
+            Mode::Sample => SAMPLE,
+            Mode::Wrap => WRAP,
+            _ => HOOKS,
+        };
+        self.switch.store(switch, Ordering::Release);
+    }
+
+    /// Switches recording off: new tasks are plain tokio's. Tasks that are being recorded go on
+    /// writing into their own bounded records.
+    pub(crate) fn stop(&self) {
+        self.switch.store(IDLE, Ordering::Release);
+    }
+
+    /// Whether new tasks are to be wrapped.
+    #[inline]
+    pub(crate) fn wraps(&self) -> bool {
+        self.switch.load(Ordering::Relaxed) >= WRAP
+    }
+
+    /// Whether tasks that tokio's hooks report are to be recorded.
+    #[inline]
+    pub(crate) fn hooks(&self) -> bool {
+        self.switch.load(Ordering::Relaxed) >= HOOKS
+    }
+
+    /// The deepest mode that the settings allow.
+    pub(crate) fn limit(&self) -> Mode {
+        match self.switch.load(Ordering::Relaxed) {
+            IDLE | SAMPLE => Mode::Sample,
+            WRAP => Mode::Wrap,
+            _ => Mode::Hooks,
+        }
+    }
+
+    /// Most records.
+    #[inline]
+    pub(crate) fn max_tasks(&self) -> u64 {
+        self.max_tasks.load(Ordering::Relaxed)
+    }
+
+    /// Polls from this length on are slow.
+    #[inline]
+    pub(crate) fn slow_poll_ns(&self) -> u64 {
+        self.slow_poll_ns.load(Ordering::Relaxed)
+    }
+
+    /// Some runtime is built with our hooks.
+    pub(crate) fn set_hooked(&self) {
+        self.hooked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether some runtime was built with our hooks.
+    pub(crate) fn hooked(&self) -> bool {
+        self.hooked.load(Ordering::Relaxed)
+    }
+}

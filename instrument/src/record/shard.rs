@@ -1,0 +1,183 @@
+//! One thread's share of the sites' counters and histograms. The thread writes with plain stores;
+//! the drain adds the threads' shares up. Rooms are made when a site is first used on the thread.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pollscope_model::entity::site::SiteDelta;
+use pollscope_model::hist::{BUCKETS, Hist, bucket_of};
+
+use super::intern::NO_SITE;
+use super::tally::Tally;
+
+const PAGE: usize = 256;
+const PAGES: usize = NO_SITE as usize / PAGE + 1;
+/// Four powers of two: what one site's polls usually fall into.
+const CHUNK: usize = 64;
+const CHUNKS: usize = BUCKETS.div_ceil(CHUNK);
+
+type Page = [OnceLock<Box<SiteShard>>; PAGE];
+
+/// All sites of one thread.
+pub(crate) struct Shards {
+    pages: Box<[OnceLock<Box<Page>>; PAGES]>,
+}
+
+impl Shards {
+    /// No site yet; 4 KiB.
+    pub(crate) fn new() -> Self {
+        Self { pages: Box::new([const { OnceLock::new() }; PAGES]) }
+    }
+
+    /// The site's share; made on the thread's first use of the site.
+    #[inline]
+    pub(crate) fn site(&self, site: u32) -> &SiteShard {
+        let site = site.min(NO_SITE) as usize;
+        let page = self.pages[site / PAGE].get_or_init(|| Box::new([const { OnceLock::new() }; PAGE]));
+        page[site % PAGE].get_or_init(Box::default)
+    }
+
+    /// The site's share if the thread ever used it.
+    pub(crate) fn known(&self, site: u32) -> Option<&SiteShard> {
+        let site = site.min(NO_SITE) as usize;
+        self.pages[site / PAGE].get()?[site % PAGE].get().map(|shard| &**shard)
+    }
+
+    /// Every share that exists.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &SiteShard)> {
+        self.pages.iter().enumerate().filter_map(|(at, page)| Some((at, page.get()?))).flat_map(
+            |(at, page)| {
+                page.iter()
+                    .enumerate()
+                    .filter_map(move |(inner, shard)| Some(((at * PAGE + inner) as u32, &**shard.get()?)))
+            },
+        )
+    }
+}
+
+/// One site on one thread.
+#[derive(Default)]
+pub(crate) struct SiteShard {
+    pub(crate) spawned: Tally,
+    pub(crate) completed: Tally,
+    pub(crate) cancelled: Tally,
+    pub(crate) panicked: Tally,
+    pub(crate) ended: Tally,
+    pub(crate) swallowed_panics: Tally,
+    pub(crate) detached_failures: Tally,
+    pub(crate) wakes: Tally,
+    pub(crate) self_wakes: Tally,
+    pub(crate) forced_yields: Tally,
+    pub(crate) slow_polls: Tally,
+    pub(crate) max_future_bytes: Tally,
+    pub(crate) poll: HistShard,
+    pub(crate) sched: HistShard,
+    pub(crate) life: HistShard,
+    /// The drain's own: the sum at its last visit.
+    seen: AtomicU64,
+}
+
+impl SiteShard {
+    /// Whether anything was recorded since the last call. For the drain.
+    pub(crate) fn changed(&self) -> bool {
+        // Every counter only grows, so that the sum stands still exactly when all do.
+        let sum = [
+            &self.spawned,
+            &self.completed,
+            &self.cancelled,
+            &self.panicked,
+            &self.ended,
+            &self.swallowed_panics,
+            &self.wakes,
+            &self.forced_yields,
+            &self.poll.count,
+            &self.sched.count,
+            &self.life.count,
+        ]
+        .into_iter()
+        .fold(0u64, |sum, tally| sum.wrapping_add(tally.get()));
+        self.seen.swap(sum, Ordering::Relaxed) != sum
+    }
+
+    /// Adds this share to a site's totals. For the drain.
+    pub(crate) fn add_to(&self, total: &mut SiteDelta) {
+        total.spawned += self.spawned.get();
+        total.completed += self.completed.get();
+        total.cancelled += self.cancelled.get();
+        total.panicked += self.panicked.get();
+        total.ended += self.ended.get();
+        total.swallowed_panics += self.swallowed_panics.get();
+        total.detached_failures += self.detached_failures.get();
+        total.wakes += self.wakes.get();
+        total.self_wakes += self.self_wakes.get();
+        total.forced_yields += self.forced_yields.get();
+        total.slow_polls += self.slow_polls.get();
+        total.max_future_bytes = total.max_future_bytes.max(self.max_future_bytes.get());
+        self.poll.add_to(&mut total.poll);
+        self.sched.add_to(&mut total.sched);
+        self.life.add_to(&mut total.life);
+    }
+}
+
+/// An exponential histogram with one writer.
+#[derive(Default)]
+pub(crate) struct HistShard {
+    count: Tally,
+    sum: Tally,
+    max: Tally,
+    chunks: [OnceLock<Box<[Tally; CHUNK]>>; CHUNKS],
+}
+
+impl HistShard {
+    /// Counts one value; allocates 512 bytes when it is the first of its four powers of two.
+    #[inline]
+    pub(crate) fn record(&self, value: u64) {
+        let bucket = bucket_of(value);
+        let chunk = self.chunks[bucket / CHUNK].get_or_init(|| Box::new([const { Tally::ZERO }; CHUNK]));
+        chunk[bucket % CHUNK].add(1);
+        self.count.add(1);
+        self.sum.add(value);
+        self.max.raise(value);
+    }
+
+    fn add_to(&self, total: &mut Hist) {
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let Some(chunk) = chunk.get() else { continue };
+            for (inner, tally) in chunk.iter().enumerate() {
+                total.add_bucket(at * CHUNK + inner, tally.get());
+            }
+        }
+        total.add_totals(self.sum.get(), self.max.get());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_adds_up_to_what_the_model_would_have_counted() {
+        let shard = HistShard::default();
+        let mut expected = Hist::new();
+        for value in [0, 1, 90, 90, 4_000, 4_001, 1_000_000_000, u64::MAX / 2] {
+            shard.record(value);
+            expected.record(value);
+        }
+        let mut total = Hist::new();
+        shard.add_to(&mut total);
+        assert_eq!(total, expected);
+    }
+
+    #[test]
+    fn the_last_site_and_those_over_the_limit_share_the_last_room() {
+        let shards = Shards::new();
+        shards.site(NO_SITE).spawned.add(1);
+        shards.site(u32::MAX).spawned.add(1);
+        shards.site(0).spawned.add(1);
+        let seen: Vec<_> = shards.iter().map(|(id, shard)| (id, shard.spawned.get())).collect();
+        assert_eq!(seen, vec![(0, 1), (NO_SITE, 2)]);
+        assert!(shards.known(1).is_none());
+        assert!(shards.site(0).changed());
+        assert!(!shards.site(0).changed());
+    }
+}

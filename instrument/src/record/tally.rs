@@ -1,0 +1,39 @@
+//! A counter with one writer: plain loads and stores, readable by anybody at any time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// See the module. Adding costs a load and a store and needs no lock prefix; two writers would lose
+/// counts, so each tally belongs to one thread, or to whoever polls its task.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(AtomicU64);
+
+impl Tally {
+    /// A fresh one, for arrays.
+    pub(crate) const ZERO: Self = Self(AtomicU64::new(0));
+
+    /// Adds; only for the one writer.
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Raises to at least `value`; only for the one writer.
+    #[inline]
+    pub(crate) fn raise(&self, value: u64) {
+        if value > self.0.load(Ordering::Relaxed) {
+            self.0.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Sets; only for the one writer.
+    #[inline]
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The value as last seen.
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,297 @@
+//! What each thread keeps: what it polls now, its share of the sites, what it touched since the last
+//! tick, and its supply of ids.
+//!
+//! A thread's state is never freed: when the thread ends, the next one that starts takes it over with
+//! all its totals, so their number is that of the most threads that ever recorded at once. States are
+//! owned by one thread at a time and read by the drain.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use super::intern;
+use super::shard::{Shards, SiteShard};
+use super::split::Split;
+use super::stack::Stack;
+use super::tally::Tally;
+use super::task::TaskState;
+
+const IDS_AT_ONCE: u64 = 1 << 10;
+const CREDITS_AT_ONCE: u64 = 32;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Task records that exist or are promised to some thread.
+static RECORDS: AtomicU64 = AtomicU64::new(0);
+
+/// See the module.
+pub(crate) struct Thread {
+    /// From 1, distinct for all that exist.
+    pub(crate) index: u32,
+    /// The innermost task whose poll is open here; 0 for none.
+    task: AtomicU64,
+    /// Start of the outermost open poll; 0 for none.
+    since: AtomicU64,
+    /// Label that spawns made here get.
+    scope: AtomicU32,
+    /// Outermost polls that ended here.
+    pub(crate) polls: Tally,
+    /// Their wall time.
+    pub(crate) polled_ns: Tally,
+    /// What was touched here for the first time since the last tick.
+    pub(crate) touched: Stack<TaskState>,
+    pub(crate) shards: Shards,
+    pub(crate) split: Split,
+    /// Tasks that got no record.
+    pub(crate) uncounted: Tally,
+    /// Set while our own spawn calls tokio's, whose hook then knows that the task is wrapped.
+    pub(crate) wrapping: AtomicBool,
+    next_id: Tally,
+    last_id: Tally,
+    credits: Tally,
+    tid: AtomicU32,
+    name: AtomicU32,
+    /// `(runtime + 1) << 32 | (worker + 1)`, each 0 when unknown.
+    place: AtomicU64,
+}
+
+#[derive(Default)]
+struct Threads {
+    all: Vec<&'static Thread>,
+    free: Vec<&'static Thread>,
+}
+
+static THREADS: LazyLock<Mutex<Threads>> = LazyLock::new(Mutex::default);
+
+/// Shared by threads whose own state is gone already, while the last of their thread-local values are
+/// dropped. Its counters have several writers then and may lose counts.
+static LATE: LazyLock<&'static Thread> = LazyLock::new(|| Thread::register(&mut threads()));
+
+fn threads() -> MutexGuard<'static, Threads> {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+thread_local! {
+    // No destructor, so that reading it is one load and works until the thread's very end.
+    static HERE: Cell<Option<&'static Thread>> = const { Cell::new(None) };
+    static LEASE: Lease = Lease::new();
+}
+
+/// The calling thread's state.
+#[inline]
+pub(crate) fn here() -> &'static Thread {
+    HERE.with(|here| here.get().unwrap_or_else(|| adopt(here)))
+}
+
+#[cold]
+fn adopt(here: &Cell<Option<&'static Thread>>) -> &'static Thread {
+    LEASE.try_with(|lease| here.set(Some(lease.0))).ok();
+    here.get().unwrap_or_else(|| *LATE)
+}
+
+/// Every thread state that exists, in the order of their indexes.
+pub(crate) fn all() -> Vec<&'static Thread> {
+    threads().all.clone()
+}
+
+/// Gives the state back when the thread ends.
+struct Lease(&'static Thread);
+
+impl Lease {
+    fn new() -> Self {
+        let mut threads = threads();
+        let thread = threads.free.pop().unwrap_or_else(|| Thread::register(&mut threads));
+        drop(threads);
+        let name = std::thread::current().name().map_or(0, intern::name);
+        thread.name.store(name, Ordering::Relaxed);
+        thread.tid.store(thread_id(), Ordering::Relaxed);
+        Self(thread)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        HERE.set(None);
+        self.0.retire();
+        threads().free.push(self.0);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn thread_id() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn thread_id() -> u32 {
+    0
+}
+
+impl Thread {
+    fn register(threads: &mut Threads) -> &'static Self {
+        let thread: &'static Self = Box::leak(Box::new(Self {
+            index: threads.all.len() as u32 + 1,
+            task: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            scope: AtomicU32::new(0),
+            polls: Tally::ZERO,
+            polled_ns: Tally::ZERO,
+            touched: Stack::new(),
+            shards: Shards::new(),
+            split: Split::default(),
+            uncounted: Tally::ZERO,
+            wrapping: AtomicBool::new(false),
+            next_id: Tally::ZERO,
+            last_id: Tally::ZERO,
+            credits: Tally::ZERO,
+            tid: AtomicU32::new(0),
+            name: AtomicU32::new(0),
+            place: AtomicU64::new(0),
+        }));
+        threads.all.push(thread);
+        thread
+    }
+
+    fn retire(&self) {
+        self.task.store(0, Ordering::Relaxed);
+        self.since.store(0, Ordering::Relaxed);
+        self.scope.store(0, Ordering::Relaxed);
+        self.place.store(0, Ordering::Relaxed);
+        self.tid.store(0, Ordering::Relaxed);
+        self.name.store(0, Ordering::Relaxed);
+        self.wrapping.store(false, Ordering::Relaxed);
+        self.split.forget();
+        RECORDS.fetch_sub(self.credits.get(), Ordering::Relaxed);
+        self.credits.set(0);
+    }
+
+    /// The calling thread's share of a site.
+    #[inline]
+    pub(crate) fn site(&self, site: u32) -> &SiteShard {
+        self.shards.site(site)
+    }
+
+    /// A task id that nobody else gets.
+    #[inline]
+    pub(crate) fn next_task_id(&self) -> u64 {
+        let mut id = self.next_id.get();
+        if id == self.last_id.get() {
+            id = NEXT_ID.fetch_add(IDS_AT_ONCE, Ordering::Relaxed);
+            self.last_id.set(id + IDS_AT_ONCE);
+        }
+        self.next_id.set(id + 1);
+        id
+    }
+
+    /// Whether one more task may have a record of its own; `false` is counted.
+    #[inline]
+    pub(crate) fn admit(&self, max_records: u64) -> bool {
+        let credits = self.credits.get();
+        if credits > 0 {
+            self.credits.set(credits - 1);
+            return true;
+        }
+        if RECORDS.fetch_add(CREDITS_AT_ONCE, Ordering::Relaxed) + CREDITS_AT_ONCE <= max_records {
+            self.credits.set(CREDITS_AT_ONCE - 1);
+            return true;
+        }
+        RECORDS.fetch_sub(CREDITS_AT_ONCE, Ordering::Relaxed);
+        self.uncounted.add(1);
+        false
+    }
+
+    /// Takes back the place of a record that is gone. Any thread may call it.
+    pub(crate) fn release_record() {
+        RECORDS.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The innermost task that is polled here; 0 for none.
+    #[inline]
+    pub(crate) fn task(&self) -> u64 {
+        self.task.load(Ordering::Relaxed)
+    }
+
+    /// The label of the innermost scope.
+    #[inline]
+    pub(crate) fn scope(&self) -> u32 {
+        self.scope.load(Ordering::Relaxed)
+    }
+
+    /// Sets the label and returns the one before.
+    #[inline]
+    pub(crate) fn set_scope(&self, scope: u32) -> u32 {
+        let before = self.scope();
+        self.scope.store(scope, Ordering::Relaxed);
+        before
+    }
+
+    /// Opens a poll; give the result to [`Thread::leave`].
+    #[inline]
+    pub(crate) fn enter(&self, task: u64, scope: u32, now: u64) -> Outer {
+        let outer = Outer { task: self.task(), scope: self.scope() };
+        self.task.store(task, Ordering::Relaxed);
+        self.scope.store(scope, Ordering::Relaxed);
+        if outer.task == 0 {
+            self.since.store(now, Ordering::Relaxed);
+            if self.split.is_due(now) {
+                self.sample_slowly(now);
+            }
+        }
+        outer
+    }
+
+    /// At most once a millisecond.
+    #[cold]
+    fn sample_slowly(&self, now: u64) {
+        self.split.sample(now, self.polled_ns.get());
+        self.place.store(crate::sample::place_of_this_thread(), Ordering::Relaxed);
+    }
+
+    /// Closes the poll that [`Thread::enter`] opened, `wall_ns` ago.
+    #[inline]
+    pub(crate) fn leave(&self, outer: Outer, wall_ns: u64) {
+        self.task.store(outer.task, Ordering::Relaxed);
+        self.scope.store(outer.scope, Ordering::Relaxed);
+        if outer.task == 0 {
+            self.since.store(0, Ordering::Relaxed);
+            self.polls.add(1);
+            self.polled_ns.add(wall_ns);
+        }
+    }
+
+    /// What is polled here now, and since when. For the drain: racy by nature.
+    pub(crate) fn polling(&self) -> Option<(u64, u64)> {
+        let (task, since) = (self.task(), self.since.load(Ordering::Relaxed));
+        (task != 0 && since != 0).then_some((task, since))
+    }
+
+    /// Runtime and worker that the thread last belonged to, if known.
+    pub(crate) fn place(&self) -> (Option<u32>, Option<u32>) {
+        let place = self.place.load(Ordering::Relaxed);
+        (((place >> 32) as u32).checked_sub(1), (place as u32).checked_sub(1))
+    }
+
+    /// Operating system's thread id, if known.
+    pub(crate) fn tid(&self) -> Option<u32> {
+        let tid = self.tid.load(Ordering::Relaxed);
+        (tid != 0).then_some(tid)
+    }
+
+    /// The thread's name.
+    pub(crate) fn name(&self) -> u32 {
+        self.name.load(Ordering::Relaxed)
+    }
+}
+
+/// What was open round a poll that opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outer {
+    task: u64,
+    scope: u32,
+}
+
+impl Outer {
+    /// Whether the poll is the outermost of its thread.
+    pub(crate) fn is_none(self) -> bool {
+        self.task == 0
+    }
+}
