@@ -1,0 +1,61 @@
+//! The wrapped future: two clock reads round each poll, a waker of our own, and the task's end.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::record::life::Life;
+use crate::waker;
+
+/// A future whose polls are recorded.
+pub(crate) struct Instrumented<F> {
+    // First, so that what the future does while it is dropped comes before the end.
+    future: F,
+    life: Life,
+}
+
+impl<F> Instrumented<F> {
+    /// Wraps a future whose life has begun.
+    pub(crate) fn new(future: F, life: Life) -> Self {
+        Self { future, life }
+    }
+}
+
+impl<F: Future> Future for Instrumented<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        #[expect(unsafe_code, reason = "pin projection")]
+        // SAFETY: `future` is pinned structurally: it is never moved out, `Instrumented` has no `Drop`
+        // and is `Unpin` only if `F` is. `life` is never pinned.
+        let (future, life) = unsafe {
+            let this = self.get_unchecked_mut();
+            (Pin::new_unchecked(&mut this.future), &mut this.life)
+        };
+        poll_recorded(future, life, cx)
+    }
+}
+
+/// One poll of a future whose life is recorded.
+#[inline]
+pub(crate) fn poll_recorded<F: Future>(
+    future: Pin<&mut F>,
+    life: &mut Life,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    if life.is_over() {
+        // Whoever polls after the end gets what the future itself makes of it.
+        return future.poll(cx);
+    }
+    let open = life.open_poll();
+    let result = match open.state() {
+        Some(state) => {
+            state.inner.update(cx.waker());
+            waker::with(state, |waker| future.poll(&mut Context::from_waker(waker)))
+        }
+        None => future.poll(cx),
+    };
+    open.close(result.is_ready());
+    result
+}

@@ -1,0 +1,214 @@
+//! Spawning: tokio's functions with tokio's bounds, whose tasks are recorded.
+//!
+//! While the recorder is off (before [`init`](crate::init), with `POLLSCOPE=off`, after the guard is
+//! gone) they are tokio's own at the cost of one relaxed load, and start no thread. A task that was
+//! spawned then stays unseen for its whole life.
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::atomic::Ordering;
+
+use pollscope_model::entity::task::TaskKind;
+use tokio::runtime::Handle;
+use tokio::task::LocalSet;
+
+use crate::future::Instrumented;
+use crate::handle::JoinHandle;
+use crate::record::life::{Life, Tag};
+use crate::record::task::Labels;
+use crate::record::thread::{self, Thread};
+use crate::record::{Recorder, intern};
+
+/// Spawns a task on the current runtime: [`tokio::spawn`], recorded.
+///
+/// # Panics
+/// Outside of a tokio runtime, as tokio's.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Spawn::here(Labels::default()).spawn(future)
+}
+
+/// Spawns a task on a given runtime: [`Handle::spawn`], recorded.
+#[track_caller]
+pub fn spawn_on<F>(future: F, handle: &Handle) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Spawn::here(Labels::default()).spawn_on(future, handle)
+}
+
+/// Spawns a `!Send` task on the current `LocalSet` or local runtime: [`tokio::task::spawn_local`],
+/// recorded.
+///
+/// # Panics
+/// Outside of a `LocalSet` or local runtime, as tokio's.
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    Spawn::here(Labels::default()).spawn_local(future)
+}
+
+/// Runs a closure on the blocking pool: [`tokio::task::spawn_blocking`], recorded as a task of one poll
+/// whose schedule delay is the time that it waited for a thread.
+///
+/// # Panics
+/// Outside of a tokio runtime, as tokio's.
+#[track_caller]
+pub fn spawn_blocking<F, R>(job: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    Spawn::here(Labels::default()).spawn_blocking(job)
+}
+
+/// One spawn: where it stands in the source and what the user said of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Spawn {
+    /// `None` while recording is off.
+    site: Option<u32>,
+    labels: Labels,
+}
+
+impl Spawn {
+    /// A spawn at the caller's line.
+    #[track_caller]
+    pub(crate) fn here(labels: Labels) -> Self {
+        // Not inside a closure, which would be the caller.
+        let location = Location::caller();
+        let site = Recorder::global().wraps().then(|| intern::site(location));
+        Self { site, labels }
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let Some(site) = self.site else { return JoinHandle::new(tokio::spawn(future), None) };
+        let (future, tag) = self.wrap(site, future, TaskKind::Async);
+        let _wrapping = Wrapping::begin();
+        JoinHandle::new(tokio::spawn(future), tag)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_on<F>(self, future: F, handle: &Handle) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let Some(site) = self.site else { return JoinHandle::new(handle.spawn(future), None) };
+        let (future, tag) = self.wrap(site, future, TaskKind::Async);
+        let _wrapping = Wrapping::begin();
+        JoinHandle::new(handle.spawn(future), tag)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_local<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let Some(site) = self.site else { return JoinHandle::new(tokio::task::spawn_local(future), None) };
+        let (future, tag) = self.wrap(site, future, TaskKind::Local);
+        let _wrapping = Wrapping::begin();
+        JoinHandle::new(tokio::task::spawn_local(future), tag)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_local_on<F>(self, future: F, set: &LocalSet) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let Some(site) = self.site else { return JoinHandle::new(set.spawn_local(future), None) };
+        let (future, tag) = self.wrap(site, future, TaskKind::Local);
+        let _wrapping = Wrapping::begin();
+        JoinHandle::new(set.spawn_local(future), tag)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_blocking<F, R>(self, job: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let Some(site) = self.site else { return JoinHandle::new(tokio::task::spawn_blocking(job), None) };
+        let (job, tag) = self.wrap_job(site, job);
+        JoinHandle::new(tokio::task::spawn_blocking(job), tag)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_blocking_on<F, R>(self, job: F, handle: &Handle) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let Some(site) = self.site else { return JoinHandle::new(handle.spawn_blocking(job), None) };
+        let (job, tag) = self.wrap_job(site, job);
+        JoinHandle::new(handle.spawn_blocking(job), tag)
+    }
+
+    /// The site, `None` while recording is off.
+    pub(crate) fn site(self) -> Option<u32> {
+        self.site
+    }
+
+    /// A future to be spawned in place of the user's, and the share of its handle.
+    pub(crate) fn wrap<F: Future>(
+        self,
+        site: u32,
+        future: F,
+        kind: TaskKind,
+    ) -> (Instrumented<F>, Option<Tag>) {
+        let life = Life::begin(site, kind, self.labels, size_of::<F>());
+        let tag = life.tag();
+        (Instrumented::new(future, life), tag)
+    }
+
+    /// The same for a job of the blocking pool.
+    pub(crate) fn wrap_job<R, F>(self, site: u32, job: F) -> (impl FnOnce() -> R + use<R, F>, Option<Tag>)
+    where
+        F: FnOnce() -> R,
+    {
+        let mut life = Life::begin(site, TaskKind::Blocking, self.labels, size_of::<F>());
+        let tag = life.tag();
+        let job = move || {
+            let open = life.open_poll();
+            let result = job();
+            open.close(true);
+            result
+        };
+        (job, tag)
+    }
+}
+
+/// Tells tokio's spawn hook on this thread, if it is ours, that the task is wrapped already.
+pub(crate) struct Wrapping(&'static Thread);
+
+impl Wrapping {
+    /// Until it is dropped.
+    pub(crate) fn begin() -> Self {
+        let thread = thread::here();
+        thread.wrapping.store(true, Ordering::Relaxed);
+        Self(thread)
+    }
+}
+
+impl Drop for Wrapping {
+    fn drop(&mut self) {
+        self.0.wrapping.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! Outcomes, handles, labels: what became of a task and who cared.
+
+use std::future::pending;
+use std::time::Duration;
+
+use pollscope_model::entity::site::SiteDelta;
+use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState};
+
+use crate::testkit::{Fold, fold, fold_until, record};
+use crate::{JoinSet, scope, spawn, task};
+
+fn current() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn of<'a>(fold: &'a Fold, name: &str) -> (&'a TaskRecord, &'a SiteDelta) {
+    let row = fold.one(name).expect("drained");
+    (row, &fold.sites[&row.site])
+}
+
+/// A panic without its message in the test's output.
+fn silent_panic() {
+    std::panic::resume_unwind(Box::new("expected"));
+}
+
+#[test]
+fn returned_aborted_and_dropped_with_the_runtime() {
+    record();
+    let runtime = current();
+    runtime.block_on(async {
+        assert_eq!(task("returns").spawn(async { 7 }).await.expect("returns"), 7);
+        let aborted = task("aborted").spawn(pending::<()>());
+        tokio::task::yield_now().await;
+        aborted.abort();
+        assert!(aborted.await.expect_err("aborted").is_cancelled());
+    });
+    let left = task("left-over").spawn_on(pending::<()>(), runtime.handle());
+    drop(runtime);
+    let fold = fold();
+    let (row, site) = of(&fold, "returns");
+    assert_eq!((row.state, row.handle), (TaskState::Completed, HandleState::Joined));
+    assert_eq!((site.completed, site.cancelled), (1, 0));
+    let (row, site) = of(&fold, "aborted");
+    assert_eq!((row.state, row.handle), (TaskState::Cancelled, HandleState::Aborted));
+    assert_eq!((site.completed, site.cancelled, site.life.count()), (0, 1, 1));
+    let (row, _) = of(&fold, "left-over");
+    assert_eq!((row.state, row.handle), (TaskState::Cancelled, HandleState::Held));
+    drop(left);
+}
+
+#[test]
+fn a_panic_is_the_users_and_is_swallowed_only_when_nobody_takes_it() {
+    record();
+    current().block_on(async {
+        let joined = task("panic-joined").spawn(async { silent_panic() });
+        let error = joined.await.expect_err("panics");
+        assert_eq!(error.into_panic().downcast_ref(), Some(&"expected"));
+
+        let late = task("panic-dropped-late").spawn(async { silent_panic() });
+        while !late.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        drop(late);
+
+        drop(task("panic-detached").spawn(async {
+            tokio::task::yield_now().await;
+            silent_panic();
+        }));
+        drop(task("detached-and-fine").spawn(tokio::time::sleep(Duration::from_millis(1))));
+        fold_all_ended(&["panic-detached", "detached-and-fine"]).await;
+    });
+    let fold = fold();
+    let counts = |name| {
+        let (row, site) = of(&fold, name);
+        (row.state, row.handle, site.panicked, site.swallowed_panics, site.detached_failures)
+    };
+    assert_eq!(counts("panic-joined"), (TaskState::Panicked, HandleState::Joined, 1, 0, 0));
+    assert_eq!(counts("panic-dropped-late").3, 1);
+    assert_eq!(counts("panic-dropped-late").4, 0);
+    assert_eq!(counts("panic-detached"), (TaskState::Panicked, HandleState::Dropped, 1, 1, 1));
+    assert_eq!(counts("detached-and-fine"), (TaskState::Completed, HandleState::Dropped, 0, 0, 0));
+}
+
+async fn fold_all_ended(names: &[&str]) {
+    for name in names {
+        while !fold().one(name).is_some_and(|row| row.state.is_ended()) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[test]
+fn a_join_set_tells_joined_from_aborted_and_detached() {
+    record();
+    let file = file!();
+    let (joined, aborted, detached) = current().block_on(async {
+        let mut set = JoinSet::new();
+        let joined = line!() + 1;
+        set.spawn(async { 1 });
+        set.spawn_blocking(|| 2);
+        set.spawn_on(async { 3 }, &tokio::runtime::Handle::current());
+        assert_eq!((set.len(), set.is_empty()), (3, false));
+        assert_eq!(format!("{set:?}"), "JoinSet { len: 3 }");
+        let mut outputs = set.join_all().await;
+        outputs.sort_unstable();
+        assert_eq!(outputs, vec![1, 2, 3]);
+
+        let mut set: JoinSet<()> = JoinSet::default();
+        let aborted = line!() + 1;
+        set.spawn(pending());
+        assert!(set.try_join_next().is_none());
+        set.shutdown().await;
+        assert!(set.is_empty());
+
+        let mut set: JoinSet<()> = JoinSet::new();
+        let detached = line!() + 1;
+        set.spawn(async { silent_panic() });
+        set.detach_all();
+        assert!(set.join_next().await.is_none());
+        while fold().site_at(file, detached).is_none_or(|site| site.panicked == 0) {
+            tokio::task::yield_now().await;
+        }
+        let collected: JoinSet<u8> = (0..3).map(|i| async move { i }).collect();
+        assert_eq!(collected.join_all().await.len(), 3);
+        (joined, aborted, detached)
+    });
+    let fold = fold();
+    let site = |line| fold.site_at(file, line).expect("drained");
+    let handle = |line| {
+        let id = site(line).site;
+        fold.tasks.values().find(|row| row.site == id).map(|row| row.handle)
+    };
+    assert_eq!((site(joined).completed, handle(joined)), (1, Some(HandleState::Joined)));
+    assert_eq!((site(aborted).cancelled, handle(aborted)), (1, Some(HandleState::Aborted)));
+    assert_eq!((site(detached).swallowed_panics, site(detached).detached_failures), (1, 1));
+}
+
+#[test]
+fn a_blocking_job_is_a_task_of_one_poll() {
+    record();
+    let runtime = current();
+    let line = line!() + 1;
+    let answer = runtime.block_on(async { crate::spawn_blocking(|| 42).await });
+    assert_eq!(answer.expect("returns"), 42);
+    let panics = runtime.block_on(async { task("job-panics").spawn_blocking(silent_panic).await });
+    assert!(panics.expect_err("panics").is_panic());
+    let fold = fold();
+    let site = fold.site_at(file!(), line).expect("drained");
+    assert_eq!((site.spawned, site.completed, site.poll.count(), site.sched.count()), (1, 1, 1, 1));
+    let (row, _) = of(&fold, "job-panics");
+    assert_eq!((row.kind, row.state, row.polls), (TaskKind::Blocking, TaskState::Panicked, 1));
+}
+
+#[test]
+fn local_tasks_may_be_unsendable() {
+    record();
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&current(), async {
+        let shared = std::rc::Rc::new(5);
+        let handle = task("local").spawn_local({
+            let shared = std::rc::Rc::clone(&shared);
+            async move {
+                tokio::task::yield_now().await;
+                *shared
+            }
+        });
+        assert_eq!(handle.await.expect("returns"), 5);
+    });
+    let fold = fold();
+    let (row, _) = of(&fold, "local");
+    assert_eq!((row.kind, row.state, row.polls), (TaskKind::Local, TaskState::Completed, 2));
+}
+
+#[test]
+fn labels_parents_and_scopes_reach_the_children() {
+    record();
+    current().block_on(async {
+        let outer = task("scope-parent").group("shop").long_lived().spawn(scope("checkout", async {
+            let child = task("scope-child").spawn(async {
+                task("scope-grandchild").spawn(async {}).await.expect("returns");
+            });
+            child.await.expect("returns");
+        }));
+        outer.await.expect("returns");
+        task("scope-outside").spawn(async {}).await.expect("returns");
+    });
+    let fold = fold();
+    let (parent, _) = of(&fold, "scope-parent");
+    let (child, _) = of(&fold, "scope-child");
+    let (grandchild, _) = of(&fold, "scope-grandchild");
+    let (outside, _) = of(&fold, "scope-outside");
+    assert!(parent.long_lived && !child.long_lived);
+    assert_eq!(&*fold.dict.name(parent.group), "shop");
+    assert_eq!((child.parent, grandchild.parent), (Some(parent.id), Some(child.id)));
+    assert_eq!((parent.parent, outside.parent), (None, None));
+    let scope = |row: &TaskRecord| fold.dict.name(row.scope).to_string();
+    assert_eq!([parent, child, grandchild, outside].map(scope), ["", "checkout", "checkout", ""]);
+}
+
+#[test]
+fn a_forced_yield_is_counted() {
+    record();
+    current().block_on(async {
+        let handle = task("budget").spawn(async {
+            let semaphore = tokio::sync::Semaphore::new(1);
+            for _ in 0..1_000 {
+                drop(semaphore.acquire().await);
+            }
+        });
+        handle.await.expect("returns");
+    });
+    let fold = fold();
+    let (row, site) = of(&fold, "budget");
+    assert!(row.forced_yields > 0);
+    assert_eq!((row.forced_yields, row.polls), (site.forced_yields, row.forced_yields + 1));
+}
+
+#[test]
+fn the_site_is_the_callers_line() {
+    record();
+    let line = line!() + 1;
+    current().block_on(async { spawn(async {}).await.expect("returns") });
+    let fold = fold_until("the site", |fold| fold.site_at(file!(), line).cloned());
+    assert_eq!(fold.spawned, 1);
+}
+
+/// Runs one test of this binary in a process of its own, with a mark in its environment.
+fn alone(test: &str) -> bool {
+    if std::env::var_os("POLLSCOPE_TEST_ALONE").is_some() {
+        return true;
+    }
+    let status = std::process::Command::new(std::env::current_exe().expect("the test binary"))
+        .args([test, "--exact"])
+        .env("POLLSCOPE_TEST_ALONE", "1")
+        .status()
+        .expect("the test binary starts");
+    assert!(status.success(), "{test} failed in its own process");
+    false
+}
+
+#[test]
+fn without_init_it_is_plain_tokio() {
+    if !alone("spawn::tests::without_init_it_is_plain_tokio") {
+        return;
+    }
+    current().block_on(async {
+        assert_eq!(spawn(async { 1 }).await.expect("returns"), 1);
+        assert_eq!(task("named").spawn_blocking(|| 2).await.expect("returns"), 2);
+        assert_eq!(scope("s", async { 3 }).await, 3);
+        let mut set = JoinSet::new();
+        set.spawn(async { 4 });
+        assert_eq!(set.join_next().await.expect("one").expect("returns"), 4);
+    });
+    let fold = fold();
+    assert!(fold.tasks.is_empty() && fold.sites.is_empty());
+    assert!(crate::record::thread::all().is_empty(), "a thread state was made");
+}
+
+#[test]
+fn over_the_cap_tasks_are_counted_per_site_and_the_loss_is_told() {
+    if !alone("spawn::tests::over_the_cap_tasks_are_counted_per_site_and_the_loss_is_told") {
+        return;
+    }
+    let settings = crate::record::Settings { max_tasks: 100, ..Default::default() };
+    crate::record::Recorder::global().start(settings);
+    let line = line!() + 2;
+    current().block_on(async {
+        let handles: Vec<_> = (0..1_000).map(|_| spawn(tokio::task::yield_now())).collect();
+        for handle in handles {
+            handle.await.expect("returns");
+        }
+    });
+    {
+        let fold = fold();
+        let site = fold.site_at(file!(), line).expect("drained");
+        assert_eq!((site.spawned, site.completed, site.poll.count()), (1_000, 1_000, 2_000));
+        assert!(fold.tasks.len() <= 100 && fold.tasks.len() > 60, "{}", fold.tasks.len());
+        assert_eq!(fold.losses.tasks_uncounted, 1_000 - fold.tasks.len() as u64);
+    }
+    // What was drained makes room again.
+    current().block_on(async { task("after").spawn(async {}).await.expect("returns") });
+    assert!(fold().one("after").is_some());
+}

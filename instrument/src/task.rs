@@ -1,0 +1,106 @@
+//! Tasks with a name: what a user may say of a task before it is spawned.
+
+use std::borrow::Cow;
+use std::future::Future;
+
+use tokio::runtime::Handle;
+use tokio::task::LocalSet;
+
+use crate::handle::JoinHandle;
+use crate::record::task::Labels;
+use crate::record::{Recorder, intern};
+use crate::spawn::Spawn;
+
+/// A task with a name, to be spawned: `task("pool_reaper").group("db").long_lived().spawn(fut)`.
+///
+/// Names are kept once per process, up to 65,535 of them: use few, not one per request. Costs nothing
+/// while recording is off.
+#[must_use = "a task does nothing until it is spawned"]
+pub fn task<'a>(name: impl Into<Cow<'a, str>>) -> TaskBuilder<'a> {
+    TaskBuilder { name: name.into(), group: Cow::Borrowed(""), long_lived: false }
+}
+
+/// What is said of a task; made by [`task`].
+#[derive(Clone, Debug)]
+#[must_use = "a task does nothing until it is spawned"]
+pub struct TaskBuilder<'a> {
+    name: Cow<'a, str>,
+    group: Cow<'a, str>,
+    long_lived: bool,
+}
+
+impl<'a> TaskBuilder<'a> {
+    /// Puts the task into a group, by which screens can filter.
+    pub fn group(mut self, group: impl Into<Cow<'a, str>>) -> Self {
+        self.group = group.into();
+        self
+    }
+
+    /// The task is meant to live as long as the process: rules about forgotten and leaked tasks leave
+    /// it alone.
+    pub fn long_lived(mut self) -> Self {
+        self.long_lived = true;
+        self
+    }
+
+    /// Spawns on the current runtime; see [`crate::spawn`].
+    #[track_caller]
+    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Spawn::here(self.labels()).spawn(future)
+    }
+
+    /// Spawns on a given runtime; see [`crate::spawn_on`].
+    #[track_caller]
+    pub fn spawn_on<F>(self, future: F, handle: &Handle) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Spawn::here(self.labels()).spawn_on(future, handle)
+    }
+
+    /// Spawns a `!Send` task on the current `LocalSet`; see [`crate::spawn_local`].
+    #[track_caller]
+    pub fn spawn_local<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        Spawn::here(self.labels()).spawn_local(future)
+    }
+
+    /// Spawns a `!Send` task on a given `LocalSet`.
+    #[track_caller]
+    pub fn spawn_local_on<F>(self, future: F, set: &LocalSet) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        Spawn::here(self.labels()).spawn_local_on(future, set)
+    }
+
+    /// Runs a closure on the blocking pool; see [`crate::spawn_blocking`].
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(self, job: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        Spawn::here(self.labels()).spawn_blocking(job)
+    }
+
+    fn labels(&self) -> Labels {
+        if !Recorder::global().wraps() {
+            return Labels::default();
+        }
+        Labels {
+            name: intern::name(&self.name),
+            group: intern::name(&self.group),
+            long_lived: self.long_lived,
+        }
+    }
+}

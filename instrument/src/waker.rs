@@ -1,0 +1,58 @@
+//! The wrapped waker: counts a wake, notes who and when, and hands it on to the executor's own.
+//!
+//! All wrapped wakers of a task share one data pointer and one table for the task's whole life, so
+//! that `will_wake` stays true and no primitive registers twice.
+
+use std::mem::ManuallyDrop;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use crate::record::task::TaskState;
+
+static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// Runs `f` with the task's waker, which is lent: it costs nothing unless `f` clones it.
+#[inline]
+#[expect(unsafe_code, reason = "a waker with a table of our own")]
+pub(crate) fn with<R>(state: &TaskState, f: impl FnOnce(&Waker) -> R) -> R {
+    let pointer = std::ptr::from_ref(state).cast();
+    // SAFETY: the table's functions keep `RawWaker`'s contract. The waker itself owns no hold: it is
+    // never dropped and does not outlive `state`, since `f` gets it by reference.
+    let waker = ManuallyDrop::new(unsafe { Waker::new(pointer, &TABLE) });
+    f(&waker)
+}
+
+#[expect(unsafe_code, reason = "a waker with a table of our own")]
+unsafe fn clone(pointer: *const ()) -> RawWaker {
+    // SAFETY: the waker that is cloned keeps the record alive: it owns a hold or is lent by `with`.
+    unsafe { &*pointer.cast::<TaskState>() }.inner.hold();
+    RawWaker::new(pointer, &TABLE)
+}
+
+#[expect(unsafe_code, reason = "a waker with a table of our own")]
+unsafe fn wake(pointer: *const ()) {
+    // SAFETY: by the contract of `RawWaker` this waker is consumed: first used, then dropped.
+    unsafe {
+        wake_by_ref(pointer);
+        drop_waker(pointer);
+    }
+}
+
+#[expect(unsafe_code, reason = "a waker with a table of our own")]
+unsafe fn wake_by_ref(pointer: *const ()) {
+    // SAFETY: the waker keeps the record alive, as in `clone`.
+    unsafe { &*pointer.cast::<TaskState>() }.wake();
+}
+
+#[expect(unsafe_code, reason = "a waker with a table of our own")]
+unsafe fn drop_waker(pointer: *const ()) {
+    let state = pointer.cast::<TaskState>();
+    // The population changed, which matters most when nothing else happens any more.
+    // SAFETY: this waker owns a hold, made by `clone`, that keeps the record alive and is given back once.
+    unsafe {
+        (*state).touch(crate::record::thread::here());
+        TaskState::leave(state);
+    }
+}
+
+#[cfg(test)]
+mod tests;
