@@ -1,7 +1,43 @@
 //! See why an async service stalls.
 #![allow(dead_code, reason = "the reporter that calls the drain is built beside it")]
 
+#[cfg(not(loom))]
 mod clock;
+#[cfg(not(loom))]
 mod drain;
+#[cfg(not(loom))]
+mod future;
+#[cfg(not(loom))]
+mod handle;
+#[cfg(not(loom))]
+pub mod hooks;
+#[cfg(not(loom))]
+mod join_set;
+#[cfg(not(loom))]
 mod mode;
 mod record;
+#[cfg(not(loom))]
+mod sample;
+#[cfg(not(loom))]
+mod scope;
+#[cfg(not(loom))]
+mod spawn;
+#[cfg(not(loom))]
+mod task;
+#[cfg(all(test, not(loom)))]
+mod testkit;
+#[cfg(not(loom))]
+mod waker;
+
+#[cfg(not(loom))]
+pub use crate::{
+    handle::JoinHandle,
+    hooks::attach,
+    join_set::JoinSet,
+    sample::observe,
+    scope::{Scoped, Traced, TracedFuture, scope},
+    spawn::{spawn, spawn_blocking, spawn_local, spawn_on},
+    task::{TaskBuilder, task},
+};
+#[cfg(not(loom))]
+pub use tokio::task::AbortHandle;

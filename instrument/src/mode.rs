@@ -23,9 +23,8 @@ const SPAWN: &str = "spawn through pollscope";
 
 /// One entry for each of [`Metric::ALL`], true for the settings and runtimes of this moment.
 pub(crate) fn capabilities() -> Vec<Capability> {
-    let recorder = Recorder::global();
     let mode = mode();
-    let observed = recorder.observes_a_runtime();
+    let observed = crate::sample::observes_a_runtime();
     Metric::ALL
         .into_iter()
         .map(|metric| {

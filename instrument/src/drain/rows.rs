@@ -1,0 +1,64 @@
+//! A task's record as the row that a report carries.
+
+use pollscope_model::entity::task::{TaskRecord, WokenBy};
+use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId};
+
+use crate::record::task::TaskState;
+use crate::record::thread::Thread;
+
+/// Reads a task's record. Racy while the task runs, by at most the poll or wake that is going on.
+pub(super) fn row(state: &TaskState, threads: &[&'static Thread]) -> TaskRecord {
+    // The state first: whoever ended the task had written everything else before.
+    let (phase, scheduled_since_ns) = state.state();
+    let running = phase == pollscope_model::entity::task::TaskState::Running;
+    let thread = state.poller().and_then(|index| threads.get(index as usize - 1));
+    let clones = clones(state);
+    let wakers = state.wakers();
+    let self_wakes = state.self_wakes.get();
+    TaskRecord {
+        id: TaskId(state.id),
+        site: SiteId(state.site),
+        name: NameId(state.name),
+        group: NameId(state.group),
+        scope: NameId(state.scope),
+        parent: (state.parent != 0).then_some(TaskId(state.parent)),
+        runtime: state.runtime().map(RuntimeId),
+        mode: state.mode,
+        kind: state.kind,
+        state: phase,
+        long_lived: state.is_long_lived(),
+        spawned_ns: state.spawned_ns,
+        ended_ns: if phase.is_ended() { state.ended_ns.get() } else { 0 },
+        last_poll_end_ns: state.last_poll_end_ns.get(),
+        poll_start_ns: if running { state.poll_start_ns.get() } else { 0 },
+        worker: if running { thread.and_then(|thread| thread.place().1) } else { None },
+        scheduled_since_ns,
+        polls: state.polls.get(),
+        busy_ns: state.busy_ns.get(),
+        max_poll_ns: state.max_poll_ns.get(),
+        scheduled_ns: state.scheduled_ns.get(),
+        max_sched_ns: state.max_sched_ns.get(),
+        wakes: state.inner.wakes() + self_wakes,
+        self_wakes,
+        forced_yields: state.forced_yields.get(),
+        wakers,
+        waker_clones: clones,
+        waker_drops: clones.saturating_sub(wakers.into()),
+        woken_by: if state.polls.get() == 0 && scheduled_since_ns == state.spawned_ns {
+            WokenBy::Nobody
+        } else {
+            state.woken_by()
+        },
+        handle: state.handle(),
+        future_bytes: state.future_bytes.into(),
+    }
+}
+
+/// Clones ever made: the record has the low 32 bits, the drain continues them.
+fn clones(state: &TaskState) -> u64 {
+    let known = state.drained.clones.get();
+    let (_, low) = state.inner.counts();
+    let clones = known + u64::from(low.wrapping_sub(known as u32));
+    state.drained.clones.set(clones);
+    clones
+}

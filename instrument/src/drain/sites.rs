@@ -1,0 +1,118 @@
+//! The sites' totals, and their change since the last tick.
+
+use std::collections::BTreeSet;
+
+use pollscope_model::entity::site::SiteDelta;
+use pollscope_model::hist::{Hist, upper_edge};
+use pollscope_model::id::SiteId;
+
+use crate::record::thread::Thread;
+
+/// Totals of every site since the start, by index.
+#[derive(Default)]
+pub(super) struct Totals {
+    said: Vec<Option<SiteDelta>>,
+}
+
+impl Totals {
+    /// The change of every site that changed since the last call, or of all if it is the `first`.
+    pub(super) fn changes(&mut self, threads: &[&'static Thread], first: bool) -> Vec<SiteDelta> {
+        let mut changed = BTreeSet::new();
+        for thread in threads {
+            for (site, shard) in thread.shards.iter() {
+                // Always asked, since asking moves the shard's mark.
+                if shard.changed() || first {
+                    changed.insert(site);
+                }
+            }
+        }
+        changed.into_iter().filter_map(|site| self.change(site, threads)).collect()
+    }
+
+    fn change(&mut self, site: u32, threads: &[&'static Thread]) -> Option<SiteDelta> {
+        let mut total = SiteDelta { site: SiteId(site), ..SiteDelta::default() };
+        for thread in threads {
+            if let Some(shard) = thread.shards.known(site) {
+                shard.add_to(&mut total);
+            }
+        }
+        if self.said.len() <= site as usize {
+            self.said.resize(site as usize + 1, None);
+        }
+        let said = &mut self.said[site as usize];
+        let delta = match said {
+            Some(said) => since(&total, said),
+            None => total.clone(),
+        };
+        *said = Some(total);
+        (delta != SiteDelta { site: SiteId(site), ..SiteDelta::default() }).then_some(delta)
+    }
+
+    /// Every site's totals as of the last tick.
+    pub(super) fn all(&self) -> Vec<SiteDelta> {
+        self.said.iter().flatten().cloned().collect()
+    }
+}
+
+fn since(now: &SiteDelta, before: &SiteDelta) -> SiteDelta {
+    SiteDelta {
+        site: now.site,
+        spawned: now.spawned.saturating_sub(before.spawned),
+        completed: now.completed.saturating_sub(before.completed),
+        cancelled: now.cancelled.saturating_sub(before.cancelled),
+        panicked: now.panicked.saturating_sub(before.panicked),
+        ended: now.ended.saturating_sub(before.ended),
+        swallowed_panics: now.swallowed_panics.saturating_sub(before.swallowed_panics),
+        detached_failures: now.detached_failures.saturating_sub(before.detached_failures),
+        wakes: now.wakes.saturating_sub(before.wakes),
+        self_wakes: now.self_wakes.saturating_sub(before.self_wakes),
+        forced_yields: now.forced_yields.saturating_sub(before.forced_yields),
+        slow_polls: now.slow_polls.saturating_sub(before.slow_polls),
+        max_future_bytes: now.max_future_bytes,
+        poll: hist_since(&now.poll, &before.poll),
+        sched: hist_since(&now.sched, &before.sched),
+        life: hist_since(&now.life, &before.life),
+    }
+}
+
+/// What was counted between two readings of one histogram.
+///
+/// The maximum of the interval is exact when it is a new record; else it is the upper edge of the
+/// highest bucket that moved, at most 4.4 % above.
+fn hist_since(now: &Hist, before: &Hist) -> Hist {
+    let mut delta = Hist::new();
+    let mut earlier = before.buckets().peekable();
+    let mut highest = None;
+    for (bucket, count) in now.buckets() {
+        while earlier.next_if(|(b, _)| *b < bucket).is_some() {}
+        let count = count.saturating_sub(earlier.next_if(|(b, _)| *b == bucket).map_or(0, |(_, n)| n));
+        if count > 0 {
+            highest = Some(bucket);
+            delta.add_bucket(bucket, count);
+        }
+    }
+    let max = match highest {
+        Some(_) if now.max() > before.max() => now.max(),
+        Some(bucket) => upper_edge(bucket).min(now.max()),
+        None => 0,
+    };
+    delta.add_totals(now.sum().saturating_sub(before.sum()), max);
+    delta
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_change_of_a_histogram_is_what_was_recorded_in_between() {
+        let mut before = Hist::new();
+        [10, 20, 5_000_000].into_iter().for_each(|v| before.record(v));
+        let mut now = before.clone();
+        [20, 300, 4].into_iter().for_each(|v| now.record(v));
+        let delta = hist_since(&now, &before);
+        assert_eq!((delta.count(), delta.sum()), (3, 324));
+        assert!((300..=313).contains(&delta.max()), "{}", delta.max());
+        assert!(hist_since(&now, &now).is_empty());
+    }
+}

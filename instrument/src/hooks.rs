@@ -1,0 +1,201 @@
+//! Tokio's task hooks (`--cfg tokio_unstable`): every task of a runtime is seen, libraries' included,
+//! without wakes and without outcome. The one place that touches tokio's hook interface.
+//!
+//! A runtime keeps one callback per hook. [`attach`] takes them all; whoever has callbacks of their own
+//! calls [`on_spawn`], [`before_poll`], [`after_poll`] and [`on_terminate`] from them instead.
+//!
+//! State is keyed by tokio's id. Ids that were never seen to be spawned (blocking jobs, the workers
+//! themselves, tasks older than the recorder, tasks that our own spawn functions wrapped) are ignored.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::panic::Location;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use pollscope_model::entity::task::TaskKind;
+use pollscope_model::measured::Mode;
+use tokio::task::Id;
+
+use crate::clock;
+use crate::record::life::slow_poll;
+use crate::record::task::{Birth, Labels, Outcome, TaskState};
+use crate::record::thread::{self, Outer};
+use crate::record::tokio_id::{self, BuildIdHasher};
+use crate::record::{Recorder, intern};
+
+/// Registers pollscope's hooks on a runtime that is about to be built, and observes it (see
+/// [`observe`](crate::observe)) as soon as it runs.
+///
+/// With `--cfg tokio_unstable` this takes the builder's `on_task_spawn`, `on_before_task_poll`,
+/// `on_after_task_poll`, `on_task_terminate` and `on_thread_start` callbacks, without it only the last.
+/// A later registration replaces ours silently: with callbacks of your own, call the functions of
+/// [`hooks`](crate::hooks) from them.
+///
+/// Costs a poll two clock reads and some thread-local stores while recording is on.
+pub fn attach(builder: &mut tokio::runtime::Builder) {
+    builder.on_thread_start(on_thread_start);
+    #[cfg(tokio_unstable)]
+    {
+        Recorder::global().set_hooked();
+        builder
+            .on_task_spawn(|task| on_spawn(task.id(), task.spawned_at()))
+            .on_before_task_poll(|task| before_poll(task.id()))
+            .on_after_task_poll(|task| after_poll(task.id()))
+            .on_task_terminate(|task| on_terminate(task.id()));
+    }
+}
+
+/// To be called from `on_thread_start`: observes the runtime that the thread belongs to, under its
+/// own name (`Builder::name`) or `runtime`.
+pub fn on_thread_start() {
+    crate::sample::observe_current();
+}
+
+const SHARDS: usize = 64;
+type Shard = Mutex<HashMap<Id, Arc<TaskState>, BuildIdHasher>>;
+
+static TASKS: LazyLock<[Shard; SHARDS]> = LazyLock::new(|| std::array::from_fn(|_| Shard::default()));
+
+fn shard(id: Id) -> &'static Shard {
+    &TASKS[(tokio_id::hash(id) >> 58) as usize % SHARDS]
+}
+
+/// In front of the shards: a task is mostly polled where it was polled before.
+const CACHED: usize = 1024;
+type Cached = Option<(Id, Option<Arc<TaskState>>)>;
+
+struct Local {
+    /// By hash; `(id, None)` is known to be ignored.
+    cache: Vec<Cached>,
+    /// Innermost last; more than one only where a runtime is entered inside a poll.
+    open: Vec<Open>,
+}
+
+struct Open {
+    id: Id,
+    state: Arc<TaskState>,
+    outer: Outer,
+    terminated: bool,
+}
+
+thread_local! {
+    static LOCAL: RefCell<Local> = const { RefCell::new(Local { cache: Vec::new(), open: Vec::new() }) };
+}
+
+fn slot(id: Id) -> usize {
+    (tokio_id::hash(id) >> 32) as usize % CACHED
+}
+
+/// To be called from `on_task_spawn` with the task's id and `spawned_at`.
+pub fn on_spawn(id: Id, spawned_at: &'static Location<'static>) {
+    let recorder = Recorder::global();
+    if !recorder.hooks() {
+        return;
+    }
+    let thread = thread::here();
+    if thread.wrapping.load(Ordering::Relaxed) {
+        return;
+    }
+    if !thread.admit(recorder.max_tasks()) {
+        return;
+    }
+    recorder.set_hooked();
+    let site = intern::site(spawned_at);
+    thread.site(site).spawned.add(1);
+    let state = TaskState::new(&Birth {
+        id: thread.next_task_id(),
+        parent: thread.task(),
+        site,
+        scope: thread.scope(),
+        spawned_ns: clock::now_ns(),
+        future_bytes: 0,
+        labels: Labels::default(),
+        kind: TaskKind::Async,
+        mode: Mode::Hooks,
+    });
+    state.touch(thread);
+    shard(id).lock().unwrap_or_else(PoisonError::into_inner).insert(id, state);
+}
+
+/// To be called from `on_before_task_poll` with the task's id.
+pub fn before_poll(id: Id) {
+    let _ = LOCAL.try_with(|local| {
+        let mut local = local.borrow_mut();
+        if local.cache.is_empty() {
+            local.cache.resize_with(CACHED, || None);
+        }
+        let cached = &mut local.cache[slot(id)];
+        let state = match cached {
+            Some((known, state)) if *known == id => state.take(),
+            _ => None,
+        };
+        let state = match state {
+            Some(state) => state,
+            None if matches!(cached, Some((known, _)) if *known == id) => return,
+            None => {
+                let found = shard(id).lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+                *cached = Some((id, None));
+                let Some(found) = found else { return };
+                found
+            }
+        };
+        let thread = thread::here();
+        let now = clock::now_ns();
+        let outer = thread.enter(state.id, state.scope, now);
+        state.poll_begins(thread, now);
+        local.open.push(Open { id, state, outer, terminated: false });
+    });
+}
+
+/// To be called from `on_after_task_poll` with the task's id.
+pub fn after_poll(id: Id) {
+    let _ = LOCAL.try_with(|local| {
+        let mut local = local.borrow_mut();
+        if local.open.last().is_none_or(|open| open.id != id) {
+            return;
+        }
+        let Some(Open { state, outer, terminated, .. }) = local.open.pop() else { return };
+        let now = clock::now_ns();
+        let wall_ns = now.saturating_sub(state.poll_start_ns.get());
+        let thread = thread::here();
+        let site = thread.site(state.site);
+        site.poll.record(wall_ns);
+        if wall_ns >= Recorder::global().slow_poll_ns() {
+            site.slow_polls.add(1);
+            slow_poll(thread, state.id, state.site, state.polls.get() + 1, wall_ns, now);
+        }
+        state.poll_ends(thread, wall_ns, now);
+        thread.leave(outer, wall_ns);
+        if terminated {
+            end(&state, now);
+        } else {
+            local.cache[slot(id)] = Some((id, Some(state)));
+        }
+    });
+}
+
+/// To be called from `on_task_terminate` with the task's id.
+pub fn on_terminate(id: Id) {
+    let Some(state) = shard(id).lock().unwrap_or_else(PoisonError::into_inner).remove(&id) else { return };
+    let open_here = LOCAL.try_with(|local| {
+        let mut local = local.borrow_mut();
+        let open = local.open.iter_mut().rev().find(|open| open.id == id);
+        // The poll that ended the task is still open: it counts, and then the task is over.
+        open.map(|open| open.terminated = true).is_some()
+    });
+    if open_here != Ok(true) {
+        end(&state, clock::now_ns());
+    }
+}
+
+fn end(state: &TaskState, now: u64) {
+    let thread = thread::here();
+    let site = thread.site(state.site);
+    site.ended.add(1);
+    site.life.record(now.saturating_sub(state.spawned_ns));
+    state.end(thread, Outcome::Unknown, now);
+}
+
+#[cfg(all(test, tokio_unstable))]
+mod tests;

@@ -1,0 +1,139 @@
+//! Every task of a hooked runtime, exactly once.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use pollscope_model::entity::task::{TaskRecord, TaskState};
+use pollscope_model::measured::Mode;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::task;
+use crate::testkit::{Fold, fold, record};
+
+const TASKS: usize = 10_000;
+
+fn runtimes() -> [Runtime; 2] {
+    let mut multi = Builder::new_multi_thread();
+    multi.worker_threads(3);
+    let mut current = Builder::new_current_thread();
+    [&mut multi, &mut current].map(|builder| {
+        crate::attach(builder);
+        builder.enable_all().build().expect("a runtime")
+    })
+}
+
+async fn known_polls(pending: usize) {
+    let mut polls = 0;
+    poll_fn(move |cx| {
+        polls += 1;
+        if polls > pending {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn rows_at(fold: &Fold, line: u32) -> Vec<&TaskRecord> {
+    let site = fold.site_at(file!(), line).expect("drained").site;
+    fold.tasks.values().filter(|row| row.site == site).collect()
+}
+
+#[test]
+fn ten_thousand_plain_tasks_are_counted_exactly() {
+    record();
+    let mut runs = 0;
+    let line = line!() + 6;
+    for runtime in runtimes() {
+        runs += 1;
+        runtime.block_on(async {
+            for i in 0..TASKS {
+                // Not through pollscope.
+                tokio::spawn(known_polls(i % 5));
+            }
+            while runtime.metrics().num_alive_tasks() > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+        // The hooks run after the tasks have left tokio's list: the workers' end waits for them.
+        drop(runtime);
+        let fold = fold();
+        let rows = rows_at(&fold, line);
+        assert_eq!(rows.len(), runs * TASKS);
+        let mut per_polls = [0; 6];
+        for row in &rows {
+            per_polls[row.polls as usize] += 1;
+            assert_eq!((row.mode, row.state), (Mode::Hooks, TaskState::Completed));
+            assert_eq!((row.wakes, row.scheduled_ns, row.future_bytes), (0, 0, 0));
+        }
+        assert_eq!(per_polls[1..], [runs * TASKS / 5; 5]);
+        let site = fold.site_at(file!(), line).expect("drained");
+        let count = rows.len() as u64;
+        assert_eq!((site.spawned, site.ended, site.completed), (count, count, 0));
+        assert_eq!(site.poll.count(), rows.iter().map(|row| row.polls).sum::<u64>());
+        assert_eq!(site.poll.sum(), rows.iter().map(|row| row.busy_ns).sum::<u64>());
+        assert_eq!(site.life.count(), count);
+    }
+}
+
+#[test]
+fn a_wrapped_task_in_a_hooked_runtime_is_one_task() {
+    record();
+    for runtime in runtimes() {
+        let before = fold().named("wrapped-in-hooks").len();
+        runtime.block_on(async {
+            let handles: Vec<_> = (0..100).map(|_| task("wrapped-in-hooks").spawn(known_polls(3))).collect();
+            for handle in handles {
+                handle.await.expect("returns");
+            }
+        });
+        drop(runtime);
+        let fold = fold();
+        let rows = fold.named("wrapped-in-hooks");
+        assert_eq!(rows.len(), before + 100);
+        let site = &fold.sites[&rows[0].site];
+        assert_eq!(fold.tasks.values().filter(|row| row.site == site.site).count(), rows.len());
+        assert_eq!((site.spawned, site.completed, site.ended), (rows.len() as u64, rows.len() as u64, 0));
+        assert_eq!(site.poll.count(), 4 * rows.len() as u64);
+        assert!(rows.iter().all(|row| row.mode == Mode::Wrap && row.polls == 4));
+    }
+}
+
+#[test]
+fn an_aborted_task_ends_and_blocking_jobs_are_ignored() {
+    record();
+    for runtime in runtimes() {
+        let line = line!() + 3;
+        runtime.block_on(async {
+            tokio::task::spawn_blocking(|| ()).await.expect("returns");
+            let handle = tokio::spawn(std::future::pending::<()>());
+            tokio::task::yield_now().await;
+            handle.abort();
+            assert!(handle.await.expect_err("aborted").is_cancelled());
+            // Alive until the runtime goes.
+            tokio::spawn(std::future::pending::<()>());
+        });
+        drop(runtime);
+        let fold = fold();
+        for line in [line, line + 5] {
+            let site = fold.site_at(file!(), line).expect("drained");
+            assert_eq!(site.spawned, site.ended);
+            assert!(rows_at(&fold, line).iter().all(|row| row.state == TaskState::Completed));
+        }
+        assert!(fold.site_at(file!(), line - 1).is_none());
+    }
+}
+
+#[test]
+fn a_hooked_runtime_is_observed_without_being_told() {
+    record();
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).name("hooked-by-name");
+    crate::attach(&mut builder);
+    let runtime = builder.build().expect("a runtime");
+    crate::testkit::fold_until("the runtime", |fold| {
+        fold.runtimes.iter().find(|known| &*fold.dict.name(known.name) == "hooked-by-name").map(|_| ())
+    });
+    drop(runtime);
+}

@@ -1,0 +1,185 @@
+//! Runtimes that were given to [`observe`]: their workers' busy time and parks, queues and alive tasks,
+//! read at every tick from tokio's own counters. Nothing on the service's hot path.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
+use pollscope_model::id::{NameId, RuntimeId, WorkerId};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::record::intern;
+
+/// More runtimes than this are not observed: a service that makes one per request must not fill us.
+const MAX_RUNTIMES: usize = 256;
+
+struct Observed {
+    handle: Handle,
+    id: tokio::runtime::Id,
+    name: u32,
+    workers: Vec<WorkerTotals>,
+    last_ns: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct WorkerTotals {
+    busy: Duration,
+    parks: u64,
+    steals: Option<u64>,
+}
+
+static RUNTIMES: Mutex<Vec<Observed>> = Mutex::new(Vec::new());
+
+fn runtimes() -> MutexGuard<'static, Vec<Observed>> {
+    RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Watches a runtime from outside: its workers, queues and alive tasks appear under `name` at the next
+/// tick, in every mode, at no cost to its tasks.
+///
+/// A runtime that is observed already is renamed. At most 256 are observed; a handle is kept for each,
+/// which does not keep the runtime from shutting down.
+pub fn observe(handle: &Handle, name: &str) {
+    let name = intern::name(name);
+    let id = handle.id();
+    let mut runtimes = runtimes();
+    if let Some(known) = runtimes.iter_mut().find(|known| known.id == id) {
+        known.name = name;
+    } else if runtimes.len() < MAX_RUNTIMES {
+        runtimes.push(Observed { handle: handle.clone(), id, name, workers: Vec::new(), last_ns: 0 });
+    }
+}
+
+/// Observes the runtime that this thread runs in, unless it is observed already.
+pub(crate) fn observe_current() {
+    let Ok(handle) = Handle::try_current() else { return };
+    let id = handle.id();
+    if !runtimes().iter().any(|known| known.id == id) {
+        observe(&handle, handle.name().unwrap_or("runtime"));
+    }
+}
+
+/// Whether any runtime is observed.
+pub(crate) fn observes_a_runtime() -> bool {
+    !runtimes().is_empty()
+}
+
+/// Runtime and worker of the calling thread, each plus one, 0 for unknown: `runtime << 32 | worker`.
+/// Never waits.
+pub(crate) fn place_of_this_thread() -> u64 {
+    let worker = tokio::runtime::worker_index().map_or(0, |index| index as u64 + 1);
+    let Ok(handle) = Handle::try_current() else { return worker };
+    let Ok(runtimes) = RUNTIMES.try_lock() else { return worker };
+    let id = handle.id();
+    let runtime = runtimes.iter().position(|known| known.id == id).map_or(0, |at| at as u64 + 1);
+    runtime << 32 | worker
+}
+
+/// What one reading of all observed runtimes gives.
+#[derive(Default)]
+pub(crate) struct Sample {
+    pub(crate) runtimes: Vec<RuntimeRecord>,
+    pub(crate) workers: Vec<WorkerDelta>,
+}
+
+/// Reads every observed runtime; the workers' counters are those since the last call.
+pub(crate) fn sample(now_ns: u64) -> Sample {
+    let mut sample = Sample::default();
+    for (at, observed) in runtimes().iter_mut().enumerate() {
+        let id = RuntimeId(at as u32);
+        let metrics = observed.handle.metrics();
+        sample.runtimes.push(RuntimeRecord {
+            id,
+            name: NameId(observed.name),
+            flavor: match observed.handle.runtime_flavor() {
+                RuntimeFlavor::CurrentThread => Flavor::CurrentThread,
+                _ => Flavor::MultiThread,
+            },
+            workers: metrics.num_workers() as u32,
+            alive_tasks: Some(metrics.num_alive_tasks() as u64),
+            global_queue: Some(metrics.global_queue_depth() as u64),
+            blocking_threads: unstable::blocking_threads(&metrics),
+            blocking_idle: unstable::blocking_idle(&metrics),
+            blocking_queue: unstable::blocking_queue(&metrics),
+            gone: false,
+        });
+        let interval_ns = now_ns.saturating_sub(observed.last_ns);
+        let first = observed.workers.is_empty();
+        observed.workers.resize_with(metrics.num_workers(), WorkerTotals::default);
+        for (index, last) in observed.workers.iter_mut().enumerate() {
+            let totals = WorkerTotals {
+                busy: metrics.worker_total_busy_duration(index),
+                parks: metrics.worker_park_count(index),
+                steals: unstable::steals(&metrics, index),
+            };
+            let before = if first { totals } else { *last };
+            *last = totals;
+            sample.workers.push(WorkerDelta {
+                id: WorkerId { runtime: id, index: index as u32 },
+                busy_ns: totals.busy.saturating_sub(before.busy).as_nanos() as u64,
+                interval_ns: if first { 0 } else { interval_ns },
+                parks: totals.parks.saturating_sub(before.parks),
+                parked: metrics.worker_park_unpark_count(index) % 2 == 1,
+                local_queue: unstable::local_queue(&metrics, index),
+                steals: totals.steals.map(|steals| steals.saturating_sub(before.steals.unwrap_or(0))),
+                ..WorkerDelta::default()
+            });
+        }
+        observed.last_ns = now_ns;
+    }
+    sample
+}
+
+#[cfg(tokio_unstable)]
+mod unstable {
+    //! What tokio shows with `--cfg tokio_unstable` only.
+
+    use tokio::runtime::RuntimeMetrics;
+
+    pub(super) fn blocking_threads(metrics: &RuntimeMetrics) -> Option<u64> {
+        Some(metrics.num_blocking_threads() as u64)
+    }
+
+    pub(super) fn blocking_idle(metrics: &RuntimeMetrics) -> Option<u64> {
+        Some(metrics.num_idle_blocking_threads() as u64)
+    }
+
+    pub(super) fn blocking_queue(metrics: &RuntimeMetrics) -> Option<u64> {
+        Some(metrics.blocking_queue_depth() as u64)
+    }
+
+    pub(super) fn local_queue(metrics: &RuntimeMetrics, worker: usize) -> Option<u64> {
+        Some(metrics.worker_local_queue_depth(worker) as u64)
+    }
+
+    pub(super) fn steals(metrics: &RuntimeMetrics, worker: usize) -> Option<u64> {
+        Some(metrics.worker_steal_count(worker))
+    }
+}
+
+#[cfg(not(tokio_unstable))]
+mod unstable {
+    //! Stable tokio shows none of it.
+
+    use tokio::runtime::RuntimeMetrics;
+
+    pub(super) fn blocking_threads(_: &RuntimeMetrics) -> Option<u64> {
+        None
+    }
+
+    pub(super) fn blocking_idle(_: &RuntimeMetrics) -> Option<u64> {
+        None
+    }
+
+    pub(super) fn blocking_queue(_: &RuntimeMetrics) -> Option<u64> {
+        None
+    }
+
+    pub(super) fn local_queue(_: &RuntimeMetrics, _: usize) -> Option<u64> {
+        None
+    }
+
+    pub(super) fn steals(_: &RuntimeMetrics, _: usize) -> Option<u64> {
+        None
+    }
+}
