@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use crate::hello::Hello;
 use crate::id::BootId;
+use crate::query::answer;
+use crate::query::ask::{Answer, Ask};
 use crate::report::Report;
 use crate::world::{Applied, Limits, TooManyProcesses, World};
 
@@ -52,6 +54,11 @@ impl Monitor {
     /// second.
     pub fn tick(&mut self, now_unix_ns: u64) {
         self.world.tick(now_unix_ns, |_, _| false);
+    }
+
+    /// Answers a question; [`Answer::No`] says why it cannot.
+    pub fn answer(&self, ask: &Ask, now_unix_ns: u64) -> Answer {
+        answer(&self.world, &(), ask, now_unix_ns)
     }
 
     /// What is known, to read.

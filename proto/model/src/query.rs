@@ -6,8 +6,25 @@
 //! screen's headers. Answers hold text and numbers only, never references into a `World`, so they
 //! travel the wire as they are.
 
+mod answer;
 pub mod ask;
 pub mod column;
 pub mod detail;
+pub mod filter;
+mod findings;
+pub mod flag;
+mod nearest;
+mod notes;
+mod overview;
 pub mod page;
+mod processes;
+mod run;
+mod site_detail;
+mod sites;
+mod task_detail;
+mod tasks;
 pub mod value;
+mod workers;
+
+pub use answer::answer;
+pub use run::QueryError;

@@ -23,7 +23,7 @@ pub use fold::Applied;
 pub use limits::Limits;
 pub use process::{Gaps, Process, Refused};
 pub use runtime::{RuntimeView, WorkerRates, WorkerView};
-pub use site::{SitePoint, SiteView, WindowView};
+pub use site::{SitePoint, SiteRates, SiteView, WindowView};
 
 use crate::entity::task::TaskRecord;
 use crate::hello::Hello;

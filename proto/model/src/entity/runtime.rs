@@ -110,6 +110,8 @@ impl WorkerDelta {
             busy_ns: self.busy_ns.saturating_sub(earlier.busy_ns),
             interval_ns: self.interval_ns.saturating_sub(earlier.interval_ns),
             parks: self.parks.saturating_sub(earlier.parks),
+            cpu_ns: grown(self.cpu_ns, earlier.cpu_ns),
+            preempted_ns: grown(self.preempted_ns, earlier.preempted_ns),
             polls: grown(self.polls, earlier.polls),
             steals: grown(self.steals, earlier.steals),
             ..self.clone()

@@ -86,3 +86,58 @@ pub struct Column {
     /// One sentence: what it is, its unit and when it is not measured.
     pub help: &'static str,
 }
+
+impl Column {
+    /// A column that screens show and JSON prints; its alias is its key.
+    pub(super) const fn new(
+        key: &'static str,
+        header: &'static str,
+        unit: Unit,
+        width: u16,
+        priority: u8,
+        help: &'static str,
+    ) -> Self {
+        Self { key, alias: key, header, unit, width, priority, shown: true, in_json: true, help }
+    }
+
+    /// The same with a shorter name.
+    pub(super) const fn alias(self, alias: &'static str) -> Self {
+        Self { alias, ..self }
+    }
+
+    /// Not on screen unless asked for.
+    pub(super) const fn hidden(self) -> Self {
+        Self { shown: false, ..self }
+    }
+
+    /// Neither in JSON nor in CSV.
+    pub(super) const fn screen_only(self) -> Self {
+        Self { in_json: false, ..self }
+    }
+
+    /// Whether that is one of its names.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.key == name || self.alias == name
+    }
+}
+
+/// A column and how a row of the kind gets its cell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field<G> {
+    pub(super) column: Column,
+    pub(super) get: G,
+}
+
+/// Every column of a kind, in the order of a page's cells.
+pub fn columns(kind: Kind) -> Vec<&'static Column> {
+    fn of<G>(fields: &'static [Field<G>]) -> Vec<&'static Column> {
+        fields.iter().map(|field| &field.column).collect()
+    }
+    match kind {
+        Kind::Processes => of(super::processes::FIELDS),
+        Kind::Tasks => of(super::tasks::FIELDS),
+        Kind::Sites => of(super::sites::FIELDS),
+        Kind::Workers => of(super::workers::FIELDS),
+        Kind::Findings => of(super::findings::FIELDS),
+    }
+}

@@ -302,8 +302,13 @@ impl Process {
             let slots = ns.div_ceil(SECOND) as u32;
             return self.cover.latest(self.now_ns, slots).fold(0, |n, (_, cover)| sum(n, cover));
         }
-        let slots = ns.div_ceil(10 * SECOND).min(90) as u32;
-        self.cover_tens.latest(self.now_ns, slots).fold(0, |n, (_, cover)| sum(n, cover))
+        self.covered_tens(ns.div_ceil(10 * SECOND).min(90) as u32)
+    }
+
+    /// How much time the reports that end in the newest slots of ten seconds cover.
+    pub(super) fn covered_tens(&self, slots: u32) -> u64 {
+        let tens = self.cover_tens.latest(self.now_ns, slots);
+        tens.fold(0, |covered, (_, cover)| covered.saturating_add(cover.ended_ns))
     }
 
     /// Whether any report covers that second of the process's clock.

@@ -33,6 +33,8 @@ struct Second {
     parks: f32,
     steals: f32,
     polls: f32,
+    cpu_ns: f32,
+    preempted_ns: f32,
 }
 
 /// The state of one worker; only the fold writes to it.
@@ -67,6 +69,8 @@ impl WorkerState {
             second.parks += part(delta.parks);
             second.steals += part(delta.steals.unwrap_or(0));
             second.polls += part(delta.polls.unwrap_or(0));
+            second.cpu_ns += part(delta.cpu_ns.unwrap_or(0));
+            second.preempted_ns += part(delta.preempted_ns.unwrap_or(0));
         });
         self.fives.spread(start_ns, end_ns, |five, share| five.add(delta.busy_ns, delta.interval_ns, share));
     }
@@ -84,11 +88,16 @@ pub struct WorkerView<'a> {
     pub(super) now_ns: u64,
 }
 
-/// Rates of one worker over the last 10 seconds, per second; `None` where not measured.
+/// Shares and rates of one worker over some seconds; rates are per second. `None` where not
+/// measured.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct WorkerRates {
     /// Busy share.
     pub busy: Option<f64>,
+    /// Share of the time that its thread was on a CPU.
+    pub cpu: Option<f64>,
+    /// Share of the time that its thread could run but had no CPU.
+    pub preempted: Option<f64>,
     /// Parks.
     pub parks: Option<f64>,
     /// Steals.
@@ -116,11 +125,16 @@ impl<'a> WorkerView<'a> {
             sum.parks += second.parks;
             sum.steals += second.steals;
             sum.polls += second.polls;
+            sum.cpu_ns += second.cpu_ns;
+            sum.preempted_ns += second.preempted_ns;
         }
         let covered_s = f64::from(sum.busy.of_ns) / 1e9;
         let rate = |count: f32| (covered_s > 0.0).then(|| f64::from(count) / covered_s);
+        let share = |ns: f32| rate(ns / 1e9);
         WorkerRates {
             busy: sum.busy.ratio().map(f64::from),
+            cpu: self.state.totals.cpu_ns.and(share(sum.cpu_ns)),
+            preempted: self.state.totals.preempted_ns.and(share(sum.preempted_ns)),
             parks: rate(sum.parks),
             steals: self.state.totals.steals.and(rate(sum.steals)),
             polls: self.state.totals.polls.and(rate(sum.polls)),

@@ -1,0 +1,129 @@
+//! From a question to its answer: the one place that knows which table and which builder serve it.
+
+use std::sync::Arc;
+
+use super::ask::{Answer, Ask};
+use super::column::Kind;
+use super::findings::FindingItem;
+use super::flag::Judge;
+use super::page::{Level, Meta, Page, Presence, Query, Scope};
+use super::processes::ProcessItem;
+use super::run::QueryError;
+use super::tasks::TaskItem;
+use super::workers::WorkerItem;
+use super::{findings, overview, processes, run, site_detail, sites, task_detail, tasks, workers};
+use crate::id::BootId;
+use crate::world::{Process, World};
+
+/// Answers a question about a world whose findings the judge holds.
+///
+/// Never fails: what cannot be answered is [`Answer::No`] with the reason.
+pub fn answer(world: &World, judge: &dyn Judge, ask: &Ask, now_unix_ns: u64) -> Answer {
+    let told = match ask {
+        Ask::Page(query) => page(world, judge, query, now_unix_ns).map(Answer::Page),
+        Ask::Task(boot, task) => process(world, *boot).map(|process| {
+            let detail = task_detail::build(process, judge, *task);
+            detail.map_or_else(
+                || no(format!("task {task} of {} is over and no longer remembered", process.label())),
+                |detail| Answer::Task(Box::new(detail)),
+            )
+        }),
+        Ask::Site(scope, text) => in_scope(world, *scope).map(|processes| {
+            let detail = site_detail::build(&processes, judge, text);
+            detail.map_or_else(
+                || no(format!("no process in scope has a spawn site `{text}`")),
+                |detail| Answer::Site(Box::new(detail)),
+            )
+        }),
+        Ask::Finding(number) => {
+            let mut all = world.processes().flat_map(|process| judge.findings(process.boot()));
+            Ok(all.find(|finding| finding.number == *number).map_or_else(
+                || no(format!("finding {number} is not known (any more)")),
+                |finding| Answer::Finding(Box::new(finding.clone())),
+            ))
+        }
+        Ask::Overview(scope) => in_scope(world, *scope)
+            .map(|processes| Answer::Overview(Box::new(overview::build(&processes, judge, now_unix_ns)))),
+    };
+    told.unwrap_or_else(|error| no(error.to_string()))
+}
+
+fn no(why: String) -> Answer {
+    Answer::No(why.into())
+}
+
+fn page(world: &World, judge: &dyn Judge, query: &Query, now_unix_ns: u64) -> Result<Page, QueryError> {
+    let scope = in_scope(world, query.scope)?;
+    let meta = meta(&scope);
+    match query.kind {
+        Kind::Processes => {
+            let items = scope.iter().map(|process| {
+                let (level, findings) = trouble(judge, process.boot());
+                ProcessItem { process, level, findings, now_unix_ns }
+            });
+            run::page(query, meta, processes::FIELDS, items)
+        }
+        Kind::Tasks => {
+            let items = scope.iter().flat_map(|process| {
+                let boot = process.boot();
+                process.tasks().map(move |task| TaskItem { process, task, flag: judge.task(boot, task.id) })
+            });
+            run::page(query, meta, tasks::FIELDS, items)
+        }
+        Kind::Sites => {
+            let items = sites::collect(scope.iter().copied(), judge);
+            run::page(query, meta, sites::FIELDS, items.into_iter())
+        }
+        Kind::Workers => {
+            let items = scope
+                .iter()
+                .flat_map(|process| process.workers().map(|worker| WorkerItem { process, worker }));
+            run::page(query, meta, workers::FIELDS, items)
+        }
+        Kind::Findings => {
+            let items = scope.iter().flat_map(|process| judge.findings(process.boot()));
+            run::page(query, meta, findings::FIELDS, items.map(|finding| FindingItem { finding }))
+        }
+    }
+}
+
+/// The worst open finding of a process, and how many are at warn or deny.
+pub(super) fn trouble(judge: &dyn Judge, boot: BootId) -> (Option<Level>, u64) {
+    let open = judge.findings(boot).into_iter().filter(|finding| finding.open);
+    open.fold((None, 0), |(worst, count), finding| {
+        (worst.max(Some(finding.level)), count + u64::from(finding.level > Level::Allow))
+    })
+}
+
+fn process(world: &World, boot: BootId) -> Result<&Process, QueryError> {
+    world.process(boot).ok_or(QueryError::UnknownProcess(boot))
+}
+
+fn in_scope(world: &World, scope: Scope) -> Result<Vec<&Process>, QueryError> {
+    match scope {
+        Scope::All => Ok(world.processes().collect()),
+        Scope::Process(boot) => process(world, boot).map(|process| vec![process]),
+    }
+}
+
+/// What every answer says of its source.
+pub(super) fn meta(scope: &[&Process]) -> Meta {
+    let source: Arc<str> = match scope {
+        [one] => one.label().clone(),
+        many => format!("{} processes", many.len()).into(),
+    };
+    let presence = |wanted| scope.iter().any(|process| process.presence() == wanted);
+    Meta {
+        now_unix_ns: scope.iter().map(|process| process.now_unix_ns()).max().unwrap_or(0),
+        source,
+        presence: match () {
+            () if presence(Presence::Live) => Presence::Live,
+            () if presence(Presence::Stale) => Presence::Stale,
+            () if presence(Presence::Gone) => Presence::Gone,
+            () => Presence::default(),
+        },
+        mode: scope.iter().map(|process| process.hello().mode).max().unwrap_or_default(),
+        lost: scope.iter().fold(0, |lost, process| lost.saturating_add(process.lost())),
+        processes: scope.len() as u64,
+    }
+}

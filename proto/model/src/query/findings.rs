@@ -1,0 +1,168 @@
+//! Findings: their columns, and how a row gets its cells.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::column::{Column, Field, Unit};
+use super::detail::Finding;
+use super::page::{Level, RowId};
+use super::run::{Rows, Texts};
+use super::value::Value;
+
+/// One finding.
+pub(super) struct FindingItem<'a> {
+    pub(super) finding: &'a Finding,
+}
+
+type Get = for<'a, 'b> fn(&'b FindingItem<'a>) -> Value;
+
+const fn field(column: Column, get: Get) -> Field<Get> {
+    Field { column, get }
+}
+
+/// The table.
+pub(super) static FIELDS: &[Field<Get>] = &[
+    field(Column::new("level", "LEVEL", Unit::Text, 5, 0, "How bad: allow, warn or deny."), |row| {
+        Value::Text(row.finding.level.as_str().into())
+    }),
+    field(
+        Column::new("detector", "DETECTOR", Unit::Text, 16, 0, "The rule; `pollscope explain` tells more."),
+        |row| Value::Text(row.finding.detector.clone()),
+    ),
+    field(Column::new("process", "PROCESS", Unit::Text, 12, 3, "Label of the process."), |row| {
+        Value::text(row.finding.process.clone())
+    }),
+    field(
+        Column::new("headline", "WHAT", Unit::Text, 36, 1, "What happened, how long against which limit."),
+        |row| Value::text(row.finding.headline.clone()),
+    ),
+    field(Column::new("site", "SITE", Unit::Text, 20, 1, "Spawn site; null if it is about none."), |row| {
+        Value::text(row.finding.site.clone())
+    }),
+    field(
+        Column::new("first_ns", "SINCE", Unit::Time, 8, 4, "First seen, nanoseconds since 1970.")
+            .alias("first"),
+        |row| Value::Time(row.finding.first_ns),
+    ),
+    field(
+        Column::new("last_ns", "LAST", Unit::Time, 8, 2, "Last seen, nanoseconds since 1970.").alias("last"),
+        |row| Value::Time(row.finding.last_ns),
+    ),
+    field(Column::new("count", "×", Unit::Count, 5, 2, "How often it was seen."), |row| {
+        Value::Count(row.finding.count)
+    }),
+    field(Column::new("state", "STATE", Unit::Text, 6, 4, "open while it holds, closed after."), |row| {
+        Value::Text(if row.finding.open { "open" } else { "closed" }.into())
+    }),
+    field(Column::new("number", "NO", Unit::Count, 4, 8, "Number in this monitor.").hidden(), |row| {
+        Value::Count(row.finding.number)
+    }),
+    field(
+        Column::new(
+            "fingerprint",
+            "FINGERPRINT",
+            Unit::Text,
+            24,
+            8,
+            "The same text for the same fault across runs and edits.",
+        )
+        .hidden(),
+        |row| Value::text(row.finding.fingerprint.clone()),
+    ),
+    field(
+        Column::new("task", "TASK", Unit::Count, 6, 6, "A task that shows it; null if it is about none.")
+            .hidden(),
+        |row| row.finding.task.map_or(Value::Null, |task| Value::Count(task.0)),
+    ),
+    field(
+        Column::new("task_name", "TASK NAME", Unit::Text, 16, 6, "Name of that task; null if it has none.")
+            .hidden(),
+        |row| Value::text(row.finding.task_name.clone()),
+    ),
+    field(
+        Column::new("value_ns", "TOOK", Unit::Nanos, 6, 6, "What was measured, if it is a duration.")
+            .hidden(),
+        |row| duration(&row.finding.value),
+    ),
+    field(
+        Column::new("limit_ns", "LIMIT", Unit::Nanos, 6, 6, "The limit that it passed, if it is a duration.")
+            .hidden(),
+        |row| duration(&row.finding.limit),
+    ),
+    field(
+        Column::new("value", "VALUE", Unit::Count, 8, 6, "What was measured, if it is no duration.").hidden(),
+        |row| other(&row.finding.value),
+    ),
+    field(
+        Column::new("limit", "LIMIT", Unit::Count, 8, 6, "The limit that it passed, if it is no duration.")
+            .hidden(),
+        |row| other(&row.finding.limit),
+    ),
+    field(
+        Column::new(
+            "kind",
+            "KIND",
+            Unit::Text,
+            9,
+            6,
+            "For polls: busy, blocked or preempted; null if the split was not measured.",
+        )
+        .hidden(),
+        |row| row.finding.kind.map_or(Value::Null, |kind| Value::Text(kind.as_str().into())),
+    ),
+    field(
+        Column::new(
+            "stack",
+            "STACK",
+            Unit::List,
+            40,
+            9,
+            "Frames as `function (file:line)`, the user's code first; empty if none was taken.",
+        )
+        .hidden(),
+        |row| Value::List(row.finding.stack.clone()),
+    ),
+    field(
+        Column::new("why", "WHY", Unit::Text, 40, 9, "Why it matters, with the harm that was measured.")
+            .hidden(),
+        |row| Value::text(row.finding.why.clone()),
+    ),
+    field(Column::new("fix", "FIX", Unit::Text, 40, 9, "What to do.").hidden(), |row| {
+        Value::text(row.finding.fix.clone())
+    }),
+];
+
+fn duration(value: &Value) -> Value {
+    if matches!(value, Value::Nanos(_)) { value.clone() } else { Value::Null }
+}
+
+fn other(value: &Value) -> Value {
+    if matches!(value, Value::Nanos(_)) { Value::Null } else { value.clone() }
+}
+
+impl Rows for FindingItem<'_> {
+    const DEFAULT_ORDER: &'static [(&'static str, bool)] =
+        &[("state", true), ("level", true), ("last_ns", true)];
+
+    fn id(&self) -> RowId {
+        RowId::Finding(self.finding.number)
+    }
+
+    fn level(&self) -> Option<Level> {
+        Some(self.finding.level)
+    }
+
+    fn rank(&self) -> u8 {
+        self.finding.level as u8
+    }
+
+    fn by_id(&self, other: &Self) -> Ordering {
+        self.finding.number.cmp(&other.finding.number)
+    }
+
+    fn texts(&self, texts: &mut Texts<'_>) -> bool {
+        let finding = self.finding;
+        let long: [&Arc<str>; 4] = [&finding.detector, &finding.site, &finding.process, &finding.headline];
+        long.into_iter().any(|text| texts.long(text)) || texts.short(&finding.task_name)
+    }
+}

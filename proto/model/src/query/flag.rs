@@ -1,0 +1,55 @@
+//! What the queries need to know of the detectors: who is flagged, and the findings themselves.
+//!
+//! The detector engine implements [`Judge`]; `()` is the judge that found nothing.
+
+use super::detail::Finding;
+use super::page::Level;
+use crate::id::{BootId, SiteId, TaskId};
+
+/// What the open findings say of a task or a site.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Flag {
+    /// The worst of them.
+    pub level: Level,
+    /// The letter of the worst detector, for the screen's narrow column: `L` in `!L`.
+    pub letter: char,
+    /// Detector ids, the worst first.
+    pub detectors: Vec<&'static str>,
+}
+
+/// Whoever holds the findings.
+pub trait Judge {
+    /// What the open findings say of a task; `None` if nothing. Called once per row, so it is a
+    /// look-up, not a search.
+    fn task(&self, boot: BootId, task: TaskId) -> Option<&Flag>;
+    /// What they say of a site; `None` if nothing.
+    fn site(&self, boot: BootId, site: SiteId) -> Option<&Flag>;
+    /// Every finding of a process, open ones and those that are over but still remembered.
+    fn findings(&self, boot: BootId) -> Vec<&Finding>;
+    /// Rules that cannot judge the process, with the reason.
+    fn undecided(&self, boot: BootId) -> Vec<(&'static str, String)>;
+    /// The process's limit for slow polls, nanoseconds; what a histogram marks.
+    fn poll_limit_ns(&self, boot: BootId) -> u64;
+}
+
+impl Judge for () {
+    fn task(&self, _: BootId, _: TaskId) -> Option<&Flag> {
+        None
+    }
+
+    fn site(&self, _: BootId, _: SiteId) -> Option<&Flag> {
+        None
+    }
+
+    fn findings(&self, _: BootId) -> Vec<&Finding> {
+        Vec::new()
+    }
+
+    fn undecided(&self, _: BootId) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    fn poll_limit_ns(&self, _: BootId) -> u64 {
+        10 * crate::time::MILLISECOND
+    }
+}

@@ -1,0 +1,127 @@
+//! What a reader should know before believing the numbers, in full sentences: what is not measured
+//! and why, what was lost, who is gone.
+
+use std::sync::Arc;
+
+use super::page::Presence;
+use super::value::Value;
+use crate::measured::{Capability, Coverage, Mode};
+use crate::report::Detail;
+use crate::time::Nanos;
+use crate::world::Process;
+
+/// Notes shown at most; how many more there are is the last one.
+const NOTES: usize = 24;
+
+/// Notes about the scope. Capabilities are told in full for a single process; for several, only of
+/// those that see no task at all.
+pub(super) fn notes(scope: &[&Process], now_unix_ns: u64) -> Vec<Arc<str>> {
+    let mut notes = Vec::new();
+    for process in scope {
+        presence(process, now_unix_ns, &mut notes);
+        losses(process, &mut notes);
+    }
+    for process in scope {
+        if let [_] = scope {
+            capabilities(process, &mut notes);
+        } else if process.hello().mode == Mode::Sample {
+            notes.push(format!("{} sends totals only: no single task is seen.", process.label()));
+        }
+    }
+    let more = notes.len().saturating_sub(NOTES);
+    if more > 0 {
+        notes.truncate(NOTES);
+        notes.push(format!("There are {more} more notes: choose one process to read them."));
+    }
+    notes.into_iter().map(Into::into).collect()
+}
+
+fn presence(process: &Process, now_unix_ns: u64, notes: &mut Vec<String>) {
+    let label = process.label();
+    match process.presence() {
+        Presence::Live => {}
+        Presence::Stale => {
+            let silent = Nanos(now_unix_ns.saturating_sub(process.heard_unix_ns()));
+            notes.push(format!("{label} has sent no report for {silent}: what is shown is as of then."));
+        }
+        Presence::Gone => {
+            let since = Value::Time(process.gone_since().unwrap_or(0));
+            let reason = process.gone_reason().map_or("", |reason| reason);
+            notes.push(format!("{label} is gone since {since} UTC ({reason}): its last state is shown."));
+        }
+    }
+}
+
+fn losses(process: &Process, notes: &mut Vec<String>) {
+    let label = process.label();
+    let gaps = process.gaps();
+    if gaps.reports > 0 {
+        let totals = if process.needs_snapshot() {
+            "totals are short of them until a snapshot comes"
+        } else {
+            "totals are exact again, time is coarser there"
+        };
+        notes.push(format!("{} of {label} never arrived: {totals}.", count(gaps.reports, "report")));
+    } else if process.needs_snapshot() && process.presence() == Presence::Live {
+        notes.push(format!("Totals of {label} are not complete until its first snapshot is in."));
+    }
+    let lost = process.losses();
+    let kinds = [
+        (lost.tasks_uncounted, "task without a row of its own"),
+        (lost.slow_polls, "slow poll without evidence"),
+        (lost.ended_rows, "end of a task without its last row"),
+        (lost.dict_entries, "site or name over the limit"),
+        (lost.events_unknown, "event of an unknown task"),
+    ];
+    let told: Vec<String> =
+        kinds.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} × {what}")).collect();
+    if !told.is_empty() {
+        notes.push(format!("The recorder of {label} had no room for all: {}.", told.join(", ")));
+    }
+    if lost.reports_folded > 0 {
+        let folded = count(lost.reports_folded, "report");
+        notes.push(format!("{label} folded {folded} into later ones: time is coarser, totals are exact."));
+    }
+    let refused = process.refused().total().saturating_add(process.dictionary().refused());
+    if refused > 0 {
+        notes.push(format!("{} of {label} found no room here.", count(refused, "entry")));
+    }
+    if process.retired_early() > 0 {
+        let early = count(process.retired_early(), "ended task");
+        notes.push(format!(
+            "{early} of {label} left the list early, too many ended at once; sites count them."
+        ));
+    }
+    if process.detail() == Detail::Top {
+        notes.push(format!("{label} tells only the tasks that stand out; its sites count all."));
+    }
+}
+
+/// One sentence for each reason, with all metrics that it explains.
+fn capabilities(process: &Process, notes: &mut Vec<String>) {
+    let told = |coverage: Coverage, begin: &str, notes: &mut Vec<String>| {
+        let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+        let of = |capability: &&Capability| capability.coverage == coverage;
+        for capability in process.hello().capabilities.iter().filter(of) {
+            let (reason, metric) = (capability.reason.as_str(), capability.metric.as_str());
+            match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, metrics)) => metrics.push(metric),
+                None => by_reason.push((reason, vec![metric])),
+            }
+        }
+        for (reason, metrics) in by_reason {
+            let reason = if reason.is_empty() { "it gives no reason" } else { reason };
+            notes.push(format!("{begin}: {} ({}).", metrics.join(", "), reason.trim_end_matches('.')));
+        }
+    };
+    told(Coverage::Nobody, "Not measured here", notes);
+    told(Coverage::Wrapped, "Measured only for tasks spawned through pollscope", notes);
+}
+
+fn count(n: u64, what: &str) -> String {
+    match (n, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (n, Some(stem)) => format!("{n} {stem}ies"),
+        (n, None) => format!("{n} {what}s"),
+    }
+}

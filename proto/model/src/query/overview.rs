@@ -1,0 +1,146 @@
+//! A scope at a glance: what the title line, the ribbon and the panels round the tables show.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::answer::meta;
+use super::detail::{Overview, RuntimeNow, WorkerHeat};
+use super::flag::Judge;
+use super::notes::notes;
+use super::page::{Level, Presence};
+use crate::id::RuntimeId;
+use crate::measured::Metric;
+use crate::report::Detail;
+use crate::time::SECOND;
+use crate::world::{Process, RuntimeView};
+
+/// Heat map rows shown at most.
+const WORKERS: usize = 16;
+/// Rules that could not judge, shown at most.
+const UNDECIDED: usize = 64;
+/// One point of the ribbon.
+const POINT_NS: u64 = 10 * SECOND;
+
+/// The scope as it is now.
+pub(super) fn build(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> Overview {
+    let count = |presence| scope.iter().filter(|process| process.presence() == presence).count() as u64;
+    let meta = meta(scope);
+    let heard = scope.iter().map(|process| process.heard_unix_ns()).max().unwrap_or(now_unix_ns);
+    let ribbon = ribbon(scope);
+    let open: Vec<_> = scope
+        .iter()
+        .flat_map(|process| judge.findings(process.boot()))
+        .filter(|finding| finding.open)
+        .collect();
+    let at = |level| open.iter().filter(|finding| finding.level == level).count() as u64;
+    let mut marks: Vec<u32> = scope
+        .iter()
+        .flat_map(|process| judge.findings(process.boot()))
+        .filter_map(|finding| {
+            let back = meta.now_unix_ns.saturating_sub(finding.first_ns) / POINT_NS;
+            Some(ribbon.len().checked_sub(1 + usize::try_from(back).ok()?)? as u32)
+        })
+        .collect();
+    marks.sort_unstable();
+    marks.dedup();
+    Overview {
+        lag_ns: now_unix_ns.saturating_sub(heard),
+        presence: [count(Presence::Live), count(Presence::Stale), count(Presence::Gone)],
+        tasks: scope.iter().filter_map(|process| process.alive_tasks()).fold(0, u64::saturating_add),
+        findings: [at(Level::Deny), at(Level::Warn)],
+        ribbon,
+        marks,
+        workers: workers(scope),
+        runtimes: scope.iter().flat_map(|process| runtimes(process)).collect(),
+        hellos: scope.iter().map(|process| process.hello().clone()).collect(),
+        notes: notes(scope, now_unix_ns),
+        undecided: undecided(scope, judge),
+        meta,
+    }
+}
+
+/// The longest poll of all processes per 10 s. Processes that were heard last some time before the
+/// newest one are moved back by as much.
+fn ribbon(scope: &[&Process]) -> Vec<Option<f32>> {
+    let newest = scope.iter().map(|process| process.heard_unix_ns()).max().unwrap_or(0);
+    let mut all: Vec<Option<f32>> = Vec::new();
+    for process in scope {
+        let mut ribbon = process.ribbon();
+        let late = (newest - process.heard_unix_ns()) / POINT_NS;
+        ribbon.extend(std::iter::repeat_n(None, late.min(90) as usize));
+        let ribbon = &ribbon[ribbon.len().saturating_sub(90)..];
+        if ribbon.len() > all.len() {
+            all.splice(0..0, std::iter::repeat_n(None, ribbon.len() - all.len()));
+        }
+        for (all, point) in all.iter_mut().rev().zip(ribbon.iter().rev()) {
+            *all = match (*all, *point) {
+                (Some(a), Some(b)) => Some(a.max(b)),
+                (a, b) => a.or(b),
+            };
+        }
+    }
+    all
+}
+
+/// Of one process its workers in order, of several the busiest.
+fn workers(scope: &[&Process]) -> Vec<WorkerHeat> {
+    let mut all: Vec<_> =
+        scope.iter().flat_map(|process| process.workers().map(move |worker| (*process, worker))).collect();
+    if scope.len() > 1 {
+        let busy =
+            |(_, worker): &(&Process, crate::world::WorkerView<'_>)| worker.rates(10).busy.unwrap_or(-1.0);
+        all.sort_by(|a, b| busy(b).total_cmp(&busy(a)));
+    }
+    let heat = |(process, worker): (&Process, crate::world::WorkerView<'_>)| WorkerHeat {
+        label: format!("{} w{}", process.label(), worker.id().index).into(),
+        busy: worker.busy_fives(),
+    };
+    all.into_iter().take(WORKERS).map(heat).collect()
+}
+
+fn runtimes(process: &Process) -> Vec<RuntimeNow> {
+    let seen = seen_tasks(process);
+    let now = |runtime: RuntimeView<'_>| {
+        let record = runtime.record();
+        RuntimeNow {
+            process: process.label().clone(),
+            name: process.dictionary().name(record.name),
+            flavor: record.flavor.as_str().into(),
+            workers: record.workers,
+            alive_tasks: record.alive_tasks,
+            seen_tasks: seen.as_ref().map(|seen| seen.get(&record.id).copied().unwrap_or(0)),
+            global_queue: record.global_queue,
+            blocking_threads: record.blocking_threads,
+            blocking_queue: record.blocking_queue,
+            global_queue_series: runtime.global_queue_tens(),
+            blocking_series: runtime.blocking_threads_tens(),
+        }
+    };
+    process.runtimes().map(now).collect()
+}
+
+/// Living tasks per runtime; nothing where the rows do not tell all of them.
+fn seen_tasks(process: &Process) -> Option<HashMap<RuntimeId, u64>> {
+    if process.detail() != Detail::Full || !process.measures_for_some(Metric::Polls) {
+        return None;
+    }
+    let mut seen = HashMap::new();
+    for task in process.tasks().filter(|task| !task.state.is_ended()) {
+        if let Some(runtime) = task.runtime {
+            *seen.entry(runtime).or_insert(0) += 1;
+        }
+    }
+    Some(seen)
+}
+
+fn undecided(scope: &[&Process], judge: &dyn Judge) -> Vec<(Arc<str>, Arc<str>)> {
+    let of = |process: &&Process| {
+        let label = process.label().clone();
+        let alone = scope.len() == 1;
+        judge.undecided(process.boot()).into_iter().map(move |(rule, reason)| {
+            let reason = if alone { reason } else { format!("{label}: {reason}") };
+            (rule.into(), reason.into())
+        })
+    };
+    scope.iter().flat_map(of).take(UNDECIDED).collect()
+}
