@@ -1,1 +1,5 @@
 //! Under construction.
+
+pub mod cli;
+pub mod config;
+pub mod listen;
