@@ -1,5 +1,10 @@
-//! Under construction.
+#![doc = include_str!("../README.md")]
 
 pub mod cli;
+mod clock;
 pub mod config;
+mod fleet;
 pub mod listen;
+mod server;
+
+pub use server::{Collector, Error};

@@ -1,0 +1,248 @@
+//! The one owner of everything that is known: a thread that folds reports into the
+//! [`Monitor`] and answers questions from it, one at a time.
+//!
+//! The streams are served by async tasks that talk to it through [`Fleet`]. Each push stream has at
+//! most one report on its way here and waits for it to be applied: a flood from one process is held
+//! up in its own connection, and harms nobody else. Reports and questions have queues of their own
+//! and are taken in fair turns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pollscope_model::hello::Hello;
+use pollscope_model::id::BootId;
+use pollscope_model::monitor::Monitor;
+use pollscope_model::query::ask::{Answer, Ask};
+use pollscope_model::report::Report;
+use pollscope_model::world::{Applied, Limits, TooManyProcesses};
+use pollscope_proto::ingest::DetailRequest;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use seats::Seats;
+
+mod seats;
+
+/// Orders and questions that may wait; whoever finds the queue full waits for a place.
+const QUEUE: usize = 64;
+
+/// How often the detectors judge and silence is noticed.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The fleet's thread has ended: the collector is stopping, or it has failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the collector is stopping; try again when it is back")]
+pub(crate) struct Stopped;
+
+/// Talks to the fleet's thread. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Fleet {
+    orders: mpsc::Sender<Order>,
+    questions: mpsc::Sender<Question>,
+    changes: watch::Receiver<u64>,
+}
+
+/// A push stream's place: it speaks for one incarnation until it parts or another takes over.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    /// The incarnation.
+    pub(crate) boot: BootId,
+    /// What the process is called here: `checkout#2`.
+    pub(crate) label: Arc<str>,
+    /// Highest sequence number that is known of it.
+    pub(crate) last_seq: Option<u64>,
+    /// What viewers want to know of it; closed when another stream takes over.
+    pub(crate) wants: mpsc::Receiver<DetailRequest>,
+    number: u64,
+}
+
+#[derive(Debug)]
+enum Order {
+    Greet { hello: Box<Hello>, reply: oneshot::Sender<Result<Seat, TooManyProcesses>> },
+    Apply { boot: BootId, seat: u64, report: Box<Report>, reply: oneshot::Sender<Option<Applied>> },
+    Part { boot: BootId, seat: u64, reason: Arc<str> },
+}
+
+#[derive(Debug)]
+struct Question {
+    ask: Ask,
+    /// Rather no answer than one from before the detail that was asked for.
+    may_wait: bool,
+    reply: oneshot::Sender<Option<Answer>>,
+}
+
+impl Fleet {
+    /// Seats a push stream; one that spoke for the same incarnation before loses its seat.
+    pub(crate) async fn greet(&self, hello: Box<Hello>) -> Result<Result<Seat, TooManyProcesses>, Stopped> {
+        let (reply, seat) = oneshot::channel();
+        self.orders.send(Order::Greet { hello, reply }).await.map_err(|_| Stopped)?;
+        seat.await.map_err(|_| Stopped)
+    }
+
+    /// Folds a report in and returns when it is done; `None` if another stream took the seat.
+    pub(crate) async fn apply(&self, seat: &Seat, report: Box<Report>) -> Result<Option<Applied>, Stopped> {
+        let (reply, applied) = oneshot::channel();
+        let order = Order::Apply { boot: seat.boot, seat: seat.number, report, reply };
+        self.orders.send(order).await.map_err(|_| Stopped)?;
+        applied.await.map_err(|_| Stopped)
+    }
+
+    /// Ends a push stream: its process is gone unless another stream took its seat.
+    pub(crate) async fn part(&self, seat: Seat, reason: &str) -> Result<(), Stopped> {
+        let order = Order::Part { boot: seat.boot, seat: seat.number, reason: reason.into() };
+        self.orders.send(order).await.map_err(|_| Stopped)
+    }
+
+    /// Asks. A question about single tasks also asks their processes for all of them, for a minute;
+    /// the answer holds what is known now.
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, Stopped> {
+        // Only a question that may wait stays unanswered.
+        self.question(ask, false).await?.ok_or(Stopped)
+    }
+
+    /// Asks, and gives the processes that are asked for all of their tasks some time to send them.
+    pub(crate) async fn ask_patiently(&self, ask: &Ask, patience: Duration) -> Result<Answer, Stopped> {
+        let deadline = Instant::now() + patience;
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            let may_wait = Instant::now() < deadline;
+            if let Some(answer) = self.question(ask.clone(), may_wait).await? {
+                return Ok(answer);
+            }
+            // The deadline, a change and the thread's end all lead to the next question.
+            let _ = tokio::time::timeout_at(deadline, changes.changed()).await;
+        }
+    }
+
+    async fn question(&self, ask: Ask, may_wait: bool) -> Result<Option<Answer>, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.questions.send(Question { ask, may_wait, reply }).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Returns when the thread has ended.
+    pub(crate) async fn ended(&self) {
+        self.orders.closed().await;
+    }
+
+    /// Says when answers may have changed.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
+    }
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub(crate) struct FleetThread {
+    thread: std::thread::JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl FleetThread {
+    /// Starts it. `now` reads the wall clock, in nanoseconds since the Unix epoch.
+    pub(crate) fn start(
+        limits: Limits,
+        now: impl FnMut() -> u64 + Send + 'static,
+    ) -> std::io::Result<(Self, Fleet)> {
+        let (orders, orders_in) = mpsc::channel(QUEUE);
+        let (questions, questions_in) = mpsc::channel(QUEUE);
+        let (changed, changes) = watch::channel(0);
+        let (stop, stopped) = oneshot::channel();
+        let mut keeper =
+            Keeper { monitor: Monitor::new(limits), seats: Seats::default(), changed, now: Box::new(now) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let thread = std::thread::Builder::new().name("fleet".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = keeper.keep(orders_in, questions_in) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok((Self { thread, stop }, Fleet { orders, questions, changes }))
+    }
+
+    /// Ends it and waits for its end; false if it had failed.
+    pub(crate) async fn stop(self) -> bool {
+        let _ = self.stop.send(());
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        matches!(joined, Ok(Ok(())))
+    }
+}
+
+/// What the thread owns.
+struct Keeper {
+    monitor: Monitor,
+    seats: Seats,
+    changed: watch::Sender<u64>,
+    now: Box<dyn FnMut() -> u64 + Send>,
+}
+
+impl Keeper {
+    async fn keep(&mut self, mut orders: mpsc::Receiver<Order>, mut questions: mpsc::Receiver<Question>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(order) = orders.recv() => self.obey(order),
+                Some(question) = questions.recv() => self.answer(question),
+                _ = tick.tick() => self.tick(),
+                else => return,
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        let now_ns = (self.now)();
+        match order {
+            Order::Greet { hello, reply } => {
+                let boot = hello.boot;
+                let seat = self.monitor.greet(*hello, now_ns).map(|welcome| {
+                    let (number, wants) = self.seats.take(boot);
+                    Seat { boot, label: welcome.label, last_seq: welcome.last_seq, wants, number }
+                });
+                // Failing means that the stream ended meanwhile: nobody else will part for it.
+                if let Err(Ok(seat)) = reply.send(seat) {
+                    self.part(boot, seat.number, "connection lost during the greeting", now_ns);
+                }
+            }
+            Order::Apply { boot, seat, report, reply } => {
+                let applied = self.seats.holds(boot, seat).then(|| {
+                    self.seats.reported(boot, report.detail);
+                    self.monitor.apply(*report, now_ns)
+                });
+                let _ = reply.send(applied);
+            }
+            Order::Part { boot, seat, reason } => self.part(boot, seat, &reason, now_ns),
+        }
+        self.changed();
+    }
+
+    fn part(&mut self, boot: BootId, seat: u64, reason: &str, now_ns: u64) {
+        if self.seats.leave(boot, seat) {
+            self.monitor.part(boot, reason, now_ns);
+        }
+    }
+
+    fn answer(&mut self, question: Question) {
+        // Whoever asked may have gone while the question waited.
+        if question.reply.is_closed() {
+            return;
+        }
+        let now_ns = (self.now)();
+        let settled = self.seats.want(&question.ask, now_ns);
+        let answer = (settled || !question.may_wait).then(|| self.monitor.answer(&question.ask, now_ns));
+        let _ = question.reply.send(answer);
+    }
+
+    fn tick(&mut self) {
+        let now_ns = (self.now)();
+        self.monitor.tick(now_ns);
+        self.changed();
+    }
+
+    fn changed(&self) {
+        self.changed.send_modify(|version| *version += 1);
+    }
+}

@@ -1,0 +1,112 @@
+//! Which push stream speaks for which incarnation, and how much detail it was asked for.
+//!
+//! Knows nothing of the monitor; used by the fleet's thread alone.
+
+use std::collections::BTreeMap;
+
+use pollscope_model::id::BootId;
+use pollscope_model::query::ask::Ask;
+use pollscope_model::query::column::Kind;
+use pollscope_model::query::page::Scope;
+use pollscope_model::report::Detail;
+use pollscope_model::time::SECOND;
+use pollscope_proto::ingest::DetailRequest;
+use tokio::sync::mpsc;
+
+/// How long a process sends all of its tasks after it was last asked to.
+const DETAIL_TTL_NS: u64 = 60 * SECOND;
+
+/// A standing question renews the request when it is this old.
+const RENEW_AFTER_NS: u64 = 20 * SECOND;
+
+/// A question about everybody's tasks asks no more processes than this for all of them; of the
+/// others it sees the tasks that stand out.
+const MAX_ASKED_AT_ONCE: usize = 64;
+
+/// The push streams that are open.
+#[derive(Default, Debug)]
+pub(super) struct Seats {
+    by_boot: BTreeMap<BootId, Held>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    number: u64,
+    wants: mpsc::Sender<DetailRequest>,
+    /// When all tasks were asked for last.
+    asked_ns: Option<u64>,
+    /// Whether a report with all tasks came since they were asked for.
+    full: bool,
+}
+
+impl Seats {
+    /// Gives the incarnation's seat to a new stream; the old one's channel closes.
+    pub(super) fn take(&mut self, boot: BootId) -> (u64, mpsc::Receiver<DetailRequest>) {
+        let (wants, wanted) = mpsc::channel(1);
+        self.next += 1;
+        self.by_boot.insert(boot, Held { number: self.next, wants, asked_ns: None, full: false });
+        (self.next, wanted)
+    }
+
+    /// Whether the stream still speaks for the incarnation.
+    pub(super) fn holds(&self, boot: BootId, number: u64) -> bool {
+        self.by_boot.get(&boot).is_some_and(|held| held.number == number)
+    }
+
+    /// Frees the seat if the stream still has it.
+    pub(super) fn leave(&mut self, boot: BootId, number: u64) -> bool {
+        let held = self.holds(boot, number);
+        if held {
+            self.by_boot.remove(&boot);
+        }
+        held
+    }
+
+    /// A report arrived.
+    pub(super) fn reported(&mut self, boot: BootId, detail: Detail) {
+        if let Some(held) = self.by_boot.get_mut(&boot) {
+            held.full = detail == Detail::Full && held.asked_ns.is_some();
+        }
+    }
+
+    /// Asks the processes that a question is about for all of their tasks, if it needs them.
+    /// Returns whether they already send them.
+    pub(super) fn want(&mut self, ask: &Ask, now_ns: u64) -> bool {
+        match tasks_of(ask) {
+            None => true,
+            Some(Scope::Process(boot)) => self.by_boot.get_mut(&boot).is_none_or(|held| held.want(now_ns)),
+            Some(Scope::All) => {
+                let mut settled = true;
+                for held in self.by_boot.values_mut().take(MAX_ASKED_AT_ONCE) {
+                    settled &= held.want(now_ns);
+                }
+                settled
+            }
+        }
+    }
+}
+
+impl Held {
+    fn want(&mut self, now_ns: u64) -> bool {
+        let fresh = self.asked_ns.is_some_and(|asked| now_ns.saturating_sub(asked) < RENEW_AFTER_NS);
+        let request = DetailRequest { detail: Detail::Full, ttl_ns: DETAIL_TTL_NS };
+        // A full channel means that the stream has the same request still before it.
+        if !fresh && self.wants.try_send(request).is_ok() {
+            let lapsed = self.asked_ns.is_none_or(|asked| now_ns.saturating_sub(asked) > DETAIL_TTL_NS);
+            self.full &= !lapsed;
+            self.asked_ns = Some(now_ns);
+        }
+        self.full
+    }
+}
+
+/// Whose single tasks a question is about, if it is about any.
+fn tasks_of(ask: &Ask) -> Option<Scope> {
+    match ask {
+        Ask::Page(query) if query.kind == Kind::Tasks => Some(query.scope),
+        Ask::Task(boot, _) => Some(Scope::Process(*boot)),
+        Ask::Site(scope, _) => Some(*scope),
+        Ask::Page(_) | Ask::Finding(_) | Ask::Overview(_) => None,
+    }
+}
