@@ -3,6 +3,7 @@
 //! Never looks into a report: it decodes, hands over and acknowledges. What cannot be read is
 //! refused with the reason; what a reconnect can heal ends the stream with a status that says so.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use pollscope_model::hello::Hello;
@@ -44,13 +45,15 @@ impl Ingest for IngestService {
         &self,
         request: Request<Streaming<PushMessage>>,
     ) -> Result<Response<Self::PushStream>, Status> {
+        // `None` on a Unix socket.
+        let peer = request.remote_addr();
         let (controls, outbound) = mpsc::channel(CONTROLS);
         let stream =
             Stream { inbound: request.into_inner(), reader: Reader::default(), controls: controls.clone() };
         let (fleet, stop) = (self.fleet.clone(), self.stop.clone());
         tokio::spawn(async move {
             if let Err(end) = stream.serve(&fleet, stop).await {
-                end.tell(&controls).await;
+                end.tell(peer, &controls).await;
             }
         });
         Ok(Response::new(ReceiverStream::new(outbound)))
@@ -102,7 +105,7 @@ impl End {
 
     /// Says to the other side why its stream ends: `Refused` where trying again is of no use, a
     /// status where it is.
-    async fn tell(&self, controls: &mpsc::Sender<Result<PushControl, Status>>) {
+    async fn tell(&self, peer: Option<SocketAddr>, controls: &mpsc::Sender<Result<PushControl, Status>>) {
         let words = self.to_string();
         let last = match self {
             Self::Lost => return,
@@ -115,7 +118,10 @@ impl End {
             | Self::Unreadable(_)
             | Self::Garbled(_)
             | Self::Version(_)
-            | Self::WrongBoot => Ok(PushControl::from(&Control::Refused { reason: words })),
+            | Self::WrongBoot => {
+                tracing::warn!(?peer, reason = words, "push stream refused");
+                Ok(PushControl::from(&Control::Refused { reason: words }))
+            }
         };
         // Failing means that the other side is gone already.
         let _ = controls.send(last).await;

@@ -166,7 +166,7 @@ async fn one_process_too_many_is_told_so() {
 
     // One that is gone makes room.
     drop(two);
-    soon("room for another", async {
+    let room = async {
         loop {
             let mut pusher = Pusher::open(&rig).await;
             pusher.say(ingest::hello(&service("worker", 3).hello(), None)).await;
@@ -174,6 +174,6 @@ async fn one_process_too_many_is_told_so() {
                 break;
             }
         }
-    })
-    .await;
+    };
+    soon("room for another", Box::pin(room)).await;
 }

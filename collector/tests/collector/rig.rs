@@ -25,10 +25,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Waits, and says for what if it waits in vain.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(DEADLINE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited in vain for {what}"),
-    }
+    let Ok(value) = tokio::time::timeout(DEADLINE, future).await else {
+        panic!("waited in vain for {what}");
+    };
+    value
 }
 
 /// A running collector.
