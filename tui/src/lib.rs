@@ -1,3 +1,25 @@
 //! The eyes of pollscope: its terminal UI and its command line.
+//!
+//! The terminal UI is a row of pure steps round one closed event enum: a key becomes an
+//! [`action`], the action changes the [`state`], the [`vm`] makes a screen of text and roles out of
+//! it, and the `view` puts that into the terminal's buffer. [`app`] is the loop that turns the row;
+//! [`source`] is where the data comes from.
 
+pub mod action;
+pub mod app;
+pub mod clip;
+pub mod event;
+pub mod fmt;
+pub mod glyph;
+pub mod keymap;
 pub mod source;
+pub mod state;
+pub mod term;
+pub mod theme;
+pub mod update;
+mod view;
+pub mod vm;
+mod widget;
+
+#[cfg(test)]
+mod rig;

@@ -1,0 +1,135 @@
+//! A page as lines: which columns fit, how wide they are, what the cells say.
+//!
+//! Costs what is on screen, never what is in the world: only the rows between the list's top and the
+//! end of the screen are looked at.
+
+use pollscope_model::query::column::{Column, Unit, columns};
+use pollscope_model::query::page::Row;
+use pollscope_model::query::value::Value;
+
+use super::cells;
+use super::text::Line;
+use crate::fmt;
+use crate::glyph::Glyphs;
+use crate::state::hits::Area;
+use crate::state::list::List;
+use crate::theme::Role;
+
+/// Columns before the first cell: cursor and space.
+const LEAD: usize = 2;
+
+/// One column as it is shown.
+struct Shown {
+    column: &'static Column,
+    at: usize,
+    width: usize,
+}
+
+/// A table of a list's rows.
+pub(super) struct Table {
+    /// Head and rows.
+    pub lines: Vec<Line>,
+    /// Where the heads are, with their columns' keys; relative to the table.
+    pub heads: Vec<(Area, &'static str)>,
+    /// Columns that were chosen but found no room.
+    pub hidden: usize,
+}
+
+/// Lays the rows of the list that fit into so many lines, the head included.
+pub(super) fn lay(list: &List, chosen: &[&'static str], width: usize, height: usize, glyphs: Glyphs) -> Table {
+    let rows: Vec<&Row> = (0..height.saturating_sub(1) as u64)
+        .map_while(|line| list.row_at(list.top + line))
+        .collect();
+    let (shown, hidden) = fit(list, chosen, width, &rows);
+    let mut head = Line::of(Role::Header, " ".repeat(LEAD));
+    let mut heads = Vec::new();
+    let decides = list.sort.first();
+    for shown in &shown {
+        let x = head.width();
+        let mut title = shown.column.header.to_owned();
+        if let Some(sort) = decides.filter(|sort| sort.column == shown.column.key) {
+            title.push(if sort.descending { '▼' } else { '▲' });
+        }
+        let text = if cells::stands_right(shown.column) {
+            fmt::right(&title, shown.width)
+        } else {
+            fmt::left(&title, shown.width)
+        };
+        head.push(Role::Header, text + " ");
+        heads.push((Area::new(x as u16, 0, shown.width as u16, 1), shown.column.key));
+    }
+    let mut lines = vec![head.cut(width)];
+    for (place, row) in rows.into_iter().enumerate() {
+        lines.push(line(row, &shown, list.top + place as u64 == list.index, width, glyphs));
+    }
+    Table { lines, heads, hidden }
+}
+
+fn line(row: &Row, shown: &[Shown], selected: bool, width: usize, glyphs: Glyphs) -> Line {
+    let over = row.level.is_none() && cells::is_over(row);
+    let mut line = Line::of(Role::Accent, if selected { "> " } else { "  " });
+    for shown in shown {
+        let cell = row.cells.get(shown.at).unwrap_or(&Value::Null);
+        let span = cells::show(shown.column, row.level, cell, shown.width, glyphs);
+        line.push(if over { Role::Dim } else { span.role }, span.text + " ");
+    }
+    line.selected = selected;
+    line.cut(width)
+}
+
+/// The columns that fit: by priority, or from the one that was scrolled to; room that is left goes
+/// to texts that need it, then to pictures.
+fn fit(list: &List, chosen: &[&'static str], width: usize, rows: &[&Row]) -> (Vec<Shown>, usize) {
+    let table = columns(list.tab.kind());
+    let mut shown: Vec<Shown> = chosen
+        .iter()
+        .filter_map(|key| {
+            let at = table.iter().position(|column| column.key == *key)?;
+            let column = table[at];
+            let least = fmt::width(column.header) + usize::from(is_sorted(list, column));
+            Some(Shown { column, at, width: usize::from(column.width).max(least).max(1) })
+        })
+        .collect();
+    let all = shown.len();
+    if list.left > 0 {
+        let mut skip = list.left;
+        shown.retain(|shown| {
+            let moves = shown.column.priority > 0 && skip > 0;
+            skip -= usize::from(moves);
+            !moves
+        });
+    }
+    let used = |shown: &[Shown]| LEAD + shown.iter().map(|shown| shown.width + 1).sum::<usize>();
+    while used(&shown) > width + 1 && shown.len() > 1 {
+        let leaves = if list.left > 0 {
+            Some(shown.len() - 1)
+        } else {
+            // The highest number leaves first; of equals the last.
+            (0..shown.len()).max_by_key(|at| (shown[*at].column.priority, *at))
+        };
+        shown.remove(leaves.unwrap_or(0));
+    }
+    let mut spare = (width + 1).saturating_sub(used(&shown));
+    for shown in shown.iter_mut().filter(|shown| matches!(shown.column.unit, Unit::Text | Unit::List)) {
+        let wish = rows
+            .iter()
+            .filter_map(|row| row.cells.get(shown.at))
+            .map(|value| cells::wish(shown.column, value))
+            .max()
+            .unwrap_or(0);
+        let more = wish.saturating_sub(shown.width).min(spare);
+        shown.width += more;
+        spare -= more;
+    }
+    for shown in shown.iter_mut().filter(|shown| shown.column.unit == Unit::Series) {
+        let more = 60_usize.saturating_sub(shown.width).min(spare);
+        shown.width += more;
+        spare -= more;
+    }
+    let hidden = all - shown.len();
+    (shown, hidden)
+}
+
+fn is_sorted(list: &List, column: &Column) -> bool {
+    list.sort.first().is_some_and(|sort| sort.column == column.key)
+}

@@ -1,0 +1,118 @@
+//! Screens as text, at the sizes that people have.
+
+use std::sync::Arc;
+
+use insta::assert_snapshot;
+use pollscope_model::measured::Mode;
+
+use crate::glyph::Glyphs;
+use crate::rig::{Amount, NOTHING, Rig, SOME};
+use crate::source::Status;
+use crate::state::Tab;
+
+const SIZES: [(u16, u16); 4] = [(100, 30), (80, 24), (60, 15), (200, 50)];
+
+fn at_all_sizes(name: &str, rig: &mut Rig) {
+    for (columns, rows) in SIZES {
+        rig.draw(columns, rows);
+        rig.settle();
+        assert_snapshot!(format!("{name}_{columns}x{rows}"), rig.draw(columns, rows));
+    }
+}
+
+#[test]
+fn every_tab() {
+    for tab in Tab::ALL {
+        at_all_sizes(&tab.title().to_lowercase(), &mut Rig::connected(tab, SOME));
+    }
+}
+
+#[test]
+fn every_detail() {
+    for (name, tab, keys) in
+        [("task", Tab::Tasks, "\n"), ("site", Tab::Sites, "d"), ("finding", Tab::Findings, "\n")]
+    {
+        let mut rig = Rig::connected(tab, SOME);
+        rig.press(keys);
+        at_all_sizes(name, &mut rig);
+    }
+}
+
+#[test]
+fn a_filtered_list_tells_all_totals() {
+    let mut rig = Rig::connected(Tab::Tasks, SOME);
+    rig.press("/busy>1ms\n");
+    assert_snapshot!("tasks_filtered", rig.draw(100, 30));
+}
+
+#[test]
+fn bodies_without_rows() {
+    let mut rig = Rig::new(Tab::Tasks);
+    assert_snapshot!("body_connecting", rig.draw(80, 10));
+    rig.tell(Status::Connected { label: Arc::from("checkout (pid 412)") });
+    assert_snapshot!("body_waiting", rig.draw(80, 10));
+    rig.amount = NOTHING;
+    rig.settle();
+    assert_snapshot!("body_not_measured", rig.draw(80, 14));
+    let mut rig = Rig::connected(Tab::Tasks, Amount { tasks: 0, ..SOME });
+    assert_snapshot!("body_empty", rig.draw(80, 12));
+    rig = Rig::connected(Tab::Findings, Amount { findings: 0, mode: Mode::Wrap, ..SOME });
+    assert_snapshot!("body_no_findings", rig.draw(80, 12));
+}
+
+#[test]
+fn a_target_that_went_away_leaves_its_last_state() {
+    let mut rig = Rig::connected(Tab::Tasks, SOME);
+    rig.tell(Status::Lost { reason: Arc::from("connection refused by 10.0.0.5:7700"), attempts: 3 });
+    assert_snapshot!("lost", rig.draw(100, 14));
+    rig.tell(Status::Refused { reason: Arc::from("it speaks protocol 3.0, this is 1.0: use pollscope 0.4") });
+    assert_snapshot!("refused", rig.draw(100, 14));
+    let mut rig = Rig::new(Tab::Tasks);
+    rig.tell(Status::Refused { reason: Arc::from("it speaks protocol 3.0, this is 1.0: use pollscope 0.4") });
+    assert_snapshot!("refused_at_once", rig.draw(100, 10));
+}
+
+#[test]
+fn what_lies_over_the_screen() {
+    for (name, keys) in
+        [("menu_keys", "?"), ("menu_sort", "s"), ("menu_columns", "c"), ("text_explain", "e"), ("prompt", ":sort busy")]
+    {
+        let mut rig = Rig::connected(Tab::Tasks, SOME);
+        rig.press(keys);
+        assert_snapshot!(name, rig.draw(100, 30));
+    }
+    let mut rig = Rig::connected(Tab::Tasks, SOME);
+    rig.press("/busy>");
+    assert_snapshot!("prompt_bad_filter", rig.draw(100, 12));
+}
+
+#[test]
+fn a_held_view_says_so() {
+    let mut rig = Rig::connected(Tab::Tasks, SOME);
+    rig.press(" ");
+    rig.pass(12);
+    let screen = rig.draw(100, 30);
+    assert!(screen.lines().next().is_some_and(|title| title.contains("FROZEN 12s")), "{screen}");
+}
+
+#[test]
+fn the_other_glyph_sets() {
+    let mut rig = Rig::connected(Tab::Fleet, SOME);
+    rig.state.look.glyphs = Glyphs::Braille;
+    assert_snapshot!("fleet_braille", rig.draw(100, 30));
+    rig.state.look.glyphs = Glyphs::Ascii;
+    let screen = rig.draw(100, 30);
+    assert!(screen.is_ascii(), "{screen}");
+    assert_snapshot!("fleet_ascii", screen);
+    rig.press("2\n");
+    assert!(rig.draw(100, 30).is_ascii());
+}
+
+#[test]
+fn too_small_a_screen_says_so_and_none_at_all_is_survived() {
+    let mut rig = Rig::connected(Tab::Tasks, SOME);
+    assert_eq!(rig.draw(39, 10).trim(), "too small: 39x10, needs 40x10");
+    for (columns, rows) in [(0, 0), (1, 1), (0, 30), (100, 0), (40, 10)] {
+        rig.draw(columns, rows);
+    }
+}

@@ -1,0 +1,89 @@
+//! Runtimes and their workers: the table, the queues over time, what is wrong, what is not measured.
+
+use pollscope_model::query::detail::RuntimeNow;
+use pollscope_model::query::value::Value;
+
+use super::stack::{Need, split};
+use super::text::Line;
+use super::{Screen, cells, finding, fleet, list};
+use crate::fmt;
+use crate::glyph::Glyphs;
+use crate::state::State;
+use crate::state::hits::Area;
+use crate::state::list::List;
+use crate::theme::Role;
+
+/// The body.
+pub(super) fn body(state: &State, list: &List, area: Area, full: Need, screen: &mut Screen) {
+    let width = area.w as usize;
+    let runtimes =
+        state.answers.overview.as_deref().map(|overview| overview.runtimes.as_slice()).unwrap_or_default();
+    let mut queues = Vec::new();
+    for runtime in runtimes {
+        queues.extend(runtime_lines(runtime, width, state.look.glyphs));
+    }
+    let notes = fleet::notes(state, width);
+    let findings = state.answers.findings.as_ref().map_or(1, |page| (page.total as usize).clamp(1, 8));
+    let needs = [
+        full,
+        if queues.is_empty() { Need::NOTHING } else { Need::new(4.min(queues.len()), queues.len() + 1) },
+        Need::new(2, findings + 2),
+        Need::new(notes.len().min(2), notes.len()),
+    ];
+    let [top, middle, below, last] = split(area, needs, [0, 1, 3, 2]);
+    list::table(state, list, top, screen);
+    if middle.h > 0 {
+        let room = usize::from(middle.h);
+        if queues.len() > room {
+            let missing = queues.len() - room + 1;
+            queues.truncate(room);
+            queues[room - 1] = Line::of(Role::Dim, format!("  … {missing} lines more in a taller window"));
+        }
+        screen.put(middle, queues);
+    }
+    if below.h > 1 {
+        screen.put(below, finding::panel(state.answers.findings.as_ref(), width, usize::from(below.h)));
+    }
+    list::put_cut(notes, last, screen);
+}
+
+fn runtime_lines(runtime: &RuntimeNow, width: usize, glyphs: Glyphs) -> Vec<Line> {
+    let title = format!("{} {}: {}, {} workers", runtime.process, runtime.name, runtime.flavor, runtime.workers);
+    let alive = match (runtime.alive_tasks, runtime.seen_tasks) {
+        (Some(alive), Some(seen)) => format!("alive {}, seen {}", fmt::thousands(alive), fmt::thousands(seen)),
+        (Some(alive), None) => format!("alive {}", fmt::thousands(alive)),
+        (None, Some(seen)) => format!("seen {}", fmt::thousands(seen)),
+        (None, None) => "alive: not measured".to_owned(),
+    };
+    vec![
+        Line::rule(&fmt::clean(&title), &alive, width),
+        series("global queue", &runtime.global_queue_series, runtime.global_queue, "", width, glyphs),
+        series(
+            "blocking pool",
+            &runtime.blocking_series,
+            runtime.blocking_threads,
+            &runtime.blocking_queue.map_or_else(String::new, |queue| format!(", {queue} jobs wait")),
+            width,
+            glyphs,
+        ),
+    ]
+}
+
+/// `  global queue   ▁▁▂▃  812`, or that it is not measured.
+fn series(
+    label: &str,
+    points: &[Option<f32>],
+    now: Option<u64>,
+    more: &str,
+    width: usize,
+    glyphs: Glyphs,
+) -> Line {
+    let line = Line::of(Role::Text, format!("  {label:<14} "));
+    let Some(now) = now else {
+        return line.with(Role::Dim, "not measured").cut(width);
+    };
+    let largest = points.iter().flatten().copied().fold(0.0_f32, f32::max);
+    let tail = format!("  {}{more}  most {} in 15 min", Value::Count(now), Value::Count(largest as u64));
+    let room = width.saturating_sub(line.width() + fmt::width(&tail) + 1);
+    line.with(Role::Ink, glyphs.spark(&cells::shares(points), room)).with(Role::Dim, tail).cut(width)
+}
