@@ -5,6 +5,7 @@
 //! source, spawns, or knows about protobuf, tokio or a terminal: time and bytes come in as
 //! arguments. Every room of pollscope may call it.
 
+pub mod detect;
 pub mod dict;
 pub mod entity;
 pub mod hello;
@@ -12,6 +13,7 @@ pub mod hist;
 pub mod id;
 pub mod measured;
 pub mod monitor;
+pub mod policy;
 pub mod query;
 pub mod report;
 pub mod testkit;

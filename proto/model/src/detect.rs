@@ -1,0 +1,131 @@
+//! The judge: fourteen detectors that look at a [`Process`](crate::world::Process) and say what is
+//! wrong with it, and the [`Engine`](engine::Engine) that turns their signals into findings.
+//!
+//! A detector is a pure function of a [`View`](view::View) and its [`Rule`]: it keeps nothing between
+//! two looks and reads no clock. What it cannot judge it says so, with the reason; it never guesses.
+//! Each lives in a file of its own whose leading comment is also its manual: `pollscope explain`, the
+//! terminal's panel and the documentation print that very text.
+//!
+//! # What a finding at warn or above must survive
+//! - **The machine is not the code.** Time that a thread could run but got no CPU is taken off every
+//!   duration that is judged, see [`view::Cpu`].
+//! - **Once is an accident.** A single slow event may be a page fault, a paused virtual machine or a
+//!   first initialisation; rules ask for repetition or for a duration that none of these explains.
+//! - **Absent is not zero.** A task whose wakers are not counted is not without wakers.
+//! - **Severity needs harm.** What nobody waited for stays a warning.
+
+pub mod blocking_poll;
+pub mod detached_failure;
+pub mod engine;
+pub mod explain;
+pub mod finding;
+pub mod forgotten_task;
+pub mod large_future;
+mod ledger;
+pub mod lost_waker;
+mod memory;
+pub mod never_polled;
+pub mod never_yields;
+pub mod runtime_saturated;
+mod scan;
+pub mod sched_delay;
+pub mod self_wake_storm;
+pub mod signal;
+pub mod stuck_poll;
+pub mod swallowed_panic;
+pub mod tail_latency;
+pub mod task_leak;
+pub mod view;
+
+use crate::entity::task::TaskRecord;
+use crate::measured::Metric;
+use crate::policy::Rule;
+use crate::policy::limit::Limit;
+use crate::query::page::Level;
+use crate::world::Process;
+use signal::{Group, Hit, Signal, Verdict};
+use view::{Moment, View};
+
+pub use explain::{Explain, explain};
+
+/// One detector: everything that is known of it, in one place.
+#[derive(Debug)]
+pub struct Detector {
+    /// Its name in policies, JSON and on screen; never changes.
+    pub id: &'static str,
+    /// The worst level that it reports by default.
+    pub level: Level,
+    /// How long its signal must last before it is reported, by default.
+    pub for_ns: u64,
+    /// How long its signal must be gone before the finding is closed, by default.
+    pub clear_ns: u64,
+    /// What must be measured for at least some tasks; without it the detector cannot tell.
+    pub needs: &'static [Metric],
+    /// Its limits with their defaults.
+    pub limits: &'static [Limit],
+    /// How it judges the process as a whole: sites, workers, slow polls.
+    pub whole: Option<Whole>,
+    /// How it judges single tasks; all such rules share one walk over the tasks.
+    pub tasks: Option<TaskRule>,
+    /// Its source file, whose leading comment is its manual.
+    source: &'static str,
+}
+
+/// The rule as a test of one task, made once for each look at a process.
+pub type TaskTest<'a> = Box<dyn Fn(&TaskRecord) -> Option<Hit> + 'a>;
+
+/// A judgement of a whole process.
+pub type Whole = fn(&View<'_>, &Rule, &mut Verdict);
+
+/// A judgement of single tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskRule {
+    /// Makes the test.
+    pub test: for<'a> fn(Moment<'a>, &Rule) -> TaskTest<'a>,
+    /// Puts what was hit at one site under one name into words.
+    pub tell: fn(&View<'_>, &Rule, &Group) -> Signal,
+}
+
+/// Every detector, in the order in which documentation lists them.
+pub static ALL: [&Detector; 14] = [
+    &blocking_poll::DETECTOR,
+    &stuck_poll::DETECTOR,
+    &sched_delay::DETECTOR,
+    &forgotten_task::DETECTOR,
+    &lost_waker::DETECTOR,
+    &never_polled::DETECTOR,
+    &self_wake_storm::DETECTOR,
+    &task_leak::DETECTOR,
+    &never_yields::DETECTOR,
+    &large_future::DETECTOR,
+    &swallowed_panic::DETECTOR,
+    &detached_failure::DETECTOR,
+    &tail_latency::DETECTOR,
+    &runtime_saturated::DETECTOR,
+];
+
+/// Index in [`ALL`] of the detector of that id.
+pub fn index_of(id: &str) -> Option<usize> {
+    ALL.iter().position(|detector| detector.id == id)
+}
+
+impl Detector {
+    /// One sentence: what it reports.
+    pub fn summary(&self) -> &'static str {
+        explain::summary(self.source)
+    }
+
+    /// Why it cannot judge this process at all, if so.
+    pub fn not_measured(&self, process: &Process) -> Option<String> {
+        let missing = self.needs.iter().find(|metric| !process.measures_for_some(**metric))?;
+        let hello = process.hello();
+        let reason = hello.capabilities.iter().find(|c| c.metric == *missing).map(|c| c.reason.as_str());
+        Some(match reason.filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("{missing} not measured: {reason}"),
+            None => format!("{missing} not measured in {} mode", hello.mode),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! blocking-poll: one poll of a task held its worker for too long.
+//!
+//! # What
+//! A single call to a task's `poll` lasted longer than the limit, counted without the time in which
+//! the thread could run but had no CPU. Its kind says where the time went: `busy` on the CPU, `blocked`
+//! off the CPU by its own doing, `preempted` because the machine was short of CPU.
+//!
+//! # Why
+//! A worker that is inside a poll runs nothing else: every task in its queue waits, timers fire late,
+//! sockets are not read. Ten such polls on a two-worker runtime are an outage of the whole service.
+//!
+//! # Evidence
+//! The site's exact counter of slow polls, and the slow polls themselves: task, which poll, which
+//! worker, wall time and its split. The limit is `warn`, or `factor` times the site's own 99th
+//! percentile but not below `floor`, whichever is smaller; what passes only the latter is reported above
+//! `allow` only if other tasks waited. It is reported after `repeats` such polls within `within`, or at
+//! once if a single one passed `deny`. It rises to deny if a poll passed `deny` and others waited for a
+//! worker, or if that happened more than once.
+//!
+//! # Fix
+//! `busy`: move the computation to `spawn_blocking` or a pool of threads, or split it and yield between
+//! the parts. `blocked`: the poll waits without `.await`: `std::thread::sleep`, a `std::sync` lock that
+//! others hold for long, blocking file or network I/O, a DNS look-up. Use tokio's counterpart or
+//! `spawn_blocking`.
+//!
+//! # False alarms
+//! Preemption is taken off, and a poll that was mostly preempted never reaches deny. Where the split is
+//! not measured, only polls above `unsplit` count and none is denied. `spawn_blocking` jobs and
+//! `block_on` bodies have threads of their own and are not judged. A first poll within the first five
+//! seconds of a process is initialisation. Debug builds are slow: judge release builds, or raise the
+//! limit.
+
+use std::collections::BTreeMap;
+
+use super::Detector;
+use super::signal::{Count, Key, Signal, Verdict};
+use super::view::{SiteScene, View};
+use crate::entity::slow_poll::{PollKind, SlowPoll};
+use crate::measured::Metric;
+use crate::policy::Rule;
+use crate::policy::limit::Limit;
+use crate::query::page::Level;
+use crate::query::value::Value;
+use crate::time::{MILLISECOND, Nanos, SECOND};
+
+/// Longest poll that is nobody's business.
+pub const WARN: Limit = Limit::nanos("warn", 10 * MILLISECOND, "longest poll, without preemption");
+/// Longest poll that is only a warning.
+pub const DENY: Limit = Limit::nanos("deny", 100 * MILLISECOND, "longest poll that is only a warning");
+const FACTOR: Limit = Limit::ratio("factor", 10.0, "or so many times the site's own p99");
+const FLOOR: Limit = Limit::nanos("floor", MILLISECOND, "but never less than this");
+const REPEATS: Limit = Limit::count("repeats", 3, "polls over `warn` before it is reported");
+const WITHIN: Limit = Limit::nanos("within", 60 * SECOND, "within so much time");
+const UNSPLIT: Limit =
+    Limit::nanos("unsplit", 100 * MILLISECOND, "longest poll where preemption is not measured");
+
+/// Until then a first poll is initialisation.
+const STARTING_NS: u64 = 5 * SECOND;
+/// Polls that a site's 99th percentile needs to mean anything.
+const P99_NEEDS: u64 = 1_000;
+
+pub(super) static DETECTOR: Detector = Detector {
+    id: "blocking-poll",
+    level: Level::Deny,
+    for_ns: 0,
+    clear_ns: 30 * SECOND,
+    needs: &[Metric::Polls],
+    limits: &[WARN, DENY, FACTOR, FLOOR, REPEATS, WITHIN, UNSPLIT],
+    whole: Some(judge),
+    tasks: None,
+    source: include_str!("blocking_poll.rs"),
+};
+
+fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+    let mut fresh: BTreeMap<_, Vec<&SlowPoll>> = BTreeMap::new();
+    for poll in view.new_slow_polls() {
+        fresh.entry(poll.site).or_default().push(poll);
+    }
+    for (site, fresh) in fresh {
+        if let Some(scene) = view.site(site).filter(|scene| scene.holds_worker())
+            && let Some(signal) = judge_site(view, rule, scene, &fresh)
+        {
+            verdict.push(signal);
+        }
+    }
+}
+
+/// The limit for the site's polls: the absolute one, or less if the site is used to much less.
+fn site_limit(rule: &Rule, scene: &SiteScene<'_>) -> u64 {
+    let polls = &scene.view.totals().poll;
+    let own = polls.quantile(0.99).filter(|_| polls.count() >= P99_NEEDS);
+    let relative = own.map_or(u64::MAX, |p99| (p99 as f64 * rule.ratio(&FACTOR)) as u64);
+    relative.max(rule.whole(&FLOOR)).min(rule.whole(&WARN))
+}
+
+fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&SlowPoll]) -> Option<Signal> {
+    let now_ns = view.moment.now_ns;
+    let (warn, deny) = (rule.whole(&WARN), rule.whole(&DENY));
+    // What the site is used to means nothing while the machine is short of CPU.
+    let relative = if view.moment.cpu.contended() { warn } else { site_limit(rule, scene) };
+    let oldest = now_ns.saturating_sub(rule.whole(&WITHIN));
+    let limit_of = |poll: &SlowPoll| match poll.preempted_ns {
+        Some(_) => relative,
+        None => warn.max(rule.whole(&UNSPLIT)),
+    };
+    let initial = |poll: &SlowPoll| poll.nth == 1 && poll.start_ns < STARTING_NS;
+    let is_over = |poll: &&SlowPoll| {
+        poll.start_ns.saturating_add(poll.wall_ns) >= oldest
+            && poll.judged_ns() > limit_of(poll)
+            && !initial(poll)
+    };
+    let worst = fresh.iter().copied().filter(is_over).max_by_key(|poll| poll.judged_ns())?;
+    let known: BTreeMap<_, u64> = scene
+        .view
+        .slow_polls()
+        .chain(fresh.iter().copied())
+        .filter(is_over)
+        .map(|poll| ((poll.task, poll.nth), poll.judged_ns()))
+        .collect();
+    let over = known.len() as u64;
+    let denied = known.values().filter(|judged| **judged > deny).count();
+    let judged = worst.judged_ns();
+    if over < rule.whole(&REPEATS) && judged <= deny {
+        return None;
+    }
+    let waited = view.others_waited(warn / 2);
+    let certain = worst.kind().is_some_and(|kind| kind != PollKind::Preempted);
+    let level = if judged > deny && certain && (waited != Some(false) || denied > 1) {
+        Level::Deny
+    } else if judged > warn || waited == Some(true) {
+        Level::Warn
+    } else {
+        Level::Allow
+    };
+    let limit = if level == Level::Deny { deny } else { limit_of(worst) };
+    let polls = scene.view.totals().poll.count();
+    let slow = scene.view.totals().slow_polls.max(over);
+    let kind = worst.kind();
+    Some(Signal {
+        key: Key::Site(scene.id()),
+        task: Some(worst.task),
+        level: Some(level),
+        value: Value::Nanos(judged),
+        limit: Value::Nanos(limit),
+        count: Count::Total(slow),
+        kind,
+        headline: match kind {
+            Some(kind) => {
+                format!("{} in one poll, {} (limit {})", Nanos(judged), kind.as_str(), Nanos(limit))
+            }
+            None => format!("{} in one poll (limit {})", Nanos(judged), Nanos(limit)),
+        },
+        why: format!(
+            "{} of {} polls at {} were slow. The worst now: {}. Meanwhile its worker ran nothing else. {}",
+            Value::Count(slow),
+            Value::Count(polls),
+            view.short_site(scene.id()),
+            evidence(view, worst),
+            view.harm()
+        ),
+        fix: fix(kind).into(),
+    })
+}
+
+fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {
+    let mut text = format!("{}, poll {}", view.task_text(poll.task), poll.nth);
+    if let Some(worker) = poll.worker {
+        text += &format!(" on worker {worker}");
+    }
+    text += &format!(": {}", Nanos(poll.wall_ns));
+    if let (Some(busy), Some(blocked), Some(preempted)) = (poll.busy_ns, poll.blocked_ns(), poll.preempted_ns)
+    {
+        text += &format!(
+            ", of it {} on the CPU, {} blocked, {} without a CPU",
+            Nanos(busy),
+            Nanos(blocked),
+            Nanos(preempted)
+        );
+    }
+    text
+}
+
+fn fix(kind: Option<PollKind>) -> &'static str {
+    match kind {
+        Some(PollKind::Busy) => {
+            "Move the computation to spawn_blocking or a thread pool, or split it and call \
+             tokio::task::yield_now().await between the parts."
+        }
+        Some(PollKind::Blocked) => {
+            "Something in this poll waits without .await: std::thread::sleep, a std::sync lock, blocking file \
+             or network I/O, a DNS look-up. Use tokio's counterpart, or put it into spawn_blocking."
+        }
+        Some(PollKind::Preempted) => {
+            "Mostly the machine: the thread had no CPU. Give the service more CPU (or a larger quota) first; \
+             what remains is the poll's own time, to be split or moved to spawn_blocking."
+        }
+        None => {
+            "If it computes: spawn_blocking, or split it and yield. If it waits without .await (sleep, locks, \
+             file I/O): use tokio's counterpart."
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! detached-failure: a task was detached, and then failed.
+//!
+//! # What
+//! A task's join handle was dropped while it still ran, and afterwards it panicked.
+//!
+//! # Why
+//! Detaching says that nobody needs to know how it ends. It did end badly, and no code path exists that
+//! could have noticed: neither a retry, nor an error to the caller, nor a clean stop.
+//!
+//! # Evidence
+//! An exact count per site of tasks that were detached first and panicked later, above `failures`. Each
+//! of them is also a swallowed panic.
+//!
+//! # Fix
+//! Keep the handle with an owner, in a `JoinSet` or beside what the task serves, so that its end can be
+//! acted on. If detaching is right, catch the failure inside of the task and report it from there.
+//!
+//! # False alarms
+//! A task that is restarted by someone who watches something else than its handle. Such sites can be
+//! allowed in the policy.
+
+use super::Detector;
+use super::signal::{Count, Key, Signal, Verdict};
+use super::view::View;
+use crate::measured::Metric;
+use crate::policy::Rule;
+use crate::policy::limit::Limit;
+use crate::query::page::Level;
+use crate::query::value::Value;
+use crate::time::SECOND;
+
+const FAILURES: Limit = Limit::count("failures", 0, "most failures of a site that are not reported");
+
+pub(super) static DETECTOR: Detector = Detector {
+    id: "detached-failure",
+    level: Level::Warn,
+    for_ns: 0,
+    clear_ns: 600 * SECOND,
+    needs: &[Metric::Outcome, Metric::Handles],
+    limits: &[FAILURES],
+    whole: Some(judge),
+    tasks: None,
+    source: include_str!("detached_failure.rs"),
+};
+
+fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+    let limit = rule.whole(&FAILURES);
+    for site in view.sites() {
+        let totals = site.view.totals();
+        let failures = totals.detached_failures;
+        if failures <= limit {
+            continue;
+        }
+        verdict.push(Signal {
+            key: Key::Site(site.id()),
+            task: None,
+            level: Some(Level::Warn),
+            value: Value::Count(failures),
+            limit: Value::Count(limit),
+            count: Count::Total(failures),
+            kind: None,
+            headline: match failures {
+                1 => "a detached task failed".to_owned(),
+                n => format!("{} detached tasks failed", Value::Count(n)),
+            },
+            why: format!(
+                "Of {} tasks spawned at {}, {} had their handle dropped and panicked afterwards: no code could have \
+                 noticed.",
+                Value::Count(totals.spawned),
+                view.short_site(site.id()),
+                Value::Count(failures)
+            ),
+            fix: "Keep the handle with an owner (a JoinSet), or catch the failure inside of the task and report it."
+                .into(),
+        });
+    }
+}

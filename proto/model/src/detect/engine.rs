@@ -1,0 +1,253 @@
+//! The engine: looks at every process of a [`World`] with every detector, and keeps what they found.
+//!
+//! Called by the [monitor](crate::monitor) only, about four times a second; it looks at a process at
+//! most once a second of that process's own clock, and only if it has reported. It reads no clock, and
+//! judges by the process's time, so that a recording is judged like a live service.
+//!
+//! Cost: one walk over the process's task rows for each look, and work for sites that are active;
+//! 100,000 idle tasks cost a few milliseconds a second.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::ALL;
+use super::finding::{Flags, Found};
+use super::ledger::Ledger;
+use super::memory::Memory;
+use super::scan;
+use super::signal::Verdict;
+use super::task_leak;
+use super::view::{Moment, View};
+use crate::entity::task::TaskRecord;
+use crate::id::{BootId, SiteId, TaskId};
+use crate::policy::Policy;
+use crate::query::page::Level;
+use crate::time::SECOND;
+use crate::world::{Process, World};
+
+/// Time between two looks at a process, a little less than a second so that reports that come every
+/// second are all looked at.
+const LOOK_NS: u64 = SECOND * 9 / 10;
+
+/// All that is kept of one process.
+#[derive(Debug)]
+struct Case {
+    policy: Arc<Policy>,
+    note: Option<String>,
+    memory: Memory,
+    ledger: Ledger,
+    looked_ns: Option<u64>,
+    undecided: Vec<(&'static str, String)>,
+    tasks: HashMap<TaskId, Flags>,
+    sites: HashMap<SiteId, Flags>,
+    whole: Flags,
+    dropped: u64,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Engine {
+    policy: Arc<Policy>,
+    cases: BTreeMap<BootId, Case>,
+    last_number: u64,
+}
+
+impl Engine {
+    /// An engine with the default policy.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An engine that applies that policy to every process which brings none of its own.
+    pub fn with_policy(policy: Policy) -> Self {
+        Self { policy: Arc::new(policy), ..Self::default() }
+    }
+
+    /// Looks at whatever has news. Processes that left the world are forgotten with their findings; of
+    /// one that is gone the last findings stay as they are.
+    pub fn tick(&mut self, world: &World) {
+        self.cases.retain(|boot, _| world.process(*boot).is_some());
+        for process in world.processes() {
+            let case = self.cases.entry(process.boot()).or_insert_with(|| Case::new(process, &self.policy));
+            let now_ns = process.now_ns();
+            // A clock that was set back starts anew.
+            if case.looked_ns.is_some_and(|looked_ns| now_ns < looked_ns) {
+                case.looked_ns = None;
+                case.memory = Memory::new(now_ns);
+            }
+            let due = case.looked_ns.is_none_or(|looked_ns| now_ns >= looked_ns.saturating_add(LOOK_NS));
+            if now_ns > 0 && due {
+                case.look(process, &mut self.last_number);
+            }
+        }
+    }
+
+    /// Every finding, open and closed, by process.
+    pub fn findings(&self) -> impl Iterator<Item = &Found> + '_ {
+        self.cases.values().flat_map(|case| case.ledger.found())
+    }
+
+    /// The finding of that number.
+    pub fn finding(&self, number: u64) -> Option<&Found> {
+        self.findings().find(|found| found.shown.number == number)
+    }
+
+    /// Every finding about one process, open and closed.
+    pub fn findings_of(&self, boot: BootId) -> impl Iterator<Item = &Found> + '_ {
+        self.cases.get(&boot).into_iter().flat_map(|case| case.ledger.found())
+    }
+
+    /// Open findings that concern that very task.
+    pub fn of_task(&self, boot: BootId, task: TaskId) -> Flags {
+        self.cases.get(&boot).and_then(|case| case.tasks.get(&task)).copied().unwrap_or_default()
+    }
+
+    /// Open findings about a site or any task of it.
+    pub fn of_site(&self, boot: BootId, site: SiteId) -> Flags {
+        self.cases.get(&boot).and_then(|case| case.sites.get(&site)).copied().unwrap_or_default()
+    }
+
+    /// Open findings about a process or anything in it.
+    pub fn of_process(&self, boot: BootId) -> Flags {
+        self.cases.get(&boot).map(|case| case.whole).unwrap_or_default()
+    }
+
+    /// Open findings at a site, the worst first.
+    pub fn open_at(&self, boot: BootId, site: SiteId) -> Vec<&Found> {
+        let mut found: Vec<&Found> =
+            self.findings_of(boot).filter(|found| found.shown.open && found.site() == Some(site)).collect();
+        found.sort_by_key(|found| (std::cmp::Reverse(found.shown.level), found.shown.number));
+        found
+    }
+
+    /// Open findings about a task or its site, the worst first.
+    pub fn open_about(&self, boot: BootId, task: &TaskRecord) -> Vec<&Found> {
+        let named = |found: &&Found| match found.key {
+            super::signal::Key::Named(_, name) => name == task.name,
+            _ => true,
+        };
+        self.open_at(boot, task.site).into_iter().filter(named).collect()
+    }
+
+    /// How many findings of a process are open at deny and at warn.
+    pub fn open_counts(&self, boot: BootId) -> [u64; 2] {
+        let count = |level| {
+            let open = |found: &&Found| found.shown.open && found.shown.level == level;
+            self.findings_of(boot).filter(open).count() as u64
+        };
+        [count(Level::Deny), count(Level::Warn)]
+    }
+
+    /// Detectors that cannot judge the process, and why.
+    pub fn undecided(&self, boot: BootId) -> impl Iterator<Item = (&'static str, &str)> + '_ {
+        let undecided = self.cases.get(&boot).into_iter().flat_map(|case| &case.undecided);
+        undecided.map(|(id, reason)| (*id, reason.as_str()))
+    }
+
+    /// What a reader should know of the judgement of a process, in a full sentence: its policy could not
+    /// be read.
+    pub fn note(&self, boot: BootId) -> Option<&str> {
+        self.cases.get(&boot)?.note.as_deref()
+    }
+
+    /// The policy that a process is judged by.
+    pub fn policy(&self, boot: BootId) -> &Policy {
+        self.cases.get(&boot).map_or(&self.policy, |case| &case.policy)
+    }
+
+    /// Signals for which there was no room, in all processes.
+    pub fn dropped(&self) -> u64 {
+        self.cases.values().map(|case| case.dropped.saturating_add(case.ledger.refused())).sum()
+    }
+}
+
+impl Case {
+    fn new(process: &Process, default: &Arc<Policy>) -> Self {
+        let hello = process.hello();
+        let (policy, note) = match Policy::parse(&hello.policy) {
+            Ok(_) if hello.policy.is_empty() => (default.clone(), None),
+            Ok(policy) => (Arc::new(policy), None),
+            Err(error) => {
+                let note = format!("The policy of {} is not used, because of {error}.", process.label());
+                (default.clone(), Some(note))
+            }
+        };
+        Self {
+            policy,
+            note,
+            memory: Memory::new(process.now_ns()),
+            ledger: Ledger::default(),
+            looked_ns: None,
+            undecided: Vec::new(),
+            tasks: HashMap::new(),
+            sites: HashMap::new(),
+            whole: Flags::default(),
+            dropped: 0,
+        }
+    }
+
+    fn look(&mut self, process: &Process, number: &mut u64) {
+        let policy = self.policy.clone();
+        self.looked_ns = Some(process.now_ns());
+        if let Some(rule) = policy.rule_of(task_leak::DETECTOR.id) {
+            // From a quarter of the limit on, so that the growth up to it is known.
+            let (alive, window) = (rule.whole(&task_leak::ALIVE), rule.whole(&task_leak::WINDOW));
+            self.memory.follow(process, (alive / 4).max(1), window);
+        }
+        let parents = self.memory.take_parents();
+        let cpu = self.memory.cpu(process);
+        let moment = Moment { process, now_ns: process.now_ns(), cpu, parents: &parents };
+        let walk = scan::walk(moment, &policy, &mut self.memory);
+        let view = View::new(moment, &self.memory);
+        self.undecided.clear();
+        for (index, detector) in ALL.iter().enumerate() {
+            let rule = policy.rule(index);
+            let mut verdict = Verdict::default();
+            match detector.not_measured(process) {
+                Some(reason) => verdict.cannot_tell(reason),
+                None => {
+                    if let (Some(rules), Some(groups)) = (detector.tasks, walk.groups_of(index)) {
+                        groups
+                            .iter()
+                            .for_each(|group| verdict.push_with(|| (rules.tell)(&view, rule, group)));
+                    }
+                    if let Some(whole) = detector.whole {
+                        whole(&view, rule, &mut verdict);
+                    }
+                }
+            }
+            self.undecided.extend(verdict.undecided().map(|reason| (detector.id, reason.to_owned())));
+            self.dropped = self.dropped.saturating_add(verdict.dropped());
+            self.ledger.take(&view, index, rule, verdict.signals(), number);
+        }
+        let wait_p99 = view.waits().quantile(0.99);
+        self.flag(&walk, process);
+        self.memory.end_look(process, wait_p99);
+    }
+
+    /// Makes the flags anew, from what is open.
+    fn flag(&mut self, walk: &scan::Walk, process: &Process) {
+        self.tasks.clear();
+        self.sites.clear();
+        self.whole = Flags::default();
+        let mut open = std::collections::HashSet::new();
+        for found in self.ledger.found().filter(|found| found.shown.open) {
+            let level = found.shown.level;
+            self.whole.add(found.detector, level);
+            if let Some(site) = found.site() {
+                self.sites.entry(site).or_default().add(found.detector, level);
+            }
+            if let Some(task) = found.task() {
+                self.tasks.entry(task).or_default().add(found.detector, level);
+            }
+            open.insert((found.detector, found.key));
+        }
+        for (task, detector, level) in &walk.flagged {
+            let record = process.task(*task);
+            let key = record.map(|task| super::signal::Key::Named(task.site, task.name));
+            if key.is_some_and(|key| open.contains(&(*detector, key))) {
+                self.tasks.entry(*task).or_default().add(*detector, *level);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! large-future: a task's future is so large that moving it costs.
+//!
+//! # What
+//! The future that was spawned at a site is at least as large as `size`.
+//!
+//! # Why
+//! It is moved at its spawn and takes that much memory for as long as the task lives: ten thousand
+//! connections of 16 KiB are 160 MiB. Above 16 KiB tokio itself puts it into a box of its own.
+//!
+//! # Evidence
+//! The size of the largest future that was spawned there, as the compiler laid it out.
+//!
+//! # Fix
+//! Large arrays and buffers that are alive across an `.await` belong on the heap (`Vec`, `Box`). Box the
+//! large branch of a `select!` or `match` (`Box::pin(large()).await`). `cargo +nightly rustc --
+//! -Zprint-type-sizes` shows what it consists of.
+//!
+//! # False alarms
+//! Debug builds lay futures out less tightly. The body of `block_on` is made once and not judged.
+
+use super::Detector;
+use super::signal::{Count, Key, Signal, Verdict};
+use super::view::View;
+use crate::measured::Metric;
+use crate::policy::Rule;
+use crate::policy::limit::Limit;
+use crate::query::page::Level;
+use crate::query::value::Value;
+use crate::time::SECOND;
+
+/// Smallest future that is large.
+pub const SIZE: Limit = Limit::bytes("size", 16 << 10, "smallest future that is reported");
+
+pub(super) static DETECTOR: Detector = Detector {
+    id: "large-future",
+    level: Level::Warn,
+    for_ns: 0,
+    clear_ns: 5 * SECOND,
+    needs: &[Metric::FutureSize],
+    limits: &[SIZE],
+    whole: Some(judge),
+    tasks: None,
+    source: include_str!("large_future.rs"),
+};
+
+fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+    let limit = rule.whole(&SIZE);
+    for site in view.sites().iter().filter(|site| !site.is_block_on()) {
+        let totals = site.view.totals();
+        let size = totals.max_future_bytes;
+        if size < limit {
+            continue;
+        }
+        let alive = site.view.alive();
+        verdict.push(Signal {
+            key: Key::Site(site.id()),
+            task: None,
+            level: Some(Level::Warn),
+            value: Value::Bytes(size),
+            limit: Value::Bytes(limit),
+            count: Count::Now(totals.spawned),
+            kind: None,
+            headline: format!("a future of {} (limit {})", Value::Bytes(size), Value::Bytes(limit)),
+            why: format!(
+                "{} tasks were spawned at {}, {} are alive: up to {} at this moment, and every spawn moves one.",
+                Value::Count(totals.spawned),
+                view.short_site(site.id()),
+                Value::Count(alive),
+                Value::Bytes(size.saturating_mul(alive))
+            ),
+            fix: "Put large buffers that live across an .await on the heap (Vec, Box), and box the large branch: \
+                  Box::pin(large()).await."
+                .into(),
+        });
+    }
+}

@@ -1,0 +1,246 @@
+//! The ledger of one process: which signal has lasted long enough to be a finding, which finding is
+//! over. Hysteresis lives here and nowhere else.
+//!
+//! A key goes from candidate (seen, not yet for long enough) to open, to closed, and back to open under
+//! the same number. Bounded: what finds no room is counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::ALL;
+use super::finding::{Found, fingerprint};
+use super::signal::{Count, Key, Signal};
+use super::view::View;
+use crate::id::NameId;
+use crate::policy::Rule;
+use crate::query::detail::Finding;
+use crate::query::page::Level;
+use crate::time::SECOND;
+
+/// The most keys of one process, whatever their phase.
+const MAX_ENTRIES: usize = 1_024;
+/// The most findings that one process may open in a minute; others wait their turn.
+const OPENED_PER_MINUTE: u32 = 64;
+
+/// Where a key is in its life.
+#[derive(Debug)]
+enum Phase {
+    /// Signalled since, on the process's clock, but not for long enough.
+    Candidate { since_ns: u64 },
+    /// A finding, open or closed.
+    Found(Box<Found>),
+}
+
+#[derive(Debug)]
+struct Entry {
+    phase: Phase,
+    /// When it was last signalled, at whatever strength.
+    seen_ns: u64,
+    /// Last [`Count::Total`] or [`Count::Event`].
+    counted: Option<u64>,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    entries: BTreeMap<(usize, Key), Entry>,
+    minute: u64,
+    opened: u32,
+    refused: u64,
+}
+
+impl Ledger {
+    /// Findings, open and closed, by detector and key.
+    pub(super) fn found(&self) -> impl Iterator<Item = &Found> + '_ {
+        self.entries.values().filter_map(|entry| match &entry.phase {
+            Phase::Found(found) => Some(&**found),
+            Phase::Candidate { .. } => None,
+        })
+    }
+
+    /// Signals for which there was no room.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Takes what a detector said at this look. `number` gives the next finding's number.
+    pub(super) fn take(
+        &mut self,
+        view: &View<'_>,
+        detector: usize,
+        rule: &Rule,
+        signals: Vec<Signal>,
+        number: &mut u64,
+    ) {
+        let now_ns = view.moment.now_ns;
+        for signal in signals {
+            self.put(view, detector, rule, signal, number);
+        }
+        // What was not signalled at this look: candidates are dropped, findings close in time.
+        let of_it = (detector, Key::Process)..(detector + 1, Key::Process);
+        let mut over = Vec::new();
+        for (key, entry) in self.entries.range_mut(of_it) {
+            match &mut entry.phase {
+                Phase::Candidate { .. } if entry.seen_ns < now_ns => over.push(*key),
+                Phase::Found(found) if now_ns >= entry.seen_ns.saturating_add(rule.clear_ns.max(1)) => {
+                    found.shown.open = false;
+                }
+                _ => {}
+            }
+        }
+        for key in over {
+            self.entries.remove(&key);
+        }
+    }
+
+    fn put(&mut self, view: &View<'_>, detector: usize, rule: &Rule, signal: Signal, number: &mut u64) {
+        let now_ns = view.moment.now_ns;
+        let key = (detector, signal.key);
+        if !self.entries.contains_key(&key) {
+            // What is merely near a limit begins nothing.
+            if signal.level.is_none() {
+                return;
+            }
+            if self.entries.len() >= MAX_ENTRIES && !self.make_room() {
+                self.refused += 1;
+                return;
+            }
+            let phase = Phase::Candidate { since_ns: now_ns };
+            self.entries.insert(key, Entry { phase, seen_ns: now_ns, counted: None });
+        }
+        let (minute, opened) = (&mut self.minute, &mut self.opened);
+        let mut may_open = || {
+            if now_ns / (60 * SECOND) != *minute {
+                (*minute, *opened) = (now_ns / (60 * SECOND), 0);
+            }
+            *opened += 1;
+            *opened <= OPENED_PER_MINUTE
+        };
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        match &mut entry.phase {
+            Phase::Candidate { since_ns } => {
+                entry.seen_ns = now_ns;
+                if signal.level.is_none() {
+                    *since_ns = now_ns;
+                } else if now_ns.saturating_sub(*since_ns) >= rule.for_ns && may_open() {
+                    *number += 1;
+                    let first_ns = *since_ns;
+                    entry.counted = identity(signal.count);
+                    entry.phase =
+                        Phase::Found(Box::new(open(view, detector, rule, signal, *number, first_ns)));
+                }
+            }
+            Phase::Found(found) => {
+                // A total that has not grown is old news; so is what is merely near, once closed.
+                let again = match signal.count {
+                    Count::Total(n) => entry.counted.is_none_or(|before| n > before),
+                    Count::Event(_) | Count::Now(_) => true,
+                };
+                if !again || (!found.shown.open && (signal.level.is_none() || !may_open())) {
+                    return;
+                }
+                entry.seen_ns = now_ns;
+                update(view, rule, found, signal, &mut entry.counted);
+            }
+        }
+    }
+
+    /// Forgets the finding that has been closed for longest.
+    fn make_room(&mut self) -> bool {
+        let closed = self.entries.iter().filter(|(_, entry)| match &entry.phase {
+            Phase::Found(found) => !found.shown.open,
+            Phase::Candidate { .. } => false,
+        });
+        let oldest = closed.min_by_key(|(_, entry)| entry.seen_ns).map(|(key, _)| *key);
+        oldest.is_some_and(|key| self.entries.remove(&key).is_some())
+    }
+}
+
+fn identity(count: Count) -> Option<u64> {
+    match count {
+        Count::Total(n) | Count::Event(n) => Some(n),
+        Count::Now(_) => None,
+    }
+}
+
+fn open(view: &View<'_>, detector: usize, rule: &Rule, signal: Signal, number: u64, first_ns: u64) -> Found {
+    let process = view.moment.process;
+    let id = ALL[detector].id;
+    let name = match signal.key {
+        Key::Process => NameId::NONE,
+        Key::Site(site) => view.first_name(site),
+        Key::Named(_, name) => name,
+    };
+    let name = view.name(name);
+    let site = signal.key.site();
+    let dictionary = process.dictionary();
+    let (file, site) = match site {
+        Some(site) => (dictionary.site(site).file, Arc::from(dictionary.site(site).to_string())),
+        None => (Arc::from(process.hello().process.name.as_str()), Arc::from("")),
+    };
+    let mut found = Found {
+        boot: process.boot(),
+        detector,
+        key: signal.key,
+        shown: Finding {
+            number,
+            detector: id.into(),
+            level: Level::Allow,
+            fingerprint: fingerprint(id, &file, &name).into(),
+            site,
+            task: None,
+            task_name: "".into(),
+            process: process.label().clone(),
+            value: signal.value.clone(),
+            limit: signal.limit.clone(),
+            count: 0,
+            first_ns: process.hello().anchor.to_unix_ns(first_ns),
+            last_ns: 0,
+            open: true,
+            kind: None,
+            stack: Vec::new(),
+            headline: "".into(),
+            why: "".into(),
+            fix: "".into(),
+        },
+    };
+    update(view, rule, &mut found, signal, &mut None);
+    found
+}
+
+fn update(view: &View<'_>, rule: &Rule, found: &mut Found, signal: Signal, counted: &mut Option<u64>) {
+    let shown = &mut found.shown;
+    let reopened = !std::mem::replace(&mut shown.open, true);
+    match signal.count {
+        Count::Total(n) => {
+            shown.count = shown.count.max(n);
+            *counted = Some(n);
+        }
+        Count::Now(n) => shown.count = shown.count.max(n),
+        Count::Event(id) if reopened || *counted != Some(id) || shown.count == 0 => {
+            shown.count += 1;
+            *counted = Some(id);
+        }
+        Count::Event(_) => {}
+    }
+    shown.last_ns = view.moment.process.now_unix_ns();
+    // Near the limit, or milder than before: the texts of the worse look stay.
+    let Some(level) = signal.level.map(|level| level.min(rule.level)) else { return };
+    if reopened {
+        shown.level = level;
+    } else if level < shown.level {
+        return;
+    }
+    shown.level = level;
+    shown.kind = signal.kind;
+    shown.value = signal.value;
+    shown.limit = signal.limit;
+    if shown.task != signal.task {
+        shown.task = signal.task;
+        let record = signal.task.and_then(|task| view.moment.process.task(task));
+        shown.task_name = record.map_or_else(|| "".into(), |record| view.name(record.name));
+    }
+    shown.headline = signal.headline.into();
+    shown.why = signal.why.into();
+    shown.fix = signal.fix.into();
+}

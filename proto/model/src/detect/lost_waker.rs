@@ -1,0 +1,94 @@
+//! lost-waker: a task waits, and nothing that exists can wake it.
+//!
+//! # What
+//! A task's last poll returned pending, it has not been woken since, and no waker of it is alive
+//! anywhere.
+//!
+//! # Why
+//! It will never run again. Whoever waits for it waits for ever, and what it holds is never released.
+//!
+//! # Evidence
+//! The exact number of living wakers of the task, 0, for longer than `grace` after its last poll.
+//!
+//! # Fix
+//! A hand-written `poll` that returns `Poll::Pending` must have cloned `cx.waker()` into whatever will
+//! make it ready, at every such return and not only at the first. Look for an early `return
+//! Poll::Pending`, for a slot that holds one waker where two tasks wait, and for wakers that are dropped
+//! with the thing that they waited for.
+//!
+//! # False alarms
+//! `std::future::pending()` that is meant: declare the task long-lived. Exempt are `block_on` bodies and
+//! futures that are part of another task, which that task may poll again without a wake. A task that
+//! waits for a child or for a channel is not lost, since they hold its waker. Tasks that only tokio's
+//! hooks see cannot be judged, since their wakers are not counted.
+
+use super::signal::{Count, Group, Hit, Signal};
+use super::view::{Moment, View};
+use super::{Detector, TaskRule, TaskTest};
+use crate::entity::task::{TaskKind, TaskState};
+use crate::measured::Metric;
+use crate::policy::Rule;
+use crate::policy::limit::Limit;
+use crate::query::page::Level;
+use crate::query::value::Value;
+use crate::time::{Nanos, SECOND};
+
+const GRACE: Limit = Limit::nanos("grace", SECOND, "longest time without a waker");
+
+pub(super) static DETECTOR: Detector = Detector {
+    id: "lost-waker",
+    level: Level::Deny,
+    for_ns: SECOND,
+    clear_ns: 5 * SECOND,
+    needs: &[Metric::Wakes],
+    limits: &[GRACE],
+    whole: None,
+    tasks: Some(TaskRule { test, tell }),
+    source: include_str!("lost_waker.rs"),
+};
+
+fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
+    let grace = rule.whole(&GRACE);
+    Box::new(move |task| {
+        let lost = task.wakers == 0
+            && task.state == TaskState::Idle
+            && task.polls > 0
+            && matches!(task.kind, TaskKind::Async | TaskKind::Local)
+            && task.measures(Metric::Wakes)
+            && !(task.long_lived && task.waker_clones == 0);
+        let ns = task.quiet_ns(moment.now_ns);
+        (lost && ns > grace).then_some(Hit { ns, level: Some(Level::Deny) })
+    })
+}
+
+fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
+    let grace = rule.whole(&GRACE);
+    let record = view.moment.process.task(group.worst);
+    let clones = record.map_or(0, |task| task.waker_clones);
+    let history = match clones {
+        0 => "Its waker was never cloned".to_owned(),
+        n => format!("Its waker was cloned {} times, and all of them are dropped", Value::Count(n)),
+    };
+    Signal {
+        key: group.key(),
+        task: Some(group.worst),
+        level: group.level,
+        value: Value::Nanos(group.ns),
+        limit: Value::Nanos(grace),
+        count: Count::Now(group.tasks),
+        kind: None,
+        headline: format!("pending for {} with no waker left: it can never run again", Nanos(group.ns)),
+        why: format!(
+            "{} returned pending {} ago. {history}, and nobody has woken it: nothing that exists can. {} so at \
+             {}. What it holds stays held, and who awaits it waits for ever.",
+            view.task_text(group.worst),
+            Nanos(group.ns),
+            if group.tasks == 1 { "1 task is".to_owned() } else { format!("{} tasks are", group.tasks) },
+            view.named_site(group.site, group.name)
+        ),
+        fix:
+            "Clone cx.waker() into whatever will make the future ready before every return of Poll::Pending. \
+              If it is meant to wait for ever: pollscope::task(\"…\").long_lived().spawn(…)."
+                .into(),
+    }
+}

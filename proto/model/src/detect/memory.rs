@@ -1,0 +1,225 @@
+//! What the engine remembers of one process between two looks: all the history that a rule needs and
+//! a world does not keep. Bounded per process; only the engine writes to it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use super::view::{Cpu, SHORT_NS};
+use crate::entity::task::{TaskKind, TaskRecord};
+use crate::id::{NameId, SiteId, TaskId};
+use crate::time::SECOND;
+use crate::world::Process;
+
+/// Points of a [`Track`].
+const TRACK_POINTS: usize = 16;
+/// The most sites that are tracked at once.
+const MAX_TRACKS: usize = 1_024;
+/// How many of the newest looks are remembered.
+const LOOKS: usize = 90;
+
+/// What the rows of a site's tasks tell that its counters do not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct SiteFacts {
+    /// What is spawned there.
+    pub(super) kind: Option<TaskKind>,
+    /// The first name that was seen there, which stands for the site in fingerprints.
+    pub(super) name: NameId,
+    /// Living tasks that are declared long-lived.
+    pub(super) long_lived: u64,
+}
+
+/// One point of a [`Track`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TrackPoint {
+    /// When, on the process's clock.
+    pub at_ns: u64,
+    /// Tasks alive then.
+    pub alive: u64,
+    /// Tasks spawned until then.
+    pub spawned: u64,
+    /// Tasks ended until then.
+    pub ended: u64,
+}
+
+/// A site's count of living tasks over the window of `task-leak`, at most sixteen points.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Track {
+    points: VecDeque<TrackPoint>,
+}
+
+impl Track {
+    /// The points, oldest first.
+    pub fn points(&self) -> &VecDeque<TrackPoint> {
+        &self.points
+    }
+
+    /// How much time the points span.
+    pub fn span_ns(&self) -> u64 {
+        match (self.points.front(), self.points.back()) {
+            (Some(first), Some(last)) => last.at_ns.saturating_sub(first.at_ns),
+            _ => 0,
+        }
+    }
+
+    fn put(&mut self, point: TrackPoint, grain_ns: u64) {
+        if self.points.back().is_some_and(|last| point.at_ns < last.at_ns.saturating_add(grain_ns)) {
+            return;
+        }
+        if self.points.len() >= TRACK_POINTS {
+            self.points.pop_front();
+        }
+        self.points.push_back(point);
+    }
+}
+
+/// CPU counters of all workers at one look.
+#[derive(Clone, Copy, Debug, Default)]
+struct CpuPoint {
+    at_ns: u64,
+    ran_ns: u64,
+    waited_ns: u64,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    sites: HashMap<SiteId, SiteFacts>,
+    tracks: HashMap<SiteId, Track>,
+    cpu: VecDeque<CpuPoint>,
+    waits: VecDeque<(u64, u64)>,
+    slow_polls_seen: u64,
+    since_ns: u64,
+    parents: HashSet<TaskId>,
+    last_parent: Option<TaskId>,
+}
+
+impl Memory {
+    pub(super) fn new(now_ns: u64) -> Self {
+        Self { since_ns: now_ns, ..Self::default() }
+    }
+
+    pub(super) fn since_ns(&self) -> u64 {
+        self.since_ns
+    }
+
+    pub(super) fn site(&self, site: SiteId) -> SiteFacts {
+        self.sites.get(&site).copied().unwrap_or_default()
+    }
+
+    pub(super) fn track(&self, site: SiteId) -> Option<&Track> {
+        self.tracks.get(&site)
+    }
+
+    pub(super) fn waits(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.waits.iter().copied()
+    }
+
+    pub(super) fn slow_polls_seen(&self) -> u64 {
+        self.slow_polls_seen
+    }
+
+    /// Before the walk over the tasks: what is counted anew each time.
+    pub(super) fn begin_walk(&mut self) {
+        self.sites.values_mut().for_each(|facts| facts.long_lived = 0);
+    }
+
+    /// Tasks that had living children in the last walk; the next one makes the set anew.
+    pub(super) fn take_parents(&mut self) -> HashSet<TaskId> {
+        self.last_parent = None;
+        std::mem::take(&mut self.parents)
+    }
+
+    /// During the walk: one task.
+    pub(super) fn note_task(&mut self, task: &TaskRecord) {
+        // Siblings lie close together: most rows have the parent of the row before.
+        if task.parent != self.last_parent && !task.state.is_ended() && !task.long_lived {
+            self.last_parent = task.parent;
+            self.parents.extend(task.parent);
+        }
+        let facts = self.sites.entry(task.site).or_default();
+        facts.kind = Some(task.kind);
+        if facts.name == NameId::NONE {
+            facts.name = task.name;
+        }
+        facts.long_lived += u64::from(task.long_lived && !task.state.is_ended());
+    }
+
+    /// Follows the sites that have at least `min_alive` tasks, over a window of `window_ns`.
+    pub(super) fn follow(&mut self, process: &Process, min_alive: u64, window_ns: u64) {
+        let now_ns = process.now_ns();
+        let grain_ns = (window_ns / (TRACK_POINTS as u64 - 1)).max(1);
+        let Self { tracks, .. } = self;
+        tracks.retain(|site, _| process.site(*site).is_some_and(|site| site.alive() >= min_alive));
+        for site in process.sites().filter(|site| site.alive() >= min_alive) {
+            if tracks.len() >= MAX_TRACKS && !tracks.contains_key(&site.id()) {
+                continue;
+            }
+            let totals = site.totals();
+            let point = TrackPoint {
+                at_ns: now_ns,
+                alive: site.alive(),
+                spawned: totals.spawned,
+                ended: totals.all_ended(),
+            };
+            tracks.entry(site.id()).or_default().put(point, grain_ns);
+        }
+    }
+
+    /// After all detectors have looked.
+    pub(super) fn end_look(&mut self, process: &Process, wait_p99: Option<u64>) {
+        if let Some(p99) = wait_p99 {
+            if self.waits.len() >= LOOKS {
+                self.waits.pop_front();
+            }
+            self.waits.push_back((process.now_ns(), p99));
+        }
+        self.slow_polls_seen = process.slow_polls_ever();
+    }
+
+    /// Takes the workers' counters and gives their share of the last 10 seconds.
+    pub(super) fn cpu(&mut self, process: &Process) -> Cpu {
+        let now_ns = process.now_ns();
+        let mut point = CpuPoint { at_ns: now_ns, ..CpuPoint::default() };
+        let mut measured = false;
+        for worker in process.workers() {
+            let record = worker.record();
+            if let (Some(ran_ns), Some(waited_ns)) = (record.cpu_ns, record.preempted_ns) {
+                measured = true;
+                point.ran_ns = point.ran_ns.saturating_add(ran_ns);
+                point.waited_ns = point.waited_ns.saturating_add(waited_ns);
+            }
+        }
+        if !measured {
+            return Cpu { share: share_of_slow_polls(process) };
+        }
+        if self.cpu.back().is_some_and(|last| point.ran_ns < last.ran_ns || now_ns < last.at_ns) {
+            self.cpu.clear(); // a runtime went away and took its counters along
+        }
+        while self.cpu.len() >= LOOKS
+            || self.cpu.get(1).is_some_and(|next| next.at_ns.saturating_add(SHORT_NS) <= now_ns)
+        {
+            self.cpu.pop_front();
+        }
+        self.cpu.push_back(point);
+        let first = self.cpu.front().copied().unwrap_or(point);
+        let ran_ns = point.ran_ns - first.ran_ns;
+        let waited_ns = point.waited_ns.saturating_sub(first.waited_ns);
+        let wanted_ns = ran_ns.saturating_add(waited_ns);
+        // A few milliseconds of either tell nothing about ten seconds.
+        let enough = wanted_ns > SECOND / 50;
+        Cpu { share: Some(if enough { ran_ns as f64 / wanted_ns as f64 } else { 1.0 }) }
+    }
+}
+
+/// The share as the slow polls of the last 10 seconds tell it.
+fn share_of_slow_polls(process: &Process) -> Option<f64> {
+    let recent = process.now_ns().saturating_sub(SHORT_NS);
+    let mark = process.slow_polls_ever().saturating_sub(256);
+    let (mut wall_ns, mut waited_ns) = (0u64, 0u64);
+    for poll in process.slow_polls_since(mark).filter(|poll| poll.start_ns >= recent) {
+        if let Some(preempted_ns) = poll.preempted_ns {
+            wall_ns = wall_ns.saturating_add(poll.wall_ns);
+            waited_ns = waited_ns.saturating_add(preempted_ns);
+        }
+    }
+    (wall_ns > 0).then(|| wall_ns.saturating_sub(waited_ns) as f64 / wall_ns as f64)
+}

@@ -1,0 +1,81 @@
+//! The one walk over all tasks of a process, shared by every detector that judges single tasks.
+//!
+//! Cost: one pass over the rows, a handful of comparisons each, and one hash look-up for each row that
+//! is hit; nothing is allocated for a row that is not.
+
+use std::collections::HashMap;
+
+use super::memory::Memory;
+use super::signal::{Group, Hit};
+use super::view::Moment;
+use super::{ALL, TaskTest};
+use crate::id::{NameId, SiteId, TaskId};
+use crate::policy::Policy;
+use crate::query::page::Level;
+
+/// The most tasks of one process that carry flags of their own; findings count all of them.
+pub(super) const MAX_FLAGGED: usize = 16_384;
+
+/// What the walk found.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// For each detector (by index in [`ALL`]) its groups, the worst first.
+    pub(super) groups: Vec<(usize, Vec<Group>)>,
+    /// Tasks that were hit above the limit, by which detector, how badly.
+    pub(super) flagged: Vec<(TaskId, usize, Level)>,
+}
+
+impl Walk {
+    /// What a detector hit; `None` if it judges no single tasks or could not judge.
+    pub(super) fn groups_of(&self, detector: usize) -> Option<&[Group]> {
+        self.groups.iter().find(|(of, _)| *of == detector).map(|(_, groups)| groups.as_slice())
+    }
+}
+
+pub(super) fn walk(moment: Moment<'_>, policy: &Policy, memory: &mut Memory) -> Walk {
+    let tests: Vec<(usize, TaskTest<'_>)> = ALL
+        .iter()
+        .enumerate()
+        .filter(|(_, detector)| detector.not_measured(moment.process).is_none())
+        .filter_map(|(index, detector)| Some((index, (detector.tasks?.test)(moment, policy.rule(index)))))
+        .collect();
+    let mut groups: HashMap<(usize, SiteId, NameId), Group> = HashMap::new();
+    let mut walk = Walk::default();
+    memory.begin_walk();
+    for task in moment.process.tasks() {
+        memory.note_task(task);
+        if task.state.is_ended() {
+            continue;
+        }
+        for (index, test) in &tests {
+            let Some(hit) = test(task) else { continue };
+            add(groups.entry((*index, task.site, task.name)), task.id, hit);
+            if let Some(level) = hit.level.filter(|_| walk.flagged.len() < MAX_FLAGGED) {
+                walk.flagged.push((task.id, *index, level.min(policy.rule(*index).level)));
+            }
+        }
+    }
+    for (index, _) in tests {
+        let mut of_it: Vec<Group> =
+            groups.iter().filter(|((of, ..), _)| *of == index).map(|(_, group)| group.clone()).collect();
+        of_it.sort_unstable_by_key(|group| (std::cmp::Reverse((group.level, group.ns)), group.worst));
+        walk.groups.push((index, of_it));
+    }
+    walk
+}
+
+fn add(entry: std::collections::hash_map::Entry<'_, (usize, SiteId, NameId), Group>, task: TaskId, hit: Hit) {
+    let (_, site, name) = *entry.key();
+    let group = entry.or_insert(Group { site, name, tasks: 0, worst: task, ns: hit.ns, level: hit.level });
+    // Tasks that are only near the limit are not counted beside those over it.
+    match hit.level.cmp(&group.level) {
+        std::cmp::Ordering::Less if hit.level.is_none() => return,
+        std::cmp::Ordering::Greater if group.level.is_none() => group.tasks = 0,
+        _ => {}
+    }
+    group.tasks += 1;
+    group.level = group.level.max(hit.level);
+    if (hit.ns, task) > (group.ns, group.worst) {
+        (group.ns, group.worst) = (hit.ns, task);
+    }
+}

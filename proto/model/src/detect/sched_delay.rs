@@ -1,0 +1,185 @@
+//! sched-delay: tasks that could run wait too long for a worker.
+//!
+//! # What
+//! The time from a task's wake to the poll that answers it is over `p99` for at least one poll in a
+//! hundred, over ten seconds and in the last three of them.
+//!
+//! # Why
+//! This is latency that no handler can see in its own timings: the request is ready, the code would take
+//! a millisecond, and nobody runs it. It is what users feel when workers are kept busy by something else.
+//!
+//! # Evidence
+//! The exact histogram of schedule delays, of all sites together and of each site that has `samples`
+//! polls in the window. The finding is put at the site whose polls take most of the workers' time, if it
+//! takes half of it or more, since that is where to look; else at the site that waits the longest.
+//!
+//! # Fix
+//! Look at the named site: split its work and yield, move computation to `spawn_blocking`, limit how many
+//! of its tasks run at once. If every site is light and the workers are busy all the time, the runtime
+//! needs more workers or the service less load.
+//!
+//! # False alarms
+//! A machine that is short of CPU (other programs, a CPU quota) delays every task. The workers' own
+//! counters tell: of the CPU time that they wanted, the share that they got. Delays are multiplied by it
+//! before they are judged, and below nine tenths the limit is `contended` instead of `p99`. What is long
+//! only because of the machine is labelled so and reported at `allow`, never higher. Where nothing tells
+//! the machine's share, the limit is `unknown`. Bursts that are worked off within three seconds are not
+//! reported.
+
+use std::borrow::Cow;
+
+use super::Detector;
+use super::signal::{Count, Key, Signal, Verdict, grade};
+use super::view::{SiteScene, View};
+use crate::hist::Hist;
+use crate::measured::Metric;
+use crate::policy::Rule;
+use crate::policy::limit::Limit;
+use crate::query::page::Level;
+use crate::query::value::Value;
+use crate::time::{MILLISECOND, Nanos, SECOND};
+
+const P99: Limit = Limit::nanos("p99", 5 * MILLISECOND, "longest p99 of the delay over 10s");
+const CONTENDED: Limit =
+    Limit::nanos("contended", 20 * MILLISECOND, "the same while the machine is short of CPU");
+const UNKNOWN: Limit =
+    Limit::nanos("unknown", 50 * MILLISECOND, "the same where nothing tells whether it is");
+const SAMPLES: Limit = Limit::count("samples", 100, "polls in 10s that a judgement needs");
+
+/// The site's share of all poll time from which it is named as the cause.
+const CAUSE_SHARE: f64 = 0.5;
+/// It must still be so in this much of the newest time.
+const NEWEST_NS: u64 = 3 * SECOND;
+
+pub(super) static DETECTOR: Detector = Detector {
+    id: "sched-delay",
+    level: Level::Warn,
+    for_ns: 3 * SECOND,
+    clear_ns: 10 * SECOND,
+    needs: &[Metric::ScheduleDelay],
+    limits: &[P99, CONTENDED, UNKNOWN, SAMPLES],
+    whole: Some(judge),
+    tasks: None,
+    source: include_str!("sched_delay.rs"),
+};
+
+fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+    let samples = rule.whole(&SAMPLES);
+    let all = view.waits();
+    if all.count() < samples {
+        return verdict
+            .cannot_tell(format!("needs {samples} polls in 10s, has {}", Value::Count(all.count())));
+    }
+    let p99 = |hist: &Hist| hist.quantile(0.99).filter(|_| hist.count() >= samples).unwrap_or(0);
+    let longest = view.sites().iter().max_by_key(|site| p99(&site.short().delta.sched));
+    let Some(victim) = longest else { return };
+    let wall = p99(all).max(p99(&victim.short().delta.sched));
+    let cpu = view.moment.cpu;
+    let limit = rule.whole(match cpu.share {
+        None => &UNKNOWN,
+        Some(_) if cpu.contended() => &CONTENDED,
+        Some(_) => &P99,
+    });
+    let own = cpu.own(wall);
+    let newest = newest_p99(view, victim, samples);
+    let level = match grade(own as f64, limit as f64, f64::INFINITY) {
+        Some(Some(_)) if cpu.own(newest) > limit => Some(Level::Warn),
+        Some(_) => None,
+        // Long, but through no fault of the code.
+        None if cpu.contended() && wall > rule.whole(&P99) => Some(Level::Allow),
+        None => return,
+    };
+    let by_machine = level == Some(Level::Allow);
+    let cause = cause(view).filter(|_| !by_machine);
+    let site = cause.as_ref().map_or(victim, |(site, _)| *site);
+    verdict.push(Signal {
+        key: if by_machine { Key::Process } else { Key::Site(site.id()) },
+        task: None,
+        level,
+        value: Value::Nanos(if by_machine { wall } else { own }),
+        limit: Value::Nanos(if by_machine { rule.whole(&P99) } else { limit }),
+        count: Count::Total(view.sites().iter().map(|s| s.view.totals().sched.count_over(limit)).sum()),
+        kind: None,
+        headline: headline(view, wall, limit, by_machine),
+        why: why(view, wall, victim, cause.as_ref()),
+        fix: fix(by_machine, cause.is_some()),
+    });
+}
+
+fn newest_p99(view: &View<'_>, victim: &SiteScene<'_>, samples: u64) -> u64 {
+    let few = samples / 5;
+    let of = |hist: &Hist| hist.quantile(0.99).filter(|_| hist.count() >= few).unwrap_or(0);
+    let mut all = Hist::new();
+    for site in view.sites().iter().filter(|site| !site.short().delta.sched.is_empty()) {
+        let newest = site.view.window(NEWEST_NS).delta.sched;
+        if site.id() == victim.id() && of(&newest) > 0 {
+            return of(&newest).max(of(&all));
+        }
+        all.merge(&newest);
+    }
+    of(&all)
+}
+
+/// The site that takes most of the workers' time, and its share, if that is half or more.
+fn cause<'v, 'a>(view: &'v View<'a>) -> Option<(&'v SiteScene<'a>, f64)> {
+    let busy = |site: &&SiteScene<'_>| site.short().delta.poll.sum();
+    let on_workers = || view.sites().iter().filter(|site| site.holds_worker());
+    let total: u64 = on_workers().map(|site| busy(&site)).fold(0, u64::saturating_add);
+    let most = on_workers().max_by_key(busy)?;
+    let share = busy(&most) as f64 / total.max(1) as f64;
+    (share >= CAUSE_SHARE).then_some((most, share))
+}
+
+fn headline(view: &View<'_>, wall: u64, limit: u64, by_machine: bool) -> String {
+    match view.moment.cpu.share {
+        Some(share) if by_machine => format!(
+            "1 in 100 polls waits {} for a worker because the machine is short of CPU ({} of what was wanted)",
+            Nanos(wall),
+            Value::Ratio(share)
+        ),
+        _ => format!("1 in 100 polls waits {} for a worker (limit {})", Nanos(wall), Nanos(limit)),
+    }
+}
+
+fn why(view: &View<'_>, wall: u64, victim: &SiteScene<'_>, cause: Option<&(&SiteScene<'_>, f64)>) -> String {
+    let waits = view.waits();
+    let mut text = format!(
+        "In the last 10s {} polls waited, the longest {}; p99 {}, worst at {}.",
+        Value::Count(waits.count()),
+        Nanos(waits.max()),
+        Nanos(wall),
+        view.short_site(victim.id())
+    );
+    if let Some((site, share)) = cause {
+        let polls = &site.short().delta.poll;
+        text += &format!(
+            " {} takes {} of all poll time: {} polls of up to {}.",
+            view.short_site(site.id()),
+            Value::Ratio(*share),
+            Value::Count(polls.count()),
+            Nanos(polls.max())
+        );
+    }
+    match view.moment.cpu.share {
+        Some(share) if share < 0.99 => {
+            text += &format!(" The workers got {} of the CPU time that they wanted.", Value::Ratio(share));
+        }
+        Some(_) => {}
+        None => text += " Whether the machine was short of CPU is not measured here.",
+    }
+    text
+}
+
+fn fix(by_machine: bool, caused: bool) -> Cow<'static, str> {
+    if by_machine {
+        "Nothing in the code: other programs or a CPU quota take the time. Give the service more CPU.".into()
+    } else if caused {
+        "Let this site's tasks yield between parts of their work, move the computation to spawn_blocking, or \
+         limit how many of them run at once."
+            .into()
+    } else {
+        "No single site takes the workers' time. Look at the busiest sites; if all are light, the runtime needs \
+         more workers or less load."
+            .into()
+    }
+}

@@ -1,0 +1,160 @@
+//! What a detector says: signals, or that it cannot tell.
+
+use std::borrow::Cow;
+
+use crate::entity::slow_poll::PollKind;
+use crate::id::{NameId, SiteId, TaskId};
+use crate::query::page::Level;
+use crate::query::value::Value;
+
+/// The most signals that one detector gives about one process at one look.
+pub const MAX_SIGNALS: usize = 256;
+
+/// What a signal is about; the same key again is the same finding.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Key {
+    /// The process.
+    Process,
+    /// A spawn site.
+    Site(SiteId),
+    /// The tasks of one name at a spawn site.
+    Named(SiteId, NameId),
+}
+
+impl Key {
+    /// The site, if it is about one.
+    pub fn site(self) -> Option<SiteId> {
+        match self {
+            Self::Process => None,
+            Self::Site(site) | Self::Named(site, _) => Some(site),
+        }
+    }
+}
+
+/// How often the thing happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Count {
+    /// So often in all, as counted exactly elsewhere; it happened again only when this grows.
+    Total(u64),
+    /// So many are in this state now.
+    Now(u64),
+    /// Once for each different identity, counted by the engine.
+    Event(u64),
+}
+
+/// One observation that is over, or close to, a limit.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Signal {
+    /// What it is about.
+    pub key: Key,
+    /// A task that shows it.
+    pub task: Option<TaskId>,
+    /// How bad. `None`: below the limit but not clear of it; it keeps an open finding open and opens
+    /// none.
+    pub level: Option<Level>,
+    /// What was measured.
+    pub value: Value,
+    /// The limit, in the same unit.
+    pub limit: Value,
+    /// How often.
+    pub count: Count,
+    /// For polls: where the time went.
+    pub kind: Option<PollKind>,
+    /// One line: what, how much, against which limit.
+    pub headline: String,
+    /// Why it matters, with the harm that was measured.
+    pub why: String,
+    /// What to do.
+    pub fix: Cow<'static, str>,
+}
+
+/// Everything that one detector says about one process at one look.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    signals: Vec<Signal>,
+    undecided: Option<Cow<'static, str>>,
+    dropped: u64,
+}
+
+impl Verdict {
+    /// Adds a signal, or counts it as dropped when there are too many.
+    pub fn push(&mut self, signal: Signal) {
+        self.push_with(|| signal);
+    }
+
+    /// Adds a signal that is put into words only if there is room.
+    pub fn push_with(&mut self, signal: impl FnOnce() -> Signal) {
+        if self.signals.len() < MAX_SIGNALS {
+            self.signals.push(signal());
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The detector cannot tell, and why, in words that follow "cannot tell:".
+    pub fn cannot_tell(&mut self, reason: impl Into<Cow<'static, str>>) {
+        self.undecided = Some(reason.into());
+    }
+
+    /// The signals, at most [`MAX_SIGNALS`].
+    pub fn signals(self) -> Vec<Signal> {
+        self.signals
+    }
+
+    /// Why it could not tell.
+    pub fn undecided(&self) -> Option<&str> {
+        self.undecided.as_deref()
+    }
+
+    /// Signals for which there was no room.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+/// What a test of one task found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hit {
+    /// The measured value in nanoseconds; the task with the largest is the example.
+    pub ns: u64,
+    /// As in [`Signal::level`].
+    pub level: Option<Level>,
+}
+
+/// The tasks of one name at one site that a test hit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Group {
+    /// Their site.
+    pub site: SiteId,
+    /// Their name, or none.
+    pub name: NameId,
+    /// How many.
+    pub tasks: u64,
+    /// The one with the largest value.
+    pub worst: TaskId,
+    /// That value.
+    pub ns: u64,
+    /// The worst level of them.
+    pub level: Option<Level>,
+}
+
+impl Group {
+    /// What their finding is about.
+    pub fn key(&self) -> Key {
+        Key::Named(self.site, self.name)
+    }
+}
+
+/// Grades a value by its limits: over `deny`, over `warn`, or within a fifth below `warn`, which is
+/// too near to call it over. `None` is clear.
+pub fn grade(value: f64, warn: f64, deny: f64) -> Option<Option<Level>> {
+    if value > deny {
+        Some(Some(Level::Deny))
+    } else if value > warn {
+        Some(Some(Level::Warn))
+    } else if value > warn * 0.8 && warn > 0.0 {
+        Some(None)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,77 @@
+//! swallowed-panic: a task panicked, and nobody looked at how it ended.
+//!
+//! # What
+//! A task ended in a panic, and its join handle was dropped without being awaited, before or after.
+//!
+//! # Why
+//! Tokio catches the panic and keeps it for whoever joins the task. When nobody does, work is lost
+//! without an error anywhere but a line on standard error.
+//!
+//! # Evidence
+//! An exact count per site of such panics since the process started, above `panics`.
+//!
+//! # Fix
+//! Await the handle and act on `JoinError::is_panic`, or keep the tasks in a `JoinSet` that somebody
+//! drains. The panic itself wants mending, too: its message went to the panic hook.
+//!
+//! # False alarms
+//! A supervisor that restarts its tasks joins them and is not reported. Handles that are held until the
+//! process ends are not counted as dropped.
+
+use super::Detector;
+use super::signal::{Count, Key, Signal, Verdict};
+use super::view::View;
+use crate::measured::Metric;
+use crate::policy::Rule;
+use crate::policy::limit::Limit;
+use crate::query::page::Level;
+use crate::query::value::Value;
+use crate::time::SECOND;
+
+const PANICS: Limit = Limit::count("panics", 0, "most swallowed panics of a site that are not reported");
+
+pub(super) static DETECTOR: Detector = Detector {
+    id: "swallowed-panic",
+    level: Level::Warn,
+    for_ns: 0,
+    clear_ns: 600 * SECOND,
+    needs: &[Metric::Outcome, Metric::Handles],
+    limits: &[PANICS],
+    whole: Some(judge),
+    tasks: None,
+    source: include_str!("swallowed_panic.rs"),
+};
+
+fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+    let limit = rule.whole(&PANICS);
+    for site in view.sites() {
+        let totals = site.view.totals();
+        let panics = totals.swallowed_panics;
+        if panics <= limit {
+            continue;
+        }
+        verdict.push(Signal {
+            key: Key::Site(site.id()),
+            task: None,
+            level: Some(Level::Warn),
+            value: Value::Count(panics),
+            limit: Value::Count(limit),
+            count: Count::Total(panics),
+            kind: None,
+            headline: match panics {
+                1 => "a task panicked and nobody awaited it".to_owned(),
+                n => format!("{} tasks panicked and nobody awaited them", Value::Count(n)),
+            },
+            why: format!(
+                "Of {} tasks spawned at {}, {} panicked, {} of them with nobody to see it: their work is lost \
+                 without an error.",
+                Value::Count(totals.spawned),
+                view.short_site(site.id()),
+                Value::Count(totals.panicked),
+                Value::Count(panics)
+            ),
+            fix: "Await the handle and act on JoinError::is_panic, or keep the tasks in a JoinSet that somebody drains."
+                .into(),
+        });
+    }
+}

@@ -1,0 +1,226 @@
+//! What detectors look at: one process at one moment, with its sites' windows computed once for all.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::memory::{Memory, SiteFacts, Track};
+use crate::entity::slow_poll::SlowPoll;
+use crate::entity::task::TaskKind;
+use crate::hist::Hist;
+use crate::id::{NameId, SiteId, TaskId};
+use crate::time::{Nanos, SECOND};
+use crate::world::{Process, SiteView, WindowView};
+
+/// The short window that rules about "now" use.
+pub const SHORT_NS: u64 = 10 * SECOND;
+/// The long window.
+pub const LONG_NS: u64 = 60 * SECOND;
+/// Below this share of the CPU that the workers wanted, the machine is short of CPU.
+const CONTENDED: f64 = 0.9;
+
+/// How much of the CPU time that the workers wanted in the last 10 seconds they got.
+///
+/// This is how a starved machine is told from a slow program. Linux counts for every thread how long
+/// it ran and how long it could run but had to wait for a CPU; a worker's share is `ran / (ran +
+/// waited)`. If workers' counters are not measured, slow polls that were split tell the same of
+/// themselves. A delay that was measured in wall time is multiplied by this share before it is judged,
+/// since a queue behind workers that run a third of the time drains three times slower through no
+/// fault of the code.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Cpu {
+    /// From 0 to 1; `None` if nothing tells.
+    pub share: Option<f64>,
+}
+
+impl Cpu {
+    /// Whether other programs (or a CPU quota) kept the workers waiting.
+    pub fn contended(self) -> bool {
+        self.share.is_some_and(|share| share < CONTENDED)
+    }
+
+    /// The part of a wall-clock delay that the process itself is answerable for.
+    pub fn own(self, wall_ns: u64) -> u64 {
+        (wall_ns as f64 * self.share.unwrap_or(1.0)) as u64
+    }
+
+    /// A limit on wall time, made longer by as much as the machine was short.
+    pub fn stretch(self, limit_ns: u64) -> u64 {
+        (limit_ns as f64 / self.share.unwrap_or(1.0).max(0.05)) as u64
+    }
+}
+
+/// A process at one moment: what tests of single tasks need.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The process.
+    pub process: &'a Process,
+    /// Now, on its clock: also how long its recorder has run.
+    pub now_ns: u64,
+    /// Whether the machine gave it what it wanted.
+    pub cpu: Cpu,
+    /// Tasks that had living children at the look before.
+    pub parents: &'a HashSet<TaskId>,
+}
+
+/// One site with its windows.
+#[derive(Debug)]
+pub struct SiteScene<'a> {
+    /// The site.
+    pub view: SiteView<'a>,
+    facts: SiteFacts,
+    short: OnceCell<Box<WindowView>>,
+    long: OnceCell<Box<WindowView>>,
+}
+
+impl SiteScene<'_> {
+    /// The last 10 seconds.
+    pub fn short(&self) -> &WindowView {
+        self.short.get_or_init(|| Box::new(self.view.window(SHORT_NS)))
+    }
+
+    /// The last minute.
+    pub fn long(&self) -> &WindowView {
+        self.long.get_or_init(|| Box::new(self.view.window(LONG_NS)))
+    }
+
+    /// Its index.
+    pub fn id(&self) -> SiteId {
+        self.view.id()
+    }
+
+    /// Whether its tasks run on a worker of a runtime, so that a long poll of theirs is in the way of
+    /// others. Unknown counts as yes.
+    pub fn holds_worker(&self) -> bool {
+        !matches!(self.facts.kind, Some(TaskKind::Blocking | TaskKind::BlockOn))
+    }
+
+    /// Whether its tasks are `block_on` bodies.
+    pub fn is_block_on(&self) -> bool {
+        self.facts.kind == Some(TaskKind::BlockOn)
+    }
+
+    /// Living tasks that were not declared long-lived.
+    pub fn short_lived_alive(&self) -> u64 {
+        self.view.alive().saturating_sub(self.facts.long_lived)
+    }
+}
+
+/// What detectors look at.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The process now.
+    pub moment: Moment<'a>,
+    sites: Vec<SiteScene<'a>>,
+    memory: &'a Memory,
+    waits: OnceCell<Hist>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(moment: Moment<'a>, memory: &'a Memory) -> Self {
+        let mut sites: Vec<_> = moment
+            .process
+            .sites()
+            .map(|view| SiteScene {
+                facts: memory.site(view.id()),
+                view,
+                short: OnceCell::new(),
+                long: OnceCell::new(),
+            })
+            .collect();
+        sites.sort_unstable_by_key(SiteScene::id);
+        Self { moment, sites, memory, waits: OnceCell::new() }
+    }
+
+    /// Every site, by index.
+    pub fn sites(&self) -> &[SiteScene<'a>] {
+        &self.sites
+    }
+
+    /// One site.
+    pub fn site(&self, id: SiteId) -> Option<&SiteScene<'a>> {
+        self.sites.binary_search_by_key(&id, SiteScene::id).ok().map(|index| &self.sites[index])
+    }
+
+    /// The slow polls that were told since the look before.
+    pub fn new_slow_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + '_ {
+        self.moment.process.slow_polls_since(self.memory.slow_polls_seen())
+    }
+
+    /// How a site's count of living tasks went; `None` while it has too few to be followed.
+    pub fn track(&self, site: SiteId) -> Option<&Track> {
+        self.memory.track(site)
+    }
+
+    /// For how long the process has been watched.
+    pub fn watched_ns(&self) -> u64 {
+        self.moment.now_ns.saturating_sub(self.memory.since_ns())
+    }
+
+    /// 99th percentiles of the schedule delay as they were seen at earlier looks: nanoseconds ago and
+    /// value, oldest first.
+    pub fn earlier_waits(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let now_ns = self.moment.now_ns;
+        self.memory.waits().map(move |(at_ns, p99)| (now_ns.saturating_sub(at_ns), p99))
+    }
+
+    /// Schedule delays of all tasks over the last 10 seconds; empty where they are not measured.
+    pub fn waits(&self) -> &Hist {
+        self.waits.get_or_init(|| {
+            let mut all = Hist::new();
+            self.sites.iter().for_each(|site| all.merge(&site.short().delta.sched));
+            all
+        })
+    }
+
+    /// Whether other tasks have waited for a worker for longer than that, more than the machine made
+    /// them; `None` where schedule delays are not measured.
+    pub fn others_waited(&self, limit_ns: u64) -> Option<bool> {
+        let waits = self.waits();
+        (!waits.is_empty()).then(|| self.moment.cpu.own(waits.max()) > limit_ns)
+    }
+
+    /// The harm in words: who waited, and how long.
+    pub fn harm(&self) -> String {
+        let waits = self.waits();
+        match waits.quantile(0.99) {
+            Some(p99) => format!(
+                "In the last 10s tasks waited up to {} for a worker (p99 {}).",
+                Nanos(waits.max()),
+                Nanos(p99)
+            ),
+            None => "How long other tasks waited because of it is not measured here.".to_owned(),
+        }
+    }
+
+    /// The site in a few characters, `cart.rs:88`.
+    pub fn short_site(&self, site: SiteId) -> String {
+        self.moment.process.dictionary().site(site).short()
+    }
+
+    /// The first name that was seen at a site.
+    pub fn first_name(&self, site: SiteId) -> NameId {
+        self.memory.site(site).name
+    }
+
+    /// The name, or an empty text.
+    pub fn name(&self, name: NameId) -> Arc<str> {
+        self.moment.process.dictionary().name(name)
+    }
+
+    /// "task 311 `render_cart`", or without the name if it has none or is no longer known.
+    pub fn task_text(&self, task: TaskId) -> String {
+        let name = self.moment.process.task(task).map(|record| self.name(record.name));
+        match name.filter(|name| !name.is_empty()) {
+            Some(name) => format!("task {task} `{name}`"),
+            None => format!("task {task}"),
+        }
+    }
+
+    /// "`render_cart` (cart.rs:88)", or the site alone.
+    pub fn named_site(&self, site: SiteId, name: NameId) -> String {
+        let name = self.name(name);
+        let site = self.short_site(site);
+        if name.is_empty() { site } else { format!("`{name}` ({site})") }
+    }
+}

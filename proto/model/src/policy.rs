@@ -1,0 +1,137 @@
+//! The policy: how strict each detector is, from `pollscope.toml`.
+//!
+//! Every key comes from the detectors' own tables ([`Detector::limits`](crate::detect::Detector)); what
+//! the text does not name keeps its default. Nothing here reads a file: whoever has the text parses it.
+//!
+//! ```toml
+//! [detectors.blocking-poll]
+//! level = "warn"     # never worse than this: allow, warn or deny
+//! warn = "25ms"
+//! ```
+
+pub mod limit;
+mod nearest;
+mod parse;
+
+use std::fmt::Write as _;
+
+use crate::detect::{self, Detector};
+use crate::query::page::Level;
+use limit::{Amount, Limit};
+
+pub use parse::PolicyError;
+
+/// How long a signal must last before it is reported; a key that every detector has.
+pub const FOR: &str = "for";
+/// How long a signal must be gone before its finding is closed; a key that every detector has.
+pub const CLEAR: &str = "clear";
+/// The worst level that a detector may report; a key that every detector has.
+pub const LEVEL: &str = "level";
+
+/// How strict one detector is.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rule {
+    /// The worst level that it may report.
+    pub level: Level,
+    /// How long a signal must last before it is reported, nanoseconds.
+    pub for_ns: u64,
+    /// How long a signal must be gone before its finding is closed, nanoseconds.
+    pub clear_ns: u64,
+    limits: &'static [Limit],
+    amounts: Box<[Amount]>,
+}
+
+impl Rule {
+    fn of(detector: &Detector) -> Self {
+        Self {
+            level: detector.level,
+            for_ns: detector.for_ns,
+            clear_ns: detector.clear_ns,
+            limits: detector.limits,
+            amounts: detector.limits.iter().map(|limit| limit.default).collect(),
+        }
+    }
+
+    /// What a limit is set to; its default if the detector does not have it.
+    pub fn amount(&self, limit: &Limit) -> Amount {
+        let set = self.limits.iter().zip(&self.amounts).find(|(known, _)| known.key == limit.key);
+        set.map_or(limit.default, |(_, amount)| *amount)
+    }
+
+    /// A limit as a whole number: nanoseconds, bytes or a count.
+    pub fn whole(&self, limit: &Limit) -> u64 {
+        match self.amount(limit) {
+            Amount::Nanos(n) | Amount::Bytes(n) | Amount::Count(n) => n,
+            Amount::Ratio(ratio) => ratio as u64,
+        }
+    }
+
+    /// A share or a factor.
+    pub fn ratio(&self, limit: &Limit) -> f64 {
+        match self.amount(limit) {
+            Amount::Ratio(ratio) => ratio,
+            Amount::Nanos(n) | Amount::Bytes(n) | Amount::Count(n) => n as f64,
+        }
+    }
+}
+
+/// How strict every detector is.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Policy {
+    rules: Vec<Rule>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { rules: detect::ALL.iter().map(|detector| Rule::of(detector)).collect() }
+    }
+}
+
+impl Policy {
+    /// Reads the text of a `pollscope.toml`. An empty text is the default.
+    ///
+    /// # Errors
+    /// The first thing that is not understood, with its line and column and, for a name, the one that
+    /// was probably meant. Nothing is ever ignored.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        parse::parse(text)
+    }
+
+    /// The rule of the detector at that index of [`detect::ALL`].
+    pub fn rule(&self, index: usize) -> &Rule {
+        &self.rules[index]
+    }
+
+    /// The rule of the detector of that id.
+    pub fn rule_of(&self, id: &str) -> Option<&Rule> {
+        detect::index_of(id).map(|index| &self.rules[index])
+    }
+
+    /// The default as a commented `pollscope.toml`; parsing it gives [`Policy::default`].
+    pub fn default_toml() -> String {
+        let mut text = String::from(
+            "# Every rule of pollscope with its defaults. Keep only what you change.\n\
+             # level: the worst that the rule may report (allow, warn, deny).\n\
+             # for:   how long a signal must last before it is reported.\n\
+             # clear: how long it must be gone before the finding is closed.\n",
+        );
+        for (detector, rule) in detect::ALL.iter().zip(Self::default().rules) {
+            let common = [
+                (LEVEL, format!("\"{}\"", rule.level.as_str())),
+                (FOR, Amount::Nanos(rule.for_ns).to_string()),
+                (CLEAR, Amount::Nanos(rule.clear_ns).to_string()),
+            ];
+            let _ = writeln!(text, "\n# {}\n[detectors.{}]", detector.summary(), detector.id);
+            for (key, value) in common {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+            for limit in detector.limits {
+                let _ = writeln!(text, "{} = {}  # {}", limit.key, limit.default, limit.help);
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests;
