@@ -297,18 +297,18 @@ impl Process {
 
     fn replace_sites(
         &mut self,
-        mut totals: HashMap<SiteId, SiteDelta>,
+        totals: HashMap<SiteId, SiteDelta>,
         interval: Option<(u64, u64)>,
         end_ns: u64,
     ) {
         self.sums = Sums::default();
-        for id in totals.keys() {
-            self.sites.entry(*id).or_insert_with(|| SiteState::new(*id));
-        }
-        for (id, state) in &mut self.sites {
-            let totals = totals.remove(id).unwrap_or(SiteDelta { site: *id, ..SiteDelta::default() });
+        // A process never forgets a site of its own; whoever names others each time finds no more room here
+        // than one snapshot gives.
+        self.sites.retain(|id, _| totals.contains_key(id));
+        for (id, totals) in totals {
             self.sums.spawned = self.sums.spawned.saturating_add(totals.spawned);
             self.sums.ended = self.sums.ended.saturating_add(totals.all_ended());
+            let state = self.sites.entry(id).or_insert_with(|| SiteState::new(id));
             state.replace(totals, interval, end_ns);
         }
     }
