@@ -50,7 +50,7 @@ fn damage(mut bytes: Vec<u8>, blows: &[(usize, u8)]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(super::cases(512))]
 
     #[test]
     fn damaged_reports_do_no_harm(report in report(), blows in vec(any::<(usize, u8)>(), 1..6)) {

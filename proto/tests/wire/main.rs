@@ -10,7 +10,14 @@ mod strategies;
 
 use pollscope_model::report::Report;
 use pollscope_proto::feed::{self, FeedMessage, Message, Reader};
+use proptest::test_runner::Config;
 use prost::Message as _;
+
+/// That many cases, or as many as `PROPTEST_CASES` asks for: `Config::with_cases` would not listen.
+fn cases(usual: u32) -> Config {
+    let asked = std::env::var_os("PROPTEST_CASES").map(|_| Config::default().cases);
+    Config { cases: asked.unwrap_or(usual), ..Config::default() }
+}
 
 /// Sends the report through real bytes, as however many messages it takes.
 fn through_bytes(report: &Report) -> (Vec<Vec<u8>>, Report) {

@@ -55,7 +55,7 @@ fn control() -> impl Strategy<Value = Control> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(super::cases(128))]
 
     #[test]
     fn reports(report in report()) {
