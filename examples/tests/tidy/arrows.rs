@@ -83,7 +83,7 @@ const REMEDY: &str = "move the code to the package that may know it, or change t
                       and in examples/tests/tidy/arrows.rs together";
 
 /// Each member's `Cargo.toml` names only what the table allows it.
-pub fn members_depend_on_what_the_table_allows(file: &File) -> Vec<Complaint> {
+pub(crate) fn members_depend_on_what_the_table_allows(file: &File) -> Vec<Complaint> {
     let Some(member) = MEMBERS.iter().find(|member| file.path == format!("{}/Cargo.toml", member.folder))
     else {
         return Vec::new();
@@ -117,7 +117,7 @@ pub fn members_depend_on_what_the_table_allows(file: &File) -> Vec<Complaint> {
 }
 
 /// The workspace's members and the table are the same list.
-pub fn every_member_is_in_the_table(files: &[File]) -> Vec<Complaint> {
+pub(crate) fn every_member_is_in_the_table(files: &[File]) -> Vec<Complaint> {
     let Some(file) = files.iter().find(|file| file.path == "Cargo.toml") else {
         return Vec::new();
     };

@@ -13,7 +13,7 @@ const EMPTY_NAMES: &[&str] =
     &["util", "utils", "common", "helper", "helpers", "manager", "managers", "misc", "stuff"];
 
 /// No source file outgrows what one can hold in mind.
-pub fn files_stay_small(file: &File) -> Vec<Complaint> {
+pub(crate) fn files_stay_small(file: &File) -> Vec<Complaint> {
     let lines = file.text.lines().count();
     if !file.is_rust() || file.is_generated() || lines <= TOO_LONG {
         return Vec::new();
@@ -27,7 +27,7 @@ pub fn files_stay_small(file: &File) -> Vec<Complaint> {
 }
 
 /// `name.rs` + `name/`, and a name that means something.
-pub fn rooms_have_names_that_say_what_they_are(file: &File) -> Vec<Complaint> {
+pub(crate) fn rooms_have_names_that_say_what_they_are(file: &File) -> Vec<Complaint> {
     if !file.is_rust() {
         return Vec::new();
     }
@@ -47,7 +47,7 @@ pub fn rooms_have_names_that_say_what_they_are(file: &File) -> Vec<Complaint> {
 }
 
 /// Each file of a `src` folder begins by saying what it is.
-pub fn modules_say_what_they_are(file: &File) -> Vec<Complaint> {
+pub(crate) fn modules_say_what_they_are(file: &File) -> Vec<Complaint> {
     let in_source = file.path.contains("src/") || file.path.starts_with("examples/tests/");
     if !file.is_rust() || !in_source || file.is_generated() {
         return Vec::new();

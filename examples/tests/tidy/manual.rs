@@ -21,7 +21,7 @@ const ROOT: &[&str] = &[
 const COMMANDS: &[&str] = &["cargo run --release -- demo", "cargo test --workspace"];
 
 /// A link to a file of the repository names one that exists.
-pub fn links_lead_somewhere(file: &File) -> Vec<Complaint> {
+pub(crate) fn links_lead_somewhere(file: &File) -> Vec<Complaint> {
     if Path::new(&file.path).extension().is_none_or(|extension| extension != "md") {
         return Vec::new();
     }
@@ -45,7 +45,7 @@ pub fn links_lead_somewhere(file: &File) -> Vec<Complaint> {
 }
 
 /// The documents are there, and the README's two commands can be copied out of it.
-pub fn the_root_holds_what_a_newcomer_needs(files: &[File]) -> Vec<Complaint> {
+pub(crate) fn the_root_holds_what_a_newcomer_needs(files: &[File]) -> Vec<Complaint> {
     let complain =
         |path: &str, what: String, remedy| Complaint { path: path.to_owned(), line: 0, what, remedy };
     let find = |path: &str| files.iter().find(|file| file.path == path);

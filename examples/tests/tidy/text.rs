@@ -35,7 +35,7 @@ fn has_word(text: &str, word: &str) -> bool {
 }
 
 /// prost's types are converted at the edge, in `proto`.
-pub fn wire_types_stay_in_proto(file: &File) -> Vec<Complaint> {
+pub(crate) fn wire_types_stay_in_proto(file: &File) -> Vec<Complaint> {
     if !file.is_rust()
         || file.path.starts_with("proto/") && !file.path.starts_with("proto/model/")
         || file.is_tidy()
@@ -46,7 +46,7 @@ pub fn wire_types_stay_in_proto(file: &File) -> Vec<Complaint> {
 }
 
 /// ratatui's types are made where the screen is drawn.
-pub fn terminal_types_stay_in_the_drawing_rooms(file: &File) -> Vec<Complaint> {
+pub(crate) fn terminal_types_stay_in_the_drawing_rooms(file: &File) -> Vec<Complaint> {
     let rooms = ["view", "widget", "term", "theme"];
     let drawing = file.path.strip_prefix("tui/src/").is_some_and(|path| {
         let room = path.split('/').next().unwrap_or_default();
@@ -63,7 +63,7 @@ pub fn terminal_types_stay_in_the_drawing_rooms(file: &File) -> Vec<Complaint> {
 }
 
 /// Only `instrument` has two shapes; everybody else learns the mode from data.
-pub fn only_the_recorder_asks_for_unstable_tokio(file: &File) -> Vec<Complaint> {
+pub(crate) fn only_the_recorder_asks_for_unstable_tokio(file: &File) -> Vec<Complaint> {
     if !file.is_rust() || file.path.starts_with("instrument/") || file.is_tidy() {
         return Vec::new();
     }
@@ -75,7 +75,7 @@ pub fn only_the_recorder_asks_for_unstable_tokio(file: &File) -> Vec<Complaint> 
 }
 
 /// `unsafe` needs a room that is allowed to, and its reason in sight.
-pub fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<Complaint> {
+pub(crate) fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<Complaint> {
     if !file.is_rust() || file.is_tidy() {
         return Vec::new();
     }
@@ -99,7 +99,7 @@ pub fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<Complain
 }
 
 /// What is not there is absent and said so, not half there.
-pub fn nothing_is_left_unfinished(file: &File) -> Vec<Complaint> {
+pub(crate) fn nothing_is_left_unfinished(file: &File) -> Vec<Complaint> {
     if file.is_tidy() || file.is_generated() {
         return Vec::new();
     }
@@ -108,7 +108,7 @@ pub fn nothing_is_left_unfinished(file: &File) -> Vec<Complaint> {
 }
 
 /// No path of one machine, no word of how or by whom it was written.
-pub fn the_repository_speaks_of_the_project_alone(file: &File) -> Vec<Complaint> {
+pub(crate) fn the_repository_speaks_of_the_project_alone(file: &File) -> Vec<Complaint> {
     if file.is_tidy() || file.is_generated() {
         return Vec::new();
     }

@@ -4,52 +4,52 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A text file of the repository.
-pub struct File {
+pub(crate) struct File {
     /// Relative to the repository's root, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// Its text.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl File {
     /// A file that exists only in a rule's own test.
-    pub fn sample(path: &str, text: &str) -> Self {
+    pub(crate) fn sample(path: &str, text: &str) -> Self {
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
     /// Whether it is Rust.
-    pub fn is_rust(&self) -> bool {
+    pub(crate) fn is_rust(&self) -> bool {
         Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
     }
 
     /// Whether a program wrote it.
-    pub fn is_generated(&self) -> bool {
+    pub(crate) fn is_generated(&self) -> bool {
         self.path.contains("/generated/")
     }
 
     /// Whether it is one of these tests, which quote what they forbid.
-    pub fn is_tidy(&self) -> bool {
+    pub(crate) fn is_tidy(&self) -> bool {
         self.path.starts_with("examples/tests/tidy")
     }
 
     /// Its lines with their numbers from 1.
-    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
     /// The lines with their numbers from 1, without `//` comments.
-    pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.lines().map(|(number, line)| (number, line.split("//").next().unwrap_or_default()))
     }
 }
 
 /// The repository's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Every text file of ours, sorted by path. Build output and version control are left out.
-pub fn read() -> Vec<File> {
+pub(crate) fn read() -> Vec<File> {
     let mut files = Vec::new();
     walk(&root(), "", &mut files);
     files.sort_by(|a, b| a.path.cmp(&b.path));
