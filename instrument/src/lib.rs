@@ -39,5 +39,15 @@ pub use crate::{
     spawn::{spawn, spawn_blocking, spawn_local, spawn_on},
     task::{TaskBuilder, task},
 };
+#[cfg(all(feature = "macros", not(loom)))]
+pub use pollscope_macros::main;
 #[cfg(not(loom))]
 pub use tokio::task::AbortHandle;
+
+/// For the expansion of [`main`]; not part of the interface.
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::scope::block_on_body;
+    pub use tokio;
+}
