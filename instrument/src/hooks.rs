@@ -13,12 +13,13 @@ use std::panic::Location;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::measured::Mode;
 use tokio::task::Id;
 
 use crate::clock;
-use crate::record::life::slow_poll;
+use crate::record::life::{evidence, slow_poll};
 use crate::record::task::{Birth, Labels, Outcome, TaskState};
 use crate::record::thread::{self, Outer};
 use crate::record::tokio_id::{self, BuildIdHasher};
@@ -163,7 +164,9 @@ pub fn after_poll(id: Id) {
         site.poll.record(wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
             site.slow_polls.add(1);
-            slow_poll(thread, state.id, state.site, state.polls.get() + 1, wall_ns, now);
+            let nth = state.polls.get() + 1;
+            let poll = SlowPoll { nth, ..evidence(state.id, state.site, wall_ns, now) };
+            slow_poll(thread, outer, poll, now);
         }
         state.poll_ends(thread, wall_ns, now);
         thread.leave(outer, wall_ns);

@@ -29,11 +29,12 @@ pub(crate) fn capabilities() -> Vec<Capability> {
         .into_iter()
         .map(|metric| {
             let (coverage, reason) = match metric {
-                Metric::WorkerBusy | Metric::GlobalQueue => of_runtimes(observed),
                 Metric::WorkerQueues | Metric::BlockingPool if !TOKIO_UNSTABLE => {
                     (Coverage::Nobody, format!("stable tokio does not show it; {BUILD}"))
                 }
-                Metric::WorkerQueues | Metric::BlockingPool => of_runtimes(observed),
+                Metric::WorkerBusy | Metric::GlobalQueue | Metric::WorkerQueues | Metric::BlockingPool => {
+                    of_runtimes(observed)
+                }
                 _ => of_tasks(metric, mode),
             };
             Capability { metric, coverage, reason }

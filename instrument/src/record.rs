@@ -31,4 +31,5 @@ pub(crate) mod thread;
 pub(crate) mod tokio_id;
 
 #[cfg(not(loom))]
+#[allow(unused_imports, reason = "the builder that makes settings is built beside it")]
 pub(crate) use recorder::{Recorder, Settings};

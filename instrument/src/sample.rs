@@ -88,6 +88,7 @@ pub(crate) fn sample(now_ns: u64) -> Sample {
     for (at, observed) in runtimes().iter_mut().enumerate() {
         let id = RuntimeId(at as u32);
         let metrics = observed.handle.metrics();
+        let blocking = unstable::blocking(&metrics);
         sample.runtimes.push(RuntimeRecord {
             id,
             name: NameId(observed.name),
@@ -98,19 +99,20 @@ pub(crate) fn sample(now_ns: u64) -> Sample {
             workers: metrics.num_workers() as u32,
             alive_tasks: Some(metrics.num_alive_tasks() as u64),
             global_queue: Some(metrics.global_queue_depth() as u64),
-            blocking_threads: unstable::blocking_threads(&metrics),
-            blocking_idle: unstable::blocking_idle(&metrics),
-            blocking_queue: unstable::blocking_queue(&metrics),
+            blocking_threads: blocking.threads,
+            blocking_idle: blocking.idle,
+            blocking_queue: blocking.queue,
             gone: false,
         });
         let interval_ns = now_ns.saturating_sub(observed.last_ns);
         let first = observed.workers.is_empty();
         observed.workers.resize_with(metrics.num_workers(), WorkerTotals::default);
         for (index, last) in observed.workers.iter_mut().enumerate() {
+            let queues = unstable::queues(&metrics, index);
             let totals = WorkerTotals {
                 busy: metrics.worker_total_busy_duration(index),
                 parks: metrics.worker_park_count(index),
-                steals: unstable::steals(&metrics, index),
+                steals: queues.steals,
             };
             let before = if first { totals } else { *last };
             *last = totals;
@@ -120,7 +122,7 @@ pub(crate) fn sample(now_ns: u64) -> Sample {
                 interval_ns: if first { 0 } else { interval_ns },
                 parks: totals.parks.saturating_sub(before.parks),
                 parked: metrics.worker_park_unpark_count(index) % 2 == 1,
-                local_queue: unstable::local_queue(&metrics, index),
+                local_queue: queues.local,
                 steals: totals.steals.map(|steals| steals.saturating_sub(before.steals.unwrap_or(0))),
                 ..WorkerDelta::default()
             });
@@ -130,30 +132,42 @@ pub(crate) fn sample(now_ns: u64) -> Sample {
     sample
 }
 
+/// The blocking pool, as far as tokio shows it.
+#[derive(Default)]
+struct Blocking {
+    threads: Option<u64>,
+    idle: Option<u64>,
+    queue: Option<u64>,
+}
+
+/// A worker's own queue, as far as tokio shows it.
+#[derive(Default)]
+struct Queues {
+    local: Option<u64>,
+    steals: Option<u64>,
+}
+
 #[cfg(tokio_unstable)]
 mod unstable {
     //! What tokio shows with `--cfg tokio_unstable` only.
 
     use tokio::runtime::RuntimeMetrics;
 
-    pub(super) fn blocking_threads(metrics: &RuntimeMetrics) -> Option<u64> {
-        Some(metrics.num_blocking_threads() as u64)
+    use super::{Blocking, Queues};
+
+    pub(super) fn blocking(metrics: &RuntimeMetrics) -> Blocking {
+        Blocking {
+            threads: Some(metrics.num_blocking_threads() as u64),
+            idle: Some(metrics.num_idle_blocking_threads() as u64),
+            queue: Some(metrics.blocking_queue_depth() as u64),
+        }
     }
 
-    pub(super) fn blocking_idle(metrics: &RuntimeMetrics) -> Option<u64> {
-        Some(metrics.num_idle_blocking_threads() as u64)
-    }
-
-    pub(super) fn blocking_queue(metrics: &RuntimeMetrics) -> Option<u64> {
-        Some(metrics.blocking_queue_depth() as u64)
-    }
-
-    pub(super) fn local_queue(metrics: &RuntimeMetrics, worker: usize) -> Option<u64> {
-        Some(metrics.worker_local_queue_depth(worker) as u64)
-    }
-
-    pub(super) fn steals(metrics: &RuntimeMetrics, worker: usize) -> Option<u64> {
-        Some(metrics.worker_steal_count(worker))
+    pub(super) fn queues(metrics: &RuntimeMetrics, worker: usize) -> Queues {
+        Queues {
+            local: Some(metrics.worker_local_queue_depth(worker) as u64),
+            steals: Some(metrics.worker_steal_count(worker)),
+        }
     }
 }
 
@@ -163,23 +177,60 @@ mod unstable {
 
     use tokio::runtime::RuntimeMetrics;
 
-    pub(super) fn blocking_threads(_: &RuntimeMetrics) -> Option<u64> {
-        None
+    use super::{Blocking, Queues};
+
+    pub(super) fn blocking(_: &RuntimeMetrics) -> Blocking {
+        Blocking::default()
     }
 
-    pub(super) fn blocking_idle(_: &RuntimeMetrics) -> Option<u64> {
-        None
+    pub(super) fn queues(_: &RuntimeMetrics, _: usize) -> Queues {
+        Queues::default()
     }
+}
 
-    pub(super) fn blocking_queue(_: &RuntimeMetrics) -> Option<u64> {
-        None
-    }
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-    pub(super) fn local_queue(_: &RuntimeMetrics, _: usize) -> Option<u64> {
-        None
-    }
+    use pollscope_model::entity::runtime::WorkerDelta;
 
-    pub(super) fn steals(_: &RuntimeMetrics, _: usize) -> Option<u64> {
-        None
+    use crate::testkit::{fold, fold_until, record};
+
+    #[test]
+    fn an_observed_runtime_shows_its_workers_and_what_they_poll() {
+        record();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+        super::observe(runtime.handle(), "observed");
+        let id = fold_until("the runtime", |fold| {
+            fold.runtimes.iter().find(|known| &*fold.dict.name(known.name) == "observed").cloned()
+        });
+        assert_eq!((id.workers, id.alive_tasks, id.gone), (2, Some(0), false));
+        assert_eq!(id.blocking_queue.is_some(), cfg!(tokio_unstable));
+
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let held =
+            crate::task("holds-a-worker").spawn_on(async move { wait.recv().is_ok() }, runtime.handle());
+        // The first poll of a thread tells us where it belongs.
+        let polling = fold_until("the worker that polls", |fold| {
+            fold.workers.iter().find(|worker| worker.id.runtime == id.id && worker.polling.is_some()).cloned()
+        });
+        let task = fold().one("holds-a-worker").expect("drained").clone();
+        assert_eq!(polling.polling.map(|(task, _)| task), Some(task.id));
+        assert_eq!((task.runtime, task.worker), (Some(id.id), Some(polling.id.index)));
+        assert_eq!(polling.local_queue.is_some(), cfg!(tokio_unstable));
+        assert!(!polling.parked);
+        release.send(()).expect("still waiting");
+        assert!(runtime.block_on(held).expect("returns"));
+
+        let busy = |fold: &crate::testkit::Fold| {
+            let of = |worker: &&WorkerDelta| worker.id == polling.id;
+            fold.worker_totals.values().find(of).map_or((0, 0), |worker| (worker.busy_ns, worker.parks))
+        };
+        fold_until("the worker's busy time and park", |fold| {
+            let (busy_ns, parks) = busy(fold);
+            (busy_ns > 0 && parks > 0).then_some(())
+        });
+        runtime.shutdown_timeout(Duration::from_secs(10));
     }
 }

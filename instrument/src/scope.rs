@@ -141,7 +141,7 @@ impl<F: Future> Future for TracedFuture<F> {
 
 /// The body of a `block_on`, recorded under the name `main`: for `#[pollscope::main]`.
 #[track_caller]
-pub(crate) fn block_on_body<F: Future>(future: F) -> TracedFuture<F> {
+pub fn block_on_body<F: Future>(future: F) -> TracedFuture<F> {
     let stage = if Recorder::global().wraps() {
         let labels = Labels { name: intern::name("main"), long_lived: true, ..Labels::default() };
         Stage::Unpolled { site: intern::site(Location::caller()), labels, kind: TaskKind::BlockOn }

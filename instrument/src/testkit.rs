@@ -6,11 +6,11 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pollscope_model::dict::Dictionary;
-use pollscope_model::entity::runtime::RuntimeRecord;
+use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskRecord;
-use pollscope_model::id::{BootId, SiteId, TaskId};
+use pollscope_model::id::{BootId, SiteId, TaskId, WorkerId};
 use pollscope_model::report::{Losses, Report};
 
 use crate::drain::Drain;
@@ -25,6 +25,9 @@ pub(crate) struct Fold {
     pub(crate) slow_polls: Vec<SlowPoll>,
     pub(crate) losses: Losses,
     pub(crate) runtimes: Vec<RuntimeRecord>,
+    /// The last interval only.
+    pub(crate) workers: Vec<WorkerDelta>,
+    pub(crate) worker_totals: HashMap<WorkerId, WorkerDelta>,
 }
 
 static FOLD: LazyLock<Mutex<Fold>> = LazyLock::new(|| {
@@ -36,6 +39,8 @@ static FOLD: LazyLock<Mutex<Fold>> = LazyLock::new(|| {
         slow_polls: Vec::new(),
         losses: Losses::default(),
         runtimes: Vec::new(),
+        workers: Vec::new(),
+        worker_totals: HashMap::new(),
     })
 });
 
@@ -84,6 +89,13 @@ impl Fold {
         self.slow_polls.extend(report.slow_polls);
         self.losses = report.losses;
         self.runtimes = report.runtimes;
+        for worker in &report.workers {
+            self.worker_totals
+                .entry(worker.id)
+                .or_insert_with(|| WorkerDelta { id: worker.id, ..WorkerDelta::default() })
+                .merge(worker);
+        }
+        self.workers = report.workers;
     }
 
     /// Rows of the tasks with a name.

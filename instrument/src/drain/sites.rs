@@ -107,9 +107,13 @@ mod tests {
     #[test]
     fn the_change_of_a_histogram_is_what_was_recorded_in_between() {
         let mut before = Hist::new();
-        [10, 20, 5_000_000].into_iter().for_each(|v| before.record(v));
+        for value in [10, 20, 5_000_000] {
+            before.record(value);
+        }
         let mut now = before.clone();
-        [20, 300, 4].into_iter().for_each(|v| now.record(v));
+        for value in [20, 300, 4] {
+            now.record(value);
+        }
         let delta = hist_since(&now, &before);
         assert_eq!((delta.count(), delta.sum()), (3, 324));
         assert!((300..=313).contains(&delta.max()), "{}", delta.max());

@@ -140,7 +140,8 @@ impl Drop for OpenPoll<'_> {
         if wall_ns >= Recorder::global().slow_poll_ns() {
             shard.slow_polls.add(1);
             let nth = self.state().map_or(1, |state| state.polls.get() + 1);
-            slow_poll(self.thread, self.life.id, self.life.site, nth, wall_ns, now);
+            let poll = SlowPoll { nth, ..evidence(self.life.id, self.life.site, wall_ns, now) };
+            slow_poll(self.thread, self.outer, poll, now);
         }
         if let Some(state) = &self.life.hold {
             state.poll_ends(self.thread, wall_ns, now);
@@ -152,20 +153,25 @@ impl Drop for OpenPoll<'_> {
     }
 }
 
-/// Keeps the evidence of a slow poll that ended just now on this thread.
-#[cold]
-pub(crate) fn slow_poll(thread: &Thread, task: u64, site: u32, nth: u64, wall_ns: u64, now: u64) {
-    let split = thread.split.judge(now, wall_ns, thread.polled_ns.get());
-    thread.split.keep(SlowPoll {
+/// What is known of a slow poll without asking the operating system.
+pub(crate) fn evidence(task: u64, site: u32, wall_ns: u64, now: u64) -> SlowPoll {
+    SlowPoll {
         task: TaskId(task),
         site: SiteId(site),
-        nth,
-        worker: thread.place().1,
         start_ns: now.saturating_sub(wall_ns),
         wall_ns,
-        busy_ns: split.map(|(busy, _)| busy),
-        preempted_ns: split.map(|(_, preempted)| preempted),
-    });
+        ..SlowPoll::default()
+    }
+}
+
+/// Keeps the evidence of a slow poll that ended just now on this thread.
+#[cold]
+pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: u64) {
+    let split = thread.split.judge(now, poll.wall_ns, thread.polled_ns.get(), !outer.is_none());
+    poll.worker = thread.place().1;
+    poll.busy_ns = split.map(|(busy, _)| busy);
+    poll.preempted_ns = split.map(|(_, preempted)| preempted);
+    thread.split.keep(poll);
 }
 
 /// The join handle's view of the task. Dropping it without [`Tag::joined`] detaches the task.

@@ -133,7 +133,7 @@ impl HistShard {
     #[inline]
     pub(crate) fn record(&self, value: u64) {
         let bucket = bucket_of(value);
-        let chunk = self.chunks[bucket / CHUNK].get_or_init(|| Box::new([const { Tally::ZERO }; CHUNK]));
+        let chunk = self.chunks[bucket / CHUNK].get_or_init(|| Box::new([const { Tally::new() }; CHUNK]));
         chunk[bucket % CHUNK].add(1);
         self.count.add(1);
         self.sum.add(value);

@@ -53,18 +53,28 @@ impl Split {
     }
 
     /// Busy and preempted time of a poll that ended just now, and began `wall_ns` before. `polled_ns`
-    /// is the wall time of all polls before it. Takes a new reading.
-    pub(crate) fn judge(&self, now: u64, wall_ns: u64, polled_ns: u64) -> Option<(u64, u64)> {
+    /// is the wall time of all outermost polls that ended before it.
+    ///
+    /// An outermost poll leaves a new reading behind. One inside another poll must not, and can be
+    /// judged only if it began less than a millisecond after the outer one's reading.
+    pub(crate) fn judge(&self, now: u64, wall_ns: u64, polled_ns: u64, nested: bool) -> Option<(u64, u64)> {
         let before =
             (self.readable.load(Ordering::Relaxed) == 1).then(|| (self.cpu_ns.get(), self.waited_ns.get()));
-        let other_polls = polled_ns.saturating_sub(self.polled_ns.get());
-        self.sample(now, polled_ns.saturating_add(wall_ns));
-        let (cpu, waited) = before?;
-        if self.readable.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let busy = self.cpu_ns.get().saturating_sub(cpu).saturating_sub(other_polls).min(wall_ns);
-        let preempted = self.waited_ns.get().saturating_sub(waited).min(wall_ns - busy);
+        let (others, after) = if nested {
+            let since_reading = now.saturating_sub(wall_ns).saturating_sub(self.at_ns.get());
+            if since_reading > EVERY_NS {
+                return None;
+            }
+            (since_reading, system::read())
+        } else {
+            let others = polled_ns.saturating_sub(self.polled_ns.get());
+            self.sample(now, polled_ns.saturating_add(wall_ns));
+            let readable = self.readable.load(Ordering::Relaxed) == 1;
+            (others, readable.then(|| (self.cpu_ns.get(), self.waited_ns.get())))
+        };
+        let ((cpu_before, waited_before), (cpu, waited)) = (before?, after?);
+        let busy = cpu.saturating_sub(cpu_before).saturating_sub(others).min(wall_ns);
+        let preempted = waited.saturating_sub(waited_before).min(wall_ns - busy);
         Some((busy, preempted))
     }
 
@@ -97,7 +107,7 @@ pub(crate) fn unreadable() -> Option<&'static str> {
 mod system {
     //! Linux: `CLOCK_THREAD_CPUTIME_ID` and the second field of `schedstat`.
 
-    use std::cell::RefCell;
+    use std::cell::OnceCell;
     use std::fs::File;
     use std::os::unix::fs::FileExt;
 
@@ -107,8 +117,8 @@ mod system {
         "/proc/thread-self/schedstat cannot be read here; mount /proc in the container";
 
     thread_local! {
-        /// One file per thread that polls, open until it ends. `Some(None)`: there is none to open.
-        static STAT: RefCell<Option<Option<File>>> = const { RefCell::new(None) };
+        /// One file per thread that polls, open until it ends; `None` where there is none to open.
+        static STAT: OnceCell<Option<File>> = const { OnceCell::new() };
     }
 
     /// CPU time and time spent runnable without a CPU, of this thread, in nanoseconds.
@@ -116,8 +126,7 @@ mod system {
         let mut text = [0u8; 96];
         let length = STAT
             .try_with(|file| {
-                let mut file = file.borrow_mut();
-                let file = file.get_or_insert_with(|| File::open("/proc/thread-self/schedstat").ok());
+                let file = file.get_or_init(|| File::open("/proc/thread-self/schedstat").ok());
                 file.as_ref()?.read_at(&mut text, 0).ok()
             })
             .ok()??;
@@ -155,9 +164,24 @@ mod tests {
         split.sample(start, 0);
         std::thread::sleep(std::time::Duration::from_millis(20));
         let end = crate::clock::now_ns();
-        let (busy, preempted) = split.judge(end, end - start, 0).expect("readable");
+        let (busy, preempted) = split.judge(end, end - start, 0, false).expect("readable");
         assert!(busy < (end - start) / 2, "{busy} of {}", end - start);
         assert!(busy + preempted <= end - start);
+    }
+
+    #[test]
+    fn a_poll_inside_another_is_judged_only_near_a_reading_and_leaves_the_outer_ones_alone() {
+        if unreadable().is_some() {
+            return;
+        }
+        let split = Split::default();
+        let start = crate::clock::now_ns();
+        split.sample(start, 0);
+        let wall = 5 * EVERY_NS;
+        let judge = |began| split.judge(began + wall, wall, 0, true);
+        assert!(judge(start + EVERY_NS).is_some());
+        assert!(judge(start + 2 * EVERY_NS).is_none());
+        assert_eq!(split.at_ns.get(), start);
     }
 
     #[test]

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Tally(AtomicU64);
 
 impl Tally {
-    /// A fresh one, for arrays.
-    pub(crate) const ZERO: Self = Self(AtomicU64::new(0));
+    /// Zero.
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
 
     /// Adds; only for the one writer.
     #[inline]
