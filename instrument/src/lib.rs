@@ -1,21 +1,36 @@
 //! See why an async service stalls.
-#![allow(dead_code, reason = "the reporter that calls the drain is built beside it")]
 
 #[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
+mod config;
+#[cfg(not(loom))]
 mod drain;
 #[cfg(not(loom))]
+pub mod env;
+#[cfg(all(feature = "grpc", not(loom)))]
+mod export;
+#[cfg(not(loom))]
 mod future;
+#[cfg(not(loom))]
+mod guard;
 #[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
 pub mod hooks;
 #[cfg(not(loom))]
+mod identity;
+#[cfg(not(loom))]
+mod init;
+#[cfg(not(loom))]
 mod join_set;
 #[cfg(not(loom))]
 mod mode;
+#[cfg(not(loom))]
+mod notice;
 mod record;
+#[cfg(not(loom))]
+mod reporter;
 #[cfg(not(loom))]
 mod sample;
 #[cfg(not(loom))]
@@ -31,9 +46,13 @@ mod waker;
 
 #[cfg(not(loom))]
 pub use crate::{
+    config::{Builder, Listen},
+    guard::{Guard, Status},
     handle::JoinHandle,
     hooks::attach,
+    init::{InitError, builder, init, try_init},
     join_set::JoinSet,
+    notice::LogLevel,
     sample::observe,
     scope::{Scoped, Traced, TracedFuture, scope},
     spawn::{spawn, spawn_blocking, spawn_local, spawn_on},

@@ -1,0 +1,245 @@
+//! The settings of one process and the [`Builder`] that makes them. Pure: reads no environment,
+//! opens nothing.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use pollscope_model::measured::Mode;
+use pollscope_model::time::Nanos;
+
+use crate::guard::Guard;
+use crate::init::{self, InitError};
+use crate::notice::LogLevel;
+use crate::record::Settings;
+
+/// Time between two reports while somebody reads them.
+///
+/// A quarter of a second: new tasks are on screen before a person wonders, and the drain, whose cost
+/// follows what changed, stays far below one per cent of a core for a service of ordinary size.
+pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_millis(250);
+const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
+/// The most that a policy may take: it travels in every greeting.
+const MAX_POLICY_BYTES: usize = 256 * 1024;
+
+/// Where a process can be attached to. Prints as a value for `--from`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Listen {
+    /// A Unix socket named after the process id, in `$XDG_RUNTIME_DIR/pollscope/` or
+    /// `/tmp/pollscope-<uid>/`.
+    #[default]
+    Auto,
+    /// Nowhere.
+    Off,
+    /// That Unix socket.
+    Unix(PathBuf),
+    /// TCP on a loopback address; port 0 takes a free one.
+    Tcp(SocketAddr),
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("unix"),
+            Self::Off => f.write_str("off"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => address.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "unix" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            text => match text.strip_prefix("unix:") {
+                Some("") => Err("the path is empty".to_owned()),
+                Some(path) => Ok(Self::Unix(path.into())),
+                None => text
+                    .replacen("localhost:", "127.0.0.1:", 1)
+                    .parse()
+                    .map(Self::Tcp)
+                    .map_err(|_| "that is no address".to_owned()),
+            },
+        }
+    }
+}
+
+/// What was decided; see [`Builder`] for the meaning of each.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) enabled: bool,
+    pub(crate) name: Option<String>,
+    pub(crate) listen: Listen,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) interval: Duration,
+    pub(crate) recorder: Settings,
+    pub(crate) policy: String,
+    pub(crate) log: LogLevel,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            name: None,
+            listen: Listen::Auto,
+            endpoint: None,
+            interval: DEFAULT_INTERVAL,
+            recorder: Settings::default(),
+            policy: String::new(),
+            log: LogLevel::default(),
+        }
+    }
+}
+
+/// Checks a collector's address and brings it into the form `http://host:port`.
+pub(crate) fn endpoint(text: &str) -> Result<String, String> {
+    let text = text.trim().trim_end_matches('/');
+    let rest = match text.split_once("://") {
+        Some(("http", rest)) => rest,
+        Some(("https", _)) => return Err("TLS is not supported yet".to_owned()),
+        Some(_) => return Err("the scheme is not http".to_owned()),
+        None => text,
+    };
+    let (host, port) = rest.rsplit_once(':').ok_or("the port is missing")?;
+    let bad = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'));
+    if host.is_empty() || host.contains(bad) {
+        return Err("that is no host".to_owned());
+    }
+    match port.parse::<u16>() {
+        Ok(port) if port > 0 => Ok(format!("http://{host}:{port}")),
+        _ => Err("that is no port".to_owned()),
+    }
+}
+
+pub(crate) fn interval(interval: Duration) -> Result<Duration, String> {
+    if INTERVALS.contains(&interval) { Ok(interval) } else { Err("it is out of range".to_owned()) }
+}
+
+pub(crate) fn policy(text: String) -> Result<String, String> {
+    if text.len() > MAX_POLICY_BYTES { Err("it is over 256 KiB".to_owned()) } else { Ok(text) }
+}
+
+/// Every setting of pollscope, for a process that wants more than [`init`](crate::init()).
+///
+/// The environment overrides what is set here (see [`env`](crate::env)), so that whoever runs the
+/// service has the last word. A setting that cannot be used is reported by [`Builder::try_init`],
+/// and by [`Builder::init`] with one line on stderr.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `init` or `try_init`"]
+pub struct Builder {
+    config: Config,
+    complaints: Vec<String>,
+}
+
+impl Builder {
+    /// Default settings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The service's name; by default the executable's file name.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.config.name = Some(name.into());
+        self
+    }
+
+    /// Where the process can be attached to; by default a Unix socket of its own.
+    pub fn listen(mut self, listen: Listen) -> Self {
+        self.config.listen = listen;
+        self
+    }
+
+    /// A collector to report to, such as `http://collector:7700`. While it is away, reports are kept
+    /// in a bounded buffer.
+    pub fn endpoint(self, url: &str) -> Self {
+        self.set(&format!("endpoint `{url}`"), endpoint(url), |config, url| config.endpoint = Some(url))
+    }
+
+    /// Time between two reports, 10 ms to 60 s; by default 250 ms. While nobody reads, at least 1 s.
+    pub fn interval(self, between: Duration) -> Self {
+        let what = format!("interval {}", Nanos(between.as_nanos() as u64));
+        self.set(&what, interval(between), |config, interval| config.interval = interval)
+    }
+
+    /// The deepest mode that may be used; by default the deepest that the build allows.
+    pub fn mode(mut self, limit: Mode) -> Self {
+        self.config.recorder.limit = limit;
+        self
+    }
+
+    /// Polls from this length on are slow: they leave evidence and count as such. By default 1 ms.
+    pub fn slow_poll(mut self, limit: Duration) -> Self {
+        self.config.recorder.slow_poll_ns = limit.as_nanos() as u64;
+        self
+    }
+
+    /// Most tasks that get a record of their own; further ones are counted per site only.
+    pub fn max_tasks(mut self, tasks: u32) -> Self {
+        self.config.recorder.max_tasks = tasks;
+        self
+    }
+
+    /// The policy that viewers and collectors are to judge this process by, as the text of a
+    /// `pollscope.toml` of at most 256 KiB.
+    pub fn policy(self, toml: impl Into<String>) -> Self {
+        self.set("policy", policy(toml.into()), |config, text| config.policy = text)
+    }
+
+    /// How much pollscope says on stderr; by default [`LogLevel::Warn`].
+    pub fn log(mut self, level: LogLevel) -> Self {
+        self.config.log = level;
+        self
+    }
+
+    /// Starts. Never panics and never fails: what does not work is said in one line on stderr each,
+    /// and the rest goes on without it.
+    pub fn init(self) -> Guard {
+        init::start_anyway(self.config, self.complaints)
+    }
+
+    /// Starts, or says what is in the way; then nothing is running.
+    pub fn try_init(self) -> Result<Guard, InitError> {
+        init::start_strictly(self.config, self.complaints)
+    }
+
+    fn set<T>(mut self, what: &str, value: Result<T, String>, put: impl FnOnce(&mut Config, T)) -> Self {
+        match value {
+            Ok(value) => put(&mut self.config, value),
+            Err(why) => self.complaints.push(format!("{what} is ignored: {why}")),
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_they_print() {
+        for text in ["unix", "off", "unix:/run/x.sock", "127.0.0.1:0", "[::1]:7000"] {
+            assert_eq!(text.parse::<Listen>().map(|listen| listen.to_string()), Ok(text.to_owned()));
+        }
+        assert_eq!("localhost:80".parse(), Ok(Listen::Tcp(([127, 0, 0, 1], 80).into())));
+        for bad in ["", "unix:", "somewhere", "127.0.0.1", "127.0.0.1:99999"] {
+            assert!(bad.parse::<Listen>().is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_collector_is_a_host_and_a_port() {
+        assert_eq!(endpoint("collector:7700"), Ok("http://collector:7700".to_owned()));
+        assert_eq!(endpoint("http://[::1]:7700/"), Ok("http://[::1]:7700".to_owned()));
+        for bad in ["", "collector", "https://collector:7700", "ftp://c:1", "a b:1", "c:0", "c:x", ":7"] {
+            assert!(endpoint(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+}

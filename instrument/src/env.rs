@@ -1,0 +1,202 @@
+//! The environment of an instrumented service: one table that drives what is read and what the
+//! documentation says. It has the last word over the [`Builder`](crate::Builder).
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use pollscope_model::measured::Mode;
+use pollscope_model::time::parse_duration;
+
+use crate::config::{self, Config};
+use crate::notice::LogLevel;
+
+/// An environment variable that pollscope reads at `init`.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The form of its value.
+    pub expects: &'static str,
+    /// What holds without it.
+    pub default: &'static str,
+    /// What it does.
+    pub help: &'static str,
+    apply: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+/// Every variable. One with an empty value counts as absent; one whose value cannot be used is
+/// reported in one line and counts as absent.
+pub const VARIABLES: [Variable; 8] = [
+    Variable {
+        name: "POLLSCOPE",
+        expects: "off, sample, wrap or hooks",
+        default: "the deepest mode that the build allows",
+        help: "switches pollscope off altogether, or limits it to a mode",
+        apply: |config, text| {
+            config.enabled = text != "off";
+            if config.enabled {
+                config.recorder.limit = Mode::from_name(text).ok_or("there is no such mode")?;
+            }
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_NAME",
+        expects: "a text",
+        default: "the executable's file name",
+        help: "the service's name",
+        apply: |config, text| {
+            config.name = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_LISTEN",
+        expects: "off, unix, unix:PATH or a loopback address such as 127.0.0.1:0",
+        default: "unix: a socket named after the process id in $XDG_RUNTIME_DIR/pollscope or /tmp/pollscope-<uid>",
+        help: "where the process can be attached to",
+        apply: |config, text| {
+            config.listen = text.parse()?;
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_ENDPOINT",
+        expects: "a collector's address such as http://127.0.0.1:7700",
+        default: "none",
+        help: "the collector to report to",
+        apply: |config, text| {
+            config.endpoint = Some(config::endpoint(text)?);
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_INTERVAL",
+        expects: "a duration from 10ms to 60s",
+        default: "250ms",
+        help: "time between two reports; at least 1s while nobody reads them",
+        apply: |config, text| {
+            config.interval = config::interval(duration(text)?)?;
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_POLICY",
+        expects: "the path of a readable pollscope.toml of at most 256 KiB",
+        default: "none: viewers judge by their own policy",
+        help: "the policy that this process asks its viewers to apply",
+        apply: |config, text| {
+            let policy = std::fs::read_to_string(text).map_err(|error| error.to_string())?;
+            config.policy = config::policy(policy)?;
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_SLOW_POLL",
+        expects: "a duration such as 1ms",
+        default: "1ms",
+        help: "polls from this length on are slow: they leave evidence",
+        apply: |config, text| {
+            config.recorder.slow_poll_ns = duration(text)?.as_nanos() as u64;
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_LOG",
+        expects: "off, warn or info",
+        default: "warn",
+        help: "how much pollscope says on stderr",
+        apply: |config, text| {
+            let level = LogLevel::ALL.into_iter().find(|level| level.as_str() == text);
+            config.log = level.ok_or("there is no such level")?;
+            Ok(())
+        },
+    },
+];
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map(Duration::from_nanos).map_err(|_| "that is no duration".to_owned())
+}
+
+/// Applies the environment; gives one complaint for each value that cannot be used.
+pub(crate) fn apply(config: &mut Config, read: impl Fn(&str) -> Option<OsString>) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for variable in &VARIABLES {
+        let Some(value) = read(variable.name).filter(|value| !value.is_empty()) else { continue };
+        let mut changed = config.clone();
+        let outcome = match value.to_str() {
+            Some(text) => (variable.apply)(&mut changed, text.trim()),
+            None => Err("it is no UTF-8".to_owned()),
+        };
+        match outcome {
+            Ok(()) => *config = changed,
+            Err(why) => complaints.push(format!(
+                "{}={} is ignored: {why}; expected {}",
+                variable.name,
+                value.to_string_lossy(),
+                variable.expects
+            )),
+        }
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use pollscope_model::time::Nanos;
+
+    use super::*;
+
+    fn with(pairs: &[(&str, &str)]) -> (Config, Vec<String>) {
+        let mut config = Config::default();
+        let complaints = apply(&mut config, |name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        });
+        (config, complaints)
+    }
+
+    #[test]
+    fn the_table_names_the_real_defaults() {
+        let default = Config::default();
+        let said = |name| VARIABLES.iter().find(|v| v.name == name).map(|v| v.default.to_owned());
+        assert_eq!(said("POLLSCOPE_INTERVAL"), Some(Nanos(default.interval.as_nanos() as u64).to_string()));
+        assert_eq!(said("POLLSCOPE_SLOW_POLL"), Some(Nanos(default.recorder.slow_poll_ns).to_string()));
+        assert_eq!(said("POLLSCOPE_LOG"), Some(default.log.as_str().to_owned()));
+    }
+
+    #[test]
+    fn garbage_gives_one_complaint_each_and_changes_nothing() {
+        let garbage: Vec<_> = VARIABLES
+            .iter()
+            .filter(|variable| variable.name != "POLLSCOPE_NAME")
+            .map(|variable| (variable.name, "gar\nbage"))
+            .collect();
+        let (config, complaints) = with(&garbage);
+        assert_eq!(complaints.len(), garbage.len());
+        for ((name, _), complaint) in garbage.iter().zip(&complaints) {
+            assert!(complaint.starts_with(&format!("{name}=gar")), "{complaint}");
+            assert!(complaint.contains("; expected "), "{complaint}");
+        }
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn good_values_are_taken() {
+        let (config, complaints) = with(&[
+            ("POLLSCOPE", "wrap"),
+            ("POLLSCOPE_NAME", "checkout"),
+            ("POLLSCOPE_LISTEN", "127.0.0.1:0"),
+            ("POLLSCOPE_ENDPOINT", "collector:7700"),
+            ("POLLSCOPE_SLOW_POLL", "10ms"),
+            ("POLLSCOPE_LOG", ""),
+        ]);
+        assert_eq!(complaints, Vec::<String>::new());
+        assert_eq!(config.recorder.limit, Mode::Wrap);
+        assert_eq!(config.name.as_deref(), Some("checkout"));
+        assert_eq!(config.listen.to_string(), "127.0.0.1:0");
+        assert_eq!(config.endpoint.as_deref(), Some("http://collector:7700"));
+        assert_eq!(config.recorder.slow_poll_ns, 10_000_000);
+        assert!(!with(&[("POLLSCOPE", "off")]).0.enabled);
+    }
+}

@@ -1,0 +1,139 @@
+//! Exports: one thread, `pollscope-io`, with a tokio runtime of its own, that carries reports to
+//! viewers ([`serve`]) and to a collector ([`push`]). It never runs anything of the service's, and
+//! the service's threads never wait for it. Whoever reads slowly costs bounded memory ([`backlog`]).
+
+mod backlog;
+mod door;
+mod greeting;
+mod lens;
+mod push;
+mod serve;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use crate::config::Listen;
+use crate::identity::Identity;
+use crate::notice;
+use crate::reporter::Reporter;
+use backlog::Backlog;
+pub(crate) use door::Door;
+
+/// How long stopping and flushing wait for readers.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the exports share: where reports come from and who reads them.
+struct Shared {
+    identity: Identity,
+    reporter: Reporter,
+    backlogs: Mutex<Vec<Weak<Backlog>>>,
+}
+
+impl Shared {
+    /// A backlog that [`Exports::flush`] waits for; empty until it is subscribed.
+    fn new_backlog(&self) -> Arc<Backlog> {
+        let backlog = Arc::new(Backlog::default());
+        let mut backlogs = self.backlogs.lock().unwrap_or_else(PoisonError::into_inner);
+        backlogs.retain(|known| known.strong_count() > 0);
+        backlogs.push(Arc::downgrade(&backlog));
+        backlog
+    }
+}
+
+/// The exports of one guard.
+pub(crate) struct Exports {
+    shared: Arc<Shared>,
+    address: Option<Listen>,
+    thread: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
+}
+
+impl Exports {
+    /// Starts the thread, if there is anything for it to do.
+    pub(crate) fn start(
+        identity: Identity,
+        door: Option<Door>,
+        endpoint: Option<String>,
+        reporter: Reporter,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared { identity, reporter, backlogs: Mutex::default() });
+        let address = door.as_ref().map(|door| door.address().clone());
+        let mut thread = None;
+        if door.is_some() || endpoint.is_some() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+            let (stop, stopped) = oneshot::channel();
+            let work = Work { shared: shared.clone(), door, endpoint, stopped };
+            let builder = std::thread::Builder::new().name("pollscope-io".to_owned());
+            thread = Some((builder.spawn(move || work.run(runtime))?, stop));
+        }
+        if let Some(address) = &address {
+            notice::info(&format!("listening on {address}"));
+        }
+        Ok(Self { shared, address, thread })
+    }
+
+    /// Where viewers can attach.
+    pub(crate) fn address(&self) -> Option<&Listen> {
+        self.address.as_ref()
+    }
+
+    /// Waits until everything was handed to the readers, for at most [`PATIENCE`].
+    pub(crate) fn flush(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        let backlogs = self.shared.backlogs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for backlog in backlogs.iter().filter_map(Weak::upgrade) {
+            backlog.wait_until_delivered(deadline);
+        }
+    }
+
+    /// Says goodbye to the readers and ends the thread. The reporter has ended before.
+    pub(crate) fn stop(self) {
+        if let Some((thread, stop)) = self.thread {
+            let _ = stop.send(());
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread was started for.
+struct Work {
+    shared: Arc<Shared>,
+    door: Option<Door>,
+    endpoint: Option<String>,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl Work {
+    fn run(self, runtime: Runtime) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.carry())));
+        if outcome.is_err() {
+            notice::warn("internal error in pollscope-io: nobody can attach any more, the service goes on");
+        }
+        runtime.shutdown_background();
+    }
+
+    async fn carry(self) {
+        let (close, closing) = oneshot::channel();
+        let serving = self.door.map(|door| tokio::spawn(serve::run(door, self.shared.clone(), closing)));
+        let link = Arc::new(push::Link::default());
+        let pushing =
+            self.endpoint.map(|url| tokio::spawn(push::run(url, self.shared.clone(), link.clone())));
+        // An end of the channel without a word is the guard's end as well.
+        let _ = self.stopped.await;
+        let goodbyes = async {
+            if let Some(pushing) = pushing.filter(|_| link.is_up()) {
+                let _ = pushing.await;
+            }
+            let _ = close.send(());
+            if let Some(serving) = serving {
+                let _ = serving.await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, goodbyes).await;
+    }
+}

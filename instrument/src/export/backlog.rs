@@ -1,0 +1,247 @@
+//! What one reader has not been given yet, in bounded room.
+//!
+//! Up to [`MAX_REPORTS`] deltas wait as they are; then the newest two fold into one: time becomes
+//! coarser, totals stay exact, and the reader is told how many were folded. Rows of ended tasks are
+//! the only thing that grows under folding: over [`MAX_ROWS`] of them everything is dropped, and the
+//! reader starts again from a snapshot, with the lost rows counted.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use pollscope_model::report::{Report, ReportKind};
+use tokio::sync::Notify;
+
+use crate::reporter::Subscriber;
+
+/// Deltas that wait without being folded: four seconds at the default interval.
+pub(super) const MAX_REPORTS: usize = 16;
+/// Task rows that wait without being folded, and rows of ended tasks that wait at all.
+pub(super) const MAX_ROWS: usize = 262_144;
+
+/// What the reader does next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Send this.
+    Report(Arc<Report>),
+    /// Too much was missed: subscribe again.
+    Overrun,
+    /// Say goodbye.
+    Closed,
+}
+
+/// One reader's backlog. Written by the reporter's thread, read by one task.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    state: Mutex<State>,
+    ready: Notify,
+    closing: Notify,
+    delivered: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    queue: VecDeque<Arc<Report>>,
+    rows: usize,
+    /// Sequence number of the newest report that was taken in.
+    newest: u64,
+    /// The reader has been given a report and has not come back.
+    in_hand: bool,
+    folded: u64,
+    ended_rows_lost: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Phase {
+    /// Takes nothing until it is restarted with a snapshot.
+    #[default]
+    Waiting,
+    /// Takes deltas.
+    Live,
+    /// Dropped everything; the reader has to be told.
+    Overrun,
+    /// There is no more to come.
+    Closed,
+}
+
+impl Subscriber for Backlog {
+    fn restart(&self, parts: Vec<Report>) {
+        let mut state = self.lock();
+        if state.phase != Phase::Closed {
+            state.phase = Phase::Live;
+            for part in parts {
+                state.append(Arc::new(part));
+            }
+        }
+        self.ready.notify_one();
+    }
+
+    fn push(&self, delta: &Arc<Report>) {
+        let mut state = self.lock();
+        match state.phase {
+            Phase::Live => state.take(delta),
+            Phase::Overrun => state.ended_rows_lost += ended_rows(delta),
+            Phase::Waiting | Phase::Closed => {}
+        }
+        self.ready.notify_one();
+    }
+
+    fn close(&self) {
+        self.lock().phase = Phase::Closed;
+        self.ready.notify_one();
+        self.closing.notify_waiters();
+    }
+}
+
+impl Backlog {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next thing to do. Asking for it says that the last report was delivered.
+    pub(super) async fn next(&self) -> Next {
+        loop {
+            if let Some(next) = self.try_next() {
+                return next;
+            }
+            self.ready.notified().await;
+        }
+    }
+
+    fn try_next(&self) -> Option<Next> {
+        let mut state = self.lock();
+        state.in_hand = false;
+        if let Some(report) = state.pop() {
+            state.in_hand = true;
+            return Some(Next::Report(report));
+        }
+        self.delivered.notify_all();
+        match state.phase {
+            Phase::Closed => Some(Next::Closed),
+            Phase::Overrun => {
+                state.phase = Phase::Waiting;
+                Some(Next::Overrun)
+            }
+            Phase::Waiting | Phase::Live => None,
+        }
+    }
+
+    /// Folds all deltas that wait into one, for a reader that asked for a coarser interval.
+    pub(super) fn coarsen(&self) {
+        self.lock().coarsen();
+    }
+
+    /// Whether the next report continues after `seq`: it is a delta that begins right there, or
+    /// nothing waits and the newest was `seq`.
+    pub(super) fn continues_after(&self, seq: u64) -> bool {
+        let state = self.lock();
+        match state.queue.front() {
+            Some(next) => next.kind == ReportKind::Delta && next.first_seq == seq + 1,
+            None => matches!(state.phase, Phase::Live | Phase::Closed) && state.newest == seq,
+        }
+    }
+
+    /// Drops what waits; takes nothing until it is restarted.
+    pub(super) fn clear(&self) {
+        let mut state = self.lock();
+        state.drop_queue();
+        if state.phase != Phase::Closed {
+            state.phase = Phase::Waiting;
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().phase == Phase::Closed
+    }
+
+    /// Waits until there is no more to come; what waits may still be read.
+    pub(super) async fn closed(&self) {
+        let mut closing = std::pin::pin!(self.closing.notified());
+        closing.as_mut().enable();
+        if !self.is_closed() {
+            closing.await;
+        }
+    }
+
+    /// Waits until the reader has been given everything and has come back for more.
+    pub(super) fn wait_until_delivered(&self, deadline: Instant) {
+        let mut state = self.lock();
+        while (!state.queue.is_empty() || state.in_hand) && state.phase != Phase::Closed {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = match self.delivered.wait_timeout(state, left) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+}
+
+impl State {
+    fn append(&mut self, report: Arc<Report>) {
+        self.newest = report.seq;
+        self.rows += report.tasks.len();
+        self.queue.push_back(report);
+    }
+
+    fn take(&mut self, delta: &Arc<Report>) {
+        let full = self.queue.len() >= MAX_REPORTS || self.rows + delta.tasks.len() > MAX_ROWS;
+        if !full || !self.queue.back().is_some_and(|last| last.kind == ReportKind::Delta) {
+            self.append(delta.clone());
+            return;
+        }
+        self.fold_into_last(delta);
+        self.folded += 1;
+        if self.rows > MAX_ROWS && self.queue.iter().map(ended_rows).sum::<u64>() > MAX_ROWS as u64 {
+            self.drop_queue();
+            self.phase = Phase::Overrun;
+        }
+    }
+
+    fn fold_into_last(&mut self, delta: &Arc<Report>) {
+        if let Some(last) = self.queue.pop_back() {
+            self.rows -= last.tasks.len();
+            let mut folded = Arc::unwrap_or_clone(last);
+            folded.fold(Report::clone(delta));
+            self.append(Arc::new(folded));
+        }
+    }
+
+    fn coarsen(&mut self) {
+        let deltas = self.queue.iter().rev().take_while(|report| report.kind == ReportKind::Delta).count();
+        let later = self.queue.split_off(self.queue.len() - deltas.saturating_sub(1));
+        for delta in later {
+            self.rows -= delta.tasks.len();
+            self.fold_into_last(&delta);
+        }
+    }
+
+    fn drop_queue(&mut self) {
+        self.ended_rows_lost += self.queue.drain(..).map(|report| ended_rows(&report)).sum::<u64>();
+        self.rows = 0;
+    }
+
+    fn pop(&mut self) -> Option<Arc<Report>> {
+        let mut report = self.queue.pop_front()?;
+        self.rows -= report.tasks.len();
+        if self.folded > 0 || self.ended_rows_lost > 0 {
+            let losses = &mut Arc::make_mut(&mut report).losses;
+            losses.reports_folded += self.folded;
+            losses.ended_rows += self.ended_rows_lost;
+        }
+        Some(report)
+    }
+}
+
+fn ended_rows(report: &Arc<Report>) -> u64 {
+    if report.kind != ReportKind::Delta {
+        return 0;
+    }
+    report.tasks.iter().filter(|task| task.state.is_ended()).count() as u64
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Slow readers.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
+
+use pollscope_model::entity::site::SiteDelta;
+use pollscope_model::entity::task::{TaskRecord, TaskState};
+use pollscope_model::id::{SiteId, TaskId};
+
+use super::*;
+
+fn snapshot(seq: u64) -> Vec<Report> {
+    vec![Report {
+        kind: ReportKind::Snapshot { part: 0, parts: 1 },
+        seq,
+        first_seq: seq,
+        ..Report::default()
+    }]
+}
+
+/// A delta that spawned one task, whose row says that it has ended.
+fn delta(seq: u64) -> Arc<Report> {
+    let task = TaskRecord { id: TaskId(seq), state: TaskState::Completed, ..TaskRecord::default() };
+    let site = SiteDelta { site: SiteId(0), spawned: 1, ..SiteDelta::default() };
+    Arc::new(Report { first_seq: seq, seq, sites: vec![site], tasks: vec![task], ..Report::default() })
+}
+
+fn drain(backlog: &Backlog) -> Vec<Arc<Report>> {
+    std::iter::from_fn(|| match backlog.try_next() {
+        Some(Next::Report(report)) => Some(report),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn before_the_snapshot_nothing_is_kept() {
+    let backlog = Backlog::default();
+    backlog.push(&delta(1));
+    backlog.restart(snapshot(1));
+    backlog.push(&delta(2));
+    let seqs: Vec<u64> = drain(&backlog).iter().map(|report| report.seq).collect();
+    assert_eq!(seqs, [1, 2]);
+}
+
+#[test]
+fn a_slow_reader_gets_folded_deltas_without_a_gap_and_with_exact_totals() {
+    let backlog = Backlog::default();
+    backlog.restart(snapshot(0));
+    for seq in 1..=1_000 {
+        backlog.push(&delta(seq));
+    }
+    let reports = drain(&backlog);
+    assert!(reports.len() <= MAX_REPORTS + 1);
+    let mut last = 0;
+    for report in &reports[1..] {
+        assert_eq!(report.first_seq, last + 1);
+        last = report.seq;
+    }
+    assert_eq!(last, 1_000);
+    let spawned: u64 = reports.iter().flat_map(|report| &report.sites).map(|site| site.spawned).sum();
+    assert_eq!(spawned, 1_000);
+    let folded = reports.last().unwrap().losses.reports_folded;
+    assert_eq!(folded, 1_000 - (reports.len() as u64 - 1));
+}
+
+#[test]
+fn a_reader_that_is_away_costs_bounded_memory_and_starts_again_with_the_loss_counted() {
+    let backlog = Backlog::default();
+    backlog.restart(snapshot(0));
+    let many = |seq: u64| {
+        let task = |n| TaskRecord {
+            id: TaskId(seq << 32 | n),
+            state: TaskState::Completed,
+            ..TaskRecord::default()
+        };
+        Arc::new(Report { first_seq: seq, seq, tasks: (0..100_000).map(task).collect(), ..Report::default() })
+    };
+    for seq in 1..=4 {
+        backlog.push(&many(seq));
+        assert!(backlog.lock().rows <= 2 * MAX_ROWS);
+    }
+    assert!(matches!(backlog.try_next(), Some(Next::Overrun)));
+    assert!(backlog.try_next().is_none());
+    backlog.restart(snapshot(4));
+    let losses = drain(&backlog)[0].losses;
+    assert!(losses.ended_rows >= 300_000, "{losses:?}");
+}
+
+#[test]
+fn a_coarser_interval_is_no_loss() {
+    let backlog = Backlog::default();
+    backlog.restart(snapshot(0));
+    for seq in 1..=3 {
+        backlog.push(&delta(seq));
+    }
+    backlog.coarsen();
+    let reports = drain(&backlog);
+    assert_eq!(reports.len(), 2);
+    assert_eq!((reports[1].first_seq, reports[1].seq), (1, 3));
+    assert_eq!(reports[1].losses.reports_folded, 0);
+}
+
+#[test]
+fn it_knows_what_it_can_continue() {
+    let backlog = Backlog::default();
+    assert!(!backlog.continues_after(0));
+    backlog.restart(snapshot(5));
+    assert!(!backlog.continues_after(5), "a snapshot waits");
+    drain(&backlog);
+    assert!(backlog.continues_after(5), "nothing waits and nothing is missing");
+    backlog.push(&delta(6));
+    assert!(backlog.continues_after(5));
+    assert!(!backlog.continues_after(4));
+    assert!(!backlog.continues_after(6));
+    backlog.clear();
+    assert!(!backlog.continues_after(6));
+}

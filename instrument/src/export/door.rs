@@ -1,0 +1,76 @@
+//! The door: a listening socket, opened at `init` so that its address is known and its trouble is
+//! told at once.
+
+use std::net::TcpListener;
+
+use crate::config::Listen;
+
+#[cfg(unix)]
+mod unix;
+
+/// A listening socket. Dropping it closes it and removes its file.
+pub(crate) struct Door {
+    pub(super) listener: Listener,
+    address: Listen,
+}
+
+/// What listens.
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(unix::Socket),
+}
+
+impl Door {
+    /// Opens what was asked for; the error is one line that names it and the remedy. `None` if
+    /// nothing is to listen.
+    pub(crate) fn open(listen: &Listen) -> Result<Option<Self>, String> {
+        let opened = match listen {
+            Listen::Off => return Ok(None),
+            Listen::Tcp(address) => tcp(*address),
+            #[cfg(unix)]
+            Listen::Auto => unix::Socket::of_this_process().map(Self::of_socket),
+            #[cfg(unix)]
+            Listen::Unix(path) => unix::Socket::at(path).map(Self::of_socket),
+            #[cfg(not(unix))]
+            Listen::Auto => return Ok(None),
+            #[cfg(not(unix))]
+            Listen::Unix(_) => {
+                Err("this system has no Unix sockets: use an address such as 127.0.0.1:0".into())
+            }
+        };
+        opened.map(Some).map_err(|why| format!("cannot listen on {listen}: {why}"))
+    }
+
+    #[cfg(unix)]
+    fn of_socket(socket: unix::Socket) -> Self {
+        let address = Listen::Unix(socket.path().to_owned());
+        Self { listener: Listener::Unix(socket), address }
+    }
+
+    /// The real address, with the port that was given.
+    pub(crate) fn address(&self) -> &Listen {
+        &self.address
+    }
+}
+
+fn tcp(address: std::net::SocketAddr) -> Result<Door, String> {
+    if !address.ip().is_loopback() {
+        return Err("everybody on the network could read this service, and tokens and TLS are not \
+                    supported yet: use a loopback address such as 127.0.0.1:0, or a Unix socket"
+            .to_owned());
+    }
+    let open = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        std::io::Result::Ok(Door { listener: Listener::Tcp(listener), address: Listen::Tcp(address) })
+    };
+    open().map_err(|error| {
+        if error.kind() == std::io::ErrorKind::AddrInUse {
+            format!("the port is taken; choose another, or port 0 for a free one ({error})")
+        } else {
+            error.to_string()
+        }
+    })
+}

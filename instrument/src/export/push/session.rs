@@ -1,0 +1,305 @@
+//! One connection to the collector, and what outlives it: the reports that are not acknowledged.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use pollscope_model::report::{Report, ReportKind};
+use pollscope_proto::ingest::{self, Control, PushControl, PushMessage, Welcome};
+use pollscope_proto::{Peer, compatible};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Endpoint;
+use tonic::{Code, Status, Streaming};
+
+use crate::export::Shared;
+use crate::export::backlog::{Backlog, MAX_ROWS, Next};
+use crate::export::greeting::Greeting;
+use crate::export::lens::Lens;
+
+/// How long connecting, and the collector's welcome, may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Reports that may be sent and not acknowledged; then the rest waits, and folds, in the backlog.
+const MAX_UNACKNOWLEDGED: usize = 64;
+/// The coarsest interval that a collector can ask for.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// How often a quiet connection is looked at.
+const GLANCE: Duration = Duration::from_millis(250);
+/// Messages on their way, beside those in the backlog.
+const IN_FLIGHT: usize = 4;
+
+/// A connection that notices a silent collector within seconds.
+pub(super) fn patient(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(PATIENCE)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .keep_alive_timeout(PATIENCE)
+        .keep_alive_while_idle(true)
+}
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// This process stops.
+    Closed,
+    /// The collector went away, or was never there.
+    Lost(String),
+    /// The collector does not want this process.
+    Refused(String),
+}
+
+impl From<Status> for End {
+    fn from(status: Status) -> Self {
+        match status.code() {
+            Code::FailedPrecondition
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::Unimplemented
+            | Code::InvalidArgument => Self::Refused(status.message().to_owned()),
+            _ => Self::Lost(status.message().to_owned()),
+        }
+    }
+}
+
+/// What outlives connections.
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    backlog: Arc<Backlog>,
+    /// Deltas that were sent and not acknowledged, oldest first.
+    sent: VecDeque<Arc<Report>>,
+}
+
+impl Session {
+    pub(super) fn new(shared: &Arc<Shared>, backlog: &Arc<Backlog>) -> Self {
+        Self { shared: shared.clone(), backlog: backlog.clone(), sent: VecDeque::new() }
+    }
+
+    /// Connects and reports until something ends it.
+    pub(super) async fn hold(&mut self, endpoint: &Endpoint, welcomed: impl FnOnce()) -> End {
+        match self.try_hold(endpoint, welcomed).await {
+            Ok(()) => End::Closed,
+            Err(end) => end,
+        }
+    }
+
+    async fn try_hold(&mut self, endpoint: &Endpoint, welcomed: impl FnOnce()) -> Result<(), End> {
+        let silent = |_| End::Lost("it does not answer".to_owned());
+        let channel = endpoint.connect().await.map_err(|error| End::Lost(innermost(&error)))?;
+        let (out, stream) = mpsc::channel(IN_FLIGHT);
+        let out = Out(out);
+        let (mut greeting, hello) = Greeting::new(self.shared.clone());
+        out.say(ingest::hello(&hello, None)).await?;
+        let mut client = ingest::client(channel);
+        let answer = client.push(ReceiverStream::new(stream));
+        let mut controls = timeout(PATIENCE, answer).await.map_err(silent)??.into_inner();
+        let welcome = timeout(PATIENCE, welcome(&mut controls)).await.map_err(silent)??;
+        welcomed();
+
+        let desk = Arc::new(Desk {
+            lens: Mutex::new(Lens::new(welcome.detail)),
+            acknowledged: AtomicU64::new(welcome.last_seq.unwrap_or(0)),
+            news: Notify::new(),
+            end: OnceLock::new(),
+        });
+        let reader = Reading(tokio::spawn(desk.clone().read(controls)));
+        self.resume(welcome.last_seq, &out).await?;
+        let pause = Duration::from_nanos(welcome.interval_ns).min(MAX_PAUSE);
+        let mut last = Instant::now();
+        loop {
+            self.wait_for_room(&desk).await?;
+            if let Some(early) = pause.checked_sub(last.elapsed()).filter(|early| !early.is_zero()) {
+                let _ = timeout(early.min(GLANCE), self.backlog.closed()).await;
+                if !self.backlog.is_closed() {
+                    continue;
+                }
+            }
+            if !pause.is_zero() {
+                self.backlog.coarsen();
+            }
+            let Ok(next) = timeout(GLANCE, self.backlog.next()).await else { continue };
+            let mut report = match next {
+                Next::Report(report) => report,
+                Next::Overrun => {
+                    self.shared.reporter.subscribe(&self.backlog);
+                    continue;
+                }
+                Next::Closed => return self.part(&desk, out, reader).await,
+            };
+            if let Some(hello) = greeting.news() {
+                out.say(ingest::hello(&hello, None)).await?;
+            }
+            last = Instant::now();
+            let grown = desk.look_through(&mut report);
+            self.keep(&report);
+            out.send(&report).await?;
+            if grown {
+                self.shared.reporter.subscribe(&self.backlog);
+            }
+        }
+    }
+
+    /// Continues where the collector is, or starts again from a snapshot.
+    async fn resume(&mut self, last_seq: Option<u64>, out: &Out) -> Result<(), End> {
+        self.forget(last_seq.unwrap_or(0));
+        let continues = last_seq.is_some_and(|last| match (self.sent.front(), self.sent.back()) {
+            (Some(first), Some(newest)) => {
+                first.first_seq == last + 1 && self.backlog.continues_after(newest.seq)
+            }
+            _ => self.backlog.continues_after(last),
+        });
+        if continues {
+            for report in &self.sent {
+                out.send(report).await?;
+            }
+        } else {
+            self.sent.clear();
+            self.backlog.clear();
+            self.shared.reporter.subscribe(&self.backlog);
+        }
+        Ok(())
+    }
+
+    /// Keeps a delta until it is acknowledged. A snapshot is made anew when it has to be sent again.
+    fn keep(&mut self, report: &Arc<Report>) {
+        if report.kind == ReportKind::Delta {
+            self.sent.push_back(report.clone());
+        } else {
+            self.sent.clear();
+        }
+    }
+
+    fn forget(&mut self, acknowledged: u64) {
+        while self.sent.front().is_some_and(|report| report.seq <= acknowledged) {
+            self.sent.pop_front();
+        }
+    }
+
+    /// Waits while too much is not acknowledged.
+    async fn wait_for_room(&mut self, desk: &Desk) -> Result<(), End> {
+        loop {
+            self.forget(desk.acknowledged.load(Ordering::Acquire));
+            desk.ended()?;
+            let rows: usize = self.sent.iter().map(|report| report.tasks.len()).sum();
+            if self.sent.len() < MAX_UNACKNOWLEDGED && (self.sent.len() < 2 || rows < MAX_ROWS) {
+                return Ok(());
+            }
+            if self.backlog.is_closed() {
+                return Ok(());
+            }
+            let _ = timeout(GLANCE, desk.news.notified()).await;
+        }
+    }
+
+    /// Says goodbye and gives the collector a moment to acknowledge the rest.
+    async fn part(&mut self, desk: &Desk, out: Out, reader: Reading) -> Result<(), End> {
+        out.say(ingest::goodbye("the service stopped pollscope")).await?;
+        drop(out);
+        while !self.sent.is_empty() && desk.end.get().is_none() {
+            desk.news.notified().await;
+            self.forget(desk.acknowledged.load(Ordering::Acquire));
+        }
+        drop(reader);
+        Ok(())
+    }
+}
+
+/// Reads the collector's first word.
+async fn welcome(controls: &mut Streaming<PushControl>) -> Result<Welcome, End> {
+    match control(controls).await? {
+        Control::Welcome(welcome) => {
+            compatible(Peer::Service, Peer::Collector, welcome.protocol, "of unknown version")
+                .map_err(|mismatch| End::Refused(mismatch.to_string()))?;
+            Ok(welcome)
+        }
+        Control::Refused { reason } => Err(End::Refused(reason)),
+        Control::Ack { .. } | Control::Detail(_) => Err(End::Lost("it did not greet".to_owned())),
+    }
+}
+
+async fn control(controls: &mut Streaming<PushControl>) -> Result<Control, End> {
+    let message = controls.message().await?.ok_or_else(|| End::Lost("it ended the connection".to_owned()))?;
+    Control::try_from(message).map_err(|error| End::Lost(error.to_string()))
+}
+
+/// What the collector said since its welcome.
+struct Desk {
+    lens: Mutex<Lens>,
+    acknowledged: AtomicU64,
+    news: Notify,
+    end: OnceLock<(bool, String)>,
+}
+
+impl Desk {
+    /// Reads until the connection ends.
+    async fn read(self: Arc<Self>, mut controls: Streaming<PushControl>) {
+        let end = loop {
+            match control(&mut controls).await {
+                Ok(Control::Ack { seq }) => {
+                    self.acknowledged.fetch_max(seq, Ordering::AcqRel);
+                }
+                Ok(Control::Detail(request)) => {
+                    self.lens.lock().unwrap_or_else(PoisonError::into_inner).ask(request, Instant::now());
+                }
+                Ok(Control::Welcome(_)) => {}
+                Ok(Control::Refused { reason }) | Err(End::Refused(reason)) => break (true, reason),
+                Err(End::Lost(reason)) => break (false, reason),
+                Err(End::Closed) => break (false, String::new()),
+            }
+            self.news.notify_one();
+        };
+        let _ = self.end.set(end);
+        self.news.notify_one();
+    }
+
+    fn ended(&self) -> Result<(), End> {
+        match self.end.get() {
+            None => Ok(()),
+            Some((true, reason)) => Err(End::Refused(reason.clone())),
+            Some((false, reason)) => Err(End::Lost(reason.clone())),
+        }
+    }
+
+    fn look_through(&self, report: &mut Arc<Report>) -> bool {
+        let mut lens = self.lens.lock().unwrap_or_else(PoisonError::into_inner);
+        let grown = lens.turn(Instant::now());
+        lens.show(report);
+        grown
+    }
+}
+
+/// The way to the collector.
+struct Out(mpsc::Sender<PushMessage>);
+
+impl Out {
+    async fn say(&self, message: PushMessage) -> Result<(), End> {
+        self.0.send(message).await.map_err(|_| End::Lost("the connection broke".to_owned()))
+    }
+
+    async fn send(&self, report: &Report) -> Result<(), End> {
+        for message in ingest::report(report) {
+            self.say(message).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The task that reads the collector's words; it ends with the session.
+struct Reading(tokio::task::JoinHandle<()>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The cause that says most: transport errors wrap it several times.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

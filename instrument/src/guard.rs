@@ -1,0 +1,129 @@
+//! The guard: what `init` gives back, and what keeps pollscope running.
+
+use std::fmt;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use pollscope_model::measured::Mode;
+use pollscope_model::report::Report;
+
+use crate::config::Listen;
+use crate::record::Recorder;
+use crate::reporter::Reporter;
+use crate::{init, mode};
+
+/// The longest that a guard waits for the reporter's thread.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whether a [`Guard`] has something to guard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Status {
+    /// Pollscope records, and stops when the guard is dropped.
+    Recording,
+    /// `POLLSCOPE=off`, or it could not start: nothing is recorded, no thread runs.
+    Off,
+    /// An earlier guard of this process records; this one does nothing and its settings were not used.
+    Secondary,
+}
+
+/// Keeps pollscope running. Dropping it sends what is left, for at most a second, and stops.
+#[must_use = "dropping the guard stops pollscope: bind it to a name, `let _guard = …`"]
+pub struct Guard {
+    status: Status,
+    running: Option<Running>,
+}
+
+/// What runs.
+pub(crate) struct Running {
+    pub(crate) reporter: Reporter,
+    pub(crate) thread: JoinHandle<()>,
+    pub(crate) exports: Exports,
+    /// A forked child holds a copy of the guard but none of its threads.
+    pub(crate) pid: u32,
+}
+
+#[cfg(feature = "grpc")]
+pub(crate) use crate::export::Exports;
+
+/// Nothing carries reports away in this build.
+#[cfg(not(feature = "grpc"))]
+#[derive(Debug)]
+pub(crate) struct Exports;
+
+#[cfg(not(feature = "grpc"))]
+impl Exports {
+    fn address(&self) -> Option<&Listen> {
+        None
+    }
+
+    fn flush(&self) {}
+
+    fn stop(self) {}
+}
+
+impl Guard {
+    pub(crate) fn recording(running: Running) -> Self {
+        Self { status: Status::Recording, running: Some(running) }
+    }
+
+    pub(crate) fn inert(status: Status) -> Self {
+        Self { status, running: None }
+    }
+
+    /// Whether this guard guards something.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The deepest mode that is on now; it grows when a runtime is attached.
+    pub fn mode(&self) -> Mode {
+        mode::mode()
+    }
+
+    /// Where viewers can attach: the value for `pollscope attach`. `None` if nothing listens.
+    pub fn local_addr(&self) -> Option<&Listen> {
+        self.running.as_ref()?.exports.address()
+    }
+
+    /// Collects now, and waits until attached viewers and the collector were sent everything, for at
+    /// most a second. Blocks the calling thread.
+    pub fn flush(&self) {
+        if let Some(running) = &self.running {
+            running.reporter.tick(PATIENCE);
+            running.exports.flush();
+        }
+    }
+
+    /// The totals of everything since the start, with a row for each living task. `None` if nothing
+    /// is recorded. Blocks the calling thread while it is collected: about a millisecond for each
+    /// ten thousand living tasks.
+    pub fn report(&self) -> Option<Report> {
+        self.running.as_ref()?.reporter.totals(PATIENCE)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        if running.pid == std::process::id() {
+            running.reporter.stop();
+            let _ = running.thread.join();
+            running.exports.stop();
+        } else {
+            // The threads live in the parent: there is nobody to wait for, and its socket is not ours.
+            std::mem::forget(running);
+        }
+        Recorder::global().stop();
+        init::release();
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("status", &self.status)
+            .field("local_addr", &self.local_addr())
+            .finish_non_exhaustive()
+    }
+}

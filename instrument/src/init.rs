@@ -1,0 +1,179 @@
+//! Starting: settings, then the recorder, then our own threads. Nothing runs before.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::config::{Builder, Config};
+use crate::drain::Drain;
+use crate::guard::{Exports, Guard, Running, Status};
+use crate::identity::Identity;
+use crate::record::Recorder;
+use crate::reporter::Reporter;
+use crate::{env, notice};
+
+/// Why pollscope did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// A setting, of the builder or of the environment, cannot be used.
+    #[error("{0}")]
+    Setting(String),
+    /// An earlier guard of this process is still alive.
+    #[error("already running in this process: keep one guard")]
+    AlreadyRunning,
+    /// The place to listen at cannot be had.
+    #[error("{0}")]
+    Listen(String),
+    /// The operating system gave no thread.
+    #[error("no thread could be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Starts pollscope with default settings, overridden by the environment (see
+/// [`env`](mod@crate::env)): the one line that a service adds.
+///
+/// ```no_run
+/// let _guard = pollscope::init();
+/// ```
+///
+/// Never panics, never fails: what does not work is said in one line on stderr. With `POLLSCOPE=off`
+/// nothing happens at all. If an earlier guard is alive, this one does nothing and its
+/// [`status`](Guard::status) is [`Status::Secondary`].
+pub fn init() -> Guard {
+    Builder::new().init()
+}
+
+/// Starts pollscope like [`init`], or says what is in the way; then nothing is running.
+pub fn try_init() -> Result<Guard, InitError> {
+    Builder::new().try_init()
+}
+
+/// Every setting, for a process that wants more than [`init`].
+pub fn builder() -> Builder {
+    Builder::new()
+}
+
+/// Whether a guard is alive.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// The guard is gone; the next `init` starts a new incarnation.
+pub(crate) fn release() {
+    RUNNING.store(false, Ordering::Release);
+}
+
+pub(crate) fn start_anyway(mut config: Config, mut complaints: Vec<String>) -> Guard {
+    complaints.extend(env::apply(&mut config, |name| std::env::var_os(name)));
+    notice::set_level(config.log);
+    if !config.enabled {
+        return Guard::inert(Status::Off);
+    }
+    for complaint in &complaints {
+        notice::warn(complaint);
+    }
+    match start(&config, |error| {
+        notice::warn(&error.to_string());
+        Ok(())
+    }) {
+        Ok(guard) => guard,
+        Err(error) => {
+            notice::warn(&error.to_string());
+            let second = matches!(error, InitError::AlreadyRunning);
+            Guard::inert(if second { Status::Secondary } else { Status::Off })
+        }
+    }
+}
+
+pub(crate) fn start_strictly(mut config: Config, mut complaints: Vec<String>) -> Result<Guard, InitError> {
+    complaints.extend(env::apply(&mut config, |name| std::env::var_os(name)));
+    notice::set_level(config.log);
+    if !config.enabled {
+        return Ok(Guard::inert(Status::Off));
+    }
+    match complaints.into_iter().next() {
+        Some(complaint) => Err(InitError::Setting(complaint)),
+        None => start(&config, Err),
+    }
+}
+
+/// `listen_failed` decides whether to go on when nothing can listen.
+fn start(
+    config: &Config,
+    listen_failed: impl FnOnce(InitError) -> Result<(), InitError>,
+) -> Result<Guard, InitError> {
+    if RUNNING.swap(true, Ordering::AcqRel) {
+        return Err(InitError::AlreadyRunning);
+    }
+    let started = start_threads(config, listen_failed);
+    if started.is_err() {
+        Recorder::global().stop();
+        release();
+    }
+    started.map(Guard::recording)
+}
+
+fn start_threads(
+    config: &Config,
+    listen_failed: impl FnOnce(InitError) -> Result<(), InitError>,
+) -> Result<Running, InitError> {
+    let identity = Identity::of_this_process(config);
+    let door = open_door(config, listen_failed)?;
+    let recorder = Recorder::global();
+    recorder.start(config.recorder);
+    let drain = Drain::new(recorder, identity.boot);
+    let (reporter, thread) = Reporter::start(drain, config.interval).map_err(InitError::Thread)?;
+    let exports = match start_exports(config, identity, door, &reporter) {
+        Ok(exports) => exports,
+        Err(error) => {
+            reporter.stop();
+            return Err(InitError::Thread(error));
+        }
+    };
+    Ok(Running { reporter, thread, exports, pid: std::process::id() })
+}
+
+#[cfg(feature = "grpc")]
+type Door = Option<crate::export::Door>;
+
+#[cfg(feature = "grpc")]
+fn open_door(
+    config: &Config,
+    failed: impl FnOnce(InitError) -> Result<(), InitError>,
+) -> Result<Door, InitError> {
+    match crate::export::Door::open(&config.listen) {
+        Ok(door) => Ok(door),
+        Err(why) => failed(InitError::Listen(why)).map(|()| None),
+    }
+}
+
+#[cfg(feature = "grpc")]
+fn start_exports(
+    config: &Config,
+    identity: Identity,
+    door: Door,
+    reporter: &Reporter,
+) -> std::io::Result<Exports> {
+    Exports::start(identity, door, config.endpoint.clone(), reporter.clone())
+}
+
+#[cfg(not(feature = "grpc"))]
+type Door = ();
+
+#[cfg(not(feature = "grpc"))]
+fn open_door(
+    config: &Config,
+    failed: impl FnOnce(InitError) -> Result<(), InitError>,
+) -> Result<Door, InitError> {
+    use crate::config::Listen;
+    let asked = !matches!(config.listen, Listen::Auto | Listen::Off);
+    if asked || config.endpoint.is_some() {
+        let why =
+            "nothing can listen or report to a collector: pollscope is built without its `grpc` feature";
+        return failed(InitError::Listen(why.to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "grpc"))]
+#[expect(clippy::unnecessary_wraps, reason = "the same door as with `grpc`")]
+fn start_exports(_: &Config, _: Identity, (): Door, _: &Reporter) -> std::io::Result<Exports> {
+    Ok(Exports)
+}

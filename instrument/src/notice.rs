@@ -1,0 +1,56 @@
+//! What pollscope says to whoever runs the service: single lines on stderr that begin with
+//! `pollscope:`. Never panics (stderr may be closed), never goes through the service's own logging.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// How much is said.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[non_exhaustive]
+pub enum LogLevel {
+    /// Nothing at all.
+    Off,
+    /// What is refused or does not work.
+    #[default]
+    Warn,
+    /// Also what works: where it listens, whom it reports to.
+    Info,
+}
+
+impl LogLevel {
+    /// Every level, quiet ones first.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Warn, Self::Info];
+
+    /// The name in `POLLSCOPE_LOG`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Warn => "warn",
+            Self::Info => "info",
+        }
+    }
+}
+
+static LEVEL: AtomicU8 = AtomicU8::new(LogLevel::Warn as u8);
+
+pub(crate) fn set_level(level: LogLevel) {
+    LEVEL.store(level as u8, Ordering::Relaxed);
+}
+
+/// Something does not work; the service goes on.
+pub(crate) fn warn(text: &str) {
+    say(LogLevel::Warn, text);
+}
+
+/// Something works.
+pub(crate) fn info(text: &str) {
+    say(LogLevel::Info, text);
+}
+
+fn say(level: LogLevel, text: &str) {
+    if level as u8 <= LEVEL.load(Ordering::Relaxed) {
+        // A text may quote a hostile value: it stays one line.
+        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let _ = writeln!(std::io::stderr(), "pollscope: {line}");
+    }
+}

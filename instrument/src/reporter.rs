@@ -1,0 +1,170 @@
+//! The reporter: one plain thread, `pollscope-drain`, that ticks the [`Drain`] and hands what it says
+//! to whoever subscribed. It knows nothing of networks. It starts with the guard and ends with it.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use pollscope_model::report::Report;
+
+use crate::drain::Drain;
+use crate::notice;
+use crate::record::Recorder;
+
+/// Time between two ticks while nobody reads: often enough to keep the recorder's buffers low.
+const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
+/// Task rows of one part of a snapshot.
+const SNAPSHOT_ROWS: usize = 16_384;
+
+/// Takes reports. Called on the reporter's thread: returns at once, whatever became of its reader.
+pub(crate) trait Subscriber: Send + Sync {
+    /// The whole state as of now; what was not delivered yet is out of date.
+    fn restart(&self, parts: Vec<Report>);
+    /// The delta that follows the last.
+    fn push(&self, delta: &Arc<Report>);
+    /// There will be no more.
+    fn close(&self);
+}
+
+enum Command {
+    Subscribe(Weak<dyn Subscriber>),
+    Tick(Sender<()>),
+    Totals(Sender<Report>),
+    Stop,
+}
+
+/// Speaks to the reporter's thread.
+#[derive(Clone)]
+pub(crate) struct Reporter {
+    commands: Sender<Command>,
+}
+
+impl Reporter {
+    /// Starts the thread.
+    pub(crate) fn start(drain: Drain, interval: Duration) -> io::Result<(Self, JoinHandle<()>)> {
+        let (commands, inbox) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("pollscope-drain".to_owned()).spawn(move || {
+            let mut desk = Desk { drain, interval, subscribers: Vec::new(), last: Instant::now() };
+            let outcome = catch_unwind(AssertUnwindSafe(|| desk.work(&inbox)));
+            if outcome.is_err() {
+                Recorder::global().stop();
+                notice::warn("internal error in pollscope-drain: recording is off, the service goes on");
+            }
+            let late = inbox.try_iter().filter_map(|command| match command {
+                Command::Subscribe(subscriber) => Some(subscriber),
+                _ => None,
+            });
+            desk.subscribers.extend(late);
+            for subscriber in desk.subscribers.iter().filter_map(Weak::upgrade) {
+                subscriber.close();
+            }
+        })?;
+        Ok((Self { commands }, thread))
+    }
+
+    /// From now on the subscriber gets everything, beginning with [`Subscriber::restart`]; again if
+    /// it was subscribed before. It is forgotten when it is dropped, and closed at once if the
+    /// reporter has ended.
+    pub(crate) fn subscribe(&self, subscriber: &Arc<impl Subscriber + 'static>) {
+        let weak: Weak<dyn Subscriber> = Arc::downgrade(subscriber) as Weak<dyn Subscriber>;
+        if self.commands.send(Command::Subscribe(weak)).is_err() {
+            subscriber.close();
+        }
+    }
+
+    /// Ticks now and waits until the delta was handed out.
+    pub(crate) fn tick(&self, patience: Duration) {
+        let (done, wait) = mpsc::channel();
+        if self.commands.send(Command::Tick(done)).is_ok() {
+            let _ = wait.recv_timeout(patience);
+        }
+    }
+
+    /// The totals since the start. `None` if the reporter has ended or is busy for too long.
+    pub(crate) fn totals(&self, patience: Duration) -> Option<Report> {
+        let (done, wait) = mpsc::channel();
+        self.commands.send(Command::Totals(done)).ok()?;
+        wait.recv_timeout(patience).ok()
+    }
+
+    /// Ticks a last time, closes every subscriber and ends the thread.
+    pub(crate) fn stop(&self) {
+        let _ = self.commands.send(Command::Stop);
+    }
+}
+
+/// What the thread works with.
+struct Desk {
+    drain: Drain,
+    interval: Duration,
+    subscribers: Vec<Weak<dyn Subscriber>>,
+    last: Instant,
+}
+
+impl Desk {
+    fn work(&mut self, inbox: &Receiver<Command>) {
+        loop {
+            match inbox.recv_timeout(self.due_in()) {
+                Err(RecvTimeoutError::Timeout) => self.tick(),
+                Ok(Command::Subscribe(subscriber)) => self.subscribe(subscriber),
+                Ok(Command::Tick(done)) => {
+                    self.tick();
+                    let _ = done.send(());
+                }
+                Ok(Command::Totals(done)) => {
+                    self.tick();
+                    let _ = done.send(self.totals());
+                }
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    self.tick();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn due_in(&self) -> Duration {
+        let unread = self.subscribers.iter().all(|subscriber| subscriber.strong_count() == 0);
+        let interval = if unread { self.interval.max(UNREAD_INTERVAL) } else { self.interval };
+        interval.saturating_sub(self.last.elapsed())
+    }
+
+    fn tick(&mut self) {
+        self.last = Instant::now();
+        let delta = Arc::new(self.drain.tick());
+        self.subscribers.retain(|subscriber| match subscriber.upgrade() {
+            Some(subscriber) => {
+                subscriber.push(&delta);
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// The tick before the snapshot makes the two meet: every other subscriber has the delta that the
+    /// snapshot includes, and the next delta follows it for all.
+    fn subscribe(&mut self, subscriber: Weak<dyn Subscriber>) {
+        self.tick();
+        let Some(reader) = subscriber.upgrade() else { return };
+        reader.restart(self.drain.snapshot(SNAPSHOT_ROWS));
+        self.subscribers.retain(|known| !Weak::ptr_eq(known, &subscriber));
+        self.subscribers.push(subscriber);
+    }
+
+    fn totals(&mut self) -> Report {
+        let mut parts = self.drain.snapshot(usize::MAX).into_iter();
+        let mut whole = parts.next().unwrap_or_default();
+        for part in parts {
+            whole.dict.extend(part.dict);
+            whole.runtimes.extend(part.runtimes);
+            whole.workers.extend(part.workers);
+            whole.sites.extend(part.sites);
+            whole.tasks.extend(part.tasks);
+            whole.slow_polls.extend(part.slow_polls);
+        }
+        whole
+    }
+}

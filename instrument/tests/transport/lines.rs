@@ -1,0 +1,84 @@
+//! What whoever runs the service reads on stderr. Each case is a process of its own: this test
+//! binary, told to run only [`service`].
+
+use std::process::{Command, Output};
+
+/// The service: starts pollscope, works, ends.
+#[test]
+#[ignore = "a child process of the tests below"]
+fn service() {
+    let guard = pollscope::init();
+    println_flushed(&format!("status {:?}, listening {}", guard.status(), guard.local_addr().is_some()));
+    drop(guard);
+    println_flushed("the service has done its work");
+}
+
+#[expect(clippy::print_stdout, reason = "the child's words to the test that started it")]
+fn println_flushed(line: &str) {
+    println!("{line}");
+}
+
+fn run(variables: &[(&str, &str)]) -> (String, Vec<String>) {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "lines::service", "--ignored", "--nocapture", "--test-threads=1"]);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("POLLSCOPE") {
+            command.env_remove(name);
+        }
+    }
+    command.env("XDG_RUNTIME_DIR", home.path());
+    command.envs(variables.iter().copied());
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{stdout}{stderr}");
+    assert!(stdout.contains("the service has done its work"), "{stdout}{stderr}");
+    let lines = stderr.lines().filter(|line| line.starts_with("pollscope: ")).map(str::to_owned).collect();
+    (stdout.into_owned(), lines)
+}
+
+#[test]
+fn a_healthy_start_says_nothing_unless_asked() {
+    let (out, lines) = run(&[]);
+    assert!(out.contains("status Recording, listening true"), "{out}");
+    assert_eq!(lines, Vec::<String>::new());
+    let (_, lines) = run(&[("POLLSCOPE_LOG", "info")]);
+    assert!(lines[0].starts_with("pollscope: listening on unix:"), "{lines:?}");
+}
+
+#[test]
+fn garbage_in_the_environment_is_one_line_each() {
+    let (out, lines) = run(&[
+        ("POLLSCOPE", "turbo"),
+        ("POLLSCOPE_LISTEN", "the moon"),
+        ("POLLSCOPE_ENDPOINT", "https://collector:1"),
+        ("POLLSCOPE_INTERVAL", "often"),
+        ("POLLSCOPE_POLICY", "/no/such/file"),
+        ("POLLSCOPE_SLOW_POLL", "12 parsecs"),
+        ("POLLSCOPE_LOG", "loud"),
+    ]);
+    assert!(out.contains("status Recording, listening true"), "{out}");
+    assert_eq!(lines.len(), 7, "{lines:#?}");
+    let named =
+        |name: &str, expected: &str| lines.iter().any(|line| line.contains(name) && line.contains(expected));
+    assert!(named("POLLSCOPE=turbo", "expected off, sample, wrap or hooks"), "{lines:#?}");
+    assert!(named("POLLSCOPE_LISTEN=the moon", "expected off, unix, unix:PATH"), "{lines:#?}");
+    assert!(named("POLLSCOPE_SLOW_POLL=12 parsecs", "expected a duration"), "{lines:#?}");
+}
+
+#[test]
+fn off_is_off() {
+    let (out, lines) = run(&[("POLLSCOPE", "off"), ("POLLSCOPE_LISTEN", "the moon")]);
+    assert!(out.contains("status Off, listening false"), "{out}");
+    assert_eq!(lines, Vec::<String>::new());
+}
+
+#[test]
+fn a_taken_port_is_one_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (out, lines) = run(&[("POLLSCOPE_LISTEN", &address)]);
+    assert!(out.contains("status Recording, listening false"), "{out}");
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains(&address) && lines[0].contains("the port is taken"), "{lines:#?}");
+}

@@ -1,0 +1,8 @@
+//! The way out of the process, as viewers, collectors and whoever runs the service meet it.
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
+
+mod attach;
+mod lines;
+mod push;
+mod rig;
