@@ -131,9 +131,8 @@ mod tests {
                 let (keys, words) = binding.line.split_once(' ').expect("keys, then words");
                 assert!(!words.is_empty());
                 for name in keys.split('/').filter(|name| !name.is_empty()) {
-                    let shown = bindings(context)
-                        .flat_map(|binding| binding.keys)
-                        .any(|key| key.to_string() == name);
+                    let shown =
+                        bindings(context).flat_map(|binding| binding.keys).any(|key| key.to_string() == name);
                     assert!(shown || keys == "/", "{name} is shown but not bound in {context:?}");
                 }
             }
@@ -144,10 +143,7 @@ mod tests {
     fn the_way_out_and_the_help_are_everywhere() {
         for context in Context::ALL {
             assert_eq!(action(context, Key::ctrl('c')), Some(Action::QuitNow), "{context:?}");
-            assert!(
-                matches!(action(context, Key::ESC), Some(Action::Back | Action::Cancel)),
-                "{context:?}"
-            );
+            assert!(matches!(action(context, Key::ESC), Some(Action::Back | Action::Cancel)), "{context:?}");
             if !matches!(context, Context::Prompt | Context::Menu | Context::Text) {
                 assert_eq!(action(context, Key::char('?')), Some(Action::Help), "{context:?}");
             }

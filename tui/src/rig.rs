@@ -61,10 +61,8 @@ pub(crate) struct Rig {
 impl Rig {
     /// The screens on six processes, not connected yet.
     pub(crate) fn new(tab: Tab) -> Self {
-        let look = Look {
-            theme: Theme { palette: Palette::Dark, depth: Depth::Indexed },
-            glyphs: Glyphs::Block,
-        };
+        let look =
+            Look { theme: Theme { palette: Palette::Dark, depth: Depth::Indexed }, glyphs: Glyphs::Block };
         let mut state = State::new(Arc::from("10.0.0.5:7700"), Scope::All, tab, look, (100, 30));
         state.explain = |id| (id == "blocking-poll").then(|| "What it is.\n\nWhat to do.".to_owned());
         let effects = update::start(&mut state);
@@ -151,7 +149,16 @@ impl Rig {
         let buffer = terminal.backend().buffer();
         let mut text = String::new();
         for y in 0..rows {
-            let row: String = (0..columns).map(|x| buffer[(x, y)].symbol()).collect();
+            // The cell after a wide character is hidden by it.
+            let mut hidden = 0;
+            let mut row = String::new();
+            for x in 0..columns {
+                let symbol = buffer[(x, y)].symbol();
+                if hidden == 0 {
+                    row.push_str(symbol);
+                }
+                hidden = if hidden > 0 { hidden - 1 } else { crate::fmt::width(symbol).saturating_sub(1) };
+            }
             let _ = writeln!(text, "{}", row.trim_end());
         }
         text
@@ -206,7 +213,8 @@ const SITES: [&str; 6] = [
     "src/pool.rs:140:20",
     "src/bin/jobs/mail.rs:77:9",
 ];
-const NAMES: [&str; 6] = ["render_cart", "pool_reaper", "conn{:51022}", "", "audit\x1b[31m_write", "日本語の名前"];
+const NAMES: [&str; 6] =
+    ["render_cart", "pool_reaper", "conn{:51022}", "", "audit\x1b[31m_write", "日本語の名前"];
 const DETECTORS: [&str; 3] = ["blocking-poll", "task-leak", "self-wake-storm"];
 const LEVELS: [Level; 3] = [Level::Deny, Level::Deny, Level::Warn];
 
@@ -256,12 +264,17 @@ fn cell(kind: Kind, column: &Column, at: u64, level: Option<Level>, id: &RowId) 
             (_, 7) => "completed",
             _ => "idle",
         }),
+        ("health", _) => text(if level == Some(Level::Deny) { "!!" } else { "ok" }),
+        ("polling", _) if at == 3 => Value::Null,
+        ("polling", _) => text(&format!("{} {}", 100 + at, NAMES[at as usize % NAMES.len()])),
+        ("thread", _) => text("pollscope-worker"),
+        ("findings", _) if column.unit == Unit::Count => Value::Count(u64::from(level.is_some())),
         ("findings", _) if level.is_some() => Value::List(vec![Arc::from(DETECTORS[at as usize % 3])]),
         ("findings", _) => Value::List(Vec::new()),
         ("parent", _) => Value::Count(207),
         ("worker", _) if kind == Kind::Workers => Value::Count(at),
-        ("task", _) if kind == Kind::Workers && at == 3 => Value::Null,
-        ("task", _) => Value::Count(100 + at),
+        ("polling_task", _) if at == 3 => Value::Null,
+        ("task" | "polling_task", _) => Value::Count(100 + at),
         ("wakes" | "self_wakes" | "woken_by" | "handle" | "future_bytes" | "wakers", _) => Value::Null,
         _ => match column.unit {
             Unit::Count => Value::Count((at + 1) * 37 % 10_000),
@@ -336,7 +349,11 @@ fn task_detail(task: TaskId, amount: Amount) -> TaskDetail {
     TaskDetail {
         meta: meta(amount),
         row: row(Kind::Tasks, task.0.saturating_sub(100)),
-        facts: vec![fact("runtime", "main"), fact("woken by", "the runtime 0.4s ago"), fact("handle", "held")],
+        facts: vec![
+            fact("runtime", "main"),
+            fact("woken by", "the runtime 0.4s ago"),
+            fact("handle", "held"),
+        ],
         ancestors: vec![
             TaskLink { id: TaskId(207), label: Arc::from("conn{:51028}") },
             TaskLink { id: TaskId(12), label: Arc::from("accept_loop") },
@@ -370,7 +387,11 @@ fn site_detail(site: &Arc<str>, amount: Amount) -> SiteDetail {
 
 fn hello(mode: Mode) -> Hello {
     let coverage = if mode == Mode::Sample { Coverage::Nobody } else { Coverage::All };
-    let reason = if mode == Mode::Sample { "built without tokio_unstable, and nothing is spawned through pollscope" } else { "" };
+    let reason = if mode == Mode::Sample {
+        "built without tokio_unstable, and nothing is spawned through pollscope"
+    } else {
+        ""
+    };
     Hello {
         protocol: ProtocolVersion { major: 1, minor: 0 },
         version: "0.1.0".into(),
@@ -402,7 +423,10 @@ fn overview(amount: Amount) -> Overview {
         global_queue_series: wave(90, 812.0),
         blocking_series: Vec::new(),
     };
-    let worker = |at| WorkerHeat { label: Arc::from(format!("checkout#1 w{at}")), busy: wave(60, 1.0 / (at + 1) as f32) };
+    let worker = |at| WorkerHeat {
+        label: Arc::from(format!("checkout#1 w{at}")),
+        busy: wave(60, 1.0 / (at + 1) as f32),
+    };
     Overview {
         meta: meta(amount),
         lag_ns: 400 * MILLISECOND,
@@ -413,7 +437,11 @@ fn overview(amount: Amount) -> Overview {
         marks: if amount.findings > 0 { vec![17, 84] } else { Vec::new() },
         workers: (0..amount.workers).map(worker).collect(),
         runtimes: if amount.workers > 0 { vec![runtime] } else { Vec::new() },
-        hellos: if amount.processes == 0 && amount.tasks == 0 { vec![hello(amount.mode)] } else { vec![hello(amount.mode); 2] },
+        hellos: if amount.processes == 0 && amount.tasks == 0 {
+            vec![hello(amount.mode)]
+        } else {
+            vec![hello(amount.mode); 2]
+        },
         notes: vec![Arc::from("Blocking pool: not measured, built without tokio_unstable.")],
         undecided: vec![(Arc::from("task-leak"), Arc::from("needs 5m of history, has 12s"))],
     }

@@ -50,8 +50,10 @@ impl Terminal {
         // The theme decides about colour. Crossterm's own reading of NO_COLOR would also drop the
         // reverse video of a coloured cell.
         style::force_color_output(true);
-        let mut terminal =
-            Self { inner: ratatui::Terminal::new(CrosstermBackend::new(BufWriter::new(io::stdout())))?, mouse };
+        let mut terminal = Self {
+            inner: ratatui::Terminal::new(CrosstermBackend::new(BufWriter::new(io::stdout())))?,
+            mouse,
+        };
         terminal.enter()?;
         Ok(terminal)
     }

@@ -1,6 +1,7 @@
 //! The command line's language: one table of commands, a parser and completion.
 
 use pollscope_model::query::column::{Kind, columns};
+use pollscope_model::query::filter::check;
 use pollscope_model::query::page::Sort;
 
 use super::Tab;
@@ -53,7 +54,11 @@ pub const COMMANDS: &[Entry] = &[
     entry("sites", "sites", "to the spawn sites"),
     entry("workers", "workers", "to the workers"),
     entry("findings", "findings", "to the findings"),
-    entry("sort", "sort [COLUMN [asc|desc]]...", "sort by columns, the first decides; without one: trouble first"),
+    entry(
+        "sort",
+        "sort [COLUMN [asc|desc]]...",
+        "sort by columns, the first decides; without one: trouble first",
+    ),
     entry("filter", "filter [EXPRESSION]", "show only rows that match; without an expression: all"),
     entry("columns", "columns [COLUMN]...", "show these columns; without one: the usual ones"),
     entry("explain", "explain DETECTOR", "what a detector means and what to do"),
@@ -86,12 +91,17 @@ pub fn parse(line: &str, kind: Kind) -> Result<Command, String> {
         "workers" => Command::Go(Tab::Workers),
         "findings" => Command::Go(Tab::Findings),
         "sort" => Command::Sort(sort_keys(rest, kind)?),
-        "filter" => return Ok(Command::Filter(rest.to_owned())),
+        "filter" => {
+            check(kind, rest).map_err(|error| error.to_string())?;
+            Command::Filter(rest.to_owned())
+        }
         "columns" => {
             let names = rest.split([' ', ',']).filter(|name| !name.is_empty());
             Command::Columns(names.map(|name| column(name, kind)).collect::<Result<_, _>>()?)
         }
-        "explain" if rest.is_empty() => return Err("explain what? Name a detector, such as blocking-poll".into()),
+        "explain" if rest.is_empty() => {
+            return Err("explain what? Name a detector, such as blocking-poll".into());
+        }
         "explain" => Command::Explain(rest.to_owned()),
         "theme" => Command::Theme(
             Palette::from_name(rest).ok_or_else(|| format!("no theme `{rest}`: dark, light or mono"))?,
@@ -181,6 +191,7 @@ mod tests {
             ("sort nonsense", "no column `nonsense`"),
             ("theme pink", "dark, light or mono"),
             ("explain", "Name a detector"),
+            ("filter busy>", ""),
         ] {
             let error = parse(line, Kind::Tasks).expect_err(line);
             assert!(error.contains(part), "{line}: {error}");

@@ -136,8 +136,7 @@ impl List {
     fn keep_visible(&mut self) {
         let height = u64::from(self.height.max(1));
         let last_top = self.matched().saturating_sub(height);
-        self.top =
-            self.top.min(last_top).clamp((self.index + 1).saturating_sub(height), self.index);
+        self.top = self.top.min(last_top).clamp((self.index + 1).saturating_sub(height), self.index);
     }
 }
 

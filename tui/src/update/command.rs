@@ -1,9 +1,9 @@
 //! A typed command, done.
 
 use super::{Effect, input, jump, menu, prompt};
-use crate::state::{State, usual_columns};
 use crate::state::command::{Command, parse};
 use crate::state::overlay::Overlay;
+use crate::state::{State, usual_columns};
 
 /// Lines that the history keeps.
 const MAX_HISTORY: usize = 100;

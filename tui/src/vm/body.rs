@@ -89,7 +89,12 @@ pub(super) fn no_rows(state: &State, list: &List, width: usize) -> Option<Vec<Li
     }
     let paragraphs = if page.total > 0 {
         vec![
-            format!("None of {} {} matches the filter {}", fmt::thousands(page.total), noun(list.tab), list.filter),
+            format!(
+                "None of {} {} matches the filter {}",
+                fmt::thousands(page.total),
+                noun(list.tab),
+                list.filter
+            ),
             "/ changes the filter, Esc takes it away.".to_owned(),
         ]
     } else {

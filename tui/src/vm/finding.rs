@@ -54,7 +54,10 @@ pub(super) fn with_fix(findings: &[Finding], width: usize) -> Vec<Line> {
         if !finding.fix.is_empty() {
             let fix = fmt::wrap(&finding.fix, width.saturating_sub(14));
             for (at, line) in fix.into_iter().enumerate() {
-                lines.push(Line::of(Role::Dim, if at == 0 { "        fix: " } else { "             " }).with(Role::Good, line));
+                lines.push(
+                    Line::of(Role::Dim, if at == 0 { "        fix: " } else { "             " })
+                        .with(Role::Good, line),
+                );
             }
         }
     }
@@ -115,7 +118,11 @@ fn proof(finding: &Finding) -> String {
         text += &format!(", mostly {}", kind.as_str());
     }
     let (first, last) = (Value::Time(finding.first_ns), Value::Time(finding.last_ns));
-    let times = if finding.count == 1 { "once".to_owned() } else { format!("{} times", fmt::thousands(finding.count)) };
+    let times = if finding.count == 1 {
+        "once".to_owned()
+    } else {
+        format!("{} times", fmt::thousands(finding.count))
+    };
     let lead = if text.is_empty() { "" } else { " · " };
     text + &format!("{lead}{times}, first {first}, last {last}")
 }

@@ -26,8 +26,10 @@ pub(super) fn title(state: &State, width: usize) -> Line {
             left.push(Role::Dim, " · ");
             left.push(Role::Text, fmt::clean(&overview.meta.source));
         }
-        left.push(Role::Dim, " · ");
-        left.push(Role::Text, format!("{} tasks", fmt::thousands(overview.tasks)));
+        if !matches!(state.stack.last(), Some(Level::Detail(_))) {
+            left.push(Role::Dim, " · ");
+            left.push(Role::Text, format!("{} tasks", fmt::thousands(overview.tasks)));
+        }
     }
     if let Some(Level::Detail(detail)) = state.stack.last() {
         let what = match &detail.subject {
@@ -79,7 +81,8 @@ pub(super) fn tabs(state: &State, area: Area, screen: &mut Screen) {
     let mut line = Line::new();
     for tab in Tab::ALL {
         let number = tab.index() + 1;
-        let mut name = if full || tab == here { format!("{number} {}", tab.title()) } else { number.to_string() };
+        let mut name =
+            if full || tab == here { format!("{number} {}", tab.title()) } else { number.to_string() };
         if tab == Tab::Findings && open > 0 {
             name.push_str(&format!("({open})"));
         }
@@ -91,7 +94,8 @@ pub(super) fn tabs(state: &State, area: Area, screen: &mut Screen) {
         }
         screen.hits.tabs.push((Area::new(x, area.y, line.width() as u16 - x, 1), tab));
     }
-    let right = Line::of(Role::Key, ":").with(Role::Dim, " command  ").with(Role::Key, "?").with(Role::Dim, " keys ");
+    let right =
+        Line::of(Role::Key, ":").with(Role::Dim, " command  ").with(Role::Key, "?").with(Role::Dim, " keys ");
     let right = if area.w >= 80 { right } else { Line::new() };
     screen.put(area, vec![line.beside(right, area.w as usize)]);
 }
@@ -124,12 +128,14 @@ fn prompt_error(state: &State, prompt: &Prompt) -> Option<String> {
 
 /// The longest poll over the last 15 minutes; a `!` where a finding opened.
 fn ribbon(state: &State, width: usize) -> Line {
-    let Some(overview) = state.answers.overview.as_deref().filter(|overview| !overview.ribbon.is_empty()) else {
+    let Some(overview) = state.answers.overview.as_deref().filter(|overview| !overview.ribbon.is_empty())
+    else {
         return Line::of(Role::Dim, " -15m  no history yet").cut(width);
     };
     let longest = overview.ribbon.iter().flatten().copied().fold(0.0_f32, f32::max);
     let seconds = overview.ribbon.len() as u64 * 10;
-    let since = format!(" -{} ", Nanos(seconds * pollscope_model::time::SECOND).to_string().replace("m00s", "m"));
+    let since =
+        format!(" -{} ", Nanos(seconds * pollscope_model::time::SECOND).to_string().replace("m00s", "m"));
     let mut tail = format!(" now  longest poll {}", Nanos(longest as u64));
     if !overview.marks.is_empty() {
         tail.push_str("  ! finding opened");

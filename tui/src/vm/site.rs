@@ -10,8 +10,12 @@ use crate::theme::Role;
 
 /// Everything, for a screen of that size.
 pub(super) fn lines(site: &SiteDetail, width: usize, height: usize, glyphs: Glyphs) -> Vec<Line> {
-    let mut lines = vec![Line::rule(&fmt::clean(&cells::site(&site.row).unwrap_or_default()), "Enter lists its tasks", width)];
-    lines.extend(flow(task::facts(&site.row).filter(|(label, _)| label != "site"), width));
+    let mut lines = vec![Line::rule(
+        &fmt::clean(&cells::site(&site.row).unwrap_or_default()),
+        "Enter lists its tasks",
+        width,
+    )];
+    lines.extend(flow(task::facts(&site.row).into_iter().filter(|(label, _)| label != "site"), width));
     lines.extend(people(site, width));
     lines.push(Line::new());
     let pictures = over_time(site, width, glyphs);
@@ -36,7 +40,7 @@ pub(super) fn lines(site: &SiteDetail, width: usize, height: usize, glyphs: Glyp
 pub(super) fn panel(site: &SiteDetail, width: usize, height: usize, glyphs: Glyphs) -> Vec<Line> {
     let mut lines = over_time(site, width, glyphs);
     let mut all_time = Line::of(Role::Dim, "  since the start");
-    all_time.append(histogram::quantiles(&site.poll, width));
+    histogram::quantiles(&site.poll, width).into_iter().for_each(|line| all_time.append(line));
     lines.push(all_time.cut(width));
     lines.extend(people(site, width).into_iter().take(1));
     let findings = finding::with_fix(&site.findings, width);
@@ -47,8 +51,7 @@ pub(super) fn panel(site: &SiteDetail, width: usize, height: usize, glyphs: Glyp
 
 fn over_time(site: &SiteDetail, width: usize, glyphs: Glyphs) -> Vec<Line> {
     let name = fmt::short_site(&fmt::clean(&cells::site(&site.row).unwrap_or_default()));
-    let mut lines =
-        vec![Line::rule(&name, "poll time, 15 min, 1 column = 10 s, shade = polls (log)", width)];
+    let mut lines = vec![Line::rule(&name, "poll time, 15 min, 1 column = 10 s, shade = polls (log)", width)];
     lines.extend(heat::polls(&site.heat, width, glyphs));
     lines
 }
@@ -57,8 +60,11 @@ fn over_time(site: &SiteDetail, width: usize, glyphs: Glyphs) -> Vec<Line> {
 fn people(site: &SiteDetail, width: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     if !site.names.is_empty() {
-        let names: Vec<String> =
-            site.names.iter().map(|(name, alive)| format!("{} {}", fmt::clean(name), fmt::thousands(*alive))).collect();
+        let names: Vec<String> = site
+            .names
+            .iter()
+            .map(|(name, alive)| format!("{} {}", fmt::clean(name), fmt::thousands(*alive)))
+            .collect();
         lines.push(Line::of(Role::Dim, "  names ").with(Role::Text, names.join(", ")).cut(width));
     }
     if !site.tasks.is_empty() {

@@ -74,9 +74,13 @@ fn a_target_that_went_away_leaves_its_last_state() {
 
 #[test]
 fn what_lies_over_the_screen() {
-    for (name, keys) in
-        [("menu_keys", "?"), ("menu_sort", "s"), ("menu_columns", "c"), ("text_explain", "e"), ("prompt", ":sort busy")]
-    {
+    for (name, keys) in [
+        ("menu_keys", "?"),
+        ("menu_sort", "s"),
+        ("menu_columns", "c"),
+        ("text_explain", "e"),
+        ("prompt", ":sort busy"),
+    ] {
         let mut rig = Rig::connected(Tab::Tasks, SOME);
         rig.press(keys);
         assert_snapshot!(name, rig.draw(100, 30));
