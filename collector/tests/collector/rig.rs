@@ -56,7 +56,11 @@ impl Rig {
     }
 
     pub(crate) async fn channel(&self) -> Channel {
-        let endpoint = Channel::from_shared(format!("http://{}", self.address)).unwrap();
+        // Small windows, so that whoever does not read is felt at the other end soon.
+        let endpoint = Channel::from_shared(format!("http://{}", self.address))
+            .unwrap()
+            .initial_stream_window_size(65_535)
+            .initial_connection_window_size(65_535);
         soon("the connection", endpoint.connect()).await.unwrap()
     }
 
@@ -220,6 +224,15 @@ impl Pusher {
     pub(crate) async fn next(&mut self) -> Result<Option<Control>, Status> {
         let control = soon("a control message", self.controls.message()).await?;
         Ok(control.map(|control| Control::try_from(control).unwrap()))
+    }
+
+    /// The next control message if one lies there already.
+    pub(crate) async fn waiting(&mut self) -> Option<Result<Option<Control>, Status>> {
+        tokio::select! {
+            biased;
+            control = self.next() => Some(control),
+            () = std::future::ready(()) => None,
+        }
     }
 
     /// Waits for an acknowledgement, passing over requests for detail.
