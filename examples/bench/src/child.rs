@@ -1,0 +1,119 @@
+//! One child process: one configuration, one workload, one measurement, printed as JSON.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::workload::{self, Measurement, Plain, Spawner, Workload};
+
+/// Pollscope's spawn.
+#[derive(Clone)]
+struct Wrapped;
+
+impl Spawner for Wrapped {
+    fn spawn<F>(&self, future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let handle = pollscope::spawn(future);
+        async move { handle.await.expect("the workload's tasks do not panic") }
+    }
+}
+
+/// tokio-metrics, one monitor for all tasks.
+#[derive(Clone)]
+struct Monitored(tokio_metrics::TaskMonitor);
+
+impl Spawner for Monitored {
+    fn spawn<F>(&self, future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Plain.spawn(self.0.instrument(future))
+    }
+}
+
+/// What a service writes by hand: two clock reads round each poll, and a shared maximum.
+#[derive(Clone)]
+struct TwoInstants;
+
+static SLOWEST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+impl Spawner for TwoInstants {
+    fn spawn<F>(&self, future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let mut future = Box::pin(future);
+        Plain.spawn(std::future::poll_fn(move |cx| {
+            let start = Instant::now();
+            let result = future.as_mut().poll(cx);
+            let wall = start.elapsed().as_nanos() as u64;
+            if wall > SLOWEST.load(std::sync::atomic::Ordering::Relaxed) {
+                SLOWEST.store(wall, std::sync::atomic::Ordering::Relaxed);
+            }
+            result
+        }))
+    }
+}
+
+/// Runs one configuration; `None` if there is none of that name.
+pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement> {
+    let plain = || workload::builder().build().expect("a runtime");
+    Some(match config {
+        "plain" => workload::run(&plain(), &Plain, workload, ops),
+        "two-instants" => workload::run(&plain(), &TwoInstants, workload, ops),
+        "tokio-metrics" => {
+            workload::run(&plain(), &Monitored(tokio_metrics::TaskMonitor::new()), workload, ops)
+        }
+        "empty-hooks" => {
+            let mut builder = workload::builder();
+            #[cfg(tokio_unstable)]
+            builder.on_task_spawn(|_| ()).on_task_terminate(|_| ()).on_before_task_poll(|_| ()).on_after_task_poll(|_| ());
+            workload::run(&builder.build().expect("a runtime"), &Plain, workload, ops)
+        }
+        "dial9" => dial9(workload, ops),
+        "pollscope-wrap" => pollscope(workload, ops, pollscope::Mode::Wrap),
+        "pollscope-hooks" => pollscope(workload, ops, pollscope::Mode::Hooks),
+        "pollscope-sample" => pollscope(workload, ops, pollscope::Mode::Sample),
+        _ => return None,
+    })
+}
+
+fn dial9(workload: Workload, ops: u64) -> Measurement {
+    use dial9::{Dial9HandleTokioExt, TokioAttachOptions};
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let buffer = dial9::DiskBuffer::builder()
+        .base_path(folder.path().join("trace"))
+        .max_total_size(1 << 30)
+        .build()
+        .expect("a disk buffer");
+    let recorder = dial9::recorder(buffer).build();
+    let runtime = recorder
+        .handle()
+        .attach_tokio_runtime(workload::builder(), TokioAttachOptions::builder().task_tracking_enabled(true).build())
+        .expect("a runtime");
+    workload::run(&runtime, &Plain, workload, ops)
+}
+
+fn pollscope(workload: Workload, ops: u64, mode: pollscope::Mode) -> Measurement {
+    let guard = pollscope::builder().mode(mode).listen_off().init();
+    let mut builder = workload::builder();
+    if mode == pollscope::Mode::Hooks {
+        pollscope::attach(&mut builder);
+    }
+    let runtime = builder.build().expect("a runtime");
+    pollscope::observe(runtime.handle(), "bench");
+    let mut measurement = if mode == pollscope::Mode::Wrap {
+        workload::run(&runtime, &Wrapped, workload, ops)
+    } else {
+        workload::run(&runtime, &Plain, workload, ops)
+    };
+    // One more tick, so that the last counts are in the report.
+    std::thread::sleep(Duration::from_millis(10));
+    guard.flush();
+    measurement.lost = Some(guard.report().losses.total());
+    measurement
+}

@@ -1,0 +1,173 @@
+//! What pollscope and its rivals add to a poll, a spawn, a message, a request and a live task.
+//!
+//! Interleaved rounds of child processes, CPU time of the whole process, medians, ratios to plain
+//! tokio in the same round. tokio-console runs in a build of its own, since it needs tokio's
+//! `tracing` feature, and is compared with plain tokio (`plain`) like everybody else.
+//!
+//! `cargo run --release --manifest-path examples/bench/Cargo.toml -- [--quick] [--json FILE]`
+
+mod child;
+mod table;
+mod workload;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use clap::Parser;
+use workload::{Measurement, Workload};
+
+const CONFIGS: [&str; 9] = [
+    "plain",
+    "empty-hooks",
+    "two-instants",
+    "pollscope-sample",
+    "pollscope-wrap",
+    "pollscope-hooks",
+    "tokio-metrics",
+    "dial9",
+    "tokio-console",
+];
+
+/// Workload, operations of a full run, operations of a quick one.
+const WORKLOADS: [(&str, u64, u64); 5] = [
+    ("poll", 4_000_000, 400_000),
+    ("spawn", 400_000, 40_000),
+    ("pingpong", 1_000_000, 100_000),
+    ("http", 160_000, 16_000),
+    ("live", 100_000, 10_000),
+];
+
+/// tokio-console takes 100 µs a spawn: the same workload with fewer operations.
+const CONSOLE_SHARE: u64 = 20;
+
+#[derive(Parser)]
+#[command(about)]
+struct Arguments {
+    /// Small operation counts and three rounds: catches accidents, proves nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Rounds; 10 by default, 3 with --quick.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Only this workload (repeatable).
+    #[arg(long)]
+    workload: Vec<String>,
+    /// Only these configurations (repeatable); `plain` always runs.
+    #[arg(long)]
+    config: Vec<String>,
+    /// Also write the rows as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Runs one measurement in this process: CONFIG WORKLOAD OPERATIONS.
+    #[arg(long, num_args = 3, hide = true)]
+    child: Option<Vec<String>>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.child {
+        Some(words) => run_child(words),
+        None => run_rounds(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("pollscope-bench: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run_child(words: &[String]) -> Result<(), String> {
+    let [config, workload, ops] = words else { return Err("--child takes CONFIG WORKLOAD OPERATIONS".into()) };
+    let workload = Workload::from_name(workload).ok_or_else(|| format!("no workload is called {workload}"))?;
+    let ops = ops.parse().map_err(|_| format!("{ops} is no number of operations"))?;
+    let measurement =
+        child::measure(config, workload, ops).ok_or_else(|| format!("no configuration is called {config}"))?;
+    println!("{}", serde_json::to_string(&measurement).map_err(|error| error.to_string())?);
+    // What the workload left alive (tasks, tools' threads) is not what was measured.
+    std::process::exit(0);
+}
+
+fn run_rounds(arguments: &Arguments) -> Result<(), String> {
+    let rounds = arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 10 });
+    let ops_of = |name: &str| {
+        WORKLOADS.iter().find(|(known, ..)| *known == name).map_or(0, |(_, full, quick)| if arguments.quick { *quick } else { *full })
+    };
+    for name in &arguments.workload {
+        if ops_of(name) == 0 {
+            return Err(format!("no workload is called {name}; there are poll, spawn, pingpong, http and live"));
+        }
+    }
+    for name in &arguments.config {
+        if !CONFIGS.contains(&name.as_str()) {
+            return Err(format!("no configuration is called {name}; there are {}", CONFIGS.join(", ")));
+        }
+    }
+    let configs: Vec<&str> = CONFIGS
+        .into_iter()
+        .filter(|name| *name == "plain" || arguments.config.is_empty() || arguments.config.iter().any(|c| c == name))
+        .collect();
+    let console = if configs.contains(&"tokio-console") { Some(build_console()?) } else { None };
+    let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+
+    let mut rows = Vec::new();
+    for (workload, ..) in WORKLOADS {
+        if !arguments.workload.is_empty() && !arguments.workload.iter().any(|name| name == workload) {
+            continue;
+        }
+        let mut measured: Vec<Vec<Measurement>> = vec![Vec::new(); configs.len()];
+        for round in 1..=rounds {
+            eprintln!("{workload}: round {round} of {rounds}");
+            for (at, config) in configs.iter().enumerate() {
+                let (program, ops) = match (&console, *config) {
+                    (Some(program), "tokio-console") => (program.as_path(), ops_of(workload) / CONSOLE_SHARE),
+                    _ => (this.as_path(), ops_of(workload)),
+                };
+                measured[at].push(run_one(program, config, workload, ops)?);
+            }
+        }
+        for (config, measurements) in configs.iter().zip(&measured) {
+            let mut row = table::condense(workload, config, measurements, &measured[0]);
+            if *config == "tokio-console" && workload == "live" {
+                row.rss_bytes *= CONSOLE_SHARE;
+            }
+            rows.push(row);
+        }
+    }
+    println!("{}", table::markdown(&rows, ops_of));
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "rows": rows })).map_err(|error| error.to_string())?;
+        std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn run_one(program: &Path, config: &str, workload: &str, ops: u64) -> Result<Measurement, String> {
+    let output = Command::new(program)
+        .args(["--child", config, workload, &ops.to_string()])
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(text.trim())
+        .map_err(|error| format!("{config} on {workload} printed no measurement ({error}): {text:?}"))
+}
+
+/// Builds the child with tokio's `tracing` feature next to this program.
+fn build_console() -> Result<PathBuf, String> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("console/Cargo.toml");
+    let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    let target = this.ancestors().nth(2).ok_or("this program is not in a target folder")?.join("console");
+    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--release", "--quiet", "--manifest-path"])
+        .arg(&manifest)
+        .args(["--package", "pollscope-bench-console", "--target-dir"])
+        .arg(&target)
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !built.success() {
+        return Err(format!("{} does not build", manifest.display()));
+    }
+    Ok(target.join("release/pollscope-bench-console"))
+}

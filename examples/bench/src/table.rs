@@ -1,0 +1,74 @@
+//! The rounds' medians, their ratios to plain tokio, and the Markdown table.
+
+use serde::Serialize;
+
+use crate::workload::Measurement;
+
+/// One line of the result.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The workload's name.
+    pub workload: String,
+    /// The configuration's name.
+    pub config: String,
+    /// Median CPU time of the process per operation.
+    pub cpu_ns: f64,
+    /// The lowest and the highest of the rounds.
+    pub cpu_ns_range: (f64, f64),
+    /// Median wall time per operation.
+    pub wall_ns: f64,
+    /// Median of what each round's CPU time was over the same round's plain tokio.
+    pub added_ns: f64,
+    /// Median of each round's plain wall time over this one's: throughput, 1.0 is no loss.
+    pub ratio: f64,
+    /// Median memory that the workload added.
+    pub rss_bytes: u64,
+    /// Largest loss that the tool admitted in a round.
+    pub lost: Option<u64>,
+}
+
+/// Condenses the rounds of one configuration against those of its base.
+pub fn condense(workload: &str, config: &str, rounds: &[Measurement], base: &[Measurement]) -> Row {
+    let pairs = || rounds.iter().zip(base);
+    let cpu: Vec<f64> = rounds.iter().map(|round| round.cpu_ns).collect();
+    Row {
+        workload: workload.to_owned(),
+        config: config.to_owned(),
+        cpu_ns: median(cpu.clone()),
+        cpu_ns_range: cpu.iter().fold((f64::MAX, 0.0), |(low, high), ns| (low.min(*ns), high.max(*ns))),
+        wall_ns: median(rounds.iter().map(|round| round.wall_ns).collect()),
+        added_ns: median(pairs().map(|(round, plain)| round.cpu_ns - plain.cpu_ns).collect()),
+        ratio: median(pairs().map(|(round, plain)| plain.wall_ns / round.wall_ns).collect()),
+        rss_bytes: median(rounds.iter().map(|round| round.rss_bytes as f64).collect()) as u64,
+        lost: rounds.iter().filter_map(|round| round.lost).max(),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[n / 2],
+        n => f64::midpoint(values[n / 2 - 1], values[n / 2]),
+    }
+}
+
+/// One Markdown table.
+pub fn markdown(rows: &[Row], ops: impl Fn(&str) -> u64) -> String {
+    let mut text = String::from(
+        "| workload | config | CPU ns/op (min–max) | added ns/op | throughput | memory/op | lost |\n|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let memory = if row.workload == "live" {
+            format!("{} B", row.rss_bytes / ops(&row.workload).max(1))
+        } else {
+            "–".to_owned()
+        };
+        let lost = row.lost.map_or("–".to_owned(), |lost| lost.to_string());
+        text += &format!(
+            "| {} | {} | {:.0} ({:.0}–{:.0}) | {:+.0} | {:.2} | {memory} | {lost} |\n",
+            row.workload, row.config, row.cpu_ns, row.cpu_ns_range.0, row.cpu_ns_range.1, row.added_ns, row.ratio,
+        );
+    }
+    text
+}

@@ -1,0 +1,235 @@
+//! The workloads, the same code for every configuration: only who spawns differs. Shared with the
+//! `console` package by path.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Runtime;
+
+/// Spawns a task the way one configuration does.
+pub trait Spawner: Clone + Send + Sync + 'static {
+    /// Spawns, and returns what resolves to the task's output.
+    fn spawn<F>(&self, future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+}
+
+/// Tokio's own spawn.
+#[derive(Clone)]
+pub struct Plain;
+
+impl Spawner for Plain {
+    fn spawn<F>(&self, future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let handle = tokio::spawn(future);
+        async move { handle.await.expect("the workload's tasks do not panic") }
+    }
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Workload {
+    /// Four tasks that `yield_now` in a loop; an operation is a poll.
+    Poll,
+    /// Spawns an empty task and awaits it, in a loop.
+    Spawn,
+    /// Two tasks that hand a message back and forth; an operation is a message.
+    Pingpong,
+    /// Sixteen connections with requests back to back over loopback TCP, a task each side; an
+    /// operation is a request.
+    Http,
+    /// Tasks that all stay alive, idle; an operation is a task, and what counts is the memory.
+    Live,
+}
+
+impl Workload {
+    /// The workload of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "poll" => Self::Poll,
+            "spawn" => Self::Spawn,
+            "pingpong" => Self::Pingpong,
+            "http" => Self::Http,
+            "live" => Self::Live,
+            _ => return None,
+        })
+    }
+}
+
+/// What one child measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Measurement {
+    /// CPU time of the whole process per operation.
+    pub cpu_ns: f64,
+    /// Wall time per operation.
+    pub wall_ns: f64,
+    /// Resident memory that the workload added, at its end.
+    pub rss_bytes: u64,
+    /// What the tool itself says that it lost; `None` if it does not say.
+    pub lost: Option<u64>,
+}
+
+/// Runs the workload with `ops` operations, after a tenth of it as warm-up.
+pub fn run<S: Spawner>(runtime: &Runtime, spawner: &S, workload: Workload, ops: u64) -> Measurement {
+    if workload != Workload::Live {
+        runtime.block_on(once(spawner.clone(), workload, (ops / 10).max(1)));
+    }
+    let rss = resident_bytes();
+    let (cpu, wall) = (cpu_time(), Instant::now());
+    runtime.block_on(once(spawner.clone(), workload, ops));
+    let (cpu, wall) = (cpu_time().saturating_sub(cpu), wall.elapsed());
+    Measurement {
+        cpu_ns: cpu.as_nanos() as f64 / ops as f64,
+        wall_ns: wall.as_nanos() as f64 / ops as f64,
+        rss_bytes: resident_bytes().saturating_sub(rss),
+        lost: None,
+    }
+}
+
+async fn once<S: Spawner>(spawner: S, workload: Workload, ops: u64) {
+    match workload {
+        Workload::Poll => poll(&spawner, ops).await,
+        Workload::Spawn => spawn(spawner, ops).await,
+        Workload::Pingpong => pingpong(&spawner, ops).await,
+        Workload::Http => http(spawner, ops).await,
+        Workload::Live => live(&spawner, ops).await,
+    }
+}
+
+async fn poll<S: Spawner>(spawner: &S, ops: u64) {
+    let tasks: Vec<_> = (0..4)
+        .map(|_| {
+            spawner.spawn(async move {
+                for _ in 0..ops / 4 {
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await;
+    }
+}
+
+async fn spawn<S: Spawner>(spawner: S, ops: u64) {
+    let inner = spawner.clone();
+    spawner
+        .spawn(async move {
+            for _ in 0..ops {
+                inner.spawn(async {}).await;
+            }
+        })
+        .await;
+}
+
+async fn pingpong<S: Spawner>(spawner: &S, ops: u64) {
+    let (to, mut from) = tokio::sync::mpsc::channel::<u64>(1);
+    let (back, mut returned) = tokio::sync::mpsc::channel::<u64>(1);
+    let echo = spawner.spawn(async move {
+        while let Some(message) = from.recv().await {
+            if back.send(message).await.is_err() {
+                break;
+            }
+        }
+    });
+    let drive = spawner.spawn(async move {
+        for message in 0..ops / 2 {
+            to.send(message).await.expect("the echo task lives");
+            returned.recv().await.expect("the echo task lives");
+        }
+    });
+    drive.await;
+    echo.await;
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+/// A server of fixed answers: the protocol's parser is not what is measured.
+async fn http<S: Spawner>(spawner: S, ops: u64) {
+    const CONNECTIONS: u64 = 16;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
+    let address = listener.local_addr().expect("an address");
+    let serving = spawner.clone();
+    let server = spawner.spawn(async move {
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let handler = serving.clone();
+            connections.push(serving.spawn(async move {
+                let mut buffer = [0u8; REQUEST.len()];
+                while stream.read_exact(&mut buffer).await.is_ok() {
+                    // Each request's handler is a task of its own, as in many services.
+                    let answer = handler.spawn(async { RESPONSE }).await;
+                    if stream.write_all(answer).await.is_err() {
+                        break;
+                    }
+                }
+            }));
+        }
+        for connection in connections {
+            connection.await;
+        }
+    });
+    let clients: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            tokio::spawn(async move {
+                let mut stream = tokio::net::TcpStream::connect(address).await.expect("the server listens");
+                stream.set_nodelay(true).ok();
+                let mut buffer = [0u8; RESPONSE.len()];
+                for _ in 0..ops / CONNECTIONS {
+                    stream.write_all(REQUEST).await.expect("the server reads");
+                    stream.read_exact(&mut buffer).await.expect("the server answers");
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.expect("the clients do not panic");
+    }
+    server.await;
+}
+
+/// Leaves the tasks alive: the process ends with them.
+async fn live<S: Spawner>(spawner: &S, ops: u64) {
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    let started = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    for _ in 0..ops {
+        let (gate, started) = (gate.clone(), started.clone());
+        drop(spawner.spawn(async move {
+            started.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            gate.notified().await;
+        }));
+    }
+    while started.load(std::sync::atomic::Ordering::Relaxed) < ops {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    std::mem::forget(gate);
+}
+
+/// CPU time of this process, all threads.
+pub fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Resident memory of this process; 0 where `/proc` is not to be had.
+pub fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}
+
+/// The runtime builder of every configuration.
+pub fn builder() -> tokio::runtime::Builder {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().worker_threads(2);
+    builder
+}
