@@ -1,7 +1,9 @@
 //! One child process: one configuration, one workload, one measurement, printed as JSON.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use pollscope_model::measured::Mode;
 
 use crate::workload::{self, Measurement, Plain, Spawner, Workload};
 
@@ -75,9 +77,9 @@ pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement
             workload::run(&builder.build().expect("a runtime"), &Plain, workload, ops)
         }
         "dial9" => dial9(workload, ops),
-        "pollscope-wrap" => pollscope(workload, ops, pollscope::Mode::Wrap),
-        "pollscope-hooks" => pollscope(workload, ops, pollscope::Mode::Hooks),
-        "pollscope-sample" => pollscope(workload, ops, pollscope::Mode::Sample),
+        "pollscope-wrap" => pollscope(workload, ops, Mode::Wrap),
+        "pollscope-hooks" => pollscope(workload, ops, Mode::Hooks),
+        "pollscope-sample" => pollscope(workload, ops, Mode::Sample),
         _ => return None,
     })
 }
@@ -98,22 +100,20 @@ fn dial9(workload: Workload, ops: u64) -> Measurement {
     workload::run(&runtime, &Plain, workload, ops)
 }
 
-fn pollscope(workload: Workload, ops: u64, mode: pollscope::Mode) -> Measurement {
-    let guard = pollscope::builder().mode(mode).listen_off().init();
+fn pollscope(workload: Workload, ops: u64, mode: Mode) -> Measurement {
+    let guard = pollscope::builder().mode(mode).listen(pollscope::Listen::Off).init();
     let mut builder = workload::builder();
-    if mode == pollscope::Mode::Hooks {
+    if mode == Mode::Hooks {
         pollscope::attach(&mut builder);
     }
     let runtime = builder.build().expect("a runtime");
     pollscope::observe(runtime.handle(), "bench");
-    let mut measurement = if mode == pollscope::Mode::Wrap {
+    let mut measurement = if mode == Mode::Wrap {
         workload::run(&runtime, &Wrapped, workload, ops)
     } else {
         workload::run(&runtime, &Plain, workload, ops)
     };
-    // One more tick, so that the last counts are in the report.
-    std::thread::sleep(Duration::from_millis(10));
     guard.flush();
-    measurement.lost = Some(guard.report().losses.total());
+    measurement.lost = guard.report().map(|report| report.losses.total());
     measurement
 }
