@@ -13,6 +13,7 @@ pub mod hist;
 pub mod id;
 pub mod measured;
 pub mod monitor;
+pub mod nearest;
 pub mod policy;
 pub mod query;
 pub mod report;

@@ -10,7 +10,6 @@
 //! ```
 
 pub mod limit;
-mod nearest;
 mod parse;
 
 use std::fmt::Write as _;

@@ -13,7 +13,6 @@ pub mod detail;
 pub mod filter;
 mod findings;
 pub mod flag;
-mod nearest;
 mod notes;
 mod overview;
 pub mod page;

@@ -4,9 +4,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::limit::{self, Amount};
-use super::nearest::nearest;
 use super::{CLEAR, FOR, LEVEL, Policy, Rule};
 use crate::detect;
+use crate::nearest::nearest;
 use crate::query::page::Level;
 use crate::time::parse_duration;
 

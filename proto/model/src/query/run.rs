@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::column::{Column, Field, Unit, columns};
 use super::filter::{Filter, FilterError};
-use super::nearest::nearest;
 use super::page::{Level, Meta, Page, Query, Row, RowId};
 use super::value::Value;
+use crate::nearest::nearest;
 
 pub(super) use super::filter::Texts;
 

@@ -1,7 +1,7 @@
 //! Reading a filter: text in, terms out, or an error that names the place.
 
+use crate::nearest::nearest;
 use crate::query::column::{Column, Kind, Unit, columns};
-use crate::query::nearest::nearest;
 use crate::query::page::Level;
 use crate::time::parse_duration;
 

@@ -1,9 +1,9 @@
 //! The name that somebody who mistyped may have meant.
 
 /// The candidate that is nearest to the name, if one is near enough to be meant.
-pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (name.chars().count() / 3).max(1) + usize::from(name.chars().count() > 3);
-    let near = candidates.map(|candidate| (distance(name, candidate), candidate));
+    let near = candidates.into_iter().map(|candidate| (distance(name, candidate), candidate));
     near.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
@@ -30,10 +30,11 @@ mod tests {
     #[test]
     fn a_slip_of_the_finger_is_understood_and_nonsense_is_not() {
         let names = ["busy", "busy_ns", "polls", "state", "future_bytes"];
-        assert_eq!(nearest("bsy", names.into_iter()), Some("busy"));
-        assert_eq!(nearest("poll", names.into_iter()), Some("polls"));
-        assert_eq!(nearest("futurebytes", names.into_iter()), Some("future_bytes"));
-        assert_eq!(nearest("colour", names.into_iter()), None);
-        assert_eq!(nearest("", names.into_iter()), None);
+        assert_eq!(nearest("bsy", names), Some("busy"));
+        assert_eq!(nearest("poll", names), Some("polls"));
+        assert_eq!(nearest("futurebytes", names), Some("future_bytes"));
+        assert_eq!(nearest("colour", names), None);
+        assert_eq!(nearest("", names), None);
+        assert_eq!(nearest("blockin_poll", ["stuck-poll", "blocking-poll"]), Some("blocking-poll"));
     }
 }
