@@ -4,14 +4,25 @@
 //! [`action`], the action changes the [`state`], the [`vm`] makes a screen of text and roles out of
 //! it, and the `view` puts that into the terminal's buffer. [`app`] is the loop that turns the row;
 //! [`source`] is where the data comes from.
+//!
+//! The command line begins at [`cli`], which is data, and [`command`], which does what it says. What
+//! goes wrong comes back as a [`failure`] and is rendered once, in `main`.
 
 pub mod action;
 pub mod app;
+pub mod cli;
 pub mod clip;
+pub mod command;
+mod config;
+pub mod demo;
+mod doctor;
 pub mod event;
+mod explain;
+pub mod failure;
 pub mod fmt;
 pub mod glyph;
 pub mod keymap;
+mod report;
 pub mod source;
 pub mod state;
 pub mod term;

@@ -1,2 +1,26 @@
-//! Under construction.
-fn main() {}
+//! The `pollscope` binary: parses, runs, and renders what went wrong at the last frame.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use pollscope_tui::cli::Cli;
+use pollscope_tui::command;
+use pollscope_tui::failure::Failure;
+
+fn main() -> ExitCode {
+    let done = match Cli::try_parse() {
+        Ok(cli) => command::run(cli),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            error.print().map_err(Failure::output)
+        }
+        Err(error) => Err(Failure::from(error)),
+    };
+    let Err(failure) = done else { return ExitCode::SUCCESS };
+    if !matches!(failure, Failure::BrokenPipe) {
+        // Nobody can be told if standard error is closed.
+        let _ = writeln!(std::io::stderr(), "pollscope: {failure}");
+    }
+    ExitCode::from(failure.exit_code())
+}

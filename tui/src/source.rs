@@ -3,7 +3,18 @@
 //! A source owns a thread of its own. The drawing thread hands it the standing questions and gets
 //! [`SourceEvent`]s through a channel; it never waits for a source and never does I/O itself.
 
+pub mod discover;
+pub mod endpoint;
+pub mod feed;
+pub mod fleet;
+pub mod inbox;
+pub mod lookup;
+pub mod open;
+pub mod process;
+pub mod target;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use pollscope_model::query::ask::{Answer, Ask};
 
@@ -52,4 +63,48 @@ pub enum Status {
 pub trait Source: Send {
     /// Replaces the standing questions. Returns at once.
     fn ask(&mut self, questions: Vec<(QuestionId, Ask)>);
+}
+
+/// Where a source's events go; false when nobody wants them any more.
+pub type Sink = Box<dyn FnMut(SourceEvent) -> bool + Send>;
+
+/// The standing questions, from the drawing thread to the source's.
+type Questions = Arc<[(QuestionId, Ask)]>;
+
+/// The pauses between attempts to reconnect: 100 ms, doubling up to 2 s.
+struct Pauses {
+    next: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { next: Duration::from_millis(100) }
+    }
+}
+
+impl Pauses {
+    async fn wait(&mut self) {
+        tokio::time::sleep(self.next).await;
+        self.next = (self.next * 2).min(Duration::from_secs(2));
+    }
+}
+
+/// Runs a source's loop on a thread of its own, with a small runtime that ends with it.
+fn on_own_thread(
+    name: &str,
+    main: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), crate::failure::Failure> {
+    let failed = |error| crate::failure::Failure::io("start a thread for the connection", error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || runtime.block_on(main))
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// The wall clock, nanoseconds since the Unix epoch.
+fn unix_ns() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_nanos() as u64)
 }

@@ -1,6 +1,5 @@
 //! The line being typed: editing, the live filter, completion and history.
 
-use pollscope_model::query::filter::check;
 use tui_input::InputRequest;
 
 use super::{Effect, command};
@@ -63,17 +62,13 @@ fn edit(state: &mut State, requests: impl IntoIterator<Item = InputRequest>) {
     }
 }
 
-/// Asks for the rows that match; while the filter is not one, the last good one stays.
+/// Asks for the rows that match.
 pub(super) fn filter(state: &mut State, filter: String) {
     let Some(list) = state.list_mut() else { return };
     let filter = filter.trim().to_owned();
-    if let Err(error) = check(list.tab.kind(), &filter) {
-        list.error = Some(error.to_string().into());
-        return;
-    }
-    list.error = None;
     if list.filter != filter {
         list.filter = filter;
+        list.error = None;
         list.restart();
     }
 }
@@ -91,12 +86,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 filter(state, before);
             }
         }
-        Action::Accept if prompt.kind == PromptKind::Filter => {
-            // A bad filter stays in the line, with what is wrong above it.
-            if state.list().is_none_or(|list| list.error.is_none()) {
-                state.overlay = None;
-            }
-        }
+        Action::Accept if prompt.kind == PromptKind::Filter => state.overlay = None,
         Action::Accept => return command::take(state),
         Action::Complete => {
             let detectors = crate::vm::detectors();

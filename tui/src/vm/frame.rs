@@ -26,10 +26,8 @@ pub(super) fn title(state: &State, width: usize) -> Line {
             left.push(Role::Dim, " · ");
             left.push(Role::Text, fmt::clean(&overview.meta.source));
         }
-        if !matches!(state.stack.last(), Some(Level::Detail(_))) {
-            left.push(Role::Dim, " · ");
-            left.push(Role::Text, format!("{} tasks", fmt::thousands(overview.tasks)));
-        }
+        left.push(Role::Dim, " · ");
+        left.push(Role::Text, format!("{} tasks", fmt::thousands(overview.tasks)));
     }
     if let Some(Level::Detail(detail)) = state.stack.last() {
         let what = match &detail.subject {

@@ -1,7 +1,7 @@
 //! One task: facts, the histograms of its site, its slow polls, its findings.
 
 use pollscope_model::entity::slow_poll::SlowPoll;
-use pollscope_model::query::column::{Unit, columns};
+use pollscope_model::query::column::{Kind, Unit, columns};
 use pollscope_model::query::detail::TaskDetail;
 use pollscope_model::query::page::Row;
 use pollscope_model::query::value::Value;
@@ -13,20 +13,20 @@ use crate::fmt;
 use crate::glyph::Glyphs;
 use crate::theme::Role;
 
-/// Columns that the heading says.
-const ELSEWHERE: [&str; 4] = ["id", "parent", "worker", "current_poll_ns"];
+/// Columns that the heading says, or that another part of the screen shows better.
+const ELSEWHERE: [&str; 7] = ["id", "name", "state", "group", "parent", "findings", "detector"];
 
 /// Everything, for a screen of that size.
 pub(super) fn lines(task: &TaskDetail, width: usize, height: usize, glyphs: Glyphs) -> Vec<Line> {
     let mut head = vec![Line::rule(&name(&task.row), &now(&task.row), width)];
-    head.extend(flow(facts(&task.row).into_iter().chain(own_facts(task)), width));
+    head.extend(flow(facts(&task.row).chain(own_facts(task)), width));
     head.extend(family(task, width));
     head.push(Line::new());
     let mut tail = Vec::new();
+    tail.extend(slow_polls(task, width, 6));
     tail.extend(finding::with_fix(&task.findings, width));
-    tail.extend(slow_polls(task, width, 4));
-    let room = height.saturating_sub(head.len() + tail.len() + 1);
-    head.extend(histograms(task, width, room.clamp(10, 18), glyphs));
+    let room = height.saturating_sub(head.len() + tail.len().min(8));
+    head.extend(histograms(task, width, room.clamp(9, 18), glyphs));
     head.push(Line::new());
     head.extend(tail);
     head
@@ -38,8 +38,9 @@ pub(super) fn panel(task: &TaskDetail, width: usize, glyphs: Glyphs) -> Vec<Line
     let mut lines = vec![Line::rule(&title, &now(&task.row), width)];
     lines.extend(flow(own_facts(task), width).into_iter().take(2));
     let shape = shape(&task.poll, glyphs);
-    let mut poll = Line::of(Role::Dim, "  its site's polls");
-    histogram::quantiles(&task.poll, width).into_iter().for_each(|line| poll.append(line));
+    let quantiles = Line::of(Role::Dim, "  site's polls").with(Role::Text, "");
+    let mut poll = quantiles;
+    poll.append(histogram::quantiles(&task.poll, width));
     poll.push(Role::Ink, format!("   {shape}"));
     lines.push(poll.cut(width));
     lines.extend(family(task, width));
@@ -86,26 +87,14 @@ fn now(row: &Row) -> String {
     parts.join(" · ")
 }
 
-/// The row's site and numbers as label and value; at the end the names of those that are not there.
-pub(super) fn facts(row: &Row) -> Vec<(String, String)> {
-    let mut missing = Vec::new();
-    let mut facts = Vec::new();
-    for (column, value) in columns(cells::kind_of(row)).into_iter().zip(&row.cells) {
-        let is_number = !matches!(column.unit, Unit::Series | Unit::Text | Unit::List);
-        if ELSEWHERE.contains(&column.key) || !(is_number || column.key == "site") {
-            continue;
-        }
-        let label = column.alias.replace('_', " ");
-        if value.is_null() {
-            missing.push(label);
-        } else {
-            facts.push((label, value.to_string()));
-        }
-    }
-    if !missing.is_empty() {
-        facts.push(("not measured:".to_owned(), missing.join(", ")));
-    }
-    facts
+/// The row's cells as label and value; what was not measured says so.
+pub(super) fn facts(row: &Row) -> impl Iterator<Item = (String, String)> + '_ {
+    let kind: Kind = cells::kind_of(row);
+    columns(kind)
+        .into_iter()
+        .zip(&row.cells)
+        .filter(|(column, _)| column.unit != Unit::Series && !ELSEWHERE.contains(&column.key))
+        .map(|(column, value)| (column.alias.replace('_', " "), value.to_string()))
 }
 
 fn own_facts(task: &TaskDetail) -> impl Iterator<Item = (String, String)> + '_ {

@@ -1,0 +1,112 @@
+//! What each command does: from the parsed command line to a result or a [`Failure`].
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+use pollscope_model::query::ask::Ask;
+use pollscope_model::query::page::Scope;
+
+use crate::app;
+use crate::cli::{Cli, Command, ViewArgs};
+use crate::failure::Failure;
+use crate::source::open::{self, Peer};
+use crate::source::target::Target;
+use crate::source::{QuestionId, Source};
+use crate::state::{Look, Tab};
+use crate::theme::{Depth, Theme};
+use crate::{config, demo, doctor, explain, report};
+
+/// Does what the command line asks for.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    let Some(command) = cli.command else { return look_at(block_on(open::machine())??, &cli.view) };
+    if let Some((kind, args)) = command.page() {
+        return report::run(kind, args);
+    }
+    match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Attach { target, view } => attach(&target, &view),
+        Command::Connect { url, view } => look_at(block_on(open::collector(&url))??, &view),
+        Command::Explain { detector } => explain::run(detector.as_deref()),
+        Command::Doctor { target } => doctor::run(target.as_ref()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "pollscope", &mut script);
+            to_stdout(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Failure::output)?;
+            to_stdout(&page)
+        }
+        Command::Config(args) => config::run(&args),
+        Command::Ps(_)
+        | Command::Tasks(_)
+        | Command::Sites(_)
+        | Command::Workers(_)
+        | Command::Findings(_) => Ok(()),
+    }
+}
+
+/// The terminal UI on one process.
+pub(crate) fn attach(target: &Target, view: &ViewArgs) -> Result<(), Failure> {
+    look_at(block_on(open::process(target))??, view)
+}
+
+/// The terminal UI on whoever was found.
+fn look_at(peer: Peer, view: &ViewArgs) -> Result<(), Failure> {
+    let one = matches!(peer, Peer::Processes { count: 1, .. });
+    let options = app::Options {
+        title: peer.label(),
+        scope: Scope::All,
+        tab: if one { Tab::Tasks } else { Tab::Fleet },
+        look: look(view),
+        mouse: !view.no_mouse,
+        explain: explain::text,
+    };
+    let mut failed = None;
+    let shown = app::run(
+        |tell| match peer.watch(Box::new(move |event| tell.send(event).is_ok())) {
+            Ok(source) => source,
+            Err(failure) => {
+                failed = Some(failure);
+                Box::new(Nobody)
+            }
+        },
+        options,
+    );
+    match (failed, shown) {
+        (Some(failure), _) => Err(failure),
+        (None, Ok(())) => Ok(()),
+        (None, Err(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            Err(Failure::Usage(error.to_string()))
+        }
+        (None, Err(error)) => Err(Failure::io("draw on the terminal", error)),
+    }
+}
+
+fn look(view: &ViewArgs) -> Look {
+    let depth = Depth::detect(|name| std::env::var(name).ok());
+    Look {
+        theme: Theme { palette: view.theme.unwrap_or_default(), depth },
+        glyphs: view.glyphs.unwrap_or_default(),
+    }
+}
+
+/// Stands in for a source that could not be started; the failure is told once the screens are left.
+struct Nobody;
+
+impl Source for Nobody {
+    fn ask(&mut self, _: Vec<(QuestionId, Ask)>) {}
+}
+
+/// Writes all of it to standard output.
+pub(crate) fn to_stdout(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::output)
+}
+
+/// Runs a future on a small runtime that lives no longer than it.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(|error| Failure::io("start a runtime", error))?.block_on(future))
+}

@@ -1,0 +1,35 @@
+//! `--fault cpu`: every twentieth `GET /thumbnail` scales its picture in the handler, 150 ms of
+//! arithmetic in one poll.
+//!
+//! **Raises** `blocking-poll`, kind *busy*. The remedy is `spawn_blocking` or a thread pool for
+//! computing, or to yield now and then.
+
+use std::time::{Duration, Instant};
+
+use pollscope::task;
+use tokio::time::sleep;
+
+use crate::demo::shop::{Answer, Plan, Reply, Request};
+
+pub(super) fn install(plan: &mut Plan) {
+    plan.replace("GET", "/thumbnail", thumbnail);
+}
+
+fn thumbnail(request: Request) -> Answer {
+    let picture = task("GET /thumbnail").group("http").spawn(async move {
+        sleep(Duration::from_millis(5)).await;
+        let checksum = if request.nth.is_multiple_of(20) { scale_picture() } else { 0 };
+        Reply::ok(format!("{checksum:x}"))
+    });
+    Box::pin(async { picture.await.unwrap_or_else(|_| Reply::failed()) })
+}
+
+/// A large picture, on whatever machine.
+fn scale_picture() -> u64 {
+    let begin = Instant::now();
+    let mut checksum = 0u64;
+    while begin.elapsed() < Duration::from_millis(150) {
+        checksum = (0..1_000).fold(checksum, |sum, pixel| sum.rotate_left(5) ^ pixel);
+    }
+    checksum
+}

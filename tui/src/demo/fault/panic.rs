@@ -1,0 +1,28 @@
+//! `--fault panic`: `POST /refunds` hands the work to a task and drops its handle; every fifth of
+//! these panics, and nobody hears of it.
+//!
+//! **Raises** `swallowed-panic`: the customer was told "accepted", and the refund is gone. The remedy
+//! is to await the handle, or to keep it in a `JoinSet` that somebody drains.
+
+use std::panic::resume_unwind;
+use std::time::Duration;
+
+use pollscope::task;
+use tokio::time::sleep;
+
+use crate::demo::shop::{Answer, Plan, Reply, Request};
+
+pub(super) fn install(plan: &mut Plan) {
+    plan.replace("POST", "/refunds", refunds);
+}
+
+fn refunds(request: Request) -> Answer {
+    drop(task("refund").group("payments").spawn(async move {
+        sleep(Duration::from_millis(5)).await;
+        if request.nth.is_multiple_of(5) {
+            // A panic like any other, but for the hook, whose message would be on the terminal.
+            resume_unwind(Box::new("the refund exceeds the payment"));
+        }
+    }));
+    Box::pin(std::future::ready(Reply::accepted()))
+}

@@ -1,0 +1,65 @@
+//! `pollscope explain`: the manual text of a detector, the same that the screens show.
+
+use std::fmt::Write as _;
+
+use pollscope_model::detect::{self, Explain};
+use pollscope_model::nearest::nearest;
+
+use crate::command::to_stdout;
+use crate::failure::Failure;
+use crate::fmt::{clean, wrap};
+
+/// Lines of the printed text are no longer than this.
+const COLUMNS: usize = 92;
+
+/// Prints one detector's text, or the list.
+pub(crate) fn run(id: Option<&str>) -> Result<(), Failure> {
+    let Some(id) = id else { return to_stdout(list().as_bytes()) };
+    match text(id) {
+        Some(text) => to_stdout(wrapped(&text).as_bytes()),
+        None => Err(Failure::Usage(unknown(id))),
+    }
+}
+
+/// One detector's text, a paragraph a line; `None` if there is no such detector.
+pub(crate) fn text(id: &str) -> Option<String> {
+    let Explain { id, summary, what, why, evidence, fix, false_alarms, limits } = detect::explain(id)?;
+    let mut text = format!("{id}: {summary}\n");
+    let sections =
+        [("What", what), ("Why", why), ("Evidence", evidence), ("Fix", fix), ("False alarms", false_alarms)];
+    for (heading, body) in sections {
+        let _ = write!(text, "\n{heading}\n{body}\n");
+    }
+    let _ = write!(text, "\nLimits, as in pollscope.toml under [detectors.{id}]\n");
+    for limit in limits {
+        let _ = writeln!(text, "{limit}");
+    }
+    Some(text)
+}
+
+fn wrapped(text: &str) -> String {
+    let lines =
+        text.lines().flat_map(|line| if line.is_empty() { vec![String::new()] } else { wrap(line, COLUMNS) });
+    lines.map(|line| line + "\n").collect()
+}
+
+fn list() -> String {
+    let widest = detect::ALL.iter().map(|detector| detector.id.len()).max().unwrap_or(0);
+    let mut list = String::new();
+    for detector in detect::ALL {
+        let _ =
+            writeln!(list, "{:widest$}  {:<5}  {}", detector.id, detector.level.as_str(), detector.summary());
+    }
+    list += "\n`pollscope explain DETECTOR` tells more.\n";
+    list
+}
+
+fn unknown(id: &str) -> String {
+    let id = clean(id);
+    match nearest(&id, detect::ALL.iter().map(|detector| detector.id)) {
+        Some(known) => {
+            format!("there is no detector `{id}`; did you mean `{known}`? `pollscope explain` lists all")
+        }
+        None => format!("there is no detector `{id}`; `pollscope explain` lists all"),
+    }
+}

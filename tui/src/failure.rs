@@ -1,0 +1,105 @@
+//! Why a command could not do its work, and the exit code that says so. Rendered once, at the last
+//! frame; nothing in this crate ends the process by itself.
+
+use std::io;
+
+use crate::source::target::TargetError;
+
+/// What went wrong: one line that names the thing, what was expected and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A target that cannot be understood.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A target that does not answer, or refuses.
+    #[error("{0}")]
+    Unreachable(String),
+    /// There is nothing to show.
+    #[error("{0}")]
+    NoData(String),
+    /// A peer of another protocol version.
+    #[error("{0}")]
+    Version(String),
+    /// The operating system refused.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What was tried, after "cannot".
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Whoever read standard output has gone; not worth a word.
+    #[error("standard output was closed")]
+    BrokenPipe,
+}
+
+/// Clap's paragraphs as one line.
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        let text = error.to_string();
+        let told = text.trim_start_matches("error: ").split("\nUsage:").next().unwrap_or_default();
+        let told = told.split("\n\nFor more information").next().unwrap_or_default();
+        let words: Vec<&str> = told.split_whitespace().collect();
+        Self::Usage(format!("{}; see `pollscope --help`", words.join(" ")))
+    }
+}
+
+impl Failure {
+    /// Wraps an error of the system with what was tried (`"read pollscope.toml"`).
+    pub fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { what: what.into(), source }
+    }
+
+    /// An error while writing to standard output.
+    pub fn output(source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::BrokenPipe {
+            Self::BrokenPipe
+        } else {
+            Self::io("write to standard output", source)
+        }
+    }
+
+    /// The process's exit code (see the manual's table of codes).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Target(_) | Self::Unreachable(_) | Self::Io { .. } => 2,
+            Self::NoData(_) => 4,
+            Self::Version(_) => 6,
+            Self::BrokenPipe => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_wrong_command_line_is_one_line_that_names_the_thing() {
+        let cases: [(&[&str], &str); 6] = [
+            (&["pollscope", "tasks", "--limit", "many"], "'many'"),
+            (
+                &["pollscope", "findings", "--for", "soon"],
+                "invalid duration `soon`: expected a number with a unit",
+            ),
+            (&["pollscope", "demo", "--fault", "gremlins"], "possible values: blocking"),
+            (&["pollscope", "attach"], "<TARGET>"),
+            (&["pollscope", "attach", "https://x:1"], "TLS is not built in yet"),
+            (&["pollscope", "record"], "'record'"),
+        ];
+        for (line, named) in cases {
+            let error = Cli::try_parse_from(line).expect_err("it is wrong");
+            let failure = Failure::from(error);
+            let text = failure.to_string();
+            assert!(text.contains(named), "{text}");
+            assert!(!text.contains('\n') && text.ends_with("see `pollscope --help`"), "{text}");
+            assert_eq!(failure.exit_code(), 2);
+        }
+    }
+}

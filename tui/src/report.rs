@@ -1,0 +1,118 @@
+//! One page to standard output, without a terminal: the same query that the screens ask, as a table
+//! for people, or as JSON or CSV for programs.
+
+mod csv;
+mod gather;
+mod json;
+mod sheet;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use pollscope_model::query::column::{Kind, Unit, columns};
+use pollscope_model::query::detail::Overview;
+use pollscope_model::query::page::{Query, Scope, Sort};
+
+use crate::cli::{Format, PageArgs, SortArg};
+use crate::failure::Failure;
+use crate::fmt::clean;
+use crate::source::open::{self, Peer};
+use gather::Gatherer;
+use sheet::Sheet;
+
+/// Rows in a table unless told otherwise; JSON and CSV print all.
+const TABLE_ROWS: u64 = 50;
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Prints the page, once or until stopped.
+pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
+    let query = query(kind, args)?;
+    let peer = crate::command::block_on(open::anyone(args.from.as_ref()))??;
+    if let Peer::Processes { unreachable, .. } = &peer {
+        unreachable.iter().for_each(|line| note(line));
+    }
+    let from = args.from.as_ref().map_or_else(|| "this machine".to_owned(), ToString::to_string);
+    let mut gatherer = Gatherer::start(peer, query, args.watch_for)?;
+    let page = gatherer.first()?;
+    let mut sheet = Sheet { page, undecided: gatherer.undecided(), from };
+    name_undecided(&sheet);
+    print(args, &sheet, true)?;
+    while args.watch {
+        std::thread::sleep(WATCH_EVERY);
+        sheet.page = gatherer.page()?;
+        sheet.undecided = gatherer.undecided();
+        print(args, &sheet, false)?;
+    }
+    Ok(())
+}
+
+/// The state of a peer at a glance, once it has told it.
+pub(crate) fn overview_of(peer: Peer) -> Result<Overview, Failure> {
+    Gatherer::start(peer, Query::all(Kind::Processes, u64::MAX), None)?.overview()
+}
+
+/// One line on standard error, beside the page.
+fn note(line: &str) {
+    // Standard error may be closed; a note is not worth failing for.
+    let _ = writeln!(io::stderr(), "pollscope: {}", clean(line));
+}
+
+fn name_undecided(sheet: &Sheet) {
+    let Some(undecided) = sheet.undecided.as_deref().filter(|rules| !rules.is_empty()) else { return };
+    let rules = undecided.iter().map(|(detector, reason)| format!("{detector} ({reason})"));
+    note(&format!("these rules could not judge yet: {}", rules.collect::<Vec<_>>().join(", ")));
+}
+
+fn query(kind: Kind, args: &PageArgs) -> Result<Query, Failure> {
+    let limit = args.limit.unwrap_or(if args.format == Format::Table { TABLE_ROWS } else { u64::MAX });
+    Ok(Query {
+        kind,
+        scope: Scope::All,
+        filter: args.filter.clone().unwrap_or_default(),
+        sort: args.sort.iter().map(|key| sort_key(kind, key)).collect::<Result<_, _>>()?,
+        offset: 0,
+        limit,
+    })
+}
+
+/// Numbers sort with the largest first, text from A, unless told otherwise.
+fn sort_key(kind: Kind, key: &SortArg) -> Result<Sort, Failure> {
+    let wanted = key.column.as_str();
+    let known = columns(kind);
+    let Some(column) = known.iter().find(|column| column.is_named(wanted)) else {
+        let names: Vec<&str> = known.iter().map(|column| column.alias).collect();
+        return Err(Failure::Usage(format!(
+            "{} have no column `{}` to sort by; expected one of {}",
+            kind.as_str(),
+            clean(wanted),
+            names.join(", ")
+        )));
+    };
+    let text = matches!(column.unit, Unit::Text | Unit::List);
+    Ok(Sort { column: column.key.to_owned(), descending: key.descending.unwrap_or(!text) })
+}
+
+fn print(args: &PageArgs, sheet: &Sheet, first: bool) -> Result<(), Failure> {
+    let stdout = io::stdout();
+    let terminal = stdout.is_terminal();
+    let mut out = io::BufWriter::new(stdout.lock());
+    let written = match args.format {
+        Format::Json => json::write(&mut out, sheet),
+        Format::Csv => csv::write(&mut out, sheet, first),
+        Format::Table => {
+            let between: &[u8] = match (first, terminal) {
+                // A watched table stays in its place.
+                (_, true) if args.watch => b"\x1b[H\x1b[2J",
+                (true, _) => b"",
+                (false, _) => b"\n",
+            };
+            let columns =
+                terminal.then(|| crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)));
+            out.write_all(between).and_then(|()| table::write(&mut out, sheet, columns))
+        }
+    };
+    written.and_then(|()| out.flush()).map_err(Failure::output)
+}

@@ -1,0 +1,164 @@
+//! Watching a source for as long as it takes to answer one page honestly.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pollscope_model::query::ask::{Answer, Ask};
+use pollscope_model::query::column::Kind;
+use pollscope_model::query::detail::Overview;
+use pollscope_model::query::page::{Page, Query, Scope};
+
+use super::note;
+use crate::failure::Failure;
+use crate::source::inbox::Inbox;
+use crate::source::open::Peer;
+use crate::source::{QuestionId, Source, Status};
+
+const PAGE: QuestionId = QuestionId(0);
+const OVERVIEW: QuestionId = QuestionId(1);
+
+/// How long the first answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Rules that look at the last ten seconds are the slowest of those that decide while one waits.
+const RULES_NEED: Duration = Duration::from_secs(11);
+/// A wait of this length is worth a word.
+const WORTH_A_WORD: Duration = Duration::from_secs(3);
+
+/// A source, watched for one page.
+pub(super) struct Gatherer {
+    inbox: Inbox,
+    /// Dropping it ends the source's thread.
+    _source: Box<dyn Source>,
+    kind: Kind,
+    from: Arc<str>,
+    /// So many processes answered before: all of them must be on the page.
+    processes: u64,
+    collector: bool,
+    watch_for: Option<Duration>,
+    connected: bool,
+    page: Option<Page>,
+    overview: Option<Overview>,
+}
+
+impl Gatherer {
+    pub(super) fn start(peer: Peer, query: Query, watch_for: Option<Duration>) -> Result<Self, Failure> {
+        let inbox = Inbox::default();
+        let kind = query.kind;
+        let (from, collector) = (peer.label(), matches!(peer, Peer::Collector(_)));
+        let processes = match &peer {
+            Peer::Processes { count, .. } => *count as u64,
+            Peer::Collector(_) => 0,
+        };
+        let mut source = peer.watch(inbox.sink())?;
+        source.ask(vec![(PAGE, Ask::Page(query)), (OVERVIEW, Ask::Overview(Scope::All))]);
+        Ok(Self {
+            inbox,
+            _source: source,
+            kind,
+            from,
+            processes,
+            collector,
+            watch_for,
+            connected: false,
+            page: None,
+            overview: None,
+        })
+    }
+
+    /// The first page: when every process has told its state, and the rules had their time.
+    pub(super) fn first(&mut self) -> Result<Page, Failure> {
+        let patience = Instant::now() + PATIENCE;
+        while !self.all_there() {
+            self.pump(patience)?;
+            if Instant::now() >= patience {
+                return Err(Failure::Unreachable(format!(
+                    "{} did not tell its state within {} s; try again, or see `pollscope doctor`",
+                    self.from,
+                    PATIENCE.as_secs()
+                )));
+            }
+        }
+        let wait = self.watch_for.unwrap_or_else(|| self.usual_wait());
+        if wait >= WORTH_A_WORD {
+            note(&format!("watching {} for {} s, so that the rules can judge", self.from, wait.as_secs()));
+        }
+        let deadline = Instant::now() + wait;
+        while Instant::now() < deadline && !self.decided_early() {
+            self.pump(deadline)?;
+        }
+        self.page()
+    }
+
+    /// The overview that goes with the first page.
+    pub(super) fn overview(&mut self) -> Result<Overview, Failure> {
+        self.first()?;
+        let silent = || Failure::Unreachable(format!("{} gives no answer", self.from));
+        self.overview.clone().ok_or_else(silent)
+    }
+
+    /// What is known now.
+    pub(super) fn page(&mut self) -> Result<Page, Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        self.pump(Instant::now())?;
+        while self.page.is_none() && Instant::now() < deadline {
+            self.pump(deadline)?;
+        }
+        self.page.clone().ok_or_else(|| Failure::Unreachable(format!("{} gives no answer", self.from)))
+    }
+
+    /// Rules that could not judge, with the reason; `None` where nobody asked for findings.
+    pub(super) fn undecided(&self) -> Option<Vec<(Arc<str>, Arc<str>)>> {
+        let overview = self.overview.as_ref().filter(|_| self.kind == Kind::Findings)?;
+        Some(overview.undecided.clone())
+    }
+
+    fn all_there(&self) -> bool {
+        let processes = self.overview.as_ref().map(|overview| overview.meta.processes);
+        self.connected && self.page.is_some() && processes.is_some_and(|count| count >= self.processes)
+    }
+
+    fn usual_wait(&self) -> Duration {
+        if self.collector {
+            return Duration::ZERO;
+        }
+        if self.kind == Kind::Findings {
+            return RULES_NEED;
+        }
+        // Rates need two reports; the first came with the snapshot.
+        let hellos = self.overview.iter().flat_map(|overview| &overview.hellos);
+        let interval = hellos.map(|hello| Duration::from_nanos(hello.interval_ns)).max().unwrap_or_default();
+        interval.mul_f64(1.3).min(WORTH_A_WORD)
+    }
+
+    fn decided_early(&self) -> bool {
+        self.watch_for.is_none()
+            && self.kind == Kind::Findings
+            && self.overview.as_ref().is_some_and(|overview| overview.undecided.is_empty())
+    }
+
+    /// Takes what was told, then waits until more is or the deadline comes.
+    fn pump(&mut self, deadline: Instant) -> Result<(), Failure> {
+        let seen = self.inbox.count();
+        match self.inbox.status() {
+            Some(Status::Connected { .. }) => self.connected = true,
+            Some(Status::Refused { reason }) => {
+                return Err(Failure::Unreachable(format!("{}: {reason}", self.from)));
+            }
+            Some(Status::Lost { reason, .. }) if !self.connected => {
+                return Err(Failure::Unreachable(format!("{} went away: {reason}", self.from)));
+            }
+            // Once it was there its last state is worth printing; the rows say that it is gone.
+            Some(Status::Lost { .. } | Status::Connecting { .. }) | None => {}
+        }
+        match self.inbox.take(PAGE) {
+            Some(Answer::Page(page)) => self.page = Some(page),
+            Some(Answer::No(reason)) => return Err(Failure::Usage(reason.to_string())),
+            Some(_) | None => {}
+        }
+        if let Some(Answer::Overview(overview)) = self.inbox.take(OVERVIEW) {
+            self.overview = Some(*overview);
+        }
+        self.inbox.wait(seen, deadline);
+        Ok(())
+    }
+}

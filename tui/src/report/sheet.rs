@@ -1,0 +1,40 @@
+//! What the writers write: a page with the names of its columns.
+
+use std::sync::Arc;
+
+use pollscope_model::query::column::{Column, columns};
+use pollscope_model::query::page::{Page, Row};
+use pollscope_model::query::value::Value;
+
+/// A page that was answered, and what is said beside it.
+pub(super) struct Sheet {
+    /// The page.
+    pub(super) page: Page,
+    /// Rules that could not judge, with the reason; only said of findings.
+    pub(super) undecided: Option<Vec<(Arc<str>, Arc<str>)>>,
+    /// The target as the user wrote it.
+    pub(super) from: String,
+}
+
+impl Sheet {
+    /// The page's columns, each with its place in the rows.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (usize, &'static Column)> {
+        columns(self.page.kind).into_iter().enumerate()
+    }
+
+    /// Those that JSON and CSV print.
+    pub(super) fn exported(&self) -> Vec<(usize, &'static Column)> {
+        self.columns().filter(|(_, column)| column.in_json).collect()
+    }
+
+    /// The row's cell in the column of that key.
+    pub(super) fn cell<'a>(&self, row: &'a Row, key: &str) -> &'a Value {
+        let index = self.columns().find(|(_, column)| column.key == key).map(|(index, _)| index);
+        index.map_or(&Value::Null, |index| cell(row, index))
+    }
+}
+
+/// The cell at that place; a peer that sent too few has not measured the rest.
+pub(super) fn cell(row: &Row, index: usize) -> &Value {
+    row.cells.get(index).unwrap_or(&Value::Null)
+}

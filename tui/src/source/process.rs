@@ -1,0 +1,47 @@
+//! Processes attached directly: a thread that keeps a stream to each, folds what they say into one
+//! [`Monitor`] and answers the standing questions from it.
+//!
+//! A stream that breaks is opened again, for ever, with growing pauses; what was known stays on
+//! screen meanwhile. Nothing here draws or prints.
+
+mod link;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::path::PathBuf;
+
+use pollscope_model::query::ask::Ask;
+use tokio::sync::watch as cell;
+
+use super::discover;
+use super::lookup::Watched;
+use super::{QuestionId, Questions, Sink, Source};
+use crate::failure::Failure;
+
+/// Processes, directly. Dropping it ends its thread.
+pub struct ProcessSource {
+    questions: cell::Sender<Questions>,
+}
+
+impl ProcessSource {
+    /// Starts to watch; processes of this machine are looked for in the usual folders.
+    pub fn open(watched: Watched, events: Sink) -> Result<Self, Failure> {
+        Self::open_in(watched, discover::folders(), events)
+    }
+
+    /// The same, with the folders in which the sockets of this machine's processes are.
+    pub fn open_in(watched: Watched, folders: Vec<PathBuf>, events: Sink) -> Result<Self, Failure> {
+        let (questions, asked) = cell::channel(Questions::default());
+        super::on_own_thread("pollscope-processes", async move {
+            watch::Watch::new(watched, folders, events).run(asked).await;
+        })?;
+        Ok(Self { questions })
+    }
+}
+
+impl Source for ProcessSource {
+    fn ask(&mut self, questions: Vec<(QuestionId, Ask)>) {
+        self.questions.send_replace(questions.into());
+    }
+}

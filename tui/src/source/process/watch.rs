@@ -1,0 +1,303 @@
+//! The loop of a process source: which links there are, what they say, and the answers.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pollscope_model::id::BootId;
+use pollscope_model::monitor::Monitor;
+use pollscope_model::query::ask::Ask;
+use pollscope_model::report::ReportKind;
+use pollscope_model::world::Limits;
+use tokio::sync::{mpsc, watch as cell};
+use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::link::{self, Event, Happened};
+use crate::source::discover::{self, Found};
+use crate::source::endpoint::Endpoint;
+use crate::source::lookup::Watched;
+use crate::source::{QuestionId, Questions, Sink, SourceEvent, Status, unix_ns};
+
+/// Standing questions are answered again at most so often.
+const ANSWER_EVERY: Duration = Duration::from_millis(250);
+/// New processes of the machine are looked for so often.
+const SCAN_EVERY: Duration = Duration::from_secs(1);
+/// Events of all links that wait; a link whose process talks faster is held back, and the process
+/// folds.
+const WAITING_EVENTS: usize = 32;
+
+/// One process, or one place where a process may be.
+struct Link {
+    endpoint: Endpoint,
+    /// The pid that its socket is named after.
+    pid: Option<u32>,
+    task: AbortHandle,
+    state: LinkState,
+    /// What is shown of it: its last incarnation and how it calls itself.
+    who: Option<(BootId, String)>,
+}
+
+enum LinkState {
+    /// Not heard of yet, or not the whole snapshot.
+    Opening,
+    /// Its data flows.
+    Open,
+    /// It went away; so many attempts since.
+    Lost { reason: String, attempts: u32 },
+    /// It cannot work.
+    Refused { reason: String },
+    /// A process of another name than the one that is watched.
+    Ignored,
+}
+
+/// Everything that the loop knows.
+pub(super) struct Watch {
+    watched: Watched,
+    folders: Vec<PathBuf>,
+    monitor: Monitor,
+    links: HashMap<usize, Link>,
+    next_link: usize,
+    events: mpsc::Sender<Event>,
+    happened: Option<mpsc::Receiver<Event>>,
+    sink: Sink,
+    status: Option<Status>,
+    asked: Questions,
+    /// Something was folded since the last answers.
+    changed: bool,
+}
+
+impl Watch {
+    pub(super) fn new(watched: Watched, folders: Vec<PathBuf>, sink: Sink) -> Self {
+        let (events, happened) = mpsc::channel(WAITING_EVENTS);
+        Self {
+            watched,
+            folders,
+            monitor: Monitor::new(Limits::default()),
+            links: HashMap::new(),
+            next_link: 0,
+            events,
+            happened: Some(happened),
+            sink,
+            status: None,
+            asked: Questions::default(),
+            changed: false,
+        }
+    }
+
+    /// Runs until nobody asks or listens any more.
+    pub(super) async fn run(mut self, mut asked: cell::Receiver<Questions>) {
+        let Some(mut happened) = self.happened.take() else { return };
+        let mut answers = interval(ANSWER_EVERY);
+        let mut scans = interval(SCAN_EVERY);
+        answers.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        scans.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let wanted = tokio::select! {
+                changed = asked.changed() => match changed {
+                    Ok(()) => {
+                        let questions = asked.borrow_and_update().clone();
+                        self.take_questions(questions)
+                    }
+                    Err(_) => return,
+                },
+                _ = scans.tick() => {
+                    self.look_for_processes();
+                    self.tell_status()
+                }
+                Some((link, event)) = happened.recv() => {
+                    self.take(link, event);
+                    self.tell_status()
+                }
+                _ = answers.tick() => {
+                    self.monitor.tick(unix_ns());
+                    !std::mem::take(&mut self.changed) || self.answer_all()
+                }
+            };
+            if !wanted {
+                return;
+            }
+        }
+    }
+
+    fn take_questions(&mut self, questions: Questions) -> bool {
+        let old = std::mem::replace(&mut self.asked, questions.clone());
+        questions.iter().filter(|question| !old.contains(question)).all(|(id, ask)| self.answer(*id, ask))
+    }
+
+    fn answer_all(&mut self) -> bool {
+        let asked = self.asked.clone();
+        asked.iter().all(|(id, ask)| self.answer(*id, ask))
+    }
+
+    fn answer(&mut self, id: QuestionId, ask: &Ask) -> bool {
+        let answer = self.monitor.answer(ask, unix_ns());
+        (self.sink)(SourceEvent::Answer(id, Box::new(answer)))
+    }
+
+    fn look_for_processes(&mut self) {
+        match &self.watched {
+            Watched::Address(endpoint) if self.links.is_empty() => self.open(endpoint.clone(), None),
+            Watched::Process(found) if self.links.is_empty() => {
+                self.open(Endpoint::Unix(found.socket.clone()), Some(found.pid));
+            }
+            Watched::Address(_) | Watched::Process(_) => {}
+            Watched::Machine | Watched::Name(_) => {
+                for Found { pid, socket } in discover::scan(&self.folders) {
+                    let endpoint = Endpoint::Unix(socket);
+                    if self.links.values().all(|link| link.endpoint != endpoint) {
+                        self.open(endpoint, Some(pid));
+                    }
+                }
+            }
+        }
+        let dead = |link: &Link| {
+            !matches!(link.state, LinkState::Open) && link.pid.is_some_and(|pid| !discover::is_alive(pid))
+        };
+        let ended: Vec<usize> = self.links.iter().filter(|(_, link)| dead(link)).map(|(id, _)| *id).collect();
+        for id in ended {
+            self.process_ended(id);
+        }
+    }
+
+    /// A process that is known to be dead is not tried again; its last state stays.
+    fn process_ended(&mut self, id: usize) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.task.abort();
+        if let Watched::Process(found) = &self.watched {
+            let reason = format!("process {} has ended", found.pid);
+            let attempts = match link.state {
+                LinkState::Lost { attempts, .. } => attempts,
+                _ => 0,
+            };
+            link.state = LinkState::Lost { reason, attempts };
+        } else {
+            self.links.remove(&id);
+        }
+    }
+
+    fn open(&mut self, endpoint: Endpoint, pid: Option<u32>) {
+        let id = self.next_link;
+        self.next_link += 1;
+        let task = spawn(id, &endpoint, &self.events);
+        self.links.insert(id, Link { endpoint, pid, task, state: LinkState::Opening, who: None });
+    }
+
+    /// A new stream, which begins with a snapshot. It gets a new number, so that what the old one
+    /// still has in the queue is not taken for its words.
+    fn restart(&mut self, id: usize) {
+        let Some(mut link) = self.links.remove(&id) else { return };
+        link.task.abort();
+        link.task = spawn(self.next_link, &link.endpoint, &self.events);
+        link.state = LinkState::Opening;
+        self.links.insert(self.next_link, link);
+        self.next_link += 1;
+    }
+
+    fn take(&mut self, id: usize, event: Happened) {
+        let now = unix_ns();
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if matches!(link.state, LinkState::Ignored) {
+            return;
+        }
+        self.changed = true;
+        match event {
+            Happened::Up(hello) => {
+                if matches!(&self.watched, Watched::Name(name) if *name != hello.process.name) {
+                    link.task.abort();
+                    link.state = LinkState::Ignored;
+                    return;
+                }
+                let boot = hello.boot;
+                let label = match self.monitor.greet(*hello, now) {
+                    Ok(welcome) => welcome.label.to_string(),
+                    Err(error) => {
+                        link.task.abort();
+                        link.state = LinkState::Refused { reason: error.to_string() };
+                        return;
+                    }
+                };
+                let before = link.who.replace((boot, label));
+                if let Some((old, _)) = before.filter(|(old, _)| *old != boot) {
+                    self.monitor.part(old, "another process took its place", now);
+                }
+                link.state = LinkState::Opening;
+            }
+            Happened::Report(report) => {
+                let whole = match report.kind {
+                    ReportKind::Delta => true,
+                    ReportKind::Snapshot { part, parts } => part + 1 >= parts,
+                };
+                if self.monitor.apply(*report, now).wants_snapshot() {
+                    self.restart(id);
+                } else if whole {
+                    link.state = LinkState::Open;
+                }
+            }
+            Happened::Down { reason, last } => {
+                if let Some((boot, _)) = &link.who {
+                    self.monitor.part(*boot, &reason, now);
+                }
+                link.state = match &link.state {
+                    _ if last => LinkState::Refused { reason },
+                    LinkState::Lost { attempts, .. } => LinkState::Lost { reason, attempts: attempts + 1 },
+                    _ => LinkState::Lost { reason, attempts: 0 },
+                };
+            }
+        }
+    }
+
+    /// Tells how the connections stand if that changed.
+    fn tell_status(&mut self) -> bool {
+        let status = self.overall();
+        if self.status.as_ref() == Some(&status) {
+            return true;
+        }
+        // Whoever waits for "connected" may rely on the answers that follow.
+        let connected = matches!(status, Status::Connected { .. });
+        self.status = Some(status.clone());
+        (self.sink)(SourceEvent::Status(status)) && (!connected || self.answer_all())
+    }
+
+    fn overall(&self) -> Status {
+        let links = || self.links.values().filter(|link| !matches!(link.state, LinkState::Ignored));
+        let open: Vec<&Link> = links().filter(|link| matches!(link.state, LinkState::Open)).collect();
+        match open.as_slice() {
+            [] => {}
+            [Link { who: Some((_, label)), .. }] => {
+                return Status::Connected { label: label.as_str().into() };
+            }
+            several => return Status::Connected { label: format!("{} processes", several.len()).into() },
+        }
+        let lost = links().find_map(|link| match &link.state {
+            LinkState::Lost { reason, attempts } => {
+                Some(Status::Lost { reason: reason.as_str().into(), attempts: *attempts })
+            }
+            _ => None,
+        });
+        let refused = links().find_map(|link| match &link.state {
+            LinkState::Refused { reason } => Some(Status::Refused { reason: reason.as_str().into() }),
+            _ => None,
+        });
+        let gone = || {
+            let was_here = matches!(self.status, Some(Status::Connected { .. } | Status::Lost { .. }));
+            (was_here && self.links.is_empty()).then(|| {
+                let reason = format!("no process of {} is running; waiting for one", self.watched.label());
+                Status::Lost { reason: reason.into(), attempts: 0 }
+            })
+        };
+        lost.or(refused)
+            .or_else(gone)
+            .unwrap_or_else(|| Status::Connecting { target: self.watched.label().into() })
+    }
+}
+
+fn spawn(id: usize, endpoint: &Endpoint, events: &mpsc::Sender<Event>) -> AbortHandle {
+    tokio::spawn(link::keep(id, endpoint.clone(), events.clone())).abort_handle()
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.links.values().for_each(|link| link.task.abort());
+    }
+}
