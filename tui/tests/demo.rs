@@ -1,0 +1,164 @@
+//! The demo, end to end through the built binary: each fault raises its detector at its own line,
+//! and a healthy service raises nothing.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+#[path = "rig/demo.rs"]
+mod demo;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use demo::{Demo, pollscope, run, words};
+use serde_json::Value as Json;
+
+/// Longer than any rule waits, on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// One demo at a time: they are services under load.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+fn machine() -> MutexGuard<'static, ()> {
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `findings --watch`, ended with the test.
+struct Watching(Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Watches the demo's findings until one satisfies the predicate.
+fn until_found(demo: &Demo, wanted: impl Fn(&Json) -> bool) -> Json {
+    let mut command = pollscope(demo.runtime.path());
+    command.args(["findings", "--from", &demo.target, "--format", "json", "--watch", "--for", "0"]);
+    let mut watching = Watching(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let stdout = watching.0.stdout.take().unwrap();
+    let (line, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        BufReader::new(stdout).lines().map_while(Result::ok).all(|text| line.send(text).is_ok())
+    });
+    let deadline = Instant::now() + PATIENCE;
+    let mut last = Json::Null;
+    while let Ok(text) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        last = serde_json::from_str(&text).unwrap();
+        if let Some(found) = last["rows"].as_array().unwrap().iter().find(|row| wanted(row)) {
+            return found.clone();
+        }
+    }
+    panic!("never found it; the last page was {last:#}");
+}
+
+/// The fault's finding, which must be at warn or above.
+fn found(fault: &str, detector: &str, file: &str) -> Json {
+    let _machine = machine();
+    let mut demo = Demo::start(&[fault]);
+    let row = until_found(&demo, |row| {
+        row["detector"] == detector && row["site"].as_str().is_some_and(|site| site.contains(file))
+    });
+    assert!(row["level"] == "warn" || row["level"] == "deny", "{row:#}");
+    for key in ["fingerprint", "headline", "why", "fix"] {
+        assert!(row[key].as_str().is_some_and(|text| !text.is_empty()), "no {key}: {row:#}");
+    }
+    assert!(demo.stop(), "the demo did not end in good order");
+    row
+}
+
+#[test]
+fn blocking() {
+    let row = found("blocking", "blocking-poll", "fault/blocking.rs");
+    // Where the system does not tell, nothing is claimed.
+    assert!(row["kind"] == "blocked" || row["kind"].is_null(), "{row:#}");
+}
+
+#[test]
+fn cpu() {
+    let row = found("cpu", "blocking-poll", "fault/cpu.rs");
+    assert!(row["kind"] == "busy" || row["kind"].is_null(), "{row:#}");
+}
+
+#[test]
+fn forgotten() {
+    found("forgotten", "forgotten-task", "fault/forgotten.rs");
+}
+
+#[test]
+fn lost_waker() {
+    found("lost-waker", "lost-waker", "fault/lost_waker.rs");
+}
+
+#[test]
+fn self_wake() {
+    found("self-wake", "self-wake-storm", "fault/self_wake.rs");
+}
+
+#[test]
+fn leak() {
+    found("leak", "task-leak", "fault/leak.rs");
+}
+
+#[test]
+fn starve() {
+    found("starve", "sched-delay", "fault/starve.rs");
+}
+
+#[test]
+fn tail() {
+    found("tail", "tail-latency", "fault/tail.rs");
+}
+
+#[test]
+fn panic() {
+    found("panic", "swallowed-panic", "fault/panic.rs");
+}
+
+#[test]
+fn a_healthy_service_raises_nothing() {
+    let _machine = machine();
+    let demo = Demo::start(&[]);
+    let output = run(demo.runtime.path(), &["findings", "--from", &demo.target, "--format", "json"]);
+    assert!(output.status.success(), "{}", words(&output));
+    let page: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let raised = page["rows"].as_array().unwrap().iter().filter(|row| row["level"] != "allow");
+    assert_eq!(raised.count(), 0, "{page:#}");
+}
+
+#[test]
+fn every_page_of_a_live_service_has_rows() {
+    let _machine = machine();
+    let demo = Demo::start(&[]);
+    let pid = demo.pid().to_string();
+    for (from, kind) in [
+        (demo.target.as_str(), "ps"),
+        (pid.as_str(), "tasks"),
+        ("pollscope-demo", "sites"),
+        (demo.target.as_str(), "workers"),
+    ] {
+        let output = run(demo.runtime.path(), &[kind, "--from", from, "--format", "json"]);
+        assert!(output.status.success(), "{kind} --from {from}: {}", words(&output));
+        let page: Json = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(!page["rows"].as_array().unwrap().is_empty(), "{kind} --from {from}: {page:#}");
+    }
+    let filter = ["tasks", "--from", &demo.target, "--filter", "state=", "--format", "json"];
+    let output = run(demo.runtime.path(), &filter);
+    assert_eq!(output.status.code(), Some(2), "{}", words(&output));
+    assert_eq!(words(&output).lines().count(), 1, "{}", words(&output));
+}
+
+#[test]
+fn doctor_names_the_mode_and_what_is_not_measured() {
+    let _machine = machine();
+    let demo = Demo::start(&[]);
+    let output = run(demo.runtime.path(), &["doctor", &demo.target]);
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(output.status.success(), "{}", words(&output));
+    assert!(text.contains("pollscope-demo (pid "), "{text}");
+    assert!(text.contains("mode         hooks") || text.contains("mode         wrap"), "{text}");
+    assert!(text.contains("measured     "), "{text}");
+    assert!(text.contains("mode         hooks") || text.contains("tokio_unstable"), "{text}");
+}
