@@ -110,6 +110,8 @@ struct Work {
 
 impl Work {
     fn run(self, runtime: Runtime) {
+        // The service's subscriber is for the service's events, not for those of our transport.
+        let _quiet = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::new());
         let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.carry())));
         if outcome.is_err() {
             notice::warn("internal error in pollscope-io: nobody can attach any more, the service goes on");
