@@ -1,4 +1,4 @@
-//! See why an async service stalls.
+#![doc = include_str!("../README.md")]
 
 #[cfg(not(loom))]
 mod clock;

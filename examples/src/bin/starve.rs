@@ -1,0 +1,45 @@
+//! Many tasks that each behave, and together starve the rest.
+//!
+//! Sixteen tasks share one worker and compute for 4 ms whenever they run: each poll is below every
+//! limit. A task that is woken has to wait for all the others in front of it.
+//!
+//! ```sh
+//! cargo run -p pollscope-examples --bin starve
+//! cargo run -- attach starve        # in another terminal
+//! ```
+//!
+//! You will see, in **Sites**, the heartbeat with short polls and a p99 schedule delay of some
+//! 60 ms; in **Findings** `sched-delay`; in **Workers** one worker at 100 %.
+//!
+//! The way out: `pollscope::spawn_blocking` for computation, or fewer of these tasks at a time.
+
+use std::time::{Duration, Instant};
+
+#[pollscope::main(worker_threads = 1)]
+async fn main() {
+    let mut tasks = pollscope::JoinSet::new();
+    for _ in 0..16 {
+        tasks.spawn(async {
+            loop {
+                compress(Duration::from_millis(4));
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    tasks.spawn(async {
+        let mut heartbeat = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            heartbeat.tick().await;
+        }
+    });
+    pollscope_examples::until_stopped().await;
+    tasks.abort_all();
+}
+
+/// Computes for as long as it is told, so that it takes as long on every machine.
+fn compress(time: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
