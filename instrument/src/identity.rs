@@ -30,6 +30,7 @@ impl Identity {
                 pid: std::process::id(),
                 host: host(),
                 exe: exe.to_string_lossy().into_owned(),
+                cpus: std::thread::available_parallelism().map_or(0, |cpus| cpus.get() as u32),
             },
             interval: config.interval,
             policy: config.policy.clone(),

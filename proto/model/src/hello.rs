@@ -31,6 +31,8 @@ pub struct ProcessInfo {
     pub host: String,
     /// Path of the executable, empty if unknown.
     pub exe: String,
+    /// CPUs that it may use at once, by affinity and quota; 0 if unknown.
+    pub cpus: u32,
 }
 
 /// The greeting of an instrumented process.

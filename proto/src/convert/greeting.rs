@@ -40,6 +40,7 @@ pub(crate) fn hello_to_wire(hello: &Hello) -> wire::Hello {
             pid: hello.process.pid,
             host: clip(&hello.process.host),
             exe: clip(&hello.process.exe),
+            cpus: hello.process.cpus,
         }),
         mode: hello.mode.as_str().to_owned(),
         capabilities: hello
@@ -84,6 +85,7 @@ pub(crate) fn hello_from_wire(hello: wire::Hello) -> Result<Hello, DecodeError> 
             pid: process.pid,
             host: checked("hello.process.host", process.host)?,
             exe: checked("hello.process.exe", process.exe)?,
+            cpus: process.cpus,
         },
         mode: Mode::from_name(&hello.mode).ok_or_else(|| unknown("hello.mode", &hello.mode))?,
         capabilities,

@@ -58,6 +58,9 @@ pub struct ProcessInfo {
     /// Path of the executable, empty if unknown.
     #[prost(string, tag = "4")]
     pub exe: ::prost::alloc::string::String,
+    /// CPUs that it may use at once; 0 if unknown.
+    #[prost(uint32, tag = "5")]
+    pub cpus: u32,
 }
 /// What a process says about one metric.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -43,6 +43,7 @@ fn hello() -> Hello {
             pid: 4_711,
             host: "build7".into(),
             exe: "/usr/bin/checkout".into(),
+            cpus: 0,
         },
         mode: Mode::Hooks,
         capabilities: vec![Capability {
