@@ -31,7 +31,7 @@ use crate::theme::{Depth, Palette, Theme};
 use crate::update::{self, Effect};
 
 /// The process of all fixtures.
-pub(crate) const BOOT: BootId = BootId(0xc0ffee);
+pub(crate) const BOOT: BootId = BootId(0x00c0_ffee);
 /// 12:04:31 on some day.
 const NOW: u64 = 1_900_000_000 * SECOND - 1_900_000_000 * SECOND % (86_400 * SECOND) + 43_471 * SECOND;
 
@@ -149,7 +149,16 @@ impl Rig {
         let buffer = terminal.backend().buffer();
         let mut text = String::new();
         for y in 0..rows {
-            let row: String = (0..columns).map(|x| buffer[(x, y)].symbol()).collect();
+            // The cell after a wide character is hidden by it.
+            let mut hidden = 0;
+            let mut row = String::new();
+            for x in 0..columns {
+                let symbol = buffer[(x, y)].symbol();
+                if hidden == 0 {
+                    row.push_str(symbol);
+                }
+                hidden = if hidden > 0 { hidden - 1 } else { crate::fmt::width(symbol).saturating_sub(1) };
+            }
             let _ = writeln!(text, "{}", row.trim_end());
         }
         text
@@ -227,6 +236,7 @@ pub(crate) fn row(kind: Kind, at: u64) -> Row {
     Row { id, level, cells }
 }
 
+#[allow(clippy::match_same_arms, reason = "one arm per column reads as the table that it is")]
 fn cell(kind: Kind, column: &Column, at: u64, level: Option<Level>, id: &RowId) -> Value {
     let text = |text: &str| Value::text(text);
     match (column.key, id) {
@@ -255,12 +265,17 @@ fn cell(kind: Kind, column: &Column, at: u64, level: Option<Level>, id: &RowId) 
             (_, 7) => "completed",
             _ => "idle",
         }),
+        ("health", _) => text(if level == Some(Level::Deny) { "!!" } else { "ok" }),
+        ("polling", _) if at == 3 => Value::Null,
+        ("polling", _) => text(&format!("{} {}", 100 + at, NAMES[at as usize % NAMES.len()])),
+        ("thread", _) => text("pollscope-worker"),
+        ("findings", _) if column.unit == Unit::Count => Value::Count(u64::from(level.is_some())),
         ("findings", _) if level.is_some() => Value::List(vec![Arc::from(DETECTORS[at as usize % 3])]),
         ("findings", _) => Value::List(Vec::new()),
         ("parent", _) => Value::Count(207),
         ("worker", _) if kind == Kind::Workers => Value::Count(at),
-        ("task", _) if kind == Kind::Workers && at == 3 => Value::Null,
-        ("task", _) => Value::Count(100 + at),
+        ("polling_task", _) if at == 3 => Value::Null,
+        ("task" | "polling_task", _) => Value::Count(100 + at),
         ("wakes" | "self_wakes" | "woken_by" | "handle" | "future_bytes" | "wakers", _) => Value::Null,
         _ => match column.unit {
             Unit::Count => Value::Count((at + 1) * 37 % 10_000),

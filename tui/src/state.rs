@@ -74,6 +74,7 @@ impl Tab {
     }
 
     /// The tab so many places further, round the end.
+    #[must_use]
     pub fn step(self, by: usize) -> Self {
         Self::ALL[(self.index() + by) % Self::ALL.len()]
     }

@@ -124,3 +124,6 @@ fn stand(state: &mut State) -> Vec<Effect> {
     }
     if state.answers.stand(wanted) { vec![Effect::Ask(state.answers.questions())] } else { Vec::new() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,3 +15,6 @@ pub(crate) fn draw(screen: &Screen, look: Look, buffer: &mut Buffer) {
         widget::lines(&block.lines, block.area, look, buffer);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The command line's language: one table of commands, a parser and completion.
 
 use pollscope_model::query::column::{Kind, columns};
+use pollscope_model::query::filter::check;
 use pollscope_model::query::page::Sort;
 
 use super::Tab;
@@ -90,7 +91,10 @@ pub fn parse(line: &str, kind: Kind) -> Result<Command, String> {
         "workers" => Command::Go(Tab::Workers),
         "findings" => Command::Go(Tab::Findings),
         "sort" => Command::Sort(sort_keys(rest, kind)?),
-        "filter" => return Ok(Command::Filter(rest.to_owned())),
+        "filter" => {
+            check(kind, rest).map_err(|error| error.to_string())?;
+            Command::Filter(rest.to_owned())
+        }
         "columns" => {
             let names = rest.split([' ', ',']).filter(|name| !name.is_empty());
             Command::Columns(names.map(|name| column(name, kind)).collect::<Result<_, _>>()?)
@@ -187,6 +191,7 @@ mod tests {
             ("sort nonsense", "no column `nonsense`"),
             ("theme pink", "dark, light or mono"),
             ("explain", "Name a detector"),
+            ("filter busy>", ""),
         ] {
             let error = parse(line, Kind::Tasks).expect_err(line);
             assert!(error.contains(part), "{line}: {error}");

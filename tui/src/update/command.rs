@@ -46,7 +46,7 @@ fn run(state: &mut State, command: Command) -> Vec<Effect> {
         },
         Command::Filter(text) => {
             if state.list().is_some() {
-                prompt::filter(state, text);
+                prompt::filter(state, &text);
             } else {
                 state.say("there is no list here to filter");
             }

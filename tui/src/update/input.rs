@@ -28,13 +28,11 @@ pub(super) fn apply(state: &mut State, input: Input) -> Vec<Effect> {
 }
 
 fn key(state: &mut State, key: Key) -> Vec<Effect> {
-    match keymap::action(state.context(), key) {
-        Some(action) => act(state, action),
-        None => {
-            prompt::typed(state, key);
-            Vec::new()
-        }
+    if let Some(action) = keymap::action(state.context(), key) {
+        return act(state, action);
     }
+    prompt::typed(state, key);
+    Vec::new()
 }
 
 /// Does the action in the place where the user is.
@@ -65,9 +63,8 @@ fn screen(state: &mut State, action: Action) -> Vec<Effect> {
         Action::ToTask => jump::to_task(state),
         Action::ToSite => jump::to_site(state),
         Action::ToTasks => jump::to_tasks(state),
-        Action::Back => jump::back(state),
         Action::Quit if at_top(state) => return vec![Effect::Quit],
-        Action::Quit => jump::back(state),
+        Action::Back | Action::Quit => jump::back(state),
         Action::Explain => jump::explain(state),
         Action::Freeze => freeze(state),
         Action::Command => state.overlay = Some(Overlay::Prompt(Prompt::new(PromptKind::Command, ""))),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pollscope_model::id::{BootId, TaskId};
 use pollscope_model::query::ask::Answer;
 use pollscope_model::query::page::{RowId, Scope};
 
@@ -95,10 +96,11 @@ pub(super) fn back(state: &mut State) {
 
 /// To the task of the selected worker or finding.
 pub(super) fn to_task(state: &mut State) {
-    let known = shown_finding(state).map(|finding| (finding.task, finding.site.clone()));
+    let known =
+        shown_finding(state).map(|finding| (finding.task, finding.site.clone(), finding.process.clone()));
     let scope = state.scope_of(state.current_tab());
-    if let Some((task, site)) = known {
-        match (task_boot(state), task) {
+    if let Some((task, site, process)) = known {
+        match (boot_of(state, &process), task) {
             (Some(boot), Some(task)) => push(state, Level::Detail(Detail::new(Subject::Task(boot, task)))),
             _ if site.is_empty() => state.say("this finding is about no single task or site"),
             _ => push(state, Level::Detail(Detail::new(Subject::Site(scope, site)))),
@@ -192,19 +194,23 @@ fn panel_is_current(state: &State) -> bool {
     state.answers.standing.iter().any(|standing| standing.slot == Slot::Panel && standing.answered)
 }
 
-/// The process of a finding's task: the scope's, or that of the row that says so.
-fn task_boot(state: &State) -> Option<pollscope_model::id::BootId> {
+/// The process of that label: the scope's, the only one, or the one that the fleet's list calls so.
+fn boot_of(state: &State, label: &str) -> Option<BootId> {
     if let Scope::Process(boot) = state.scope {
         return Some(boot);
     }
-    match state.answers.overview.as_ref()?.hellos.as_slice() {
-        [only] => Some(only.boot),
-        _ => None,
+    if let Some([only]) = state.answers.overview.as_ref().map(|overview| overview.hellos.as_slice()) {
+        return Some(only.boot);
     }
+    let fleet = state.roots[Tab::Fleet.index()].page.as_ref()?;
+    fleet.rows.iter().find_map(|row| match row.id {
+        RowId::Process(boot) if cells::text(row, "process") == label => Some(boot),
+        _ => None,
+    })
 }
 
 /// Id, task and site of the selected row.
-fn selected(state: &State) -> Option<(RowId, Option<pollscope_model::id::TaskId>, Option<Arc<str>>)> {
+fn selected(state: &State) -> Option<(RowId, Option<TaskId>, Option<Arc<str>>)> {
     let row = state.list().and_then(List::selected_row)?;
     Some((row.id.clone(), cells::task(row), cells::site(row)))
 }

@@ -1,5 +1,6 @@
 //! The line being typed: editing, the live filter, completion and history.
 
+use pollscope_model::query::filter::check;
 use tui_input::InputRequest;
 
 use super::{Effect, command};
@@ -58,17 +59,21 @@ fn edit(state: &mut State, requests: impl IntoIterator<Item = InputRequest>) {
     prompt.back = 0;
     let (kind, value) = (prompt.kind, prompt.input.value().to_owned());
     if kind == PromptKind::Filter {
-        filter(state, value);
+        filter(state, &value);
     }
 }
 
-/// Asks for the rows that match.
-pub(super) fn filter(state: &mut State, filter: String) {
+/// Asks for the rows that match; while the filter is not one, the last good one stays.
+pub(super) fn filter(state: &mut State, filter: &str) {
     let Some(list) = state.list_mut() else { return };
-    let filter = filter.trim().to_owned();
+    let filter = filter.trim();
+    if let Err(error) = check(list.tab.kind(), filter) {
+        list.error = Some(error.to_string().into());
+        return;
+    }
+    list.error = None;
     if list.filter != filter {
-        list.filter = filter;
-        list.error = None;
+        filter.clone_into(&mut list.filter);
         list.restart();
     }
 }
@@ -83,10 +88,14 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             let (what, before) = (prompt.kind, std::mem::take(&mut prompt.before));
             state.overlay = None;
             if what == PromptKind::Filter {
-                filter(state, before);
+                filter(state, &before);
             }
         }
-        Action::Accept if prompt.kind == PromptKind::Filter => state.overlay = None,
+        Action::Accept if prompt.kind == PromptKind::Filter => {
+            // A bad filter stays in the line, with what is wrong above it.
+            let bad = state.list().is_some_and(|list| list.error.is_some());
+            state.overlay = state.overlay.take().filter(|_| bad);
+        }
         Action::Accept => return command::take(state),
         Action::Complete => {
             let detectors = crate::vm::detectors();

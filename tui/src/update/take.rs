@@ -27,7 +27,7 @@ pub(super) fn answer(state: &mut State, id: QuestionId, answer: Box<Answer>) {
     }
     standing.answered = true;
     let slot = standing.slot;
-    put(state, slot, answer);
+    put(state, slot, *answer);
 }
 
 /// Shows what came while the view was frozen.
@@ -35,13 +35,13 @@ pub(super) fn release(state: &mut State) {
     for (id, answer) in std::mem::take(&mut state.answers.held) {
         let slot = state.answers.standing.iter().find(|standing| standing.id.0 == id).map(|s| s.slot);
         if let Some(slot) = slot {
-            put(state, slot, answer);
+            put(state, slot, *answer);
         }
     }
 }
 
-fn put(state: &mut State, slot: Slot, answer: Box<Answer>) {
-    match (slot, *answer) {
+fn put(state: &mut State, slot: Slot, answer: Answer) {
+    match (slot, answer) {
         (Slot::Overview, Answer::Overview(overview)) => {
             state.answers.overview = Some(overview);
             state.answers.overview_at = state.now;

@@ -48,12 +48,10 @@ pub fn site(row: &Row) -> Option<Arc<str>> {
 
 /// The task that the row is about: a worker's current one, a finding's.
 pub fn task(row: &Row) -> Option<TaskId> {
-    match (&row.id, cell(row, "task")) {
+    let key = if kind_of(row) == Kind::Workers { "polling_task" } else { "task" };
+    match (&row.id, cell(row, key)) {
         (RowId::Task(_, task), _) => Some(*task),
         (_, Some(Value::Count(task))) => Some(TaskId(*task)),
-        (_, Some(Value::Text(task))) => {
-            task.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok().map(TaskId)
-        }
         _ => None,
     }
 }
@@ -63,7 +61,6 @@ pub fn detectors(row: &Row) -> Vec<Arc<str>> {
     match (cell(row, "detector"), cell(row, "findings")) {
         (Some(Value::Text(detector)), _) => vec![detector.clone()],
         (_, Some(Value::List(detectors))) => detectors.clone(),
-        (_, Some(Value::Text(detectors))) => vec![detectors.clone()],
         _ => Vec::new(),
     }
 }
@@ -91,7 +88,9 @@ pub fn wish(column: &Column, value: &Value) -> usize {
 /// The cell in exactly that many columns.
 pub fn show(column: &Column, level: Option<Level>, value: &Value, columns: usize, glyphs: Glyphs) -> Span {
     let (text, role) = match value {
-        Value::Text(flag) if column.key == "flag" => (flag.to_string(), role_of_level(level)),
+        Value::Text(flag) if matches!(column.key, "flag" | "health") => {
+            (flag.to_string(), role_of_level(level))
+        }
         Value::Null => ("–".to_owned(), Role::Dim),
         Value::Series(points) => {
             let spark = glyphs.spark(&shares(points), columns);

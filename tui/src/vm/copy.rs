@@ -1,5 +1,6 @@
 //! What is selected as text or as JSON, for the clipboard.
 
+use pollscope_model::entity::slow_poll::PollKind;
 use pollscope_model::query::ask::Answer;
 use pollscope_model::query::column::columns;
 use pollscope_model::query::detail::Finding;
@@ -85,7 +86,7 @@ fn finding_json(finding: &Finding) -> Json {
         "count": finding.count,
         "first_ns": finding.first_ns,
         "last_ns": finding.last_ns,
-        "kind": finding.kind.map(|kind| kind.as_str()),
+        "kind": finding.kind.map(PollKind::as_str),
         "stack": finding.stack.iter().map(AsRef::as_ref).collect::<Vec<&str>>(),
         "headline": finding.headline.as_ref(),
         "why": finding.why.as_ref(),

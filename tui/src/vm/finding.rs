@@ -109,22 +109,20 @@ fn place(finding: &Finding) -> String {
 }
 
 fn proof(finding: &Finding) -> String {
-    let mut text = match (&finding.value, &finding.limit) {
-        (Value::Null, _) => String::new(),
-        (value, Value::Null) => value.to_string(),
-        (value, limit) => format!("{value} (limit {limit})"),
-    };
-    if let Some(kind) = finding.kind {
-        text += &format!(", mostly {}", kind.as_str());
+    let mut parts = Vec::new();
+    match (&finding.value, &finding.limit) {
+        (Value::Null, _) => {}
+        (value, Value::Null) => parts.push(value.to_string()),
+        (value, limit) => parts.push(format!("{value} (limit {limit})")),
     }
-    let (first, last) = (Value::Time(finding.first_ns), Value::Time(finding.last_ns));
-    let times = if finding.count == 1 {
-        "once".to_owned()
-    } else {
-        format!("{} times", fmt::thousands(finding.count))
-    };
-    let lead = if text.is_empty() { "" } else { " · " };
-    text + &format!("{lead}{times}, first {first}, last {last}")
+    parts.extend(finding.kind.map(|kind| format!("mostly {}", kind.as_str())));
+    parts.push(match finding.count {
+        1 => "once".to_owned(),
+        count => format!("{} times", fmt::thousands(count)),
+    });
+    parts.push(format!("first {}", Value::Time(finding.first_ns)));
+    parts.push(format!("last {}", Value::Time(finding.last_ns)));
+    parts.join(" · ")
 }
 
 fn paragraph(lines: &mut Vec<Line>, label: &str, role: Role, text: &str, width: usize) {

@@ -22,7 +22,7 @@ pub(super) fn body(state: &State, list: &List, area: Area, full: Need, screen: &
         Need::new(2, findings + 2),
         Need::new(notes.len().min(2), notes.len()),
     ];
-    let [top, middle, below, last] = split(area, needs, [0, 2, 3, 1]);
+    let [top, middle, below, last] = split(area, needs, [0, 2, 3, 1], [0, 2, 3, 1]);
     list::table(state, list, top, screen);
     if middle.h > 1 {
         let glyphs = state.look.glyphs;
@@ -38,7 +38,7 @@ pub(super) fn body(state: &State, list: &List, area: Area, full: Need, screen: &
         let room = if room > findings + 1 { room } else { room.saturating_sub(usize::from(room > 3)) };
         screen.put(below, finding::panel(state.answers.findings.as_ref(), width, room));
     }
-    list::put_cut(notes, last, screen);
+    list::put_cut(notes, "a taller window", last, screen);
 }
 
 /// What a reader should know: not measured, lost, gone.

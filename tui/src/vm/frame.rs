@@ -26,8 +26,10 @@ pub(super) fn title(state: &State, width: usize) -> Line {
             left.push(Role::Dim, " · ");
             left.push(Role::Text, fmt::clean(&overview.meta.source));
         }
-        left.push(Role::Dim, " · ");
-        left.push(Role::Text, format!("{} tasks", fmt::thousands(overview.tasks)));
+        if !matches!(state.stack.last(), Some(Level::Detail(_))) {
+            left.push(Role::Dim, " · ");
+            left.push(Role::Text, format!("{} tasks", fmt::thousands(overview.tasks)));
+        }
     }
     if let Some(Level::Detail(detail)) = state.stack.last() {
         let what = match &detail.subject {
@@ -79,11 +81,8 @@ pub(super) fn tabs(state: &State, area: Area, screen: &mut Screen) {
     let mut line = Line::new();
     for tab in Tab::ALL {
         let number = tab.index() + 1;
-        let mut name =
-            if full || tab == here { format!("{number} {}", tab.title()) } else { number.to_string() };
-        if tab == Tab::Findings && open > 0 {
-            name.push_str(&format!("({open})"));
-        }
+        let name = if full || tab == here { format!("{number} {}", tab.title()) } else { number.to_string() };
+        let name = if tab == Tab::Findings && open > 0 { format!("{name}({open})") } else { name };
         let x = line.width() as u16;
         if tab == here {
             line.push(Role::Accent, format!(" [{name}]"));

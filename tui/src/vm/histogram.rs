@@ -23,6 +23,14 @@ struct Bar {
     count: u64,
 }
 
+/// What is drawn in a line.
+enum Row {
+    Bar(Bar),
+    /// Several bars with nothing in them: those above `from` up to `to`.
+    Gap(Bar),
+    Limit(u64),
+}
+
 /// The bars with a line for the limit, then the quantiles; at most that many lines.
 pub(super) fn lines(
     hist: &Hist,
@@ -34,41 +42,60 @@ pub(super) fn lines(
     if hist.is_empty() {
         return vec![Line::of(Role::Dim, "  nothing counted yet")];
     }
-    let room = height.saturating_sub(2).max(1);
-    let bars = STEPS
+    let quantiles = quantiles(hist, width);
+    let room = height.saturating_sub(quantiles.len()).max(1);
+    let rows = STEPS
         .iter()
-        .map(|steps| bars(hist, steps))
-        .find(|bars| bars.len() <= room)
-        .unwrap_or_else(|| bars(hist, STEPS[2]));
-    let most = bars.iter().map(|bar| bar.count).max().unwrap_or(1);
+        .map(|steps| rows(bars(hist, steps), limit))
+        .find(|rows| rows.len() <= room)
+        .unwrap_or_else(|| rows(bars(hist, STEPS[2]), limit));
+    let most = hist.buckets().map(|(_, count)| count).max().unwrap_or(1);
+    let most =
+        rows.iter().fold(most, |most, row| if let Row::Bar(bar) = row { most.max(bar.count) } else { most });
     let digits = Value::Count(most).to_string().len().max(4);
     let bar_room = width.saturating_sub(7 + 1 + 1 + digits + 2);
+    let mut over = limit.is_some_and(|limit| hist.quantile(0.0).is_some_and(|least| least > limit));
     let mut lines = Vec::new();
-    let mut limit = limit.filter(|limit| bars.last().is_some_and(|bar| *limit < bar.to.max(hist.max())));
-    for bar in &bars {
-        if let Some(at) = limit.filter(|limit| bar.from >= *limit) {
-            lines.push(limit_line(at, width));
-            limit = None;
-        }
-        let over = limit.is_none() && lines_have_limit(&lines);
-        let share = log_share(bar.count, most);
-        let ink = if over { Role::Bad } else { Role::Ink };
-        let line = Line::of(Role::Dim, fmt::right(&Nanos(bar.from).to_string(), 6))
-            .with(Role::Rule, " ▏")
-            .with(ink, glyphs.bar(share, bar_room))
-            .with(
-                if bar.count == 0 { Role::Dim } else { Role::Text },
-                format!(" {}", Value::Count(bar.count)),
-            )
-            .with(Role::Bad, if over && bar.count > 0 { " !" } else { "" });
+    for row in rows {
+        let line = match row {
+            Row::Limit(limit) => {
+                over = true;
+                limit_line(limit, width)
+            }
+            Row::Gap(gap) => Line::of(Role::Dim, format!("       ⋮ 0 up to {}", Nanos(gap.to))),
+            Row::Bar(bar) => Line::of(Role::Dim, fmt::right(&Nanos(bar.from).to_string(), 6))
+                .with(Role::Rule, " ▏")
+                .with(
+                    if over { Role::Bad } else { Role::Ink },
+                    glyphs.bar(log_share(bar.count, most), bar_room),
+                )
+                .with(Role::Text, format!(" {}", Value::Count(bar.count)))
+                .with(Role::Bad, if over && bar.count > 0 { " !" } else { "" }),
+        };
         lines.push(line.cut(width));
     }
-    lines.push(quantiles(hist, width));
+    lines.extend(quantiles);
     lines
 }
 
-fn lines_have_limit(lines: &[Line]) -> bool {
-    lines.iter().any(|line| line.spans.iter().any(|span| span.text.contains("limit")))
+/// Bars, with runs of empty ones folded and the limit between those below and those above it.
+fn rows(bars: Vec<Bar>, limit: Option<u64>) -> Vec<Row> {
+    let limit = limit.filter(|limit| bars.last().is_some_and(|bar| bar.to > *limit));
+    let mut rows: Vec<Row> = Vec::new();
+    let mut open = limit;
+    for bar in bars {
+        if let Some(limit) = open.take_if(|limit| bar.from >= *limit) {
+            rows.push(Row::Limit(limit));
+        }
+        match rows.last_mut() {
+            Some(Row::Gap(gap)) if bar.count == 0 => gap.to = bar.to,
+            _ if bar.count == 0 => rows.push(Row::Gap(bar)),
+            _ => rows.push(Row::Bar(bar)),
+        }
+    }
+    // The limit lies inside of the last bar: it is drawn below it, for what is above it is not known.
+    rows.extend(open.map(Row::Limit));
+    rows
 }
 
 fn limit_line(limit: u64, width: usize) -> Line {
@@ -79,17 +106,26 @@ fn limit_line(limit: u64, width: usize) -> Line {
     line.cut(width)
 }
 
-/// `p50 0.9ms  p90 3ms  p99 412ms  max 412ms`.
-pub(super) fn quantiles(hist: &Hist, width: usize) -> Line {
-    let mut line = Line::of(Role::Text, " ");
-    for (name, q) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)] {
-        let value = hist.quantile(q).map_or_else(|| "–".to_owned(), |ns| Nanos(ns).to_string());
-        line.push(Role::Dim, format!("{name} "));
-        line.push(Role::Text, value + " ");
+/// `p50 0.9ms  p90 3ms  p99 412ms  max 412ms`, in two lines if one is too narrow.
+pub(super) fn quantiles(hist: &Hist, width: usize) -> Vec<Line> {
+    let at = |q| hist.quantile(q).map_or_else(|| "–".to_owned(), |ns| Nanos(ns).to_string());
+    let pair = |name: &str, value: String| Line::of(Role::Dim, format!("  {name} ")).with(Role::Text, value);
+    let mut pairs = [
+        pair("p50", at(0.5)),
+        pair("p90", at(0.9)),
+        pair("p99", at(0.99)),
+        pair("max", Nanos(hist.max()).to_string()),
+    ]
+    .into_iter();
+    let mut lines = Vec::new();
+    let all: usize = pairs.clone().map(|pair| pair.width()).sum();
+    let first = if all <= width { 4 } else { 2 };
+    for take in [first, 4 - first] {
+        let mut line = Line::new();
+        pairs.by_ref().take(take).for_each(|pair| line.append(pair));
+        lines.extend((!line.spans.is_empty()).then(|| line.cut(width)));
     }
-    line.push(Role::Dim, "max ");
-    line.push(Role::Text, Nanos(hist.max()).to_string());
-    line.cut(width)
+    lines
 }
 
 fn log_share(count: u64, most: u64) -> f64 {
@@ -134,9 +170,13 @@ mod tests {
         let text: Vec<String> = lines.iter().map(Line::plain).collect();
         let limit = text.iter().position(|line| line.contains("limit")).expect("a limit line");
         let long = |line: &String| line.contains("███");
+        assert!(text[..limit].iter().all(|line| !line.contains('!')), "{text:#?}");
         assert!(text[..limit].iter().any(long), "{text:#?}");
         assert!(text[limit..].iter().any(long), "{text:#?}");
-        assert!(text.iter().any(|line| line.ends_with("▏ 0")), "no gap between the modes: {text:#?}");
+        assert!(
+            text.iter().any(|line| line.contains("⋮ 0 up to 10ms")),
+            "no gap between the modes: {text:#?}"
+        );
         assert!(text.last().is_some_and(|line| line.contains("max 419ms")), "{text:#?}");
     }
 

@@ -2,6 +2,7 @@
 
 use pollscope_model::query::ask::Answer;
 use pollscope_model::query::column::columns;
+use pollscope_model::query::page::Scope;
 
 use super::stack::{Need, split};
 use super::text::Line;
@@ -9,7 +10,7 @@ use super::{Screen, body, finding, fleet, site, table, task, workers};
 use crate::fmt::{thousands, width};
 use crate::state::hits::Area;
 use crate::state::list::List;
-use crate::state::{State, Tab};
+use crate::state::{State, Tab, usual_columns};
 use crate::theme::Role;
 
 /// The list with its panels.
@@ -20,41 +21,37 @@ pub(super) fn body(state: &State, list: &List, area: Area, screen: &mut Screen) 
     match list.tab {
         Tab::Fleet => fleet::body(state, list, area, full, screen),
         Tab::Workers => workers::body(state, list, area, full, screen),
-        Tab::Tasks => {
-            let lines = panel(state, area.w as usize, 7);
-            let [top, below] = split(area, [Need::new(5, usize::MAX), need(lines.len(), 4)], [0, 1]);
-            self::table(state, list, top, screen);
-            put_cut(lines, below, screen);
-        }
-        Tab::Sites => {
-            let lines = panel(state, area.w as usize, 15);
-            let [top, below] = split(area, [Need::new(8, rows.max(3) + 3), need(lines.len(), 4)], [0, 1]);
-            self::table(state, list, top, screen);
-            put_cut(lines, below, screen);
-        }
-        Tab::Findings => {
-            let lines = match panel(state, area.w as usize, 0) {
-                lines if lines.is_empty() => undecided(state, area.w as usize),
-                lines => lines,
-            };
-            let [top, below] = split(area, [full, need(lines.len(), 4)], [0, 1]);
-            self::table(state, list, top, screen);
-            put_cut(lines, below, screen);
-        }
+        Tab::Tasks => with_panel(state, list, area, (Need::new(5, usize::MAX), 7), screen),
+        Tab::Sites => with_panel(state, list, area, (full, 16), screen),
+        Tab::Findings => with_panel(state, list, area, (full, usize::MAX), screen),
     }
 }
 
-fn need(lines: usize, least: usize) -> Need {
-    if lines == 0 { Need::NOTHING } else { Need::new(least.min(lines), lines) }
+/// The table and below it what there is to say of the row under the cursor, in at most that many
+/// lines and never more than half of the body.
+fn with_panel(state: &State, list: &List, area: Area, (full, most): (Need, usize), screen: &mut Screen) {
+    let width = area.w as usize;
+    let most = most.min(usize::from(area.h) / 2);
+    let mut lines = panel(state, list.tab, width, most);
+    if lines.is_empty() && list.tab == Tab::Findings {
+        lines = undecided(state, width);
+    }
+    let below = Need::new(lines.len().min(4), lines.len().min(most));
+    let [top, below] = split(area, [full, below], [0, 1], [1, 0]);
+    // What a short list leaves free is the panel's.
+    let below = Area { h: area.h - top.h, ..below };
+    self::table(state, list, top, screen);
+    put_cut(lines, if list.tab == Tab::Sites { "d" } else { "Enter" }, below, screen);
 }
 
-/// Puts lines into a panel; if it is too low its last line says how many are missing.
-pub(super) fn put_cut(mut lines: Vec<Line>, area: Area, screen: &mut Screen) {
+/// Puts lines into a panel; if it is too low its last line says how many are missing and which key
+/// shows them.
+pub(super) fn put_cut(mut lines: Vec<Line>, key: &str, area: Area, screen: &mut Screen) {
     let room = area.h as usize;
     if lines.len() > room && room > 1 {
         let missing = lines.len() - room + 1;
         lines.truncate(room);
-        lines[room - 1] = Line::of(Role::Dim, format!("  … {missing} lines more: Enter or d shows all"));
+        lines[room - 1] = Line::of(Role::Dim, format!("  … {missing} lines more: {key}"));
     }
     if room > 0 {
         screen.put(area, lines);
@@ -62,12 +59,12 @@ pub(super) fn put_cut(mut lines: Vec<Line>, area: Area, screen: &mut Screen) {
 }
 
 /// The panel about the row under the cursor.
-fn panel(state: &State, width: usize, height: usize) -> Vec<Line> {
+fn panel(state: &State, tab: Tab, width: usize, height: usize) -> Vec<Line> {
     let glyphs = state.look.glyphs;
-    match state.answers.panel.as_deref() {
-        Some(Answer::Task(task)) => task::panel(task, width, glyphs),
-        Some(Answer::Site(site)) => site::panel(site, width, height, glyphs),
-        Some(Answer::Finding(finding)) => finding::lines(finding, width),
+    match (tab, state.answers.panel.as_deref()) {
+        (Tab::Tasks, Some(Answer::Task(task))) => task::panel(task, width, glyphs),
+        (Tab::Sites, Some(Answer::Site(site))) => site::panel(site, width, height, glyphs),
+        (Tab::Findings, Some(Answer::Finding(finding))) => finding::lines(finding, width),
         _ => Vec::new(),
     }
 }
@@ -89,54 +86,66 @@ fn undecided(state: &State, width: usize) -> Vec<Line> {
 /// The table with its title; tells where its rows and heads are.
 pub(super) fn table(state: &State, list: &List, area: Area, screen: &mut Screen) {
     let (title, rest) = area.split(1);
-    let chosen = state.columns.get(&list.tab.kind()).map(Vec::as_slice).unwrap_or_default();
+    let chosen = chosen(state, list.tab);
     let columns = rest.w as usize;
-    let (hidden, rows) = match body::no_rows(state, list, columns) {
-        Some(lines) => {
-            screen.put(rest, lines.into_iter().take(rest.h as usize).collect());
-            (0, 0)
-        }
-        None => {
-            let table = table::lay(list, chosen, columns, rest.h as usize, state.look.glyphs);
-            let rows = table.lines.len().saturating_sub(1);
-            screen.hits.heads = table
-                .heads
-                .into_iter()
-                .map(|(head, key)| (Area { x: rest.x + head.x, y: rest.y, ..head }, key))
-                .collect();
-            screen.put(rest, table.lines);
-            (table.hidden, rows)
-        }
-    };
+    let (mut hidden, mut rows) = (0, 0);
+    if let Some(lines) = body::no_rows(state, list, columns) {
+        screen.put(rest, lines.into_iter().take(rest.h as usize).collect());
+    } else {
+        let table = table::lay(list, &chosen, columns, rest.h as usize, state.look.glyphs);
+        (hidden, rows) = (table.hidden, table.lines.len().saturating_sub(1));
+        screen.hits.heads = table
+            .heads
+            .into_iter()
+            .map(|(head, key)| (Area { x: rest.x + head.x, y: rest.y, ..head }, key))
+            .collect();
+        screen.put(rest, table.lines);
+    }
     // How many rows fit is told even while there are none: the question depends on it.
     screen.hits.rows = Area { y: rest.y + 1, h: rest.h.saturating_sub(1), ..rest };
     screen.put(title, vec![heading(list, rows, hidden, columns)]);
 }
 
-/// `Tasks 1-17 of 43 that match · 1,204 in all ─── filter: busy>1ms   sort BUSY ▼`.
-fn heading(list: &List, rows: usize, hidden: usize, columns: usize) -> Line {
-    let mut title = list.tab.title().to_owned();
-    if let Some(page) = &list.page {
-        if rows > 0 {
-            title += &format!(" {}-{}", thousands(list.top + 1), thousands(list.top + rows as u64));
-        }
-        if page.matched == page.total {
-            title += &format!(" of {}", thousands(page.total));
-        } else {
-            let (matched, total) = (thousands(page.matched), thousands(page.total));
-            title += &format!(" of {matched} that match · {total} in all");
+/// The columns that are shown; of several processes the usual ones and whose row it is.
+fn chosen(state: &State, tab: Tab) -> Vec<&'static str> {
+    let kind = tab.kind();
+    let mut chosen = state.columns.get(&kind).cloned().unwrap_or_default();
+    let several = state.scope_of(tab) == Scope::All
+        && state.answers.overview.as_ref().is_some_and(|overview| overview.meta.processes > 1);
+    if several && chosen == usual_columns(kind) && !chosen.contains(&"process") {
+        let names: Vec<&'static str> = columns(kind).into_iter().map(|column| column.key).collect();
+        if names.contains(&"process") {
+            chosen = names.into_iter().filter(|key| *key == "process" || chosen.contains(key)).collect();
         }
     }
+    chosen
+}
+
+/// `Tasks 1-17 of 43 that match · 1,204 in all ─── filter: busy>1ms   sort BUSY ▼`.
+fn heading(list: &List, rows: usize, hidden: usize, columns: usize) -> Line {
+    let range = if rows > 0 {
+        format!(" {}-{}", thousands(list.top + 1), thousands(list.top + rows as u64))
+    } else {
+        String::new()
+    };
+    let of = match &list.page {
+        None => String::new(),
+        Some(page) if page.matched == page.total => format!(" of {}", thousands(page.total)),
+        Some(page) => {
+            format!(" of {} that match · {} in all", thousands(page.matched), thousands(page.total))
+        }
+    };
+    let title = format!("{}{range}{of}", list.tab.title());
     let mut words = Vec::new();
     if list.error.is_some() {
-        words.push("! bad filter or sort: not applied".to_owned());
+        words.push("! not applied, see the message".to_owned());
     }
     if !list.filter.is_empty() {
         words.push(format!("filter: {}", list.filter));
     }
     words.push(format!("sort {}", sort_words(list)));
     if hidden > 0 {
-        words.push(format!("{hidden} columns more: h l"));
+        words.push(format!("+{hidden} columns: h l"));
     }
     let mut right = words.join("   ");
     while width(&right) + width(&title) + 10 > columns && words.len() > 1 {

@@ -15,7 +15,7 @@ pub(super) fn lines(site: &SiteDetail, width: usize, height: usize, glyphs: Glyp
         "Enter lists its tasks",
         width,
     )];
-    lines.extend(flow(task::facts(&site.row).filter(|(label, _)| label != "site"), width));
+    lines.extend(flow(task::facts(&site.row).into_iter().filter(|(label, _)| label != "site"), width));
     lines.extend(people(site, width));
     lines.push(Line::new());
     let pictures = over_time(site, width, glyphs);
@@ -40,7 +40,9 @@ pub(super) fn lines(site: &SiteDetail, width: usize, height: usize, glyphs: Glyp
 pub(super) fn panel(site: &SiteDetail, width: usize, height: usize, glyphs: Glyphs) -> Vec<Line> {
     let mut lines = over_time(site, width, glyphs);
     let mut all_time = Line::of(Role::Dim, "  since the start");
-    all_time.append(histogram::quantiles(&site.poll, width));
+    for line in histogram::quantiles(&site.poll, width) {
+        all_time.append(line);
+    }
     lines.push(all_time.cut(width));
     lines.extend(people(site, width).into_iter().take(1));
     let findings = finding::with_fix(&site.findings, width);

@@ -17,10 +17,15 @@ use crate::theme::Role;
 
 /// Columns before the first cell: cursor and space.
 const LEAD: usize = 2;
+/// A text column is shown cut to so many columns before it is not shown at all.
+const LEAST_TEXT: usize = 14;
 
 /// One column as it is shown.
 struct Shown {
     column: &'static Column,
+    /// Place among the chosen columns.
+    order: usize,
+    /// Place among the row's cells.
     at: usize,
     width: usize,
 }
@@ -46,11 +51,10 @@ pub(super) fn lay(
     let rows: Vec<&Row> =
         (0..height.saturating_sub(1) as u64).map_while(|line| list.row_at(list.top + line)).collect();
     let (shown, hidden) = fit(list, chosen, width, &rows);
-    let mut head = Line::of(Role::Header, " ".repeat(LEAD));
+    let mut head = Line::of(Role::Header, "  ");
     let mut heads = Vec::new();
     let decides = list.sort.first();
     for shown in &shown {
-        let x = head.width();
         let mut title = shown.column.header.to_owned();
         if let Some(sort) = decides.filter(|sort| sort.column == shown.column.key) {
             title.push(if sort.descending { '▼' } else { '▲' });
@@ -60,8 +64,11 @@ pub(super) fn lay(
         } else {
             fmt::left(&title, shown.width)
         };
-        head.push(Role::Header, text + " ");
-        heads.push((Area::new(x as u16, 0, shown.width as u16, 1), shown.column.key));
+        if !heads.is_empty() {
+            head.push(Role::Header, " ");
+        }
+        heads.push((Area::new(head.width() as u16, 0, shown.width as u16, 1), shown.column.key));
+        head.push(Role::Header, text);
     }
     let mut lines = vec![head.cut(width)];
     for (place, row) in rows.into_iter().enumerate() {
@@ -73,10 +80,11 @@ pub(super) fn lay(
 fn line(row: &Row, shown: &[Shown], selected: bool, width: usize, glyphs: Glyphs) -> Line {
     let over = row.level.is_none() && cells::is_over(row);
     let mut line = Line::of(Role::Accent, if selected { "> " } else { "  " });
-    for shown in shown {
+    for (place, shown) in shown.iter().enumerate() {
         let cell = row.cells.get(shown.at).unwrap_or(&Value::Null);
         let span = cells::show(shown.column, row.level, cell, shown.width, glyphs);
-        line.push(if over { Role::Dim } else { span.role }, span.text + " ");
+        line.push(Role::Text, if place > 0 { " " } else { "" });
+        line.push(if over { Role::Dim } else { span.role }, span.text);
     }
     line.selected = selected;
     line.cut(width)
@@ -88,11 +96,12 @@ fn fit(list: &List, chosen: &[&'static str], width: usize, rows: &[&Row]) -> (Ve
     let table = columns(list.tab.kind());
     let mut shown: Vec<Shown> = chosen
         .iter()
-        .filter_map(|key| {
+        .enumerate()
+        .filter_map(|(order, key)| {
             let at = table.iter().position(|column| column.key == *key)?;
             let column = table[at];
             let least = fmt::width(column.header) + usize::from(is_sorted(list, column));
-            Some(Shown { column, at, width: usize::from(column.width).max(least).max(1) })
+            Some(Shown { column, order, at, width: usize::from(column.width).max(least).max(1) })
         })
         .collect();
     let all = shown.len();
@@ -104,6 +113,7 @@ fn fit(list: &List, chosen: &[&'static str], width: usize, rows: &[&Row]) -> (Ve
             !moves
         });
     }
+    let mut left = Vec::new();
     let used = |shown: &[Shown]| LEAD + shown.iter().map(|shown| shown.width + 1).sum::<usize>();
     while used(&shown) > width + 1 && shown.len() > 1 {
         let leaves = if list.left > 0 {
@@ -112,10 +122,20 @@ fn fit(list: &List, chosen: &[&'static str], width: usize, rows: &[&Row]) -> (Ve
             // The highest number leaves first; of equals the last.
             (0..shown.len()).max_by_key(|at| (shown[*at].column.priority, *at))
         };
-        shown.remove(leaves.unwrap_or(0));
+        left.push(shown.remove(leaves.unwrap_or(0)));
     }
     let mut spare = (width + 1).saturating_sub(used(&shown));
-    for shown in shown.iter_mut().filter(|shown| matches!(shown.column.unit, Unit::Text | Unit::List)) {
+    // What left last matters most: if it is a text, a part of it is better than nothing.
+    if let Some(mut last) = left.pop().filter(|last| is_text(last.column)) {
+        let room = last.width.min(spare.saturating_sub(1));
+        if room >= LEAST_TEXT.max(fmt::width(last.column.header)) && list.left == 0 {
+            last.width = room;
+            spare -= room + 1;
+            let place = shown.partition_point(|shown| shown.order < last.order);
+            shown.insert(place, last);
+        }
+    }
+    for shown in shown.iter_mut().filter(|shown| is_text(shown.column)) {
         let wish = rows
             .iter()
             .filter_map(|row| row.cells.get(shown.at))
@@ -133,6 +153,10 @@ fn fit(list: &List, chosen: &[&'static str], width: usize, rows: &[&Row]) -> (Ve
     }
     let hidden = all - shown.len();
     (shown, hidden)
+}
+
+fn is_text(column: &Column) -> bool {
+    matches!(column.unit, Unit::Text | Unit::List)
 }
 
 fn is_sorted(list: &List, column: &Column) -> bool {

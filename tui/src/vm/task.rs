@@ -1,7 +1,7 @@
 //! One task: facts, the histograms of its site, its slow polls, its findings.
 
 use pollscope_model::entity::slow_poll::SlowPoll;
-use pollscope_model::query::column::{Kind, Unit, columns};
+use pollscope_model::query::column::{Unit, columns};
 use pollscope_model::query::detail::TaskDetail;
 use pollscope_model::query::page::Row;
 use pollscope_model::query::value::Value;
@@ -13,20 +13,20 @@ use crate::fmt;
 use crate::glyph::Glyphs;
 use crate::theme::Role;
 
-/// Columns that the heading says, or that another part of the screen shows better.
-const ELSEWHERE: [&str; 7] = ["id", "name", "state", "group", "parent", "findings", "detector"];
+/// Columns that the heading says.
+const ELSEWHERE: [&str; 4] = ["id", "parent", "worker", "current_poll_ns"];
 
 /// Everything, for a screen of that size.
 pub(super) fn lines(task: &TaskDetail, width: usize, height: usize, glyphs: Glyphs) -> Vec<Line> {
     let mut head = vec![Line::rule(&name(&task.row), &now(&task.row), width)];
-    head.extend(flow(facts(&task.row).chain(own_facts(task)), width));
+    head.extend(flow(facts(&task.row).into_iter().chain(own_facts(task)), width));
     head.extend(family(task, width));
     head.push(Line::new());
     let mut tail = Vec::new();
-    tail.extend(slow_polls(task, width, 6));
     tail.extend(finding::with_fix(&task.findings, width));
-    let room = height.saturating_sub(head.len() + tail.len().min(8));
-    head.extend(histograms(task, width, room.clamp(9, 18), glyphs));
+    tail.extend(slow_polls(task, width, 4));
+    let room = height.saturating_sub(head.len() + tail.len() + 1);
+    head.extend(histograms(task, width, room.clamp(10, 18), glyphs));
     head.push(Line::new());
     head.extend(tail);
     head
@@ -38,9 +38,10 @@ pub(super) fn panel(task: &TaskDetail, width: usize, glyphs: Glyphs) -> Vec<Line
     let mut lines = vec![Line::rule(&title, &now(&task.row), width)];
     lines.extend(flow(own_facts(task), width).into_iter().take(2));
     let shape = shape(&task.poll, glyphs);
-    let quantiles = Line::of(Role::Dim, "  site's polls").with(Role::Text, "");
-    let mut poll = quantiles;
-    poll.append(histogram::quantiles(&task.poll, width));
+    let mut poll = Line::of(Role::Dim, "  its site's polls");
+    for line in histogram::quantiles(&task.poll, width) {
+        poll.append(line);
+    }
     poll.push(Role::Ink, format!("   {shape}"));
     lines.push(poll.cut(width));
     lines.extend(family(task, width));
@@ -53,7 +54,7 @@ pub(super) fn panel(task: &TaskDetail, width: usize, glyphs: Glyphs) -> Vec<Line
 
 /// A histogram as one small picture: a point per third of a decade from 1 us to 10 s.
 fn shape(hist: &pollscope_model::hist::Hist, glyphs: Glyphs) -> String {
-    let mut points = vec![0_u64; 21];
+    let mut points = [0_u64; 21];
     for (bucket, count) in hist.buckets() {
         let ns = pollscope_model::hist::upper_edge(bucket) as f64;
         let at = ((ns.log10() - 3.0) * 3.0).clamp(0.0, 20.0) as usize;
@@ -67,17 +68,18 @@ fn shape(hist: &pollscope_model::hist::Hist, glyphs: Glyphs) -> String {
 
 fn name(row: &Row) -> String {
     let (id, name) = (cells::text(row, "id"), cells::text(row, "name"));
-    match name.is_empty() {
-        true => format!("{id} {}", fmt::short_site(&cells::text(row, "site"))),
-        false => format!("{id} {name}"),
+    if name.is_empty() {
+        return format!("{id} {}", fmt::short_site(&cells::text(row, "site")));
     }
+    format!("{id} {name}")
 }
 
 fn now(row: &Row) -> String {
-    let mut parts = vec![cells::text(row, "state")];
-    if let Some(Value::Nanos(ns)) = cells::cell(row, "current_poll_ns") {
-        parts[0] += &format!(" for {}", Nanos(*ns));
-    }
+    let state = cells::text(row, "state");
+    let mut parts = vec![match cells::cell(row, "current_poll_ns") {
+        Some(Value::Nanos(ns)) => format!("{state} for {}", Nanos(*ns)),
+        _ => state,
+    }];
     for (label, key) in [("group", "group"), ("parent", "parent")] {
         let text = cells::text(row, key);
         if !text.is_empty() {
@@ -87,14 +89,26 @@ fn now(row: &Row) -> String {
     parts.join(" · ")
 }
 
-/// The row's cells as label and value; what was not measured says so.
-pub(super) fn facts(row: &Row) -> impl Iterator<Item = (String, String)> + '_ {
-    let kind: Kind = cells::kind_of(row);
-    columns(kind)
-        .into_iter()
-        .zip(&row.cells)
-        .filter(|(column, _)| column.unit != Unit::Series && !ELSEWHERE.contains(&column.key))
-        .map(|(column, value)| (column.alias.replace('_', " "), value.to_string()))
+/// The row's site and numbers as label and value; at the end the names of those that are not there.
+pub(super) fn facts(row: &Row) -> Vec<(String, String)> {
+    let mut missing = Vec::new();
+    let mut facts = Vec::new();
+    for (column, value) in columns(cells::kind_of(row)).into_iter().zip(&row.cells) {
+        let is_number = !matches!(column.unit, Unit::Series | Unit::Text | Unit::List);
+        if ELSEWHERE.contains(&column.key) || !(is_number || column.key == "site") {
+            continue;
+        }
+        let label = column.alias.replace('_', " ");
+        if value.is_null() {
+            missing.push(label);
+        } else {
+            facts.push((label, value.to_string()));
+        }
+    }
+    if !missing.is_empty() {
+        facts.push(("not measured:".to_owned(), missing.join(", ")));
+    }
+    facts
 }
 
 fn own_facts(task: &TaskDetail) -> impl Iterator<Item = (String, String)> + '_ {

@@ -1,6 +1,6 @@
 //! Lines of text in roles: what a screen is made of.
 
-use crate::fmt::{cut, width};
+use crate::fmt::{clean, cut, width, wrap};
 use crate::theme::Role;
 
 /// Text in one role.
@@ -137,24 +137,31 @@ pub fn side_by_side(columns: Vec<Vec<Line>>, each: usize) -> Vec<Line> {
     lines
 }
 
-/// `label value` pairs, as many to a line as fit.
+/// `label value` pairs, as many to a line as fit; one that is too long for a line is wrapped.
 pub fn flow(pairs: impl IntoIterator<Item = (String, String)>, columns: usize) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut line = Line::of(Role::Text, "  ");
+    let mut line = Line::new();
     for (label, value) in pairs {
-        let pair = Line::of(Role::Dim, crate::fmt::clean(&label))
-            .with(Role::Text, " ")
-            .with(Role::Text, crate::fmt::clean(&value))
-            .with(Role::Text, "   ");
-        if line.width() > 2 && line.width() + pair.width() > columns + 3 {
-            lines.push(std::mem::replace(&mut line, Line::of(Role::Text, "  ")));
+        let wide = 2 + width(&label) + 1 + width(&value);
+        if line.width() > 0 && line.width() + wide + 1 > columns {
+            lines.push(std::mem::take(&mut line));
         }
-        line.append(pair);
+        if wide > columns {
+            let mut label = format!("  {} ", clean(&label));
+            for part in wrap(&value, columns.saturating_sub(width(&label)).max(8)) {
+                lines.push(Line::of(Role::Dim, label).with(Role::Text, part).cut(columns));
+                label = String::from("    ");
+            }
+            continue;
+        }
+        let gap = if line.width() > 0 { " " } else { "" };
+        line.push(Role::Dim, format!("{gap}  {} ", clean(&label)));
+        line.push(Role::Text, clean(&value));
     }
-    if line.width() > 2 {
+    if line.width() > 0 {
         lines.push(line);
     }
-    lines.into_iter().map(|line| line.cut(columns)).collect()
+    lines
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) fn body(state: &State, list: &List, area: Area, full: Need, screen: &
         Need::new(2, findings + 2),
         Need::new(notes.len().min(2), notes.len()),
     ];
-    let [top, middle, below, last] = split(area, needs, [0, 1, 3, 2]);
+    let [top, middle, below, last] = split(area, needs, [0, 1, 3, 2], [0, 1, 3, 2]);
     list::table(state, list, top, screen);
     if middle.h > 0 {
         let room = usize::from(middle.h);
@@ -44,7 +44,7 @@ pub(super) fn body(state: &State, list: &List, area: Area, full: Need, screen: &
     if below.h > 1 {
         screen.put(below, finding::panel(state.answers.findings.as_ref(), width, usize::from(below.h)));
     }
-    list::put_cut(notes, last, screen);
+    list::put_cut(notes, "a taller window", last, screen);
 }
 
 fn runtime_lines(runtime: &RuntimeNow, width: usize, glyphs: Glyphs) -> Vec<Line> {
