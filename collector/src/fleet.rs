@@ -59,6 +59,7 @@ pub(crate) struct Seat {
 #[derive(Debug)]
 enum Order {
     Greet { hello: Box<Hello>, reply: oneshot::Sender<Result<Seat, TooManyProcesses>> },
+    Renew { seat: u64, hello: Box<Hello>, reply: oneshot::Sender<()> },
     Apply { boot: BootId, seat: u64, report: Box<Report>, reply: oneshot::Sender<Option<Applied>> },
     Part { boot: BootId, seat: u64, reason: Arc<str> },
 }
@@ -77,6 +78,14 @@ impl Fleet {
         let (reply, seat) = oneshot::channel();
         self.orders.send(Order::Greet { hello, reply }).await.map_err(|_| Stopped)?;
         seat.await.map_err(|_| Stopped)
+    }
+
+    /// A seated stream says anew who it is: it has learnt something about itself.
+    pub(crate) async fn renew(&self, seat: &Seat, hello: Box<Hello>) -> Result<(), Stopped> {
+        let (reply, renewed) = oneshot::channel();
+        let order = Order::Renew { seat: seat.number, hello, reply };
+        self.orders.send(order).await.map_err(|_| Stopped)?;
+        renewed.await.map_err(|_| Stopped)
     }
 
     /// Folds a report in and returns when it is done; `None` if another stream took the seat.
@@ -207,9 +216,17 @@ impl Keeper {
                     self.part(boot, seat.number, "connection lost during the greeting", now_ns);
                 }
             }
+            Order::Renew { seat, hello, reply } => {
+                if self.seats.holds(hello.boot, seat) {
+                    // There is room for a process that is known. If it was forgotten, its next report
+                    // ends the stream.
+                    let _ = self.monitor.greet(*hello, now_ns);
+                }
+                let _ = reply.send(());
+            }
             Order::Apply { boot, seat, report, reply } => {
                 let applied = self.seats.holds(boot, seat).then(|| {
-                    self.seats.reported(boot, report.detail);
+                    self.seats.reported(&report);
                     self.monitor.apply(*report, now_ns)
                 });
                 let _ = reply.send(applied);

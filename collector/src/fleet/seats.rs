@@ -8,7 +8,7 @@ use pollscope_model::id::BootId;
 use pollscope_model::query::ask::Ask;
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::Scope;
-use pollscope_model::report::Detail;
+use pollscope_model::report::{Detail, Report, ReportKind};
 use pollscope_model::time::SECOND;
 use pollscope_proto::ingest::DetailRequest;
 use tokio::sync::mpsc;
@@ -36,7 +36,7 @@ struct Held {
     wants: mpsc::Sender<DetailRequest>,
     /// When all tasks were asked for last.
     asked_ns: Option<u64>,
-    /// Whether a report with all tasks came since they were asked for.
+    /// Whether nothing of its tasks was left out, or a snapshot has brought all of them since.
     full: bool,
 }
 
@@ -45,7 +45,7 @@ impl Seats {
     pub(super) fn take(&mut self, boot: BootId) -> (u64, mpsc::Receiver<DetailRequest>) {
         let (wants, wanted) = mpsc::channel(1);
         self.next += 1;
-        self.by_boot.insert(boot, Held { number: self.next, wants, asked_ns: None, full: false });
+        self.by_boot.insert(boot, Held { number: self.next, wants, asked_ns: None, full: true });
         (self.next, wanted)
     }
 
@@ -63,15 +63,19 @@ impl Seats {
         held
     }
 
-    /// A report arrived.
-    pub(super) fn reported(&mut self, boot: BootId, detail: Detail) {
-        if let Some(held) = self.by_boot.get_mut(&boot) {
-            held.full = detail == Detail::Full && held.asked_ns.is_some();
+    /// A report arrived. After one that left tasks out only a snapshot makes them complete: rows that
+    /// were left out may never change again.
+    pub(super) fn reported(&mut self, report: &Report) {
+        let Some(held) = self.by_boot.get_mut(&report.boot) else { return };
+        match (report.detail, report.kind) {
+            (Detail::Top, _) => held.full = false,
+            (Detail::Full, ReportKind::Snapshot { part, parts }) if part + 1 >= parts => held.full = true,
+            (Detail::Full, _) => {}
         }
     }
 
     /// Asks the processes that a question is about for all of their tasks, if it needs them.
-    /// Returns whether they already send them.
+    /// Returns whether all of them are known already.
     pub(super) fn want(&mut self, ask: &Ask, now_ns: u64) -> bool {
         match tasks_of(ask) {
             None => true,
@@ -93,8 +97,6 @@ impl Held {
         let request = DetailRequest { detail: Detail::Full, ttl_ns: DETAIL_TTL_NS };
         // A full channel means that the stream has the same request still before it.
         if !fresh && self.wants.try_send(request).is_ok() {
-            let lapsed = self.asked_ns.is_none_or(|asked| now_ns.saturating_sub(asked) > DETAIL_TTL_NS);
-            self.full &= !lapsed;
             self.asked_ns = Some(now_ns);
         }
         self.full

@@ -67,15 +67,13 @@ enum End {
     Silent,
     #[error("the first message was not a hello; is the other side a pollscope process?")]
     NoHello,
-    #[error("a second hello; a stream has one")]
-    SecondHello,
     #[error("unreadable message: {0}; is the other side a pollscope process of this version?")]
     Unreadable(#[from] DecodeError),
     #[error("unreadable message: {0}; is the other side a pollscope process of this version?")]
     Garbled(String),
     #[error(transparent)]
     Version(#[from] pollscope_proto::VersionMismatch),
-    #[error("a report of another incarnation than the hello's")]
+    #[error("a message of another incarnation than the first hello's; a stream speaks for one")]
     WrongBoot,
     #[error("a report is missing before {seq}; reconnect and send a snapshot")]
     Gap { seq: u64 },
@@ -113,12 +111,7 @@ impl End {
             Self::Full(_) => Err(Status::resource_exhausted(words)),
             Self::Gap { .. } | Self::Forgotten | Self::TakenOver => Err(Status::aborted(words)),
             Self::Stopping(_) => Err(Status::unavailable(words)),
-            Self::NoHello
-            | Self::SecondHello
-            | Self::Unreadable(_)
-            | Self::Garbled(_)
-            | Self::Version(_)
-            | Self::WrongBoot => {
+            Self::NoHello | Self::Unreadable(_) | Self::Garbled(_) | Self::Version(_) | Self::WrongBoot => {
                 tracing::warn!(?peer, reason = words, "push stream refused");
                 Ok(PushControl::from(&Control::Refused { reason: words }))
             }
@@ -179,7 +172,8 @@ impl Stream {
         loop {
             tokio::select! {
                 push = self.next() => match push? {
-                    Push::Hello { .. } => return Err(End::SecondHello),
+                    Push::Hello { hello, .. } if hello.boot == seat.boot => fleet.renew(seat, hello).await?,
+                    Push::Hello { .. } => return Err(End::WrongBoot),
                     Push::Goodbye { reason } => return Ok(reason),
                     Push::Report(report) => self.take(fleet, seat, report).await?,
                 },

@@ -1,5 +1,6 @@
 //! Totals are exact whatever happens to the streams.
 
+use pollscope_model::measured::Mode;
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::Page;
 use pollscope_proto::ingest;
@@ -184,4 +185,19 @@ async fn a_flood_from_one_process_holds_up_nobody() {
     assert!(!flood.is_finished(), "the flood goes on");
     rig.stop().await.unwrap();
     soon("the flood to end with the collector", flood).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_may_say_anew_who_it_is() {
+    let rig = Rig::start().await;
+    let mut counted = service("worker", 1);
+    let (mut pusher, _) = Pusher::welcomed(&rig, &counted.hello()).await;
+    pusher.push(&counted.delta(1)).await;
+    assert_eq!(texts(&rig.page(Kind::Processes).await, "mode"), ["wrap"]);
+    let mut hello = counted.hello();
+    hello.mode = Mode::Hooks;
+    pusher.say(ingest::hello(&hello, None)).await;
+    pusher.push(&counted.delta(1)).await;
+    let page = rig.page(Kind::Processes).await;
+    assert_eq!((texts(&page, "mode"), sum(&page, "tasks")), (vec!["hooks".to_owned()], 2));
 }

@@ -35,7 +35,7 @@ async fn another_protocol_version_is_refused_on_both_services() {
 }
 
 #[tokio::test]
-async fn a_stream_begins_with_one_hello() {
+async fn a_stream_begins_with_a_hello_and_speaks_for_one_process() {
     let rig = Rig::start().await;
     let mut counted = service("worker", 1);
     let mut pusher = Pusher::open(&rig).await;
@@ -44,9 +44,9 @@ async fn a_stream_begins_with_one_hello() {
     assert!(reason.contains("first message was not a hello"), "{reason}");
 
     let (mut pusher, _) = Pusher::welcomed(&rig, &counted.hello()).await;
-    pusher.say(ingest::hello(&counted.hello(), None)).await;
+    pusher.say(ingest::hello(&service("another", 2).hello(), None)).await;
     let reason = pusher.refusal().await;
-    assert!(reason.contains("a second hello"), "{reason}");
+    assert!(reason.contains("another incarnation"), "{reason}");
 }
 
 #[tokio::test]
