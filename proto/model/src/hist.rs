@@ -45,7 +45,7 @@ pub const fn bucket_of(value: u64) -> usize {
     if value <= 1 {
         return 0;
     }
-    let exponent = 63 - value.leading_zeros();
+    let exponent = value.ilog2();
     let normal = value << value.leading_zeros();
     let first = FIRST_EDGE[((normal >> 58) & 31) as usize] as usize;
     let past = if first < 16 { (normal > EDGES[first]) as usize } else { 0 };
@@ -286,9 +286,9 @@ mod tests {
             right in prop::collection::vec(0u64..1_000_000_000, 0..50),
         ) {
             let (mut a, mut b, mut whole) = (Hist::new(), Hist::new(), Hist::new());
-            left.iter().for_each(|v| a.record(*v));
-            right.iter().for_each(|v| b.record(*v));
-            left.iter().chain(&right).for_each(|v| whole.record(*v));
+            for v in &left { a.record(*v); }
+            for v in &right { b.record(*v); }
+            for v in left.iter().chain(&right) { whole.record(*v); }
             a.merge(&b);
             prop_assert_eq!(a.count(), whole.count());
             prop_assert_eq!(a.buckets().collect::<Vec<_>>(), whole.buckets().collect::<Vec<_>>());

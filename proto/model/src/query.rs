@@ -27,3 +27,6 @@ mod workers;
 
 pub use answer::answer;
 pub use run::QueryError;
+
+#[cfg(test)]
+mod tests;

@@ -252,7 +252,7 @@ impl Script {
             task.polls += times;
             task.busy_ns += times * wall_ns;
             task.max_poll_ns = task.max_poll_ns.max(wall_ns);
-            task.last_poll_end_ns = now_ns;
+            task.last_poll_end_ns = now_ns.max(1);
             (task.poll_start_ns, task.scheduled_since_ns) = (0, 0);
             task.state = TaskState::Idle;
         });

@@ -3,6 +3,8 @@
 //! One definition drives JSON and CSV keys, `--sort`, the filter's fields, the screen's tables and
 //! the documentation. The keys are part of the command line's contract and never change.
 
+use super::value::Value;
+
 /// What a page lists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
@@ -127,6 +129,9 @@ pub(super) struct Field<G> {
     pub(super) column: Column,
     pub(super) get: G,
 }
+
+/// The table of a kind whose rows are made from `I`.
+pub(super) type Fields<I> = [Field<fn(&I) -> Value>];
 
 /// Every column of a kind, in the order of a page's cells.
 pub fn columns(kind: Kind) -> Vec<&'static Column> {

@@ -15,7 +15,7 @@
 mod matching;
 mod parse;
 
-pub(super) use matching::Texts;
+pub(super) use matching::{Sieve, Texts};
 pub(super) use parse::Filter;
 pub use parse::FilterError;
 
@@ -25,3 +25,6 @@ use super::column::Kind;
 pub fn check(kind: Kind, text: &str) -> Result<(), FilterError> {
     Filter::parse(text, kind).map(|_| ())
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,29 +36,42 @@ pub(super) static FIELDS: &[Field<Get>] = &[
             Unit::Text,
             4,
             0,
-            "!! open finding at deny, ! at warn, gone or late when it does not report, ok, or ? when its mode sees no task.",
+            "!! open finding at deny, ! at warn, gone or late when it does not report, ok, or ? \
+                    when its mode sees no task.",
         )
         .screen_only(),
         |row| Value::Text(row.health().into()),
     ),
     field(
-        Column::new("process", "PROCESS", Unit::Text, 14, 0, "Name and number in order of appearance; the same for a whole incarnation."),
+        Column::new(
+            "process",
+            "PROCESS",
+            Unit::Text,
+            14,
+            0,
+            "Name and number in order of appearance; the same for a whole incarnation.",
+        ),
         |row| Value::Text(row.process.label().clone()),
     ),
+    field(Column::new("name", "NAME", Unit::Text, 12, 8, "The service's name.").hidden(), |row| {
+        Value::text(row.process.hello().process.name.as_str())
+    }),
+    field(Column::new("pid", "PID", Unit::Count, 7, 8, "Operating system process id.").hidden(), |row| {
+        Value::Count(row.process.hello().process.pid.into())
+    }),
+    field(Column::new("host", "HOST", Unit::Text, 10, 5, "Host name."), |row| {
+        Value::text(row.process.hello().process.host.as_str())
+    }),
     field(
-        Column::new("name", "NAME", Unit::Text, 12, 8, "The service's name.").hidden(),
-        |row| Value::text(row.process.hello().process.name.as_str()),
-    ),
-    field(
-        Column::new("pid", "PID", Unit::Count, 7, 8, "Operating system process id.").hidden(),
-        |row| Value::Count(row.process.hello().process.pid.into()),
-    ),
-    field(
-        Column::new("host", "HOST", Unit::Text, 10, 5, "Host name."),
-        |row| Value::text(row.process.hello().process.host.as_str()),
-    ),
-    field(
-        Column::new("state", "STATE", Unit::Text, 5, 6, "live, stale (no report for longer than it should take) or gone.").hidden(),
+        Column::new(
+            "state",
+            "STATE",
+            Unit::Text,
+            5,
+            6,
+            "live, stale (no report for longer than it should take) or gone.",
+        )
+        .hidden(),
         |row| Value::Text(row.process.presence().as_str().into()),
     ),
     field(
@@ -70,11 +83,25 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         |row| Value::Nanos(row.process.now_ns()),
     ),
     field(
-        Column::new("tasks", "TASKS", Unit::Count, 6, 2, "Tasks alive, as pollscope sees them; in sample mode as tokio counts them."),
+        Column::new(
+            "tasks",
+            "TASKS",
+            Unit::Count,
+            6,
+            2,
+            "Tasks alive, as pollscope sees them; in sample mode as tokio counts them.",
+        ),
         |row| row.process.alive_tasks().map_or(Value::Null, Value::Count),
     ),
     field(
-        Column::new("polls_per_s", "POLL/s", Unit::Rate, 7, 3, "Polls per second over the last 10 s; not measured in sample mode."),
+        Column::new(
+            "polls_per_s",
+            "POLL/s",
+            Unit::Rate,
+            7,
+            3,
+            "Polls per second over the last 10 s; not measured in sample mode.",
+        ),
         |row| row.process.polls_per_s().map_or(Value::Null, Value::Rate),
     ),
     field(
@@ -82,29 +109,68 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         |row| row.process.busy().map_or(Value::Null, Value::Ratio),
     ),
     field(
-        Column::new("p99_poll_ns", "p99POLL", Unit::Nanos, 7, 1, "99 % of the polls of the last 60 s were no longer; null if there were none, or in sample mode.")
-            .alias("p99_poll"),
+        Column::new(
+            "p99_poll_ns",
+            "p99POLL",
+            Unit::Nanos,
+            7,
+            1,
+            "99 % of the polls of the last 60 s were no longer; null if there were none, or in \
+                sample mode.",
+        )
+        .alias("p99_poll"),
         |row| quantile(&row.process.poll_times(), row.process.measures_for_some(Metric::Polls)),
     ),
     field(
-        Column::new("p99_sched_ns", "p99SCHED", Unit::Nanos, 8, 2, "99 % of the schedule delays of the last 60 s were no longer; null if there were none or none is measured.")
-            .alias("p99_sched"),
+        Column::new(
+            "p99_sched_ns",
+            "p99SCHED",
+            Unit::Nanos,
+            8,
+            2,
+            "99 % of the schedule delays of the last 60 s were no longer; null if there were none \
+                or none is measured.",
+        )
+        .alias("p99_sched"),
         |row| quantile(&row.process.sched_times(), row.process.measures_for_some(Metric::ScheduleDelay)),
     ),
     field(
-        Column::new("lost", "LOST", Unit::Count, 5, 3, "What is missing: lost in the recorder, reports in gaps, refused here."),
+        Column::new(
+            "lost",
+            "LOST",
+            Unit::Count,
+            5,
+            3,
+            "What is missing: lost in the recorder, reports in gaps, refused here.",
+        ),
         |row| Value::Count(row.process.lost()),
     ),
+    field(Column::new("findings", "FIND", Unit::Count, 4, 4, "Open findings at warn or deny."), |row| {
+        Value::Count(row.findings)
+    }),
     field(
-        Column::new("findings", "FIND", Unit::Count, 4, 4, "Open findings at warn or deny."),
-        |row| Value::Count(row.findings),
-    ),
-    field(
-        Column::new("busy_series", "LAST 60 s", Unit::Series, 12, 5, "Busy share of all workers in each of the last 60 seconds.").screen_only(),
+        Column::new(
+            "busy_series",
+            "LAST 60 s",
+            Unit::Series,
+            12,
+            5,
+            "Busy share of all workers in each of the last 60 seconds.",
+        )
+        .screen_only(),
         |row| Value::Series(row.process.busy_series()),
     ),
     field(
-        Column::new("polls_series", "POLLS 60 s", Unit::Series, 12, 8, "Polls in each of the last 60 seconds.").hidden().screen_only(),
+        Column::new(
+            "polls_series",
+            "POLLS 60 s",
+            Unit::Series,
+            12,
+            8,
+            "Polls in each of the last 60 seconds.",
+        )
+        .hidden()
+        .screen_only(),
         |row| Value::Series(row.process.polls_series()),
     ),
     field(
@@ -116,15 +182,27 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         |row| Value::text(row.process.hello().version.as_str()),
     ),
     field(
-        Column::new("heard_ns", "HEARD", Unit::Nanos, 6, 9, "Since its last report arrived.").alias("heard").hidden(),
+        Column::new("heard_ns", "HEARD", Unit::Nanos, 6, 9, "Since its last report arrived.")
+            .alias("heard")
+            .hidden(),
         |row| Value::Nanos(row.now_unix_ns.saturating_sub(row.process.heard_unix_ns())),
     ),
     field(
-        Column::new("gone_reason", "WHY GONE", Unit::Text, 24, 9, "Why its stream ended; null while it has not.").hidden(),
+        Column::new(
+            "gone_reason",
+            "WHY GONE",
+            Unit::Text,
+            24,
+            9,
+            "Why its stream ended; null while it has not.",
+        )
+        .hidden(),
         |row| row.process.gone_reason().map_or(Value::Null, |reason| Value::Text(reason.clone())),
     ),
     field(
-        Column::new("level", "LEVEL", Unit::Text, 5, 9, "Level of its worst open finding: warn or deny.").hidden().screen_only(),
+        Column::new("level", "LEVEL", Unit::Text, 5, 9, "Level of its worst open finding: warn or deny.")
+            .hidden()
+            .screen_only(),
         |row| level_text(row.level),
     ),
 ];

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::column::{Column, Field, Unit, columns};
-use super::filter::{Filter, FilterError};
+use super::column::{Column, Field, Fields, Unit, columns};
+use super::filter::{Filter, FilterError, Sieve};
 use super::page::{Level, Meta, Page, Query, Row, RowId};
 use super::value::Value;
 use crate::nearest::nearest;
@@ -66,16 +66,17 @@ enum Key {
 pub(super) fn page<I: Rows>(
     query: &Query,
     meta: Meta,
-    fields: &[Field<fn(&I) -> Value>],
+    fields: &Fields<I>,
     items: impl Iterator<Item = I>,
 ) -> Result<Page, QueryError> {
     let filter = Filter::parse(&query.filter, query.kind)?;
     let order = sort_order::<I>(query)?;
+    let mut sieve = Sieve::new(&filter);
     let mut total = 0;
     let mut matched: Vec<I> = Vec::new();
     for item in items {
         total += 1;
-        if filter.is_empty() || filter.passes(&item, fields) {
+        if filter.is_empty() || sieve.passes(&item, fields) {
             matched.push(item);
         }
     }
@@ -87,8 +88,8 @@ pub(super) fn page<I: Rows>(
     let compare = |a: &u32, b: &u32| {
         let (a, b) = (*a as usize, *b as usize);
         let sides = keys[a * width..(a + 1) * width].iter().zip(&keys[b * width..(b + 1) * width]);
-        let by_keys = sides.zip(&order).map(|((a, b), (_, descending))| by_key(a, b, *descending));
-        by_keys.fold(Ordering::Equal, Ordering::then).then_with(|| matched[a].by_id(&matched[b]))
+        let mut by_keys = sides.zip(&order).map(|((a, b), (_, descending))| by_key(a, b, *descending));
+        by_keys.find(|ordering| ordering.is_ne()).unwrap_or_else(|| matched[a].by_id(&matched[b]))
     };
     let mut rows: Vec<u32> = (0..u32::try_from(matched.len()).unwrap_or(u32::MAX)).collect();
     let start = usize::try_from(query.offset).unwrap_or(usize::MAX).min(rows.len());
@@ -112,7 +113,7 @@ pub(super) fn page<I: Rows>(
 }
 
 /// The cells of one thing, as a row.
-pub(super) fn row<I: Rows>(item: &I, fields: &[Field<fn(&I) -> Value>]) -> Row {
+pub(super) fn row<I: Rows>(item: &I, fields: &Fields<I>) -> Row {
     let cells = fields.iter().map(|field| (field.get)(item)).collect();
     Row { id: item.id(), level: item.level(), cells }
 }
@@ -160,11 +161,9 @@ fn by_key(a: &Key, b: &Key, descending: bool) -> Ordering {
     let turn = |ordering: Ordering| if descending { ordering.reverse() } else { ordering };
     match (a, b) {
         (Key::Null, Key::Null) => Ordering::Equal,
-        (Key::Null, _) => Ordering::Greater,
-        (_, Key::Null) => Ordering::Less,
         (Key::Number(a), Key::Number(b)) => turn(a.total_cmp(b)),
         (Key::Text(a), Key::Text(b)) => turn(a.cmp(b)),
-        (Key::Number(_), Key::Text(_)) => Ordering::Less,
-        (Key::Text(_), Key::Number(_)) => Ordering::Greater,
+        (Key::Number(_), Key::Text(_)) | (_, Key::Null) => Ordering::Less,
+        (Key::Text(_), Key::Number(_)) | (Key::Null, _) => Ordering::Greater,
     }
 }

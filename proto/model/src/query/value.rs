@@ -86,13 +86,13 @@ fn rate_text(rate: f64) -> String {
         r if r >= 1e3 => (rate / 1e3, "k"),
         _ => (rate, ""),
     };
-    let digits = usize::from(scaled.abs() < 99.95 && scaled != scaled.trunc());
+    let digits = usize::from(scaled.abs() < 99.95 && scaled.fract().abs() > 0.0);
     format!("{scaled:.digits$}{suffix}")
 }
 
 fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let unit = ((63 - n.max(1).leading_zeros()) / 10).min(4) as usize;
+    let unit = (n.max(1).ilog2() / 10).min(4) as usize;
     if unit == 0 {
         return format!("{n} B");
     }

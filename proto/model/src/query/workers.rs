@@ -64,7 +64,7 @@ pub(super) static FIELDS: &[Field<Get>] = &[
             "The task that it polls now: number and name, or site.",
         )
         .screen_only(),
-        |row| row.polling_text(),
+        |row| row.polling_text().map_or(Value::Null, Value::text),
     ),
     field(
         Column::new(
@@ -130,7 +130,8 @@ pub(super) static FIELDS: &[Field<Get>] = &[
             Unit::Rate,
             8,
             6,
-            "Polls per second that pollscope recorded on it, over the last 10 s; null in sample mode.",
+            "Polls per second that pollscope recorded on it, over the last 10 s; null in sample \
+                    mode.",
         )
         .hidden(),
         |row| row.rate(|rates| rates.polls).map_or(Value::Null, Value::Rate),
@@ -173,7 +174,8 @@ pub(super) static FIELDS: &[Field<Get>] = &[
             Unit::Ratio,
             6,
             7,
-            "Share of the last 10 s that its thread could run but had no CPU; null if not measured.",
+            "Share of the last 10 s that its thread could run but had no CPU; null if not \
+                    measured.",
         )
         .hidden(),
         |row| row.rate(|rates| rates.preempted).map_or(Value::Null, Value::Ratio),
@@ -206,11 +208,10 @@ impl<'a> WorkerItem<'a> {
         of(self.worker.rates(10))
     }
 
-    fn polling_text(&self) -> Value {
-        let Some((id, _)) = self.record().polling else { return Value::Null };
-        let label =
-            self.task().map_or_else(|| "".into(), |task| super::task_detail::label(self.process, task));
-        Value::text(format!("{id} {label}").trim_end())
+    fn polling_text(&self) -> Option<String> {
+        let (id, _) = self.record().polling?;
+        let label = self.task().map(|task| super::task_detail::label(self.process, task));
+        Some(label.map_or_else(|| id.to_string(), |label| format!("{id} {label}")))
     }
 }
 

@@ -5,6 +5,8 @@
 //! after a hole is counted and makes the process ask for a snapshot, and a snapshot takes effect only
 //! when its last part is in. Cost is that of the report, never of the world.
 
+mod snapshot;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -20,10 +22,10 @@ use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::task::TaskRecord;
 use crate::hello::Hello;
-use crate::id::{RuntimeId, SiteId, WorkerId};
 use crate::query::page::Presence;
 use crate::report::{Detail, Losses, Report, ReportKind};
 use crate::time::SECOND;
+pub(super) use snapshot::Staging;
 
 /// Slow polls remembered per process for [`Process::slow_polls_since`].
 const SLOW_POLLS: usize = 1_024;
@@ -55,18 +57,6 @@ impl Applied {
     pub fn wants_snapshot(self) -> bool {
         matches!(self, Self::Gap { .. } | Self::NeedsSnapshot)
     }
-}
-
-/// A snapshot of which not all parts are in.
-#[derive(Clone, Debug)]
-pub(super) struct Staging {
-    seq: u64,
-    next: u32,
-    parts: u32,
-    sites: HashMap<SiteId, SiteDelta>,
-    workers: BTreeMap<WorkerId, WorkerDelta>,
-    runtimes: BTreeMap<RuntimeId, RuntimeRecord>,
-    slow_polls: Vec<SlowPoll>,
 }
 
 impl Process {
@@ -206,7 +196,7 @@ impl Process {
                 self.add_worker(&delta, start_ns, end_ns, limits);
             }
             for delta in report.sites {
-                self.add_site(delta, start_ns, end_ns, limits);
+                self.add_site(&delta, start_ns, end_ns, limits);
             }
         }
         self.put_tasks(report.tasks, end_ns, limits);
@@ -214,110 +204,6 @@ impl Process {
             self.put_slow_poll(poll);
         }
         applied
-    }
-
-    fn apply_snapshot(&mut self, report: Report, part: u32, parts: u32, limits: &Limits) -> Applied {
-        if self.last_seq.is_some_and(|known| report.seq < known) {
-            return Applied::Duplicate;
-        }
-        if part == 0 {
-            self.tasks.begin_sweep();
-            self.staging = Some(Box::new(Staging {
-                seq: report.seq,
-                next: 0,
-                parts,
-                sites: HashMap::new(),
-                workers: BTreeMap::new(),
-                runtimes: BTreeMap::new(),
-                slow_polls: Vec::new(),
-            }));
-        }
-        let Some(mut staging) = self.staging.take().filter(|s| s.seq == report.seq && s.parts == parts)
-        else {
-            let over = self.exact && self.last_seq == Some(report.seq);
-            return if over { Applied::Duplicate } else { Applied::NeedsSnapshot };
-        };
-        if part < staging.next {
-            self.staging = Some(staging);
-            return Applied::Duplicate;
-        }
-        if part > staging.next || part >= parts {
-            return Applied::NeedsSnapshot;
-        }
-        staging.next += 1;
-        self.put_dictionary(report.dict);
-        self.losses = report.losses;
-        self.detail = report.detail;
-        self.refused = self.refused.plus(staging.take(report.sites, report.workers, report.runtimes, limits));
-        staging.slow_polls.extend(report.slow_polls);
-        staging.slow_polls.truncate(SLOW_POLLS);
-        let end_ns = report.end_ns;
-        self.put_tasks(report.tasks, end_ns.max(self.now_ns), limits);
-        if staging.next == parts {
-            self.finish_snapshot(*staging, end_ns);
-        } else {
-            self.staging = Some(staging);
-        }
-        Applied::New
-    }
-
-    /// All parts are in: totals are replaced at once, and what they grew by since the last report
-    /// becomes one coarse point of history.
-    fn finish_snapshot(&mut self, staging: Staging, end_ns: u64) {
-        let before_ns = self.now_ns;
-        let known = self.last_seq;
-        let (start_ns, end_ns) = self.advance(before_ns, end_ns);
-        let interval = self.based.then(|| (start_ns.saturating_sub(self.unheard_ns), end_ns));
-        if let (true, Some(known)) = (self.based, known) {
-            if staging.seq > known {
-                self.gaps.count += 1;
-                self.gaps.reports = self.gaps.reports.saturating_add(staging.seq - known);
-            }
-            self.cover(start_ns, end_ns, (end_ns - start_ns).saturating_add(self.unheard_ns));
-        }
-        self.replace_sites(staging.sites, interval, end_ns);
-        self.replace_workers(staging.workers, interval);
-        self.runtimes.retain(|id, _| staging.runtimes.contains_key(id));
-        for (id, record) in staging.runtimes {
-            self.runtimes.entry(id).or_default().put(record, end_ns);
-        }
-        if self.detail == Detail::Full {
-            self.tasks.sweep();
-        }
-        for poll in staging.slow_polls {
-            if !self.based || poll.start_ns.saturating_add(poll.wall_ns) > before_ns {
-                self.put_slow_poll(poll);
-            }
-        }
-        self.last_seq = Some(staging.seq);
-        self.exact = true;
-        self.based = true;
-        self.unheard_ns = 0;
-    }
-
-    fn replace_sites(
-        &mut self,
-        totals: HashMap<SiteId, SiteDelta>,
-        interval: Option<(u64, u64)>,
-        end_ns: u64,
-    ) {
-        self.sums = Sums::default();
-        // A process never forgets a site of its own; whoever names others each time finds no more room here
-        // than one snapshot gives.
-        self.sites.retain(|id, _| totals.contains_key(id));
-        for (id, totals) in totals {
-            self.sums.spawned = self.sums.spawned.saturating_add(totals.spawned);
-            self.sums.ended = self.sums.ended.saturating_add(totals.all_ended());
-            let state = self.sites.entry(id).or_insert_with(|| SiteState::new(id));
-            state.replace(totals, interval, end_ns);
-        }
-    }
-
-    fn replace_workers(&mut self, totals: BTreeMap<WorkerId, WorkerDelta>, interval: Option<(u64, u64)>) {
-        self.workers.retain(|id, _| totals.contains_key(id));
-        for (id, totals) in totals {
-            self.workers.entry(id).or_default().replace(totals, interval);
-        }
     }
 
     /// Moves "now" on, and gives the interval as it can be believed. A clock that was set back makes
@@ -383,7 +269,7 @@ impl Process {
         self.workers.entry(delta.id).or_default().add(delta, start_ns, end_ns);
     }
 
-    fn add_site(&mut self, delta: SiteDelta, start_ns: u64, end_ns: u64, limits: &Limits) {
+    fn add_site(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64, limits: &Limits) {
         if self.sites.len() >= limits.sites && !self.sites.contains_key(&delta.site) {
             self.refused.sites += 1;
             return;
@@ -433,41 +319,5 @@ impl Process {
             self.slow_polls.push_back(poll);
             self.slow_polls_ever += 1;
         }
-    }
-}
-
-impl Staging {
-    fn take(
-        &mut self,
-        sites: Vec<SiteDelta>,
-        workers: Vec<WorkerDelta>,
-        runtimes: Vec<RuntimeRecord>,
-        limits: &Limits,
-    ) -> Refused {
-        let mut refused = Refused::default();
-        for site in sites {
-            if self.sites.len() >= limits.sites && !self.sites.contains_key(&site.site) {
-                refused.sites += 1;
-            } else {
-                let totals = self.sites.entry(site.site).or_default();
-                totals.site = site.site;
-                totals.merge(&site);
-            }
-        }
-        for worker in workers {
-            if self.workers.len() >= limits.workers && !self.workers.contains_key(&worker.id) {
-                refused.workers += 1;
-            } else {
-                self.workers.entry(worker.id).or_default().merge(&worker);
-            }
-        }
-        for runtime in runtimes.into_iter().filter(|runtime| !runtime.gone) {
-            if self.runtimes.len() >= limits.runtimes && !self.runtimes.contains_key(&runtime.id) {
-                refused.runtimes += 1;
-            } else {
-                self.runtimes.insert(runtime.id, runtime);
-            }
-        }
-        refused
     }
 }

@@ -51,8 +51,8 @@ impl SiteState {
     }
 
     /// Adds an interval to totals and history.
-    pub(super) fn add(&mut self, delta: SiteDelta, start_ns: u64, end_ns: u64) {
-        self.totals.merge(&delta);
+    pub(super) fn add(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64) {
+        self.totals.merge(delta);
         self.remember(delta, start_ns, end_ns);
     }
 
@@ -64,14 +64,14 @@ impl SiteState {
             Some((start_ns, end_ns)) => {
                 let grown = self.totals.since(&before);
                 if grown != (SiteDelta { site: self.totals.site, ..SiteDelta::default() }) {
-                    self.remember(grown, start_ns, end_ns);
+                    self.remember(&grown, start_ns, end_ns);
                 }
             }
             None => self.slices.at(end_ns).point = self.point(),
         }
     }
 
-    fn remember(&mut self, delta: SiteDelta, start_ns: u64, end_ns: u64) {
+    fn remember(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64) {
         let polls = delta.poll.count() as f32;
         if polls > 0.0 {
             self.polls.spread(start_ns, end_ns, |point, share| *point += polls * share as f32);
@@ -83,8 +83,8 @@ impl SiteState {
             let decade = &mut slice.decades[decade_of(upper_edge(bucket).min(delta.poll.max()))];
             *decade = decade.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
         }
-        self.tens.at(end_ns).merge(&delta);
-        self.seconds.at(end_ns).merge(&delta);
+        self.tens.at(end_ns).merge(delta);
+        self.seconds.at(end_ns).merge(delta);
     }
 
     /// Takes a slow poll; one that is known already (from a snapshot) is not doubled.

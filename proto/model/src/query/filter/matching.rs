@@ -1,17 +1,39 @@
 //! Holding rows against a filter.
 
 use super::parse::{Filter, Op, Operand, Test};
-use crate::query::column::Field;
+use crate::id::{BootId, NameId, SiteId};
+use crate::query::column::Fields;
 use crate::query::page::Level;
 use crate::query::run::Rows;
 use crate::query::value::Value;
+use crate::world::Process;
 
-impl Filter {
+/// A filter at work: it remembers which names and sites held which word, so that a word costs a row
+/// three look-ups, however long the texts are.
+pub(crate) struct Sieve<'a> {
+    filter: &'a Filter,
+    memos: Vec<Memo>,
+}
+
+/// What is known of one word against the texts of one process, by their dictionary indexes.
+#[derive(Clone, Debug, Default)]
+struct Memo {
+    boot: Option<BootId>,
+    names: Vec<Option<bool>>,
+    groups: Vec<Option<bool>>,
+    sites: Vec<Option<bool>>,
+}
+
+impl<'a> Sieve<'a> {
+    pub(crate) fn new(filter: &'a Filter) -> Self {
+        Self { filter, memos: vec![Memo::default(); filter.terms.len()] }
+    }
+
     /// Whether the row passes every term.
-    pub(crate) fn passes<I: Rows>(&self, row: &I, fields: &[Field<fn(&I) -> Value>]) -> bool {
-        self.terms.iter().all(|term| {
+    pub(crate) fn passes<I: Rows>(&mut self, row: &I, fields: &Fields<I>) -> bool {
+        self.filter.terms.iter().zip(&mut self.memos).all(|(term, memo)| {
             let holds = match &term.test {
-                Test::Word(word) => row.texts(&mut Texts { word }),
+                Test::Word(word) => row.texts(&mut Texts { word, memo }),
                 Test::Flagged => row.level().is_some_and(|level| level > Level::Allow),
                 Test::Cell { column, op, operand } => {
                     fields.get(*column).is_some_and(|field| compare(&(field.get)(row), *op, operand))
@@ -25,6 +47,7 @@ impl Filter {
 /// A word, held against the texts of a row.
 pub(crate) struct Texts<'a> {
     word: &'a str,
+    memo: &'a mut Memo,
 }
 
 impl Texts<'_> {
@@ -38,10 +61,55 @@ impl Texts<'_> {
         contains(text, self.word)
     }
 
+    /// A name of the process's dictionary, as [`Texts::short`].
+    pub(crate) fn name(&mut self, process: &Process, id: NameId) -> bool {
+        let memo = self.memo.of(process.boot());
+        let word = self.word;
+        remembered(&mut memo.names, id.0, || {
+            let text = process.dictionary().name(id);
+            contains(&text, word) || is_subsequence(&text, word)
+        })
+    }
+
+    /// A group of the process's dictionary, as [`Texts::long`].
+    pub(crate) fn group(&mut self, process: &Process, id: NameId) -> bool {
+        let memo = self.memo.of(process.boot());
+        remembered(&mut memo.groups, id.0, || contains(&process.dictionary().name(id), self.word))
+    }
+
+    /// A site of the process's dictionary, as [`Texts::long`].
+    pub(crate) fn site(&mut self, process: &Process, id: SiteId) -> bool {
+        let memo = self.memo.of(process.boot());
+        remembered(&mut memo.sites, id.0, || contains(&process.dictionary().site_text(id), self.word))
+    }
+
     /// A number: it is the word.
     pub(crate) fn number(&self, number: u64) -> bool {
         self.word.parse() == Ok(number)
     }
+}
+
+impl Memo {
+    /// The memo for that process; rows come process by process.
+    fn of(&mut self, boot: BootId) -> &mut Self {
+        if self.boot != Some(boot) {
+            *self = Self { boot: Some(boot), ..Self::default() };
+        }
+        self
+    }
+}
+
+/// What was found for that index before, or is found now. An index that no dictionary holds is not
+/// remembered.
+fn remembered(known: &mut Vec<Option<bool>>, index: u32, find: impl FnOnce() -> bool) -> bool {
+    let index = index as usize;
+    if index >= crate::dict::MAX_ENTRIES {
+        return find();
+    }
+    if index >= known.len() {
+        known.resize(index + 1, None);
+    }
+    *known[index].get_or_insert_with(find)
 }
 
 fn compare(cell: &Value, op: Op, operand: &Operand) -> bool {

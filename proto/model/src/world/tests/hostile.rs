@@ -69,6 +69,8 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn nothing_that_a_peer_sends_panics(reports in prop::collection::vec((report().boxed(), number()), 1..12)) {
         let mut world = World::new(Limits { ended_tasks: 4, tasks: 16, sites: 3, workers: 2, runtimes: 2, ..Limits::default() });

@@ -21,7 +21,9 @@ fn ended_tasks_stay_ten_seconds_and_a_minute_with_evidence() {
     let site = script.site("src/a.rs:1:1");
     let (plain, slow, found) = (script.spawn(site), script.spawn(site), script.spawn(site));
     script.slow_poll(slow, 50 * MILLISECOND, 50 * MILLISECOND, 0);
-    [plain, slow, found].into_iter().for_each(|task| script.end(task, TaskState::Completed));
+    for task in [plain, slow, found] {
+        script.end(task, TaskState::Completed);
+    }
     idle(&mut world, &mut script, 9);
     assert_eq!(only(&world).task_rows(), 3);
     for _ in 0..3 {
@@ -93,9 +95,9 @@ fn gone_processes_make_room_and_live_ones_do_not() {
 fn a_gone_process_keeps_its_last_state_for_a_quarter_of_an_hour() {
     let mut script = Script::new("checkout");
     let mut world = world_of(&script);
-    busy_seconds(&mut script, 3).into_iter().for_each(|report| {
+    for report in busy_seconds(&mut script, 3) {
         world.apply(report, 0);
-    });
+    }
     world.part(script.boot(), "connection reset", 10 * SECOND);
     world.tick(800 * SECOND, |_, _| false);
     assert_eq!(only(&world).presence(), Presence::Gone);
