@@ -48,6 +48,10 @@ impl Judge for Told {
         vec![("task-leak", "needs 5m of history".to_owned())]
     }
 
+    fn note(&self, _: BootId) -> Option<String> {
+        Some("The policy is not used.".to_owned())
+    }
+
     fn poll_limit_ns(&self, _: BootId) -> u64 {
         10 * MILLISECOND
     }

@@ -68,6 +68,7 @@ fn the_overview_counts_and_tells_what_is_missing() {
     assert_eq!(overview.undecided, [("task-leak".into(), "needs 5m of history".into())]);
     let notes = overview.notes.join("\n");
     assert!(notes.contains("1 report of checkout#1 never arrived: totals are short"), "{notes}");
+    assert!(notes.contains("The policy is not used."), "{notes}");
     assert!(notes.contains("4 × slow poll without evidence"), "{notes}");
     shop.world.part(shop.script.boot(), "connection reset", shop.script.now_unix_ns());
     let Answer::Overview(overview) = shop.ask(&Ask::Overview(Scope::All)) else { panic!("no overview") };
