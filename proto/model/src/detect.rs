@@ -19,6 +19,7 @@ pub mod detached_failure;
 pub mod engine;
 pub mod explain;
 pub mod finding;
+mod flags;
 pub mod forgotten_task;
 pub mod large_future;
 mod ledger;
@@ -53,6 +54,8 @@ pub use explain::{Explain, explain};
 pub struct Detector {
     /// Its name in policies, JSON and on screen; never changes.
     pub id: &'static str,
+    /// Its letter in the screen's narrow flag column; no two have the same.
+    pub letter: char,
     /// The worst level that it reports by default.
     pub level: Level,
     /// How long its signal must last before it is reported, by default.

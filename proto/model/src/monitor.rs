@@ -5,10 +5,13 @@
 
 use std::sync::Arc;
 
+use crate::detect::engine::Engine;
 use crate::hello::Hello;
 use crate::id::BootId;
+use crate::policy::Policy;
 use crate::query::answer;
 use crate::query::ask::{Answer, Ask};
+use crate::query::flag::Judge as _;
 use crate::report::Report;
 use crate::world::{Applied, Limits, TooManyProcesses, World};
 
@@ -26,12 +29,18 @@ pub struct Welcome {
 #[derive(Debug, Default)]
 pub struct Monitor {
     world: World,
+    engine: Engine,
 }
 
 impl Monitor {
     /// A monitor that knows nothing yet, with those caps.
     pub fn new(limits: Limits) -> Self {
-        Self { world: World::new(limits) }
+        Self { world: World::new(limits), engine: Engine::new() }
+    }
+
+    /// The same, with a policy for processes that bring none of their own.
+    pub fn with_policy(limits: Limits, policy: Policy) -> Self {
+        Self { world: World::new(limits), engine: Engine::with_policy(policy) }
     }
 
     /// A process (re)appeared on a new stream.
@@ -53,16 +62,23 @@ impl Monitor {
     /// Lets time pass: ages, stale processes, detectors, retention. Call it about four times a
     /// second.
     pub fn tick(&mut self, now_unix_ns: u64) {
-        self.world.tick(now_unix_ns, |_, _| false);
+        self.engine.tick(&self.world);
+        let engine = &self.engine;
+        self.world.tick(now_unix_ns, |boot, task| engine.task(boot, task.id).is_some());
     }
 
     /// Answers a question; [`Answer::No`] says why it cannot.
     pub fn answer(&self, ask: &Ask, now_unix_ns: u64) -> Answer {
-        answer(&self.world, &(), ask, now_unix_ns)
+        answer(&self.world, &self.engine, ask, now_unix_ns)
     }
 
     /// What is known, to read.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// What was found, to read.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 }

@@ -61,6 +61,7 @@ const P99_NEEDS: u64 = 1_000;
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "blocking-poll",
+    letter: 'L',
     level: Level::Deny,
     for_ns: 0,
     clear_ns: 30 * SECOND,
@@ -163,21 +164,18 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
 }
 
 fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {
-    let mut text = format!("{}, poll {}", view.task_text(poll.task), poll.nth);
-    if let Some(worker) = poll.worker {
-        text += &format!(" on worker {worker}");
-    }
-    text += &format!(": {}", Nanos(poll.wall_ns));
-    if let (Some(busy), Some(blocked), Some(preempted)) = (poll.busy_ns, poll.blocked_ns(), poll.preempted_ns)
-    {
-        text += &format!(
+    let task = view.task_text(poll.task);
+    let worker = poll.worker.map_or_else(String::new, |worker| format!(" on worker {worker}"));
+    let split = match (poll.busy_ns, poll.blocked_ns(), poll.preempted_ns) {
+        (Some(busy), Some(blocked), Some(preempted)) => format!(
             ", of it {} on the CPU, {} blocked, {} without a CPU",
             Nanos(busy),
             Nanos(blocked),
             Nanos(preempted)
-        );
-    }
-    text
+        ),
+        _ => String::new(),
+    };
+    format!("{task}, poll {}{worker}: {}{split}", poll.nth, Nanos(poll.wall_ns))
 }
 
 fn fix(kind: Option<PollKind>) -> &'static str {

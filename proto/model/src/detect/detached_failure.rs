@@ -33,6 +33,7 @@ const FAILURES: Limit = Limit::count("failures", 0, "most failures of a site tha
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "detached-failure",
+    letter: 'X',
     level: Level::Warn,
     for_ns: 0,
     clear_ns: 600 * SECOND,

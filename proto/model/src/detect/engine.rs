@@ -7,21 +7,23 @@
 //! Cost: one walk over the process's task rows for each look, and work for sites that are active;
 //! 100,000 idle tasks cost a few milliseconds a second.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ALL;
-use super::finding::{Flags, Found};
+use super::blocking_poll;
+use super::finding::Found;
+use super::flags::Flags;
 use super::ledger::Ledger;
 use super::memory::Memory;
 use super::scan;
 use super::signal::Verdict;
 use super::task_leak;
 use super::view::{Moment, View};
-use crate::entity::task::TaskRecord;
 use crate::id::{BootId, SiteId, TaskId};
 use crate::policy::Policy;
-use crate::query::page::Level;
+use crate::query::detail::Finding;
+use crate::query::flag::{Flag, Judge};
 use crate::time::SECOND;
 use crate::world::{Process, World};
 
@@ -38,9 +40,7 @@ struct Case {
     ledger: Ledger,
     looked_ns: Option<u64>,
     undecided: Vec<(&'static str, String)>,
-    tasks: HashMap<TaskId, Flags>,
-    sites: HashMap<SiteId, Flags>,
-    whole: Flags,
+    flags: Flags,
     dropped: u64,
 }
 
@@ -97,67 +97,36 @@ impl Engine {
         self.cases.get(&boot).into_iter().flat_map(|case| case.ledger.found())
     }
 
-    /// Open findings that concern that very task.
-    pub fn of_task(&self, boot: BootId, task: TaskId) -> Flags {
-        self.cases.get(&boot).and_then(|case| case.tasks.get(&task)).copied().unwrap_or_default()
-    }
-
-    /// Open findings about a site or any task of it.
-    pub fn of_site(&self, boot: BootId, site: SiteId) -> Flags {
-        self.cases.get(&boot).and_then(|case| case.sites.get(&site)).copied().unwrap_or_default()
-    }
-
-    /// Open findings about a process or anything in it.
-    pub fn of_process(&self, boot: BootId) -> Flags {
-        self.cases.get(&boot).map(|case| case.whole).unwrap_or_default()
-    }
-
-    /// Open findings at a site, the worst first.
-    pub fn open_at(&self, boot: BootId, site: SiteId) -> Vec<&Found> {
-        let mut found: Vec<&Found> =
-            self.findings_of(boot).filter(|found| found.shown.open && found.site() == Some(site)).collect();
-        found.sort_by_key(|found| (std::cmp::Reverse(found.shown.level), found.shown.number));
-        found
-    }
-
-    /// Open findings about a task or its site, the worst first.
-    pub fn open_about(&self, boot: BootId, task: &TaskRecord) -> Vec<&Found> {
-        let named = |found: &&Found| match found.key {
-            super::signal::Key::Named(_, name) => name == task.name,
-            _ => true,
-        };
-        self.open_at(boot, task.site).into_iter().filter(named).collect()
-    }
-
-    /// How many findings of a process are open at deny and at warn.
-    pub fn open_counts(&self, boot: BootId) -> [u64; 2] {
-        let count = |level| {
-            let open = |found: &&Found| found.shown.open && found.shown.level == level;
-            self.findings_of(boot).filter(open).count() as u64
-        };
-        [count(Level::Deny), count(Level::Warn)]
-    }
-
-    /// Detectors that cannot judge the process, and why.
-    pub fn undecided(&self, boot: BootId) -> impl Iterator<Item = (&'static str, &str)> + '_ {
-        let undecided = self.cases.get(&boot).into_iter().flat_map(|case| &case.undecided);
-        undecided.map(|(id, reason)| (*id, reason.as_str()))
-    }
-
-    /// What a reader should know of the judgement of a process, in a full sentence: its policy could not
-    /// be read.
-    pub fn note(&self, boot: BootId) -> Option<&str> {
-        self.cases.get(&boot)?.note.as_deref()
-    }
-
-    /// The policy that a process is judged by.
-    pub fn policy(&self, boot: BootId) -> &Policy {
-        self.cases.get(&boot).map_or(&self.policy, |case| &case.policy)
-    }
-
     /// Signals for which there was no room, in all processes.
     pub fn dropped(&self) -> u64 {
         self.cases.values().map(|case| case.dropped.saturating_add(case.ledger.refused())).sum()
+    }
+}
+
+impl Judge for Engine {
+    fn task(&self, boot: BootId, task: TaskId) -> Option<&Flag> {
+        self.cases.get(&boot)?.flags.task(task)
+    }
+
+    fn site(&self, boot: BootId, site: SiteId) -> Option<&Flag> {
+        self.cases.get(&boot)?.flags.site(site)
+    }
+
+    fn findings(&self, boot: BootId) -> Vec<&Finding> {
+        self.findings_of(boot).map(|found| &found.shown).collect()
+    }
+
+    fn undecided(&self, boot: BootId) -> Vec<(&'static str, String)> {
+        self.cases.get(&boot).map(|case| case.undecided.clone()).unwrap_or_default()
+    }
+
+    fn note(&self, boot: BootId) -> Option<String> {
+        self.cases.get(&boot)?.note.clone()
+    }
+
+    fn poll_limit_ns(&self, boot: BootId) -> u64 {
+        let policy = self.cases.get(&boot).map_or(&self.policy, |case| &case.policy);
+        policy.rule_of(blocking_poll::DETECTOR.id).map_or(0, |rule| rule.whole(&blocking_poll::WARN))
     }
 }
 
@@ -179,9 +148,7 @@ impl Case {
             ledger: Ledger::default(),
             looked_ns: None,
             undecided: Vec::new(),
-            tasks: HashMap::new(),
-            sites: HashMap::new(),
-            whole: Flags::default(),
+            flags: Flags::default(),
             dropped: 0,
         }
     }
@@ -203,17 +170,16 @@ impl Case {
         for (index, detector) in ALL.iter().enumerate() {
             let rule = policy.rule(index);
             let mut verdict = Verdict::default();
-            match detector.not_measured(process) {
-                Some(reason) => verdict.cannot_tell(reason),
-                None => {
-                    if let (Some(rules), Some(groups)) = (detector.tasks, walk.groups_of(index)) {
-                        groups
-                            .iter()
-                            .for_each(|group| verdict.push_with(|| (rules.tell)(&view, rule, group)));
+            if let Some(reason) = detector.not_measured(process) {
+                verdict.cannot_tell(reason);
+            } else {
+                if let (Some(rules), Some(groups)) = (detector.tasks, walk.groups_of(index)) {
+                    for group in groups {
+                        verdict.push_with(|| (rules.tell)(&view, rule, group));
                     }
-                    if let Some(whole) = detector.whole {
-                        whole(&view, rule, &mut verdict);
-                    }
+                }
+                if let Some(whole) = detector.whole {
+                    whole(&view, rule, &mut verdict);
                 }
             }
             self.undecided.extend(verdict.undecided().map(|reason| (detector.id, reason.to_owned())));
@@ -221,33 +187,7 @@ impl Case {
             self.ledger.take(&view, index, rule, verdict.signals(), number);
         }
         let wait_p99 = view.waits().quantile(0.99);
-        self.flag(&walk, process);
+        self.flags = Flags::new(self.ledger.found(), &walk, process);
         self.memory.end_look(process, wait_p99);
-    }
-
-    /// Makes the flags anew, from what is open.
-    fn flag(&mut self, walk: &scan::Walk, process: &Process) {
-        self.tasks.clear();
-        self.sites.clear();
-        self.whole = Flags::default();
-        let mut open = std::collections::HashSet::new();
-        for found in self.ledger.found().filter(|found| found.shown.open) {
-            let level = found.shown.level;
-            self.whole.add(found.detector, level);
-            if let Some(site) = found.site() {
-                self.sites.entry(site).or_default().add(found.detector, level);
-            }
-            if let Some(task) = found.task() {
-                self.tasks.entry(task).or_default().add(found.detector, level);
-            }
-            open.insert((found.detector, found.key));
-        }
-        for (task, detector, level) in &walk.flagged {
-            let record = process.task(*task);
-            let key = record.map(|task| super::signal::Key::Named(task.site, task.name));
-            if key.is_some_and(|key| open.contains(&(*detector, key))) {
-                self.tasks.entry(*task).or_default().add(*detector, *level);
-            }
-        }
     }
 }

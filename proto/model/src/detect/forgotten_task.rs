@@ -49,6 +49,7 @@ const LONE: Limit = Limit::nanos(
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "forgotten-task",
+    letter: 'F',
     level: Level::Warn,
     for_ns: 0,
     clear_ns: 5 * SECOND,
@@ -100,26 +101,22 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
         None if group.level == Some(Level::Warn) => rule.whole(&LONE).max(idle),
         None => idle,
     };
-    let mut why = format!(
-        "{} waits since {} and has not been woken; {} so at {}. A waker of it is alive: somebody could \
-         wake it.",
+    let so = match group.tasks {
+        1 => "1 task is".to_owned(),
+        n => format!("{} tasks are", Value::Count(n)),
+    };
+    let compared = match usual {
+        Some(p99) => format!("99 of 100 tasks of this site end within {}.", Nanos(p99)),
+        None => "No other task of this site tells how long is usual: a signal handler or a listener looks the same."
+            .to_owned(),
+    };
+    let why = format!(
+        "{} has waited for {} and was not woken; {so} so at {}. A waker of it is alive: somebody could wake it. \
+         {compared}",
         view.task_text(group.worst),
         Nanos(group.ns),
-        if group.tasks == 1 {
-            "1 task is".to_owned()
-        } else {
-            format!("{} tasks are", Value::Count(group.tasks))
-        },
         view.named_site(group.site, group.name)
     );
-    why += &match usual {
-        Some(p99) => format!(" 99 of 100 tasks of this site end within {}.", Nanos(p99)),
-        None => {
-            " No other task of this site tells how long is usual: a signal handler or a listener looks the \
-                 same."
-                .to_owned()
-        }
-    };
     Signal {
         key: group.key(),
         task: Some(group.worst),

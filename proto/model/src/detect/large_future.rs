@@ -33,6 +33,7 @@ pub const SIZE: Limit = Limit::bytes("size", 16 << 10, "smallest future that is 
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "large-future",
+    letter: 'Z',
     level: Level::Warn,
     for_ns: 0,
     clear_ns: 5 * SECOND,

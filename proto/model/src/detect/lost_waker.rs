@@ -37,6 +37,7 @@ const GRACE: Limit = Limit::nanos("grace", SECOND, "longest time without a waker
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "lost-waker",
+    letter: 'W',
     level: Level::Deny,
     for_ns: SECOND,
     clear_ns: 5 * SECOND,

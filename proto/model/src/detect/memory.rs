@@ -71,12 +71,12 @@ impl Track {
     }
 }
 
-/// CPU counters of all workers at one look.
+/// CPU counters of all workers at one look, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 struct CpuPoint {
-    at_ns: u64,
-    ran_ns: u64,
-    waited_ns: u64,
+    at: u64,
+    ran: u64,
+    waited: u64,
 }
 
 /// See the [module](self).
@@ -178,31 +178,31 @@ impl Memory {
     /// Takes the workers' counters and gives their share of the last 10 seconds.
     pub(super) fn cpu(&mut self, process: &Process) -> Cpu {
         let now_ns = process.now_ns();
-        let mut point = CpuPoint { at_ns: now_ns, ..CpuPoint::default() };
+        let mut point = CpuPoint { at: now_ns, ..CpuPoint::default() };
         let mut measured = false;
         for worker in process.workers() {
             let record = worker.record();
             if let (Some(ran_ns), Some(waited_ns)) = (record.cpu_ns, record.preempted_ns) {
                 measured = true;
-                point.ran_ns = point.ran_ns.saturating_add(ran_ns);
-                point.waited_ns = point.waited_ns.saturating_add(waited_ns);
+                point.ran = point.ran.saturating_add(ran_ns);
+                point.waited = point.waited.saturating_add(waited_ns);
             }
         }
         if !measured {
             return Cpu { share: share_of_slow_polls(process) };
         }
-        if self.cpu.back().is_some_and(|last| point.ran_ns < last.ran_ns || now_ns < last.at_ns) {
+        if self.cpu.back().is_some_and(|last| point.ran < last.ran || now_ns < last.at) {
             self.cpu.clear(); // a runtime went away and took its counters along
         }
         while self.cpu.len() >= LOOKS
-            || self.cpu.get(1).is_some_and(|next| next.at_ns.saturating_add(SHORT_NS) <= now_ns)
+            || self.cpu.get(1).is_some_and(|next| next.at.saturating_add(SHORT_NS) <= now_ns)
         {
             self.cpu.pop_front();
         }
         self.cpu.push_back(point);
         let first = self.cpu.front().copied().unwrap_or(point);
-        let ran_ns = point.ran_ns - first.ran_ns;
-        let waited_ns = point.waited_ns.saturating_sub(first.waited_ns);
+        let ran_ns = point.ran - first.ran;
+        let waited_ns = point.waited.saturating_sub(first.waited);
         let wanted_ns = ran_ns.saturating_add(waited_ns);
         // A few milliseconds of either tell nothing about ten seconds.
         let enough = wanted_ns > SECOND / 50;

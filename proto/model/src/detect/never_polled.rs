@@ -35,6 +35,7 @@ const STARTING: Limit = Limit::nanos("starting", 5 * SECOND, "age of the process
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "never-polled",
+    letter: 'N',
     level: Level::Warn,
     for_ns: SECOND,
     clear_ns: 5 * SECOND,

@@ -45,6 +45,7 @@ const HARM_NS: u64 = 10 * MILLISECOND;
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "never-yields",
+    letter: 'Y',
     level: Level::Warn,
     for_ns: 500 * MILLISECOND,
     clear_ns: 10 * SECOND,

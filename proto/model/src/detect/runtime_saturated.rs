@@ -41,6 +41,7 @@ const LOOKS: usize = 10;
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "runtime-saturated",
+    letter: 'R',
     level: Level::Warn,
     for_ns: 5 * SECOND,
     clear_ns: 10 * SECOND,

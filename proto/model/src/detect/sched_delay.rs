@@ -53,6 +53,7 @@ const NEWEST_NS: u64 = 3 * SECOND;
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "sched-delay",
+    letter: 'D',
     level: Level::Warn,
     for_ns: 3 * SECOND,
     clear_ns: 10 * SECOND,
@@ -143,31 +144,30 @@ fn headline(view: &View<'_>, wall: u64, limit: u64, by_machine: bool) -> String 
 
 fn why(view: &View<'_>, wall: u64, victim: &SiteScene<'_>, cause: Option<&(&SiteScene<'_>, f64)>) -> String {
     let waits = view.waits();
-    let mut text = format!(
-        "In the last 10s {} polls waited, the longest {}; p99 {}, worst at {}.",
-        Value::Count(waits.count()),
-        Nanos(waits.max()),
-        Nanos(wall),
-        view.short_site(victim.id())
-    );
-    if let Some((site, share)) = cause {
+    let cause = cause.map_or_else(String::new, |(site, share)| {
         let polls = &site.short().delta.poll;
-        text += &format!(
+        format!(
             " {} takes {} of all poll time: {} polls of up to {}.",
             view.short_site(site.id()),
             Value::Ratio(*share),
             Value::Count(polls.count()),
             Nanos(polls.max())
-        );
-    }
-    match view.moment.cpu.share {
+        )
+    });
+    let machine = match view.moment.cpu.share {
         Some(share) if share < 0.99 => {
-            text += &format!(" The workers got {} of the CPU time that they wanted.", Value::Ratio(share));
+            format!(" The workers got {} of the CPU time that they wanted.", Value::Ratio(share))
         }
-        Some(_) => {}
-        None => text += " Whether the machine was short of CPU is not measured here.",
-    }
-    text
+        Some(_) => String::new(),
+        None => " Whether the machine was short of CPU is not measured here.".to_owned(),
+    };
+    format!(
+        "In the last 10s {} polls waited, the longest {}; p99 {}, worst at {}.{cause}{machine}",
+        Value::Count(waits.count()),
+        Nanos(waits.max()),
+        Nanos(wall),
+        view.short_site(victim.id())
+    )
 }
 
 fn fix(by_machine: bool, caused: bool) -> Cow<'static, str> {

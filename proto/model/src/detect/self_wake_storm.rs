@@ -36,6 +36,7 @@ const RATE: Limit = Limit::count("rate", 1_000, "and the most self-wakes per sec
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "self-wake-storm",
+    letter: 'S',
     level: Level::Warn,
     for_ns: SECOND,
     clear_ns: 10 * SECOND,

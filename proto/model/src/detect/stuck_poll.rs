@@ -37,6 +37,7 @@ const DENY: Limit = Limit::nanos("deny", 5 * SECOND, "longest such time that is 
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "stuck-poll",
+    letter: 'O',
     level: Level::Deny,
     for_ns: 500 * MILLISECOND,
     clear_ns: 5 * SECOND,

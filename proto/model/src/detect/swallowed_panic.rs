@@ -32,6 +32,7 @@ const PANICS: Limit = Limit::count("panics", 0, "most swallowed panics of a site
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "swallowed-panic",
+    letter: 'P',
     level: Level::Warn,
     for_ns: 0,
     clear_ns: 600 * SECOND,

@@ -50,6 +50,7 @@ const COLD_NS: u64 = 120 * SECOND;
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "tail-latency",
+    letter: 'T',
     level: Level::Warn,
     for_ns: 0,
     clear_ns: 30 * SECOND,

@@ -45,6 +45,7 @@ const ENDED_SHARE: f64 = 0.95;
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "task-leak",
+    letter: 'K',
     level: Level::Warn,
     for_ns: 0,
     clear_ns: 30 * SECOND,

@@ -23,8 +23,9 @@ fn every_detector_has_a_whole_manual() {
 }
 
 #[test]
-fn ids_are_unique_and_found() {
+fn ids_and_letters_are_unique_and_found() {
     for (index, detector) in ALL.iter().enumerate() {
         assert_eq!(index_of(detector.id), Some(index));
+        assert_eq!(ALL.iter().position(|other| other.letter == detector.letter), Some(index));
     }
 }

@@ -28,6 +28,8 @@ pub trait Judge {
     fn findings(&self, boot: BootId) -> Vec<&Finding>;
     /// Rules that cannot judge the process, with the reason.
     fn undecided(&self, boot: BootId) -> Vec<(&'static str, String)>;
+    /// What a reader should know of how the process is judged, as a full sentence; `None` if nothing.
+    fn note(&self, boot: BootId) -> Option<String>;
     /// The process's limit for slow polls, nanoseconds; what a histogram marks.
     fn poll_limit_ns(&self, boot: BootId) -> u64;
 }
@@ -47,6 +49,10 @@ impl Judge for () {
 
     fn undecided(&self, _: BootId) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+
+    fn note(&self, _: BootId) -> Option<String> {
+        None
     }
 
     fn poll_limit_ns(&self, _: BootId) -> u64 {

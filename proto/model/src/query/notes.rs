@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::flag::Judge;
 use super::page::Presence;
 use super::value::Value;
 use crate::measured::{Capability, Coverage, Mode};
@@ -15,11 +16,12 @@ const NOTES: usize = 24;
 
 /// Notes about the scope. Capabilities are told in full for a single process; for several, only of
 /// those that see no task at all.
-pub(super) fn notes(scope: &[&Process], now_unix_ns: u64) -> Vec<Arc<str>> {
+pub(super) fn notes(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> Vec<Arc<str>> {
     let mut notes = Vec::new();
     for process in scope {
         presence(process, now_unix_ns, &mut notes);
         losses(process, &mut notes);
+        notes.extend(judge.note(process.boot()));
     }
     for process in scope {
         if let [_] = scope {

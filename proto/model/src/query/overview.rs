@@ -53,7 +53,7 @@ pub(super) fn build(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> 
         workers: workers(scope),
         runtimes: scope.iter().flat_map(|process| runtimes(process)).collect(),
         hellos: scope.iter().map(|process| process.hello().clone()).collect(),
-        notes: notes(scope, now_unix_ns),
+        notes: notes(scope, judge, now_unix_ns),
         undecided: undecided(scope, judge),
         meta,
     }

@@ -1,0 +1,70 @@
+//! Who is flagged: for each task, each site and the process itself, what its open findings say.
+
+use std::collections::{HashMap, HashSet};
+
+use super::ALL;
+use super::finding::Found;
+use super::scan::Walk;
+use super::signal::Key;
+use crate::id::{SiteId, TaskId};
+use crate::query::flag::Flag;
+use crate::query::page::Level;
+use crate::world::Process;
+
+/// The flags of one process; made anew at each look, from what is open.
+#[derive(Debug, Default)]
+pub(super) struct Flags {
+    tasks: HashMap<TaskId, Flag>,
+    sites: HashMap<SiteId, Flag>,
+}
+
+impl Flags {
+    pub(super) fn new<'a>(found: impl Iterator<Item = &'a Found>, walk: &Walk, process: &Process) -> Self {
+        let mut flags = Self::default();
+        let mut open: HashSet<(usize, Key)> = HashSet::new();
+        for found in found.filter(|found| found.shown.open) {
+            let level = found.shown.level;
+            if let Some(site) = found.site() {
+                add(&mut flags.sites, site, found.detector, level);
+            }
+            if let Some(task) = found.task() {
+                add(&mut flags.tasks, task, found.detector, level);
+            }
+            open.insert((found.detector, found.key));
+        }
+        if open.is_empty() {
+            return flags;
+        }
+        for (id, detector, level) in &walk.flagged {
+            let Some(task) = process.task(*id) else { continue };
+            if open.contains(&(*detector, Key::Named(task.site, task.name))) {
+                add(&mut flags.tasks, *id, *detector, *level);
+            }
+        }
+        flags
+    }
+
+    pub(super) fn task(&self, task: TaskId) -> Option<&Flag> {
+        self.tasks.get(&task)
+    }
+
+    pub(super) fn site(&self, site: SiteId) -> Option<&Flag> {
+        self.sites.get(&site)
+    }
+}
+
+/// Adds a detector to what is said of a thing, the worst first.
+fn add<K: std::hash::Hash + Eq>(flags: &mut HashMap<K, Flag>, key: K, detector: usize, level: Level) {
+    let detector = ALL[detector];
+    let flag =
+        flags.entry(key).or_insert_with(|| Flag { level, letter: detector.letter, detectors: Vec::new() });
+    if flag.detectors.contains(&detector.id) {
+        return;
+    }
+    if level > flag.level {
+        (flag.level, flag.letter) = (level, detector.letter);
+        flag.detectors.insert(0, detector.id);
+    } else {
+        flag.detectors.push(detector.id);
+    }
+}
