@@ -29,13 +29,14 @@ use crate::record::{Recorder, intern};
 /// [`observe`](crate::observe)) as soon as it runs.
 ///
 /// With `--cfg tokio_unstable` this takes the builder's `on_task_spawn`, `on_before_task_poll`,
-/// `on_after_task_poll`, `on_task_terminate` and `on_thread_start` callbacks, without it only the last.
+/// `on_after_task_poll` and `on_task_terminate` callbacks, in every build `on_thread_start` and
+/// `on_thread_stop`.
 /// A later registration replaces ours silently: with callbacks of your own, call the functions of
 /// [`hooks`](crate::hooks) from them.
 ///
 /// Costs a poll two clock reads and some thread-local stores while recording is on.
 pub fn attach(builder: &mut tokio::runtime::Builder) {
-    builder.on_thread_start(on_thread_start);
+    builder.on_thread_start(on_thread_start).on_thread_stop(on_thread_stop);
     #[cfg(tokio_unstable)]
     {
         Recorder::global().set_hooked();
@@ -50,7 +51,12 @@ pub fn attach(builder: &mut tokio::runtime::Builder) {
 /// To be called from `on_thread_start`: observes the runtime that the thread belongs to, under its
 /// own name (`Builder::name`) or `runtime`.
 pub fn on_thread_start() {
-    crate::sample::observe_current();
+    crate::sample::thread_starts();
+}
+
+/// To be called from `on_thread_stop`: with its last thread a multi-thread runtime is gone.
+pub fn on_thread_stop() {
+    crate::sample::thread_stops();
 }
 
 const SHARDS: usize = 64;

@@ -14,9 +14,12 @@ use crate::record::intern;
 const MAX_RUNTIMES: usize = 256;
 
 struct Observed {
-    handle: Handle,
+    /// `None` once the runtime is gone.
+    handle: Option<Handle>,
     id: tokio::runtime::Id,
     name: u32,
+    /// Of its threads, those that told us that they started and not yet that they stop.
+    threads: u32,
     workers: Vec<WorkerTotals>,
     last_ns: u64,
 }
@@ -37,8 +40,9 @@ fn runtimes() -> MutexGuard<'static, Vec<Observed>> {
 /// Watches a runtime from outside: its workers, queues and alive tasks appear under `name` at the next
 /// tick, in every mode, at no cost to its tasks.
 ///
-/// A runtime that is observed already is renamed. At most 256 are observed; a handle is kept for each,
-/// which does not keep the runtime from shutting down.
+/// A runtime that is observed already is renamed. At most 256 are observed in a process's life; a
+/// handle is kept for each, which does not keep the runtime from shutting down. That a runtime is gone is
+/// known only of multi-thread runtimes that were built with [`attach`](crate::attach).
 pub fn observe(handle: &Handle, name: &str) {
     let name = intern::name(name);
     let id = handle.id();
@@ -46,17 +50,43 @@ pub fn observe(handle: &Handle, name: &str) {
     if let Some(known) = runtimes.iter_mut().find(|known| known.id == id) {
         known.name = name;
     } else if runtimes.len() < MAX_RUNTIMES {
-        runtimes.push(Observed { handle: handle.clone(), id, name, workers: Vec::new(), last_ns: 0 });
+        runtimes.push(Observed {
+            handle: Some(handle.clone()),
+            id,
+            name,
+            threads: 0,
+            workers: Vec::new(),
+            last_ns: 0,
+        });
     }
 }
 
-/// Observes the runtime that this thread runs in, unless it is observed already.
-pub(crate) fn observe_current() {
+/// A thread of a runtime starts: observes the runtime, unless it is observed already.
+pub(crate) fn thread_starts() {
     let Ok(handle) = Handle::try_current() else { return };
     let id = handle.id();
     if !runtimes().iter().any(|known| known.id == id) {
         observe(&handle, handle.name().unwrap_or("runtime"));
     }
+    if let Some(known) = runtimes().iter_mut().find(|known| known.id == id) {
+        known.threads += 1;
+    }
+}
+
+/// A thread of a runtime stops. A multi-thread runtime has its workers from start to shutdown, so it is
+/// gone with the last one; of a current-thread runtime nobody tells.
+pub(crate) fn thread_stops() {
+    let Ok(handle) = Handle::try_current() else { return };
+    let id = handle.id();
+    let gone = {
+        let mut runtimes = runtimes();
+        let Some(known) = runtimes.iter_mut().find(|known| known.id == id) else { return };
+        known.threads = known.threads.saturating_sub(1);
+        let is_last = known.threads == 0 && handle.runtime_flavor() == RuntimeFlavor::MultiThread;
+        if is_last { known.handle.take() } else { None }
+    };
+    // Outside of the lock: it may be the last thing that keeps the runtime's memory.
+    drop(gone);
 }
 
 /// Whether any runtime is observed.
@@ -87,12 +117,17 @@ pub(crate) fn sample(now_ns: u64) -> Sample {
     let mut sample = Sample::default();
     for (at, observed) in runtimes().iter_mut().enumerate() {
         let id = RuntimeId(at as u32);
-        let metrics = observed.handle.metrics();
+        let name = NameId(observed.name);
+        let Some(handle) = &observed.handle else {
+            sample.runtimes.push(RuntimeRecord { id, name, gone: true, ..RuntimeRecord::default() });
+            continue;
+        };
+        let metrics = handle.metrics();
         let blocking = unstable::blocking(&metrics);
         sample.runtimes.push(RuntimeRecord {
             id,
-            name: NameId(observed.name),
-            flavor: match observed.handle.runtime_flavor() {
+            name,
+            flavor: match handle.runtime_flavor() {
                 RuntimeFlavor::CurrentThread => Flavor::CurrentThread,
                 _ => Flavor::MultiThread,
             },

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn expanded(args: TokenStream, item: &TokenStream) -> String {
-        let text = expand(args, &item).to_string();
+        let text = expand(args, item).to_string();
         assert!(syn::parse_str::<syn::File>(&text).is_ok(), "{text}");
         text
     }

@@ -132,8 +132,13 @@ fn a_hooked_runtime_is_observed_without_being_told() {
     builder.worker_threads(1).name("hooked-by-name");
     crate::attach(&mut builder);
     let runtime = builder.build().expect("a runtime");
-    crate::testkit::fold_until("the runtime", |fold| {
-        fold.runtimes.iter().find(|known| &*fold.dict.name(known.name) == "hooked-by-name").map(|_| ())
-    });
+    let seen = |gone: bool| {
+        crate::testkit::fold_until("the runtime", |fold| {
+            let known = fold.runtimes.iter().find(|known| &*fold.dict.name(known.name) == "hooked-by-name");
+            known.filter(|known| known.gone == gone).cloned()
+        })
+    };
+    assert_eq!(seen(false).workers, 1);
     drop(runtime);
+    assert_eq!(seen(true).alive_tasks, None);
 }
