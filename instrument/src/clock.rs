@@ -74,11 +74,6 @@ fn read_both() -> (u64, u64) {
     (best.1, best.2)
 }
 
-/// Whether the processor's counter is in use.
-pub(crate) fn is_counter() -> bool {
-    NS_PER_TICK.load(Ordering::Relaxed) != 0
-}
-
 /// Ties the clock to the wall, now.
 pub(crate) fn anchor() -> ClockAnchor {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -12,6 +12,8 @@ pub(crate) mod inner;
 pub(crate) mod stack;
 
 #[cfg(not(loom))]
+pub(crate) mod hold;
+#[cfg(not(loom))]
 pub(crate) mod intern;
 #[cfg(not(loom))]
 pub(crate) mod life;
@@ -31,5 +33,4 @@ pub(crate) mod thread;
 pub(crate) mod tokio_id;
 
 #[cfg(not(loom))]
-#[allow(unused_imports, reason = "the builder that makes settings is built beside it")]
 pub(crate) use recorder::{Recorder, Settings};

@@ -93,6 +93,16 @@ impl<'a> TaskBuilder<'a> {
         Spawn::here(self.labels()).spawn_blocking(job)
     }
 
+    /// Runs a closure on the blocking pool of a given runtime.
+    #[track_caller]
+    pub fn spawn_blocking_on<F, R>(self, job: F, handle: &Handle) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        Spawn::here(self.labels()).spawn_blocking_on(job, handle)
+    }
+
     fn labels(&self) -> Labels {
         if !Recorder::global().wraps() {
             return Labels::default();

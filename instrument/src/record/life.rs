@@ -7,7 +7,8 @@ use pollscope_model::id::{SiteId, TaskId};
 use pollscope_model::measured::Mode;
 
 use super::Recorder;
-use super::task::{Birth, Hold, Labels, Outcome, TaskState};
+use super::hold::Hold;
+use super::task::{Birth, Labels, Outcome, TaskState};
 use super::thread::{self, Outer, Thread};
 use crate::clock;
 

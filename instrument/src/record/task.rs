@@ -1,12 +1,14 @@
 //! One task's record: a single allocation that the polling thread, the wakers, the join handle and
 //! the drain share. It outlives the task until the drain has told its end and the last waker is gone.
+//!
+//! Here is what writes; the drain's side is in [`read`].
 
-use std::mem::ManuallyDrop;
+mod read;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use pollscope_model::entity::task::{HandleState, TaskKind, TaskState as State, WokenBy};
-use pollscope_model::id::TaskId;
+use pollscope_model::entity::task::TaskKind;
 use pollscope_model::measured::Mode;
 
 use super::inner::InnerWaker;
@@ -22,7 +24,6 @@ const HANDLE_DROPPED: u32 = 1 << 3;
 const JOINED: u32 = 1 << 4;
 const ABORTED: u32 = 1 << 5;
 const LONG_LIVED: u32 = 1 << 6;
-const NO_HANDLE: u32 = 1 << 7;
 
 /// How a task ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,10 +128,7 @@ impl Drop for TaskState {
 impl TaskState {
     /// A record of a task that begins. The caller was admitted by [`Thread::admit`].
     pub(crate) fn new(birth: &Birth) -> Arc<Self> {
-        let no_handle =
-            matches!(birth.kind, TaskKind::BlockOn | TaskKind::Future) || birth.mode != Mode::Wrap;
-        let flags =
-            if birth.labels.long_lived { LONG_LIVED } else { 0 } | if no_handle { NO_HANDLE } else { 0 };
+        let flags = if birth.labels.long_lived { LONG_LIVED } else { 0 };
         Arc::new(Self {
             id: birth.id,
             parent: birth.parent,
@@ -317,98 +315,6 @@ impl TaskState {
         }
         self.touch_surely(thread);
     }
-
-    /// Where the task is, and since when it waits if it is scheduled. For the drain: racy by nature.
-    pub(crate) fn state(&self) -> (State, u64) {
-        let flags = self.flags.load(Ordering::Acquire);
-        if flags & PANICKED != 0 {
-            return (State::Panicked, 0);
-        }
-        if flags & ENDED != 0 {
-            return (if flags & CANCELLED != 0 { State::Cancelled } else { State::Completed }, 0);
-        }
-        if self.poll_start_ns.get() != 0 {
-            return (State::Running, 0);
-        }
-        let woken = self.woken_ns.load(Ordering::Relaxed);
-        if woken != 0 {
-            return (State::Scheduled, woken.max(self.last_poll_end_ns.get()));
-        }
-        if self.polls.get() == 0 && self.is_scheduled_by_spawn() {
-            return (State::Scheduled, self.spawned_ns);
-        }
-        (State::Idle, 0)
-    }
-
-    /// What became of the handle.
-    pub(crate) fn handle(&self) -> HandleState {
-        let flags = self.flags.load(Ordering::Relaxed);
-        if flags & ABORTED != 0 {
-            HandleState::Aborted
-        } else if flags & JOINED != 0 {
-            HandleState::Joined
-        } else if flags & HANDLE_DROPPED != 0 {
-            HandleState::Dropped
-        } else {
-            HandleState::Held
-        }
-    }
-
-    /// Declared long-lived.
-    pub(crate) fn is_long_lived(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & LONG_LIVED != 0
-    }
-
-    /// Who woke it last.
-    pub(crate) fn woken_by(&self) -> WokenBy {
-        match self.woken_by.load(Ordering::Relaxed) {
-            NOBODY => WokenBy::Nobody,
-            ITSELF => WokenBy::Itself,
-            RUNTIME => WokenBy::Runtime,
-            OTHER_THREAD => WokenBy::OtherThread,
-            task => WokenBy::Task(TaskId(task >> TAG_BITS)),
-        }
-    }
-
-    /// Runtime of its first poll, if known.
-    pub(crate) fn runtime(&self) -> Option<u32> {
-        self.runtime.load(Ordering::Relaxed).checked_sub(1)
-    }
-
-    /// Index of the thread that polls it now, if one does.
-    pub(crate) fn poller(&self) -> Option<u32> {
-        let poller = self.poller.load(Ordering::Relaxed);
-        (poller != 0).then_some(poller)
-    }
-
-    /// Wakers outside of the task.
-    pub(crate) fn wakers(&self) -> u32 {
-        let own = u32::from(self.flags.load(Ordering::Relaxed) & ENDED == 0);
-        self.inner.counts().0.saturating_sub(own)
-    }
-
-    /// Outcome and handle as one number: all that may still change after the end.
-    pub(crate) fn fate(&self) -> u64 {
-        self.flags.load(Ordering::Relaxed).into()
-    }
-
-    /// A number that differs whenever the row would.
-    pub(crate) fn fingerprint(&self) -> u64 {
-        let (holders, clones) = self.inner.counts();
-        let words = [
-            self.polls.get(),
-            self.poll_start_ns.get(),
-            self.self_wakes.get(),
-            self.inner.wakes(),
-            self.woken_ns.load(Ordering::Relaxed),
-            u64::from(holders) << 32 | u64::from(clones),
-            u64::from(self.flags.load(Ordering::Relaxed)),
-        ];
-        // FNV over words; the constant start keeps a fresh record apart from "never said".
-        words.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| {
-            (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
-        })
-    }
 }
 
 const TAG_BITS: u32 = 2;
@@ -429,47 +335,4 @@ fn who_wakes(thread: &Thread) -> u64 {
         return RUNTIME;
     }
     OTHER_THREAD
-}
-
-/// The future's own hold on its record: one holder of the executor's waker, and of the memory.
-pub(crate) struct Hold(ManuallyDrop<Arc<TaskState>>);
-
-impl Hold {
-    /// The first hold, which [`InnerWaker::new`] already counted.
-    pub(crate) fn first(state: Arc<TaskState>) -> Self {
-        Self(ManuallyDrop::new(state))
-    }
-}
-
-impl std::ops::Deref for Hold {
-    type Target = TaskState;
-
-    fn deref(&self) -> &TaskState {
-        &self.0
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        #[expect(unsafe_code, reason = "the holders own the memory together")]
-        // SAFETY: this hold was counted once, by `InnerWaker::new`, and is given back once, here.
-        unsafe {
-            TaskState::leave(Arc::as_ptr(&self.0));
-        }
-    }
-}
-
-impl TaskState {
-    /// Gives one hold back; the last one also lets go of the memory.
-    ///
-    /// # Safety
-    /// The caller owns one counted hold on this record and does not use it afterwards.
-    #[expect(unsafe_code, reason = "the wrapped wakers carry plain pointers")]
-    pub(crate) unsafe fn leave(state: *const Self) {
-        // SAFETY: the caller's hold keeps the record alive up to the release.
-        if unsafe { &*state }.inner.release() {
-            // SAFETY: the holders together own the one `Arc` that `Hold::first` took, and the last is gone.
-            drop(unsafe { Arc::from_raw(state) });
-        }
-    }
 }

@@ -93,3 +93,17 @@ fn a_wrapper_keeps_no_task_alive_after_its_end() {
     assert_eq!(std::sync::Arc::strong_count(&witness), 1);
     assert_eq!(fold().one("cycle").expect("drained").state, TaskState::Cancelled);
 }
+
+#[test]
+fn the_body_of_block_on_is_a_task_named_main() {
+    record();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(crate::scope::block_on_body(async {
+        crate::task("child-of-main").spawn(async {}).await.expect("returns");
+    }));
+    let fold = fold();
+    let main = fold.one("main").expect("drained");
+    assert_eq!((main.kind, main.state, main.long_lived), (TaskKind::BlockOn, TaskState::Completed, true));
+    assert!(main.polls >= 2);
+    assert_eq!(fold.one("child-of-main").expect("drained").parent, Some(main.id));
+}
