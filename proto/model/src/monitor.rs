@@ -82,3 +82,6 @@ impl Monitor {
         &self.engine
     }
 }
+
+#[cfg(test)]
+mod tests;

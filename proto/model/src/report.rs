@@ -35,8 +35,8 @@ pub enum Detail {
     #[default]
     Full,
     /// Only the tasks that stand out (busiest, or in a state that a rule may judge); the rest is
-    /// counted in the sites. A row stays for 30 s after it was last told, since its end may go
-    /// untold; so what still stands out is repeated more often than that.
+    /// counted in the sites. Whoever sends these tells the end of every task that it told of since the
+    /// last snapshot, as far as it can remember them.
     Top,
 }
 

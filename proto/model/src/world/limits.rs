@@ -22,7 +22,8 @@ pub struct Limits {
     /// How long it stays if a finding or a slow poll points at it.
     pub keep_flagged_ns: u64,
     /// How long a living task stays that a sender of [`Detail::Top`](crate::report::Detail::Top) no
-    /// longer tells of: its end may have gone untold.
+    /// longer tells of. Such a sender tells the end of what it told of, as far as it remembers; this
+    /// is for the rest. Long enough for every rule about idle tasks.
     pub keep_untold_ns: u64,
     /// How long a process stays after it is gone.
     pub keep_gone_ns: u64,
@@ -39,7 +40,7 @@ impl Default for Limits {
             runtimes: 256,
             keep_ended_ns: 10 * SECOND,
             keep_flagged_ns: 60 * SECOND,
-            keep_untold_ns: 30 * SECOND,
+            keep_untold_ns: 900 * SECOND,
             keep_gone_ns: 900 * SECOND,
         }
     }

@@ -13,7 +13,7 @@ use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::id::{RuntimeId, SiteId, WorkerId};
-use crate::report::{Detail, Report};
+use crate::report::Report;
 
 /// A snapshot of which not all parts are in.
 #[derive(Clone, Debug)]
@@ -99,9 +99,8 @@ impl Process {
         for (id, record) in staging.runtimes {
             self.runtimes.entry(id).or_default().put(record, end_ns);
         }
-        if self.detail == Detail::Full {
-            self.tasks.sweep();
-        }
+        // Also when only the top is told: nobody would tell the end of a task that is not in it.
+        self.tasks.sweep();
         for poll in staging.slow_polls {
             if !self.based || poll.start_ns.saturating_add(poll.wall_ns) > before_ns {
                 self.put_slow_poll(poll);

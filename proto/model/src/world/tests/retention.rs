@@ -110,7 +110,8 @@ fn a_gone_process_keeps_its_last_state_for_a_quarter_of_an_hour() {
 #[test]
 fn a_sender_that_tells_only_the_top_does_not_leave_ghosts() {
     let mut script = Script::new("checkout");
-    let mut world = world_of(&script);
+    let mut world = World::new(Limits { keep_untold_ns: 30 * SECOND, ..Limits::default() });
+    world.greet(script.hello(), 0).unwrap();
     let site = script.site("src/a.rs:1:1");
     let (told, untold) = (script.spawn(site), script.spawn(site));
     let top = |report: Report| Report { detail: crate::report::Detail::Top, ..report };

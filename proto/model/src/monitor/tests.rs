@@ -1,0 +1,93 @@
+//! The whole door: reports in, findings and pages out.
+
+use super::*;
+use crate::entity::task::TaskState;
+use crate::query::column::{Kind, columns};
+use crate::query::page::{Level, Page, Query, RowId, Scope};
+use crate::query::value::Value;
+use crate::testkit::Script;
+use crate::time::MILLISECOND;
+
+fn page(monitor: &Monitor, script: &Script, kind: Kind) -> Page {
+    match monitor.answer(&Ask::Page(Query::all(kind, 100)), script.now_unix_ns()) {
+        Answer::Page(page) => page,
+        other => panic!("no page of {kind:?}: {other:?}"),
+    }
+}
+
+/// A handler that blocks its worker for 50 ms each second, among quiet tasks.
+fn blocking(seconds: u64) -> (Script, Monitor) {
+    let mut script = Script::new("checkout");
+    let mut monitor = Monitor::new(Limits::default());
+    let welcome = monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    assert_eq!((welcome.label.as_ref(), welcome.last_seq), ("checkout#1", None));
+    let (cart, serve) = (script.site("src/cart.rs:88:9"), script.site("src/serve.rs:40:5"));
+    let slow = script.spawn_named(cart, "render_cart", "http");
+    for _ in 0..20 {
+        let conn = script.spawn(serve);
+        script.poll(conn, 10, 5_000);
+    }
+    for _ in 0..seconds {
+        script.slow_poll(slow, 50 * MILLISECOND, MILLISECOND, 0);
+        let report = script.second();
+        assert_eq!(monitor.apply(report, script.now_unix_ns()), Applied::New);
+        monitor.tick(script.now_unix_ns());
+    }
+    (script, monitor)
+}
+
+#[test]
+fn a_blocking_handler_is_found_and_is_the_top_row_everywhere() {
+    let (script, monitor) = blocking(5);
+    let findings = page(&monitor, &script, Kind::Findings);
+    let cell = |kind: Kind, page: &Page, key: &str| {
+        let at = columns(kind).iter().position(|column| column.key == key);
+        page.rows[0].cells[at.unwrap_or_else(|| panic!("{key}"))].clone()
+    };
+    assert_eq!(cell(Kind::Findings, &findings, "detector"), Value::text("blocking-poll"));
+    assert_eq!(cell(Kind::Findings, &findings, "site"), Value::text("src/cart.rs:88:9"));
+    assert_eq!(cell(Kind::Findings, &findings, "kind"), Value::text("blocked"));
+    let tasks = page(&monitor, &script, Kind::Tasks);
+    assert_eq!(cell(Kind::Tasks, &tasks, "name"), Value::text("render_cart"));
+    assert!(tasks.rows[0].level >= Some(Level::Warn) && tasks.rows[1].level.is_none());
+    let sites = page(&monitor, &script, Kind::Sites);
+    assert_eq!(sites.rows[0].id, RowId::Site("src/cart.rs:88:9".into()));
+    assert!(sites.rows[0].level >= Some(Level::Warn) && sites.rows[1].level.is_none());
+    let processes = page(&monitor, &script, Kind::Processes);
+    assert!(processes.rows[0].level >= Some(Level::Warn));
+    let RowId::Task(boot, task) = tasks.rows[0].id.clone() else { panic!("no task") };
+    let Answer::Task(detail) = monitor.answer(&Ask::Task(boot, task), 0) else { panic!("no detail") };
+    assert_eq!((detail.findings.len(), detail.poll_limit_ns), (1, 10 * MILLISECOND));
+    let Answer::Overview(overview) = monitor.answer(&Ask::Overview(Scope::All), 0) else { panic!("none") };
+    assert_eq!(overview.findings.iter().sum::<u64>(), 1);
+    assert_eq!(overview.marks.len(), 1);
+}
+
+#[test]
+fn a_flagged_task_that_ends_stays_longer_than_a_plain_one() {
+    let (mut script, mut monitor) = blocking(5);
+    let ids: Vec<_> = page(&monitor, &script, Kind::Tasks).rows.into_iter().map(|row| row.id).collect();
+    for id in &ids {
+        if let RowId::Task(_, task) = id {
+            script.end(*task, TaskState::Completed);
+        }
+    }
+    for _ in 0..20 {
+        let report = script.second();
+        monitor.apply(report, script.now_unix_ns());
+        monitor.tick(script.now_unix_ns());
+    }
+    let left: Vec<_> = page(&monitor, &script, Kind::Tasks).rows.into_iter().map(|row| row.id).collect();
+    assert_eq!(left, ids[..1]);
+}
+
+#[test]
+fn a_process_that_comes_back_goes_on_where_it_was() {
+    let (mut script, mut monitor) = blocking(3);
+    monitor.part(script.boot(), "connection reset", script.now_unix_ns());
+    let welcome = monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    assert_eq!((welcome.label.as_ref(), welcome.last_seq), ("checkout#1", Some(3)));
+    assert_eq!(monitor.apply(script.second(), script.now_unix_ns()), Applied::New);
+    let stranger = Script::new("other").second();
+    assert_eq!(monitor.apply(stranger, script.now_unix_ns()), Applied::UnknownProcess);
+}
