@@ -89,6 +89,9 @@ fn turn(
                 Effect::Quit => return Ok(()),
             }
         }
+        // Events may come so often that no tick ever does: age by the clock, not by the tick.
+        let aged = drawn.is_none_or(|at: Instant| at.elapsed() >= TICK);
+        changed |= aged && update::ages(state);
         let due = drawn.map_or(started, |at: Instant| at + FRAME);
         if changed && Instant::now() >= due {
             let mut hits = Hits::default();

@@ -397,7 +397,13 @@ fn hello(mode: Mode) -> Hello {
         protocol: ProtocolVersion { major: 1, minor: 0 },
         version: "0.1.0".into(),
         boot: BOOT,
-        process: ProcessInfo { name: "checkout".into(), pid: 412, host: "web-03".into(), exe: String::new(), cpus: 2 },
+        process: ProcessInfo {
+            name: "checkout".into(),
+            pid: 412,
+            host: "web-03".into(),
+            exe: String::new(),
+            cpus: 2,
+        },
         mode,
         capabilities: Metric::ALL
             .into_iter()

@@ -85,15 +85,17 @@ pub fn drawn(state: &mut State, hits: Hits) -> Vec<Effect> {
     stand(state)
 }
 
-/// Whether the event changes the screen. Time alone does so only where an age or a notice is shown.
+/// Whether time alone changes the screen: it does where an age or a notice is shown.
+pub fn ages(state: &State) -> bool {
+    state.frozen.is_some()
+        || state.notice.is_some()
+        || state.now.saturating_sub(state.answers.overview_at) > Duration::from_secs(1)
+}
+
+/// Whether the event changes the screen.
 pub fn shows(state: &State, event: &Event) -> bool {
     match event {
-        Event::Tick(_) => {
-            state.frozen.is_some()
-                || state.notice.is_some()
-                || state.answers.overview.is_none()
-                || state.now.saturating_sub(state.answers.overview_at) > Duration::from_secs(1)
-        }
+        Event::Tick(_) => false,
         Event::Source(SourceEvent::Answer(..)) => state.frozen.is_none() || any_unanswered(state),
         _ => true,
     }

@@ -91,11 +91,6 @@ pub fn screen(state: &State, (columns, rows): (u16, u16)) -> Screen {
     screen
 }
 
-/// Detectors that flags have a letter for, for completion.
-pub fn detectors() -> Vec<&'static str> {
-    Vec::new()
-}
-
 fn detail_body(state: &State, detail: &crate::state::level::Detail, area: Area, screen: &mut Screen) {
     let lines = detail_lines(state, detail, area.w as usize, area.h as usize);
     scrolled(lines, detail.scroll, area, screen);

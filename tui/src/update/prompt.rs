@@ -1,5 +1,6 @@
 //! The line being typed: editing, the live filter, completion and history.
 
+use pollscope_model::detect;
 use pollscope_model::query::filter::check;
 use tui_input::InputRequest;
 
@@ -98,7 +99,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Accept => return command::take(state),
         Action::Complete => {
-            let detectors = crate::vm::detectors();
+            let detectors = detect::ALL.map(|detector| detector.id);
             next_candidate(prompt, |line| complete(line, kind, &detectors));
         }
         Action::Older | Action::Newer if prompt.kind == PromptKind::Command => {

@@ -98,7 +98,7 @@ pub(super) fn no_rows(state: &State, list: &List, width: usize) -> Option<Vec<Li
             "/ changes the filter, Esc takes it away.".to_owned(),
         ]
     } else {
-        not_measured(state, list.tab).unwrap_or_else(|| empty(list.tab))
+        not_measured(state, list.tab).unwrap_or_else(|| empty(state, list.tab))
     };
     Some(paragraphs_lines(&paragraphs, width))
 }
@@ -136,7 +136,7 @@ fn not_measured(state: &State, tab: Tab) -> Option<Vec<String>> {
     Some(said)
 }
 
-fn empty(tab: Tab) -> Vec<String> {
+fn empty(state: &State, tab: Tab) -> Vec<String> {
     let (what, next) = match tab {
         Tab::Fleet => (
             "No process is known yet.",
@@ -151,10 +151,17 @@ fn empty(tab: Tab) -> Vec<String> {
             "No worker is known yet.",
             "Runtimes appear here once pollscope is initialised inside of them, or attached to them.",
         ),
-        Tab::Findings => (
-            "No finding: no rule has fired.",
-            "Rules that could not judge yet are listed below, with the reason.",
-        ),
+        Tab::Findings => {
+            let all_judge = state.answers.overview.as_ref().is_some_and(|all| all.undecided.is_empty());
+            (
+                "No finding: no rule has fired.",
+                if all_judge {
+                    "Every rule can judge what it sees."
+                } else {
+                    "Rules that cannot judge yet are listed below, with the reason."
+                },
+            )
+        }
     };
     vec![what.to_owned(), next.to_owned()]
 }

@@ -103,7 +103,7 @@ pub(super) fn table(state: &State, list: &List, area: Area, screen: &mut Screen)
     }
     // How many rows fit is told even while there are none: the question depends on it.
     screen.hits.rows = Area { y: rest.y + 1, h: rest.h.saturating_sub(1), ..rest };
-    screen.put(title, vec![heading(list, rows, hidden, columns)]);
+    screen.put(title, vec![heading(state, list, rows, hidden, columns)]);
 }
 
 /// The columns that are shown; of several processes the usual ones and whose row it is.
@@ -122,7 +122,7 @@ fn chosen(state: &State, tab: Tab) -> Vec<&'static str> {
 }
 
 /// `Tasks 1-17 of 43 that match · 1,204 in all ─── filter: busy>1ms   sort BUSY ▼`.
-fn heading(list: &List, rows: usize, hidden: usize, columns: usize) -> Line {
+fn heading(state: &State, list: &List, rows: usize, hidden: usize, columns: usize) -> Line {
     let range = if rows > 0 {
         format!(" {}-{}", thousands(list.top + 1), thousands(list.top + rows as u64))
     } else {
@@ -130,7 +130,10 @@ fn heading(list: &List, rows: usize, hidden: usize, columns: usize) -> Line {
     };
     let of = match &list.page {
         None => String::new(),
-        Some(page) if page.matched == page.total => format!(" of {}", thousands(page.total)),
+        Some(page) if page.total == 0 => " (0)".to_owned(),
+        Some(page) if page.matched == page.total => {
+            format!(" of {}{}", thousands(page.total), alive(state, list, page.total))
+        }
         Some(page) => {
             format!(" of {} that match · {} in all", thousands(page.matched), thousands(page.total))
         }
@@ -153,6 +156,16 @@ fn heading(list: &List, rows: usize, hidden: usize, columns: usize) -> Line {
         right = words.join("   ");
     }
     Line::rule(&title, &right, columns)
+}
+
+/// How many of all tasks live, where that is not all of them.
+fn alive(state: &State, list: &List, total: u64) -> String {
+    match state.answers.overview.as_deref() {
+        Some(overview) if list.tab == Tab::Tasks && overview.tasks < total => {
+            format!(" · {} alive", thousands(overview.tasks))
+        }
+        _ => String::new(),
+    }
 }
 
 fn sort_words(list: &List) -> String {
