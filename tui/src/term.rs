@@ -21,9 +21,16 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 const MAX_PANICS: usize = 8;
 
+type Screen = ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+
+/// A screen of which nothing is drawn yet.
+fn screen() -> io::Result<Screen> {
+    ratatui::Terminal::new(CrosstermBackend::new(BufWriter::new(io::stdout())))
+}
+
 /// The terminal while it is ours.
 pub struct Terminal {
-    inner: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    inner: Screen,
     mouse: bool,
 }
 
@@ -50,10 +57,7 @@ impl Terminal {
         // The theme decides about colour. Crossterm's own reading of NO_COLOR would also drop the
         // reverse video of a coloured cell.
         style::force_color_output(true);
-        let mut terminal = Self {
-            inner: ratatui::Terminal::new(CrosstermBackend::new(BufWriter::new(io::stdout())))?,
-            mouse,
-        };
+        let mut terminal = Self { inner: screen()?, mouse };
         terminal.enter()?;
         Ok(terminal)
     }
@@ -70,7 +74,11 @@ impl Terminal {
 
     /// Makes the next frame write everything.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.inner.clear()
+        // Not ratatui's own `clear`: it asks the terminal where the cursor is, and the answer would
+        // go to the thread that reads the input.
+        execute!(io::stdout(), terminal::Clear(terminal::ClearType::All))?;
+        self.inner = screen()?;
+        Ok(())
     }
 
     /// Writes a sequence that draws nothing.

@@ -20,7 +20,8 @@ impl Need {
 }
 
 /// Splits the area from the top. Everyone gets the least they need, or nothing at all, in the order
-/// of `first`; then up to the most they could use, in the order of `then`.
+/// of `first`, whose first one takes whatever there is; then up to the most they could use, in the
+/// order of `then`.
 pub(super) fn split<const N: usize>(
     area: Area,
     needs: [Need; N],
@@ -29,9 +30,9 @@ pub(super) fn split<const N: usize>(
 ) -> [Area; N] {
     let mut left = area.h;
     let mut rows = [0; N];
-    for at in first {
-        if needs[at].least <= left {
-            rows[at] = needs[at].least;
+    for (place, at) in first.into_iter().enumerate() {
+        if needs[at].least <= left || place == 0 {
+            rows[at] = needs[at].least.min(left);
             left -= rows[at];
         }
     }
@@ -60,7 +61,7 @@ mod tests {
         let heights = |h| split(Area::new(0, 2, 80, h), needs, [0, 2, 1], [0, 2, 1]).map(|area| area.h);
         let grown = |h| split(Area::new(0, 0, 80, h), needs, [0, 2, 1], [1, 0, 2]).map(|area| area.h);
         assert_eq!(grown(10), [3, 5, 2]);
-        assert_eq!(heights(2), [0, 0, 2]);
+        assert_eq!(heights(2), [2, 0, 0]);
         assert_eq!(heights(4), [4, 0, 0]);
         assert_eq!(heights(9), [3, 4, 2]);
         assert_eq!(heights(26), [20, 4, 2]);
