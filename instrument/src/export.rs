@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+use tracing::subscriber::NoSubscriber;
 
 use crate::config::Listen;
 use crate::identity::Identity;
@@ -65,7 +66,8 @@ impl Exports {
         let address = door.as_ref().map(|door| door.address().clone());
         let mut thread = None;
         if door.is_some() || endpoint.is_some() {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+            let build = || tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+            let runtime = tracing::subscriber::with_default(NoSubscriber::new(), build)?;
             let (stop, stopped) = oneshot::channel();
             let work = Work { shared: shared.clone(), door, endpoint, stopped };
             let builder = std::thread::Builder::new().name("pollscope-io".to_owned());
@@ -111,7 +113,7 @@ struct Work {
 impl Work {
     fn run(self, runtime: Runtime) {
         // The service's subscriber is for the service's events, not for those of our transport.
-        let _quiet = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::new());
+        let _quiet = tracing::subscriber::set_default(NoSubscriber::new());
         let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.carry())));
         if outcome.is_err() {
             notice::warn("internal error in pollscope-io: nobody can attach any more, the service goes on");
