@@ -125,8 +125,12 @@ async fn closed(asked: &mut cell::Receiver<Questions>) {
 }
 
 fn label(hello: &FleetHello, endpoint: &Endpoint) -> Arc<str> {
-    let name = if hello.label.is_empty() { endpoint.to_string() } else { hello.label.clone() };
-    format!("collector {name}").into()
+    // A collector says what it is: `collector at 10.0.0.5:7700`.
+    if hello.label.is_empty() {
+        format!("collector at {endpoint}").into()
+    } else {
+        hello.label.as_str().into()
+    }
 }
 
 /// Asks and hands on answers until the stream breaks; `None` if nobody asks or listens any more.
