@@ -83,7 +83,7 @@ impl Gatherer {
             note(&format!("watching {} for {} s, so that the rules can judge", self.from, wait.as_secs()));
         }
         let deadline = Instant::now() + wait;
-        while Instant::now() < deadline && !self.decided_early() {
+        while Instant::now() < deadline {
             self.pump(deadline)?;
         }
         self.page()
@@ -128,12 +128,6 @@ impl Gatherer {
         let hellos = self.overview.iter().flat_map(|overview| &overview.hellos);
         let interval = hellos.map(|hello| Duration::from_nanos(hello.interval_ns)).max().unwrap_or_default();
         interval.mul_f64(1.3).min(WORTH_A_WORD)
-    }
-
-    fn decided_early(&self) -> bool {
-        self.watch_for.is_none()
-            && self.kind == Kind::Findings
-            && self.overview.as_ref().is_some_and(|overview| overview.undecided.is_empty())
     }
 
     /// Takes what was told, then waits until more is or the deadline comes.
