@@ -4,6 +4,7 @@
 //! Its cost grows with what changed since the last tick, not with what exists: it visits the tasks
 //! that were touched and the sites whose counters moved.
 
+mod cpu;
 mod rows;
 mod sites;
 
@@ -48,6 +49,7 @@ pub(crate) struct Drain {
     workers: HashMap<WorkerId, WorkerDelta>,
     /// Polls of each thread at the last tick, by index.
     thread_polls: Vec<u64>,
+    cpu: cpu::Cpu,
     slow_polls: VecDeque<SlowPoll>,
     losses: Losses,
 }
@@ -71,6 +73,7 @@ impl Drain {
             runtimes: Vec::new(),
             workers: HashMap::new(),
             thread_polls: Vec::new(),
+            cpu: cpu::Cpu::default(),
             slow_polls: VecDeque::new(),
             losses: Losses::default(),
         }
@@ -235,6 +238,7 @@ impl Drain {
                 worker.polling = polling;
             }
         }
+        self.cpu.fill(&mut workers);
         for worker in &mut workers {
             if wraps && worker.polls.is_none() {
                 worker.polls = Some(0);
