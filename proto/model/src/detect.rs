@@ -18,7 +18,7 @@ pub mod blocking_poll;
 pub mod detached_failure;
 pub mod engine;
 pub mod explain;
-pub mod finding;
+mod finding;
 mod flags;
 pub mod forgotten_task;
 pub mod large_future;

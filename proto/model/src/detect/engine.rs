@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use super::ALL;
 use super::blocking_poll;
-use super::finding::Found;
 use super::flags::Flags;
 use super::ledger::Ledger;
 use super::memory::Memory;
@@ -24,6 +23,7 @@ use crate::id::{BootId, SiteId, TaskId};
 use crate::policy::Policy;
 use crate::query::detail::Finding;
 use crate::query::flag::{Flag, Judge};
+use crate::query::value::Value;
 use crate::time::SECOND;
 use crate::world::{Process, World};
 
@@ -81,26 +81,6 @@ impl Engine {
             }
         }
     }
-
-    /// Every finding, open and closed, by process.
-    pub fn findings(&self) -> impl Iterator<Item = &Found> + '_ {
-        self.cases.values().flat_map(|case| case.ledger.found())
-    }
-
-    /// The finding of that number.
-    pub fn finding(&self, number: u64) -> Option<&Found> {
-        self.findings().find(|found| found.shown.number == number)
-    }
-
-    /// Every finding about one process, open and closed.
-    pub fn findings_of(&self, boot: BootId) -> impl Iterator<Item = &Found> + '_ {
-        self.cases.get(&boot).into_iter().flat_map(|case| case.ledger.found())
-    }
-
-    /// Signals for which there was no room, in all processes.
-    pub fn dropped(&self) -> u64 {
-        self.cases.values().map(|case| case.dropped.saturating_add(case.ledger.refused())).sum()
-    }
 }
 
 impl Judge for Engine {
@@ -113,7 +93,12 @@ impl Judge for Engine {
     }
 
     fn findings(&self, boot: BootId) -> Vec<&Finding> {
-        self.findings_of(boot).map(|found| &found.shown).collect()
+        self.cases
+            .get(&boot)
+            .into_iter()
+            .flat_map(|case| case.ledger.found())
+            .map(|found| &found.shown)
+            .collect()
     }
 
     fn undecided(&self, boot: BootId) -> Vec<(&'static str, String)> {
@@ -121,7 +106,15 @@ impl Judge for Engine {
     }
 
     fn note(&self, boot: BootId) -> Option<String> {
-        self.cases.get(&boot)?.note.clone()
+        let case = self.cases.get(&boot)?;
+        let dropped = case.dropped.saturating_add(case.ledger.refused());
+        let room = (dropped > 0).then(|| {
+            format!("{} findings are not shown: there are too many at once.", Value::Count(dropped))
+        });
+        match (&case.note, room) {
+            (Some(note), Some(room)) => Some(format!("{note} {room}")),
+            (note, room) => room.or_else(|| note.clone()),
+        }
     }
 
     fn poll_limit_ns(&self, boot: BootId) -> u64 {

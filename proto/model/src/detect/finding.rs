@@ -6,25 +6,25 @@ use crate::query::detail::Finding;
 
 /// One finding, open or closed.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Found {
+pub(super) struct Found {
     /// The process.
-    pub boot: BootId,
+    pub(super) boot: BootId,
     /// The detector's index in [`ALL`](super::ALL).
-    pub detector: usize,
+    pub(super) detector: usize,
     /// What it is about.
-    pub key: Key,
+    pub(super) key: Key,
     /// All that is shown of it.
-    pub shown: Finding,
+    pub(super) shown: Finding,
 }
 
 impl Found {
     /// The site that it is about.
-    pub fn site(&self) -> Option<SiteId> {
+    pub(super) fn site(&self) -> Option<SiteId> {
         self.key.site()
     }
 
     /// A task that shows it.
-    pub fn task(&self) -> Option<TaskId> {
+    pub(super) fn task(&self) -> Option<TaskId> {
         self.shown.task
     }
 }

@@ -180,6 +180,11 @@ impl Memory {
         let now_ns = process.now_ns();
         let mut point = CpuPoint { at: now_ns, ..CpuPoint::default() };
         let mut measured = false;
+        let workers = process.workers().count().max(1);
+        let best = match process.hello().process.cpus {
+            0 => 1.0,
+            cpus => (f64::from(cpus) / workers as f64).min(1.0),
+        };
         for worker in process.workers() {
             let record = worker.record();
             if let (Some(ran_ns), Some(waited_ns)) = (record.cpu_ns, record.preempted_ns) {
@@ -189,7 +194,7 @@ impl Memory {
             }
         }
         if !measured {
-            return Cpu { share: share_of_slow_polls(process) };
+            return Cpu { share: share_of_slow_polls(process), best };
         }
         if self.cpu.back().is_some_and(|last| point.ran < last.ran || now_ns < last.at) {
             self.cpu.clear(); // a runtime went away and took its counters along
@@ -206,7 +211,7 @@ impl Memory {
         let wanted_ns = ran_ns.saturating_add(waited_ns);
         // A few milliseconds of either tell nothing about ten seconds.
         let enough = wanted_ns > SECOND / 50;
-        Cpu { share: Some(if enough { ran_ns as f64 / wanted_ns as f64 } else { 1.0 }) }
+        Cpu { share: Some(if enough { ran_ns as f64 / wanted_ns as f64 } else { 1.0 }), best }
     }
 }
 

@@ -41,7 +41,7 @@ use crate::time::{MILLISECOND, Nanos, SECOND};
 
 const P99: Limit = Limit::nanos("p99", 5 * MILLISECOND, "longest p99 of the delay over 10s");
 const CONTENDED: Limit =
-    Limit::nanos("contended", 20 * MILLISECOND, "the same while the machine is short of CPU");
+    Limit::nanos("contended", 12 * MILLISECOND, "the same while the machine is short of CPU");
 const UNKNOWN: Limit =
     Limit::nanos("unknown", 50 * MILLISECOND, "the same where nothing tells whether it is");
 const SAMPLES: Limit = Limit::count("samples", 100, "polls in 10s that a judgement needs");

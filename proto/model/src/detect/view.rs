@@ -22,21 +22,25 @@ const CONTENDED: f64 = 0.9;
 /// How much of the CPU time that the workers wanted in the last 10 seconds they got.
 ///
 /// This is how a starved machine is told from a slow program. Linux counts for every thread how long
-/// it ran and how long it could run but had to wait for a CPU; a worker's share is `ran / (ran +
+/// it ran and how long it could run but had to wait for a CPU; the workers' share is `ran / (ran +
 /// waited)`. If workers' counters are not measured, slow polls that were split tell the same of
 /// themselves. A delay that was measured in wall time is multiplied by this share before it is judged,
 /// since a queue behind workers that run a third of the time drains three times slower through no
 /// fault of the code.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Cpu {
     /// From 0 to 1; `None` if nothing tells.
     pub share: Option<f64>,
+    /// The largest share that the workers can have when all of them are busy: below 1 if there are
+    /// more of them than CPUs, so that they wait for each other.
+    pub best: f64,
 }
 
 impl Cpu {
-    /// Whether other programs (or a CPU quota) kept the workers waiting.
+    /// Whether other programs (or a CPU quota) kept the workers waiting, more than they can have kept
+    /// each other.
     pub fn contended(self) -> bool {
-        self.share.is_some_and(|share| share < CONTENDED)
+        self.share.is_some_and(|share| share < CONTENDED * self.best)
     }
 
     /// The part of a wall-clock delay that the process itself is answerable for.
