@@ -17,7 +17,7 @@ use crate::state::hits::Hits;
 use crate::state::{Look, State, Tab};
 use crate::term::{self, Terminal};
 use crate::update::{self, Effect};
-use crate::{clip, view, vm};
+use crate::{clip, view};
 
 /// How to start.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ fn turn(
         let due = drawn.map_or(started, |at: Instant| at + FRAME);
         if changed && Instant::now() >= due {
             let mut hits = Hits::default();
-            terminal.draw(|buffer| hits = paint(state, buffer))?;
+            terminal.draw(|buffer| hits = view::paint(state, buffer))?;
             drawn = Some(Instant::now());
             changed = false;
             effects = update::drawn(state, hits);
@@ -111,11 +111,4 @@ fn turn(
         changed |= update::shows(state, &event);
         effects = update::update(state, event);
     }
-}
-
-/// Draws the state into a buffer of any size and tells where things are.
-pub(crate) fn paint(state: &State, buffer: &mut ratatui::buffer::Buffer) -> Hits {
-    let screen = vm::screen(state, (buffer.area.width, buffer.area.height));
-    view::draw(&screen, state.look, buffer);
-    screen.hits
 }

@@ -2,7 +2,6 @@
 //!
 //! Everything is a function of the question: the same screen for everybody, always.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +17,7 @@ use pollscope_model::query::detail::{
 use pollscope_model::query::page::{Level, Meta, Page, Presence, Query, Row, RowId, Scope};
 use pollscope_model::query::value::Value;
 use pollscope_model::time::{ClockAnchor, MILLISECOND, SECOND};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 
-use crate::app::paint;
 use crate::event::{Event, Input, Mouse};
 use crate::glyph::Glyphs;
 use crate::keymap::key::Key;
@@ -29,6 +25,7 @@ use crate::source::{SourceEvent, Status};
 use crate::state::{Look, State, Tab};
 use crate::theme::{Depth, Palette, Theme};
 use crate::update::{self, Effect};
+use crate::view;
 
 /// The process of all fixtures.
 pub(crate) const BOOT: BootId = BootId(0x00c0_ffee);
@@ -141,26 +138,9 @@ impl Rig {
     /// Draws and returns the screen as text, without blanks at the ends of lines.
     pub(crate) fn draw(&mut self, columns: u16, rows: u16) -> String {
         self.event(Event::Input(Input::Resize(columns, rows)));
-        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a test terminal");
-        let mut hits = crate::state::hits::Hits::default();
-        terminal.draw(|frame| hits = paint(&self.state, frame.buffer_mut())).expect("a frame");
+        let (text, hits) = view::text::screen(&self.state, columns, rows);
         let effects = update::drawn(&mut self.state, hits);
         self.effects.extend(effects);
-        let buffer = terminal.backend().buffer();
-        let mut text = String::new();
-        for y in 0..rows {
-            // The cell after a wide character is hidden by it.
-            let mut hidden = 0;
-            let mut row = String::new();
-            for x in 0..columns {
-                let symbol = buffer[(x, y)].symbol();
-                if hidden == 0 {
-                    row.push_str(symbol);
-                }
-                hidden = if hidden > 0 { hidden - 1 } else { crate::fmt::width(symbol).saturating_sub(1) };
-            }
-            let _ = writeln!(text, "{}", row.trim_end());
-        }
         text
     }
 }

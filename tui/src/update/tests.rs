@@ -1,3 +1,5 @@
+//! What a user does and what becomes of it, and a user who does anything at all.
+
 use std::sync::Arc;
 
 use pollscope_model::query::ask::{Answer, Ask};

@@ -6,7 +6,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
-use crate::app::paint;
+use super::paint;
 use crate::rig::{Rig, SOME};
 use crate::state::Tab;
 use crate::theme::{Depth, Palette, Theme};
