@@ -113,7 +113,6 @@ impl Drain {
     /// The whole state, totals since the start, with the last tick's sequence number; each part has
     /// at most `max_tasks` task rows. There is always at least one part.
     pub(crate) fn snapshot(&mut self, max_tasks: usize) -> Vec<Report> {
-        let threads = thread::all();
         let max_tasks = max_tasks.max(1);
         let parts = self.live.len().div_ceil(max_tasks).max(1);
         let mut reports: Vec<Report> = (0..parts)
@@ -128,7 +127,7 @@ impl Drain {
                     .iter()
                     .skip(part * max_tasks)
                     .take(max_tasks)
-                    .map(|state| rows::row(state, &threads))
+                    .map(|state| rows::row(state))
                     .collect(),
                 losses: self.losses,
                 ..Report::default()
@@ -150,32 +149,26 @@ impl Drain {
         for thread in threads {
             for state in thread.touched.take() {
                 state.untouch();
-                self.visit(&state, threads, &mut rows, &mut ended);
+                self.visit(&state, &mut rows, &mut ended);
                 if state.drained.place.load(Ordering::Relaxed) != SAID {
                     self.again.push(state);
                 }
             }
         }
         for state in before {
-            self.visit(&state, threads, &mut rows, &mut ended);
+            self.visit(&state, &mut rows, &mut ended);
         }
         rows
     }
 
-    fn visit(
-        &mut self,
-        state: &Arc<TaskState>,
-        threads: &[&'static Thread],
-        rows: &mut Vec<TaskRecord>,
-        ended: &mut usize,
-    ) {
+    fn visit(&mut self, state: &Arc<TaskState>, rows: &mut Vec<TaskRecord>, ended: &mut usize) {
         let place = &state.drained.place;
         if place.load(Ordering::Relaxed) == SAID {
             // Its end was said. Only what became of its handle may follow.
             let fate = state.fate();
             if state.drained.said.get() != fate {
                 state.drained.said.set(fate);
-                rows.push(rows::row(state, threads));
+                rows.push(rows::row(state));
             }
             return;
         }
@@ -185,7 +178,7 @@ impl Drain {
         }
         state.drained.said.set(fingerprint);
         let fate = state.fate();
-        let row = rows::row(state, threads);
+        let row = rows::row(state);
         match (row.state.is_ended(), place.load(Ordering::Relaxed)) {
             (true, at) => {
                 state.drained.said.set(fate);

@@ -252,7 +252,11 @@ mod tests {
         });
         let task = fold().one("holds-a-worker").expect("drained").clone();
         assert_eq!(polling.polling.map(|(task, _)| task), Some(task.id));
-        assert_eq!((task.runtime, task.worker), (Some(id.id), Some(polling.id.index)));
+        assert_eq!(
+            (task.runtime, task.worker),
+            (Some(id.id), Some(polling.id.index)),
+            "{task:?} {polling:?}"
+        );
         assert_eq!(polling.local_queue.is_some(), cfg!(tokio_unstable));
         assert!(!polling.parked);
         release.send(()).expect("still waiting");

@@ -4,14 +4,13 @@ use pollscope_model::entity::task::{TaskRecord, WokenBy};
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId};
 
 use crate::record::task::TaskState;
-use crate::record::thread::Thread;
+use crate::record::thread;
 
 /// Reads a task's record. Racy while the task runs, by at most the poll or wake that is going on.
-pub(super) fn row(state: &TaskState, threads: &[&'static Thread]) -> TaskRecord {
+pub(super) fn row(state: &TaskState) -> TaskRecord {
     // The state first: whoever ended the task had written everything else before.
     let (phase, scheduled_since_ns) = state.state();
     let running = phase == pollscope_model::entity::task::TaskState::Running;
-    let thread = state.poller().and_then(|index| threads.get(index as usize - 1));
     let clones = clones(state);
     let wakers = state.wakers();
     let self_wakes = state.self_wakes.get();
@@ -31,7 +30,11 @@ pub(super) fn row(state: &TaskState, threads: &[&'static Thread]) -> TaskRecord 
         ended_ns: if phase.is_ended() { state.ended_ns.get() } else { 0 },
         last_poll_end_ns: state.last_poll_end_ns.get(),
         poll_start_ns: if running { state.poll_start_ns.get() } else { 0 },
-        worker: if running { thread.and_then(|thread| thread.place().1) } else { None },
+        worker: if running {
+            state.poller().and_then(thread::at).and_then(|thread| thread.place().1)
+        } else {
+            None
+        },
         scheduled_since_ns,
         polls: state.polls.get(),
         busy_ns: state.busy_ns.get(),

@@ -93,6 +93,11 @@ pub(crate) fn all() -> Vec<&'static Thread> {
     threads().all.clone()
 }
 
+/// The thread state with an index, also if it came after the last [`all`].
+pub(crate) fn at(index: u32) -> Option<&'static Thread> {
+    threads().all.get((index as usize).checked_sub(1)?).copied()
+}
+
 /// Gives the state back when the thread ends.
 struct Lease(&'static Thread);
 
