@@ -29,7 +29,10 @@ pub(crate) fn run(target: Option<&Target>) -> Result<(), Failure> {
 fn examine(target: &Target) -> Result<String, Failure> {
     let peer = block_on(open::anyone(Some(target)))??;
     let transport = match &peer {
-        Peer::Collector(endpoint) => return collector(endpoint.clone(), peer),
+        Peer::Collector(endpoint) => {
+            let endpoint = endpoint.clone();
+            return collector(&endpoint, peer);
+        }
         Peer::Processes { watched: Watched::Process(found), .. } => {
             format!("unix:{}", found.socket.display())
         }
@@ -39,9 +42,9 @@ fn examine(target: &Target) -> Result<String, Failure> {
     Ok(process(&overview, &transport) + &advice(&overview.hellos))
 }
 
-fn collector(endpoint: Endpoint, peer: Peer) -> Result<String, Failure> {
+fn collector(endpoint: &Endpoint, peer: Peer) -> Result<String, Failure> {
     let hello =
-        block_on(fleet::greet(&endpoint))?.map_err(|error| lookup::failure(&endpoint.to_string(), &error))?.0;
+        block_on(fleet::greet(endpoint))?.map_err(|error| lookup::failure(&endpoint.to_string(), &error))?.0;
     let overview = overview_of(peer)?;
     let mut text = format!(
         "collector {endpoint}\n  version      pollscope {}, protocol {}\n",

@@ -32,7 +32,9 @@ pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
     let query = query(kind, args)?;
     let peer = crate::command::block_on(open::anyone(args.from.as_ref()))??;
     if let Peer::Processes { unreachable, .. } = &peer {
-        unreachable.iter().for_each(|line| note(line));
+        for line in unreachable {
+            note(line);
+        }
     }
     let from = args.from.as_ref().map_or_else(|| "this machine".to_owned(), ToString::to_string);
     let mut gatherer = Gatherer::start(peer, query, args.watch_for)?;
@@ -40,13 +42,15 @@ pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
     let mut sheet = Sheet { page, undecided: gatherer.undecided(), from };
     name_undecided(&sheet);
     print(args, &sheet, true)?;
-    while args.watch {
+    if !args.watch {
+        return Ok(());
+    }
+    loop {
         std::thread::sleep(WATCH_EVERY);
         sheet.page = gatherer.page()?;
         sheet.undecided = gatherer.undecided();
         print(args, &sheet, false)?;
     }
-    Ok(())
 }
 
 /// The state of a peer at a glance, once it has told it.

@@ -57,7 +57,7 @@ async fn answer(
     let reply = match found {
         Some((route, count)) => {
             let nth = count.fetch_add(1, Ordering::Relaxed);
-            (route.handler)(Request { nth, jobs: server.jobs.clone() }).await
+            (route.handler)(&Request { nth, jobs: server.jobs.clone() }).await
         }
         None => Reply { status: 404, body: String::new() },
     };

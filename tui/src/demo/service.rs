@@ -21,7 +21,9 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(super) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let faults = fault::chosen(&args.faults);
     let mut plan = Plan::healthy();
-    faults.iter().for_each(|fault| fault.install(&mut plan));
+    for fault in &faults {
+        fault.install(&mut plan);
+    }
 
     let mut builder = pollscope::Builder::new().name(NAME).policy(policy::TEXT);
     if let Some(collector) = &args.collector {

@@ -46,7 +46,7 @@ pub(super) struct Request {
 }
 
 /// Starts the handler's task and returns its answer to come.
-pub(super) type Handler = fn(Request) -> Answer;
+pub(super) type Handler = fn(&Request) -> Answer;
 
 /// A route.
 #[derive(Clone, Copy)]
@@ -97,7 +97,7 @@ impl Plan {
     }
 }
 
-fn home(_: Request) -> Answer {
+fn home(_: &Request) -> Answer {
     let page = task("GET /").group("http").spawn(async {
         sleep(Duration::from_millis(10)).await;
         Reply::ok("welcome")
@@ -105,7 +105,7 @@ fn home(_: Request) -> Answer {
     Box::pin(async { page.await.unwrap_or_else(|_| Reply::failed()) })
 }
 
-fn search(_: Request) -> Answer {
+fn search(_: &Request) -> Answer {
     let hits = task("GET /search").group("http").spawn(async {
         sleep(Duration::from_millis(20)).await;
         Reply::ok("12 hits")
@@ -113,7 +113,7 @@ fn search(_: Request) -> Answer {
     Box::pin(async { hits.await.unwrap_or_else(|_| Reply::failed()) })
 }
 
-fn checkout(_: Request) -> Answer {
+fn checkout(_: &Request) -> Answer {
     let receipt = task("GET /checkout").group("http").spawn(async {
         let (stock, price) = tokio::join!(reserve_stock(), look_up_price());
         Reply::ok(format!("{stock} for {price}"))
@@ -132,9 +132,10 @@ async fn look_up_price() -> u32 {
 }
 
 /// Scales a picture where such work belongs: on the blocking pool.
-fn thumbnail(request: Request) -> Answer {
+fn thumbnail(request: &Request) -> Answer {
+    let seed = request.nth;
     let picture = task("GET /thumbnail").group("http").spawn(async move {
-        match pollscope::spawn_blocking(move || scale_picture(request.nth)).await {
+        match pollscope::spawn_blocking(move || scale_picture(seed)).await {
             Ok(checksum) => Reply::ok(format!("{checksum:x}")),
             Err(_) => Reply::failed(),
         }
@@ -147,12 +148,13 @@ fn scale_picture(seed: u64) -> u64 {
     (0..100_000).fold(seed, |sum, pixel| sum.rotate_left(5) ^ pixel)
 }
 
-fn orders(request: Request) -> Answer {
-    let order = task("POST /orders").group("http").spawn(async move {
-        match request.jobs.send(Job { order: request.nth }).await {
+fn orders(request: &Request) -> Answer {
+    let (jobs, order) = (request.jobs.clone(), request.nth);
+    let taken = task("POST /orders").group("http").spawn(async move {
+        match jobs.send(Job { order }).await {
             Ok(()) => Reply::accepted(),
             Err(_) => Reply::failed(),
         }
     });
-    Box::pin(async { order.await.unwrap_or_else(|_| Reply::failed()) })
+    Box::pin(async { taken.await.unwrap_or_else(|_| Reply::failed()) })
 }

@@ -56,7 +56,7 @@ fn findings() -> Sheet {
 fn json_of(sheet: &Sheet) -> Json {
     let mut out = Vec::new();
     json::write(&mut out, sheet).unwrap();
-    assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1, "one object on one line");
+    assert_eq!(std::str::from_utf8(&out).unwrap().lines().count(), 1, "one object on one line");
     serde_json::from_slice(&out).unwrap()
 }
 

@@ -2,7 +2,7 @@
 //! machine nor connects.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::fmt::clean;
@@ -67,7 +67,7 @@ impl FromStr for Target {
                 _ => Err(no("there is no such process number")),
             };
         }
-        if text.contains('/') || text.ends_with(".sock") {
+        if text.contains('/') || Path::new(text).extension().is_some_and(|ending| ending == "sock") {
             return Err(no(&format!("a path is written `unix:{text}`")));
         }
         if text.contains(':') {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The program, untouched by whatever this machine's environment says.
-pub fn pollscope(runtime: &Path) -> Command {
+pub(crate) fn pollscope(runtime: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pollscope"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("POLLSCOPE") {
@@ -19,27 +19,27 @@ pub fn pollscope(runtime: &Path) -> Command {
 }
 
 /// Runs the program with the arguments to its end.
-pub fn run(runtime: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(runtime: &Path, arguments: &[&str]) -> Output {
     pollscope(runtime).args(arguments).output().expect("the program runs")
 }
 
 /// What was said on standard error.
-pub fn words(output: &Output) -> String {
+pub(crate) fn words(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A headless demo. Dropping it ends it.
-pub struct Demo {
+pub(crate) struct Demo {
     child: Child,
     /// The value for `--from`.
-    pub target: String,
+    pub(crate) target: String,
     /// Where its socket is, and nothing else.
-    pub runtime: tempfile::TempDir,
+    pub(crate) runtime: tempfile::TempDir,
 }
 
 impl Demo {
     /// Starts it with these faults.
-    pub fn start(faults: &[&str]) -> Self {
+    pub(crate) fn start(faults: &[&str]) -> Self {
         let runtime = tempfile::tempdir().expect("a folder");
         let mut command = pollscope(runtime.path());
         command.args(["demo", "--headless"]).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -58,12 +58,12 @@ impl Demo {
     }
 
     /// Its process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Asks it to stop and waits until it has; whether it ended in good order.
-    pub fn stop(&mut self) -> bool {
+    pub(crate) fn stop(&mut self) -> bool {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a pid");
         let _ = kill_process(pid, Signal::TERM);
         self.child.wait().is_ok_and(|status| status.success())

@@ -15,10 +15,11 @@ pub(super) fn install(plan: &mut Plan) {
     plan.replace("GET", "/checkout", checkout);
 }
 
-fn checkout(request: Request) -> Answer {
+fn checkout(request: &Request) -> Answer {
+    let strikes = request.nth.is_multiple_of(8);
     let receipt = task("GET /checkout").group("http").spawn(async move {
         sleep(Duration::from_millis(15)).await;
-        if request.nth.is_multiple_of(8) {
+        if strikes {
             charge_card();
         }
         Reply::ok("paid")

@@ -15,10 +15,11 @@ pub(super) fn install(plan: &mut Plan) {
     plan.replace("GET", "/thumbnail", thumbnail);
 }
 
-fn thumbnail(request: Request) -> Answer {
+fn thumbnail(request: &Request) -> Answer {
+    let strikes = request.nth.is_multiple_of(20);
     let picture = task("GET /thumbnail").group("http").spawn(async move {
         sleep(Duration::from_millis(5)).await;
-        let checksum = if request.nth.is_multiple_of(20) { scale_picture() } else { 0 };
+        let checksum = if strikes { scale_picture() } else { 0 };
         Reply::ok(format!("{checksum:x}"))
     });
     Box::pin(async { picture.await.unwrap_or_else(|_| Reply::failed()) })

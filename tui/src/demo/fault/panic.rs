@@ -16,10 +16,11 @@ pub(super) fn install(plan: &mut Plan) {
     plan.replace("POST", "/refunds", refunds);
 }
 
-fn refunds(request: Request) -> Answer {
+fn refunds(request: &Request) -> Answer {
+    let strikes = request.nth.is_multiple_of(5);
     drop(task("refund").group("payments").spawn(async move {
         sleep(Duration::from_millis(5)).await;
-        if request.nth.is_multiple_of(5) {
+        if strikes {
             // A panic like any other, but for the hook, whose message would be on the terminal.
             resume_unwind(Box::new("the refund exceeds the payment"));
         }

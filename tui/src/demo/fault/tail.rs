@@ -15,9 +15,10 @@ pub(super) fn install(plan: &mut Plan) {
     plan.replace("GET", "/search", search);
 }
 
-fn search(request: Request) -> Answer {
+fn search(request: &Request) -> Answer {
+    let shard = request.nth % 20;
     let hits = task("GET /search").group("http").spawn(async move {
-        ask_shard(request.nth % 20).await;
+        ask_shard(shard).await;
         Reply::ok("12 hits")
     });
     Box::pin(async { hits.await.unwrap_or_else(|_| Reply::failed()) })

@@ -121,8 +121,9 @@ impl Watch {
     }
 
     fn take_questions(&mut self, questions: Questions) -> bool {
-        let old = std::mem::replace(&mut self.asked, questions.clone());
-        questions.iter().filter(|question| !old.contains(question)).all(|(id, ask)| self.answer(*id, ask))
+        let old = std::mem::replace(&mut self.asked, questions);
+        let asked = self.asked.clone();
+        asked.iter().filter(|question| !old.contains(question)).all(|(id, ask)| self.answer(*id, ask))
     }
 
     fn answer_all(&mut self) -> bool {
