@@ -11,11 +11,11 @@ idle = "8s"
 lone = "8s"
 
 [detectors.task-leak]
-window = "12s"
+window = "8s"
 "#;
 
 /// What the text changes, in a few words.
-const SHORTENED: &str = "forgotten-task after 8s, task-leak over 12s";
+const SHORTENED: &str = "forgotten-task after 8s, task-leak over 8s";
 
 /// What is said on standard error when the service starts.
 pub(super) fn notice(faults: &[Fault]) -> String {

@@ -135,6 +135,7 @@ async fn look_up_price() -> u32 {
 fn thumbnail(request: &Request) -> Answer {
     let seed = request.nth;
     let picture = task("GET /thumbnail").group("http").spawn(async move {
+        sleep(Duration::from_millis(10)).await;
         match pollscope::spawn_blocking(move || scale_picture(seed)).await {
             Ok(checksum) => Reply::ok(format!("{checksum:x}")),
             Err(_) => Reply::failed(),
@@ -151,6 +152,7 @@ fn scale_picture(seed: u64) -> u64 {
 fn orders(request: &Request) -> Answer {
     let (jobs, order) = (request.jobs.clone(), request.nth);
     let taken = task("POST /orders").group("http").spawn(async move {
+        sleep(Duration::from_millis(10)).await;
         match jobs.send(Job { order }).await {
             Ok(()) => Reply::accepted(),
             Err(_) => Reply::failed(),

@@ -19,7 +19,8 @@ const OVERVIEW: QuestionId = QuestionId(1);
 
 /// How long the first answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Rules that look at the last ten seconds are the slowest of those that decide while one waits.
+/// Most rules look at the last ten seconds, and those that do not say so themselves. This is a second
+/// more; what needs longer still is named as undecided.
 const RULES_NEED: Duration = Duration::from_secs(11);
 /// A wait of this length is worth a word.
 const WORTH_A_WORD: Duration = Duration::from_secs(3);
