@@ -28,7 +28,7 @@ pub(super) fn write(out: &mut dyn Write, sheet: &Sheet, columns: Option<usize>) 
         .page
         .rows
         .iter()
-        .map(|row| picked.iter().map(|(index, _)| text(cell(row, *index))).collect())
+        .map(|row| picked.iter().map(|(index, column)| text(column, cell(row, *index))).collect())
         .collect();
     let natural = |position: usize, column: &Column| {
         let content = cells.iter().map(|row| width(&row[position])).max().unwrap_or(0);
@@ -78,10 +78,10 @@ fn flag(row: &Row) -> &'static str {
     }
 }
 
-fn text(value: &Value) -> String {
+fn text(column: &Column, value: &Value) -> String {
     match value {
         Value::Series(points) => spark(points),
-        value => clean(&value.to_string()).into_owned(),
+        value => clean(&column.unit.show(value)).into_owned(),
     }
 }
 

@@ -31,10 +31,10 @@ pub fn cell<'a>(row: &'a Row, key: &str) -> Option<&'a Value> {
 
 /// The cell's text; empty if there is none.
 pub fn text(row: &Row, key: &str) -> String {
-    match cell(row, key) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::Count(id)) if is_id(key) => id.to_string(),
-        Some(value) => value.to_string(),
+    let found = columns(kind_of(row)).iter().zip(&row.cells).find(|(column, _)| column.key == key);
+    match found {
+        None | Some((_, Value::Null)) => String::new(),
+        Some((column, value)) => column.unit.show(value),
     }
 }
 
@@ -72,11 +72,6 @@ pub fn is_over(row: &Row) -> bool {
     matches!(state.as_str(), "completed" | "cancelled" | "panicked" | "ended" | "gone" | "closed")
 }
 
-/// Whether the column's numbers are names, which are never rounded.
-pub fn is_id(key: &str) -> bool {
-    matches!(key, "id" | "task" | "parent" | "polling_task" | "number" | "pid" | "tid" | "worker")
-}
-
 /// Whether the column's cells stand at the right.
 pub fn stands_right(column: &Column) -> bool {
     !matches!(column.unit, Unit::Text | Unit::List | Unit::Series)
@@ -87,8 +82,7 @@ pub fn wish(column: &Column, value: &Value) -> usize {
     match value {
         Value::Series(points) => points.len(),
         Value::Text(text) if column.key == "site" => fmt::width(&fmt::short_site(text)),
-        Value::Count(id) if is_id(column.key) => id.to_string().len(),
-        value => fmt::width(&value.to_string()),
+        value => fmt::width(&column.unit.show(value)),
     }
 }
 
@@ -107,8 +101,7 @@ pub fn show(column: &Column, level: Option<Level>, value: &Value, columns: usize
             (fmt::cut_front(&fmt::short_site(site), columns).into_owned(), Role::Text)
         }
         Value::Text(text) => (text.to_string(), role_of_word(text)),
-        Value::Count(id) if is_id(column.key) => (id.to_string(), Role::Text),
-        value => (value.to_string(), Role::Text),
+        value => (column.unit.show(value), Role::Text),
     };
     let text = if stands_right(column) { fmt::right(&text, columns) } else { fmt::left(&text, columns) };
     Span { text, role }

@@ -135,7 +135,7 @@ fn fit(list: &List, chosen: &[&'static str], width: usize, rows: &[&Row]) -> (Ve
             shown.insert(place, last);
         }
     }
-    for shown in shown.iter_mut().filter(|shown| is_text(shown.column) || cells::is_id(shown.column.key)) {
+    for shown in shown.iter_mut().filter(|shown| is_text(shown.column) || shown.column.unit == Unit::Id) {
         let wish = rows
             .iter()
             .filter_map(|row| row.cells.get(shown.at))

@@ -46,8 +46,10 @@ impl Kind {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Unit {
-    /// A count or an identifier.
+    /// A count.
     Count,
+    /// A number that is a name: shown in full, never rounded.
+    Id,
     /// Nanoseconds.
     Nanos,
     /// Wall-clock time.
@@ -64,6 +66,16 @@ pub enum Unit {
     List,
     /// Numbers over time.
     Series,
+}
+
+impl Unit {
+    /// The cell as a person reads it in a column of this unit.
+    pub fn show(self, cell: &Value) -> String {
+        match (self, cell) {
+            (Self::Id, Value::Count(id)) => id.to_string(),
+            _ => cell.to_string(),
+        }
+    }
 }
 
 /// One column of one kind of page.

@@ -54,7 +54,7 @@ pub(super) static FIELDS: &[Field<Get>] = &[
     field(Column::new("state", "STATE", Unit::Text, 6, 4, "open while it holds, closed after."), |row| {
         Value::Text(if row.finding.open { "open" } else { "closed" }.into())
     }),
-    field(Column::new("number", "NO", Unit::Count, 4, 8, "Number in this monitor.").hidden(), |row| {
+    field(Column::new("number", "NO", Unit::Id, 4, 8, "Number in this monitor.").hidden(), |row| {
         Value::Count(row.finding.number)
     }),
     field(
@@ -70,7 +70,7 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         |row| Value::text(row.finding.fingerprint.clone()),
     ),
     field(
-        Column::new("task", "TASK", Unit::Count, 6, 6, "A task that shows it; null if it is about none.")
+        Column::new("task", "TASK", Unit::Id, 6, 6, "A task that shows it; null if it is about none.")
             .hidden(),
         |row| row.finding.task.map_or(Value::Null, |task| Value::Count(task.0)),
     ),

@@ -56,7 +56,7 @@ pub(super) static FIELDS: &[Field<Get>] = &[
     field(Column::new("name", "NAME", Unit::Text, 12, 8, "The service's name.").hidden(), |row| {
         Value::text(row.process.hello().process.name.as_str())
     }),
-    field(Column::new("pid", "PID", Unit::Count, 7, 8, "Operating system process id.").hidden(), |row| {
+    field(Column::new("pid", "PID", Unit::Id, 7, 8, "Operating system process id.").hidden(), |row| {
         Value::Count(row.process.hello().process.pid.into())
     }),
     field(Column::new("host", "HOST", Unit::Text, 10, 5, "Host name."), |row| {

@@ -31,7 +31,7 @@ pub(super) static FIELDS: &[Field<Get>] = &[
     field(Column::new("runtime", "RUNTIME", Unit::Text, 8, 4, "Name of its runtime.").hidden(), |row| {
         Value::text(row.runtime())
     }),
-    field(Column::new("worker", "W", Unit::Count, 3, 0, "Its index in the runtime."), |row| {
+    field(Column::new("worker", "W", Unit::Id, 3, 0, "Its index in the runtime."), |row| {
         Value::Count(row.worker.id().index.into())
     }),
     field(
@@ -39,7 +39,7 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         |row| Value::text(row.process.dictionary().name(row.record().thread)),
     ),
     field(
-        Column::new("tid", "TID", Unit::Count, 7, 6, "Operating system's thread id; null if not known.")
+        Column::new("tid", "TID", Unit::Id, 7, 6, "Operating system's thread id; null if not known.")
             .hidden(),
         |row| row.record().tid.map_or(Value::Null, |tid| Value::Count(tid.into())),
     ),
@@ -140,7 +140,7 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         Column::new(
             "polling_task",
             "TASK",
-            Unit::Count,
+            Unit::Id,
             6,
             6,
             "The task that it polls now; null when none is known.",

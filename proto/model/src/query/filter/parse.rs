@@ -202,7 +202,7 @@ fn operand(column: &Column, op: Op, value: &str) -> Option<Operand> {
         Unit::Nanos => parse_duration(value).ok()? as f64,
         Unit::Bytes => scaled(value, &BYTES)?,
         Unit::Ratio => scaled(value, &[("%", 0.01)])?,
-        Unit::Count | Unit::Rate | Unit::Time => scaled(value, &COUNTS)?,
+        Unit::Count | Unit::Id | Unit::Rate | Unit::Time => scaled(value, &COUNTS)?,
     };
     Some(Operand::Number(number))
 }
@@ -230,6 +230,7 @@ fn expected(column: &Column) -> &'static str {
         Unit::Bytes => "a size such as 16KiB or 512B",
         Unit::Ratio => "a share such as 50% or 0.5",
         Unit::Time => "nanoseconds since 1970",
+        Unit::Id => "a number",
         Unit::Count | Unit::Rate => "a number such as 100 or 3k",
         Unit::Text | Unit::List => "a text, in quotes if it holds blanks",
         Unit::Series => "nothing: it cannot be compared",

@@ -36,7 +36,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         |row| Value::Text(row.process.label().clone()),
     ),
     field(
-        Column::new("id", "ID", Unit::Count, 5, 0, "Number of the task in its process; never reused."),
+        Column::new("id", "ID", Unit::Id, 5, 0, "Number of the task in its process; never reused."),
         |row| Value::Count(row.task.id.0),
     ),
     field(
@@ -140,7 +140,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         Column::new(
             "parent",
             "PARENT",
-            Unit::Count,
+            Unit::Id,
             6,
             7,
             "The task that spawned it; null if none is known.",
@@ -298,7 +298,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         },
     ),
     field(
-        Column::new("worker", "WORKER", Unit::Count, 6, 8, "Worker that polls it now; null when none does.")
+        Column::new("worker", "WORKER", Unit::Id, 6, 8, "Worker that polls it now; null when none does.")
             .hidden(),
         |row| {
             row.task

@@ -72,7 +72,7 @@ fn every_cell_is_of_its_columns_unit_or_null() {
                     | (Unit::Text, Value::Text(_))
                     | (Unit::List, Value::List(_))
                     | (Unit::Series, Value::Series(_))
-                    | (Unit::Count, Value::Count(_)) => true,
+                    | (Unit::Count | Unit::Id, Value::Count(_)) => true,
                     // What a rule measures may be a count, a share, a size or a rate.
                     _ => matches!(column.key, "value" | "limit"),
                 };
