@@ -113,7 +113,7 @@ fn findings(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
     for row in &sheet.page.rows {
         let get = |key: &str| match sheet.cell(row, key) {
             Value::Null => None,
-            value => Some(text(value)),
+            value => Some(clean(&value.to_string()).into_owned()),
         };
         let word = |key: &str| get(key).unwrap_or_default();
         writeln!(out, "{:<5} {}: {}", word("level"), word("detector"), word("headline"))?;

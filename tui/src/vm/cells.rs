@@ -31,8 +31,8 @@ pub fn cell<'a>(row: &'a Row, key: &str) -> Option<&'a Value> {
 
 /// The cell's text; empty if there is none.
 pub fn text(row: &Row, key: &str) -> String {
-    let found = columns(kind_of(row)).iter().zip(&row.cells).find(|(column, _)| column.key == key);
-    match found {
+    let columns = columns(kind_of(row));
+    match columns.iter().zip(&row.cells).find(|(column, _)| column.key == key) {
         None | Some((_, Value::Null)) => String::new(),
         Some((column, value)) => column.unit.show(value),
     }

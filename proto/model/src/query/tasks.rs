@@ -61,6 +61,7 @@ impl Rows for TaskItem<'_> {
             || texts.site(self.process, self.task.site)
             || texts.long(self.process.label())
             || texts.number(self.task.id.0)
+            || texts.long(self.task.state.as_str())
     }
 }
 
