@@ -6,3 +6,4 @@ mod attach;
 mod lines;
 mod push;
 mod rig;
+mod tasks;
