@@ -26,7 +26,7 @@ pub enum Request {
 /// What the process says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Message {
-    /// First, and once.
+    /// First; and again, with the same boot, when what the process measures has changed.
     Hello(Box<Hello>),
     /// A whole report, put together from its frames.
     Report(Box<Report>),

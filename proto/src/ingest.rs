@@ -17,7 +17,7 @@ pub use wire::{PushControl, PushMessage};
 /// What a process says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Push {
-    /// First, and once.
+    /// First; and again, with the same boot, when what the process measures has changed.
     Hello {
         /// Who it is.
         hello: Box<Hello>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pollscope_model::hello::Hello;
 use pollscope_model::measured::{Capability, Mode};
+use pollscope_model::report::{Report, ReportKind};
 use pollscope_proto::PROTOCOL;
 
 use super::Shared;
@@ -24,9 +25,10 @@ impl Greeting {
         (Self { shared, told }, hello)
     }
 
-    /// A new greeting if the last is no longer true.
-    pub(super) fn news(&mut self) -> Option<Hello> {
-        if self.told == (mode::mode(), mode::capabilities()) {
+    /// A new greeting to go before the report, if the last is no longer true. Never inside of a
+    /// snapshot, which readers take as one.
+    pub(super) fn news(&mut self, before: &Report) -> Option<Hello> {
+        if before.kind != ReportKind::Delta || self.told == (mode::mode(), mode::capabilities()) {
             return None;
         }
         let hello = self.shared.identity.hello(PROTOCOL);

@@ -66,7 +66,7 @@ pub(super) async fn run(url: String, shared: Arc<Shared>, link: Arc<Link>) {
                 notice::warn(&format!("{url} refuses this service: {why}; asking again in a minute"));
                 pause = backoff::LONG;
             }
-            End::Lost(why) => {
+            End::Lost(why) | End::Astray(why) => {
                 if !std::mem::replace(&mut told, true) {
                     notice::warn(&format!(
                         "cannot report to {url}: {why}; trying again, the service goes on"

@@ -146,7 +146,7 @@ impl Viewer {
                 }
                 Next::Closed => return self.say(feed::goodbye("the service stopped pollscope")).await,
             };
-            if let Some(hello) = greeting.news() {
+            if let Some(hello) = greeting.news(&report) {
                 self.say(feed::hello(&hello)).await?;
             }
             let grown = {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pollscope::{Listen, Status};
 use pollscope_model::hello::ProtocolVersion;
-use pollscope_model::measured::Metric;
+use pollscope_model::measured::{Coverage, Metric};
 use pollscope_model::report::{Detail, ReportKind};
 use pollscope_proto::feed::{ClientHello, Message, Request};
 use pollscope_proto::{DetailRequest, PROTOCOL};
@@ -80,6 +80,23 @@ fn one_that_asks_for_less_gets_less_for_a_while_and_then_a_snapshot() {
         while viewer.next_report().await.detail == Detail::Full {}
         while viewer.next_report().await.detail == Detail::Top {}
         while viewer.next_report().await.kind == ReportKind::Delta {}
+    });
+}
+
+#[test]
+fn one_that_came_early_is_told_when_a_runtime_is_observed() {
+    let _alone = alone();
+    let guard = quick(tcp()).try_init().unwrap();
+    let target = guard.local_addr().unwrap().to_string();
+    block_on(async {
+        let mut viewer = Viewer::attach(&target).await.unwrap();
+        assert_eq!(viewer.hello.coverage(Metric::WorkerBusy), Coverage::Nobody);
+        let boot = viewer.hello.boot;
+        pollscope::observe(&tokio::runtime::Handle::current(), "the test's");
+        while viewer.hello.coverage(Metric::WorkerBusy) == Coverage::Nobody {
+            viewer.next_report().await;
+        }
+        assert_eq!(viewer.hello.boot, boot);
     });
 }
 

@@ -141,3 +141,34 @@ fn detail_is_given_for_as_long_as_it_was_asked() {
     });
     assert!(store.lock().applied.iter().all(|applied| *applied == Applied::New));
 }
+
+#[test]
+fn a_collector_that_lost_its_way_gets_a_snapshot() {
+    let _alone = alone();
+    let store = Store::new();
+    let collector = Collector::start(&store);
+    let _guard = reporting_to(&collector.url()).try_init().unwrap();
+    block_on(async {
+        until("reports arrive", || store.reports() > 5).await;
+        collector.end.send(tonic::Status::aborted("send a snapshot")).unwrap();
+        until("a second snapshot", || store.lock().snapshots == 2).await;
+        let before = store.reports();
+        until("reports arrive again", || store.reports() > before + 5).await;
+    });
+    assert!(store.lock().applied.iter().all(|applied| *applied == Applied::New));
+}
+
+#[test]
+fn a_collector_that_refuses_is_not_asked_again_soon() {
+    let _alone = alone();
+    let store = Store::new();
+    store.lock().refusing = true;
+    let collector = Collector::start(&store);
+    let guard = reporting_to(&collector.url()).try_init().unwrap();
+    block_on(until("it was asked", || store.lock().refused > 0));
+    guard.flush();
+    assert!(guard.report().is_some());
+    drop(guard);
+    assert_eq!(store.lock().refused, 1);
+    assert_eq!(store.reports(), 0);
+}

@@ -624,7 +624,8 @@ pub mod feed_message {
     /// One of these.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
-        /// First, and once.
+        /// First; and again before a delta when what the process measures has changed, such as when a
+        /// runtime was attached.
         #[prost(message, tag = "1")]
         Hello(super::Hello),
         /// A report or a frame of it.
@@ -944,7 +945,8 @@ pub mod push_message {
     /// One of these.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
-        /// First, and once.
+        /// First; and again before a delta when what the process measures has changed, such as when a
+        /// runtime was attached. Only the first is answered.
         #[prost(message, tag = "1")]
         Hello(super::PushHello),
         /// A report or a frame of it.

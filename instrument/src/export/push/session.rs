@@ -23,6 +23,8 @@ use crate::export::lens::Lens;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Reports that may be sent and not acknowledged; then the rest waits, and folds, in the backlog.
 const MAX_UNACKNOWLEDGED: usize = 64;
+/// How long the end of a stream waits for the collector's own.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// The coarsest interval that a collector can ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// How often a quiet connection is looked at.
@@ -41,12 +43,14 @@ pub(super) fn patient(endpoint: Endpoint) -> Endpoint {
 }
 
 /// Why a connection ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum End {
     /// This process stops.
     Closed,
     /// The collector went away, or was never there.
     Lost(String),
+    /// The collector cannot go on from what it has: it wants a snapshot.
+    Astray(String),
     /// The collector does not want this process.
     Refused(String),
 }
@@ -59,6 +63,7 @@ impl From<Status> for End {
             | Code::Unauthenticated
             | Code::Unimplemented
             | Code::InvalidArgument => Self::Refused(status.message().to_owned()),
+            Code::Aborted => Self::Astray(status.message().to_owned()),
             _ => Self::Lost(status.message().to_owned()),
         }
     }
@@ -79,10 +84,11 @@ impl Session {
 
     /// Connects and reports until something ends it.
     pub(super) async fn hold(&mut self, endpoint: &Endpoint, welcomed: impl FnOnce()) -> End {
-        match self.try_hold(endpoint, welcomed).await {
-            Ok(()) => End::Closed,
-            Err(end) => end,
+        let end = self.try_hold(endpoint, welcomed).await.err().unwrap_or(End::Closed);
+        if matches!(end, End::Astray(_)) {
+            self.forget_everything();
         }
+        end
     }
 
     async fn try_hold(&mut self, endpoint: &Endpoint, welcomed: impl FnOnce()) -> Result<(), End> {
@@ -104,12 +110,32 @@ impl Session {
             news: Notify::new(),
             end: OnceLock::new(),
         });
-        let reader = Reading(tokio::spawn(desk.clone().read(controls)));
-        self.resume(welcome.last_seq, &out).await?;
+        let reading = Reading(tokio::spawn(desk.clone().read(controls)));
+        let talked = self.talk(&welcome, &mut greeting, &desk, &out).await;
+        if talked.is_ok() {
+            out.say(ingest::goodbye("the service stopped pollscope")).await?;
+        }
+        // Whoever ends its own half of the stream first takes away what is still on its way: the
+        // goodbye, or the collector's words on why it ended the stream.
+        drop(out);
+        let _ = timeout(FAREWELL, desk.has_ended()).await;
+        drop(reading);
+        talked.map_err(|end| desk.end.get().cloned().unwrap_or(end))
+    }
+
+    /// Reports until the process stops.
+    async fn talk(
+        &mut self,
+        welcome: &Welcome,
+        greeting: &mut Greeting,
+        desk: &Desk,
+        out: &Out,
+    ) -> Result<(), End> {
+        self.resume(welcome.last_seq, out).await?;
         let pause = Duration::from_nanos(welcome.interval_ns).min(MAX_PAUSE);
         let mut last = Instant::now();
         loop {
-            self.wait_for_room(&desk).await?;
+            self.wait_for_room(desk).await?;
             if let Some(early) = pause.checked_sub(last.elapsed()).filter(|early| !early.is_zero()) {
                 let _ = timeout(early.min(GLANCE), self.backlog.closed()).await;
                 if !self.backlog.is_closed() {
@@ -126,9 +152,9 @@ impl Session {
                     self.shared.reporter.subscribe(&self.backlog);
                     continue;
                 }
-                Next::Closed => return self.part(&desk, out, reader).await,
+                Next::Closed => return Ok(()),
             };
-            if let Some(hello) = greeting.news() {
+            if let Some(hello) = greeting.news(&report) {
                 out.say(ingest::hello(&hello, None)).await?;
             }
             last = Instant::now();
@@ -155,11 +181,16 @@ impl Session {
                 out.send(report).await?;
             }
         } else {
-            self.sent.clear();
-            self.backlog.clear();
+            self.forget_everything();
             self.shared.reporter.subscribe(&self.backlog);
         }
         Ok(())
+    }
+
+    /// What follows can only be a snapshot.
+    fn forget_everything(&mut self) {
+        self.sent.clear();
+        self.backlog.clear();
     }
 
     /// Keeps a delta until it is acknowledged. A snapshot is made anew when it has to be sent again.
@@ -192,18 +223,6 @@ impl Session {
             let _ = timeout(GLANCE, desk.news.notified()).await;
         }
     }
-
-    /// Says goodbye and gives the collector a moment to acknowledge the rest.
-    async fn part(&mut self, desk: &Desk, out: Out, reader: Reading) -> Result<(), End> {
-        out.say(ingest::goodbye("the service stopped pollscope")).await?;
-        drop(out);
-        while !self.sent.is_empty() && desk.end.get().is_none() {
-            desk.news.notified().await;
-            self.forget(desk.acknowledged.load(Ordering::Acquire));
-        }
-        drop(reader);
-        Ok(())
-    }
 }
 
 /// Reads the collector's first word.
@@ -229,7 +248,7 @@ struct Desk {
     lens: Mutex<Lens>,
     acknowledged: AtomicU64,
     news: Notify,
-    end: OnceLock<(bool, String)>,
+    end: OnceLock<End>,
 }
 
 impl Desk {
@@ -244,9 +263,8 @@ impl Desk {
                     self.lens.lock().unwrap_or_else(PoisonError::into_inner).ask(request, Instant::now());
                 }
                 Ok(Control::Welcome(_)) => {}
-                Ok(Control::Refused { reason }) | Err(End::Refused(reason)) => break (true, reason),
-                Err(End::Lost(reason)) => break (false, reason),
-                Err(End::Closed) => break (false, String::new()),
+                Ok(Control::Refused { reason }) => break End::Refused(reason),
+                Err(end) => break end,
             }
             self.news.notify_one();
         };
@@ -254,12 +272,14 @@ impl Desk {
         self.news.notify_one();
     }
 
-    fn ended(&self) -> Result<(), End> {
-        match self.end.get() {
-            None => Ok(()),
-            Some((true, reason)) => Err(End::Refused(reason.clone())),
-            Some((false, reason)) => Err(End::Lost(reason.clone())),
+    async fn has_ended(&self) {
+        while self.end.get().is_none() {
+            self.news.notified().await;
         }
+    }
+
+    fn ended(&self) -> Result<(), End> {
+        self.end.get().map_or(Ok(()), |end| Err(end.clone()))
     }
 
     fn look_through(&self, report: &mut Arc<Report>) -> bool {

@@ -26,6 +26,7 @@ pub(crate) struct Memory {
     pub(crate) silent: bool,
     /// Everybody is refused.
     pub(crate) refusing: bool,
+    pub(crate) refused: usize,
     pub(crate) detail: Detail,
 }
 
@@ -43,6 +44,7 @@ impl Store {
             last: None,
             silent: false,
             refusing: false,
+            refused: 0,
             detail: Detail::Full,
         })))
     }
@@ -61,6 +63,8 @@ pub(crate) struct Collector {
     runtime: Option<tokio::runtime::Runtime>,
     pub(crate) address: SocketAddr,
     pub(crate) say: broadcast::Sender<Control>,
+    /// Ends every open stream with that status.
+    pub(crate) end: broadcast::Sender<Status>,
 }
 
 impl Collector {
@@ -84,9 +88,10 @@ impl Collector {
         });
         let address = listener.local_addr().unwrap();
         let (say, _) = broadcast::channel(8);
-        let service = ingest::server(Service { store: store.clone(), say: say.clone() });
+        let (end, _) = broadcast::channel(8);
+        let service = ingest::server(Service { store: store.clone(), say: say.clone(), end: end.clone() });
         runtime.spawn(Server::builder().serve_with_incoming(service, TcpListenerStream::new(listener)));
-        Self { runtime: Some(runtime), address, say }
+        Self { runtime: Some(runtime), address, say, end }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -111,6 +116,7 @@ impl Drop for Collector {
 struct Service {
     store: Store,
     say: broadcast::Sender<Control>,
+    end: broadcast::Sender<Status>,
 }
 
 #[tonic::async_trait]
@@ -122,9 +128,9 @@ impl Ingest for Service {
         request: Request<Streaming<PushMessage>>,
     ) -> Result<Response<Self::PushStream>, Status> {
         let (out, stream) = mpsc::channel(64);
-        let (store, mut words) = (self.store.clone(), self.say.subscribe());
+        let (store, mut words, mut ends) = (self.store.clone(), self.say.subscribe(), self.end.subscribe());
         let also = out.clone();
-        tokio::spawn(async move {
+        let speaking = tokio::spawn(async move {
             while let Ok(control) = words.recv().await {
                 if also.send(Ok(PushControl::from(&control))).await.is_err() {
                     return;
@@ -133,15 +139,24 @@ impl Ingest for Service {
         });
         tokio::spawn(async move {
             let (mut pushes, mut reader) = (request.into_inner(), Reader::default());
-            while let Ok(Some(message)) = pushes.message().await {
+            loop {
+                let message = tokio::select! {
+                    message = pushes.message() => message,
+                    status = ends.recv() => {
+                        let _ = out.send(Err(status.unwrap())).await;
+                        break;
+                    }
+                };
+                let Ok(Some(message)) = message else { break };
                 let Some(push) = reader.take(message).unwrap() else { continue };
                 let answer = store.lock().take(push);
                 if let Some(control) = answer
                     && out.send(Ok(PushControl::from(&control))).await.is_err()
                 {
-                    return;
+                    break;
                 }
             }
+            speaking.abort();
         });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
@@ -152,6 +167,7 @@ impl Memory {
         match push {
             Push::Hello { hello, .. } => {
                 if self.refusing {
+                    self.refused += 1;
                     return Some(Control::Refused { reason: "the test wants nobody".into() });
                 }
                 let now = hello.anchor.unix_ns;
