@@ -19,6 +19,8 @@ const DETAIL_TTL: Duration = Duration::from_secs(60);
 /// What a stream says next.
 #[derive(Debug)]
 pub enum Next {
+    /// The process says anew what it measures: a runtime was attached.
+    Hello(Box<Hello>),
     /// A report.
     Report(Box<Report>),
     /// The process ended in good order.
@@ -90,8 +92,12 @@ impl Stream {
                 Ok(Some(Message::Goodbye { reason })) => {
                     return Ok(Next::Goodbye(clean(&reason).into_owned()));
                 }
+                Ok(Some(Message::Hello(hello))) if hello.boot == self.hello.boot => {
+                    self.hello = Hello::clone(&hello);
+                    return Ok(Next::Hello(hello));
+                }
                 Ok(Some(Message::Hello(_))) => {
-                    return Err(PeerError::Broken("it greeted twice".to_owned()));
+                    return Err(PeerError::Broken("another process speaks on its stream".to_owned()));
                 }
                 Err(error) => return Err(PeerError::Broken(error.to_string())),
             }

@@ -55,6 +55,7 @@ async fn forward(link: usize, mut stream: Stream, events: &mpsc::Sender<Event>) 
     events.send((link, Happened::Up(Box::new(stream.hello.clone())))).await.ok()?;
     loop {
         match stream.next().await {
+            Ok(Next::Hello(hello)) => events.send((link, Happened::Up(hello))).await.ok()?,
             Ok(Next::Report(report)) => events.send((link, Happened::Report(report))).await.ok()?,
             Ok(Next::Goodbye(reason)) => return Some(PeerError::Broken(reason)),
             Err(error) => return Some(error),
