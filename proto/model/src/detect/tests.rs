@@ -1,3 +1,5 @@
+//! What all detectors have in common.
+
 use super::*;
 
 #[test]

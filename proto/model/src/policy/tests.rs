@@ -1,3 +1,5 @@
+//! What a policy says, and what it refuses to be told.
+
 use super::*;
 use crate::detect::{blocking_poll, large_future};
 use crate::time::MILLISECOND;
