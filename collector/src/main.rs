@@ -57,6 +57,7 @@ fn run(cli: Cli) -> Result<(), (u8, String)> {
 }
 
 /// Logs to stderr what `POLLSCOPE_LOG` asks for; a filter that cannot be read is one line and `info`.
+#[expect(clippy::disallowed_methods, reason = "the rim: the one variable of the collector")]
 fn start_log() {
     let (filter, complaint) = match std::env::var("POLLSCOPE_LOG") {
         Err(_) => (EnvFilter::new("info"), None),

@@ -24,6 +24,7 @@ pub async fn until_stopped() {
 ///
 /// # Panics
 /// If the argument is no number, with a line that says how to run the program.
+#[expect(clippy::disallowed_methods, reason = "the rim: the examples' one argument")]
 pub fn seconds_to_run() -> Option<Duration> {
     let mut arguments = std::env::args();
     let program = arguments.next().unwrap_or_default();

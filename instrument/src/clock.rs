@@ -75,6 +75,10 @@ fn read_both() -> (u64, u64) {
 }
 
 /// Ties the clock to the wall, now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rim: the one place of the crate that reads the wall clock"
+)]
 pub(crate) fn anchor() -> ClockAnchor {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     ClockAnchor { unix_ns: unix.as_nanos() as u64, mono_ns: now_ns() }
@@ -168,6 +172,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a second opinion")]
     fn the_anchor_is_near_the_wall_clock() {
         let anchor = anchor();
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;

@@ -1,5 +1,6 @@
 //! Starting: settings, then the recorder, then our own threads. Nothing runs before.
 
+use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::{Builder, Config};
@@ -55,13 +56,18 @@ pub fn builder() -> Builder {
 /// Whether a guard is alive.
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
+#[expect(clippy::disallowed_methods, reason = "the rim: the environment is read here and nowhere else")]
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// The guard is gone; the next `init` starts a new incarnation.
 pub(crate) fn release() {
     RUNNING.store(false, Ordering::Release);
 }
 
 pub(crate) fn start_anyway(mut config: Config, mut complaints: Vec<String>) -> Guard {
-    complaints.extend(env::apply(&mut config, |name| std::env::var_os(name)));
+    complaints.extend(env::apply(&mut config, environment));
     notice::set_level(config.log);
     if !config.enabled {
         return Guard::inert(Status::Off);
@@ -83,7 +89,7 @@ pub(crate) fn start_anyway(mut config: Config, mut complaints: Vec<String>) -> G
 }
 
 pub(crate) fn start_strictly(mut config: Config, mut complaints: Vec<String>) -> Result<Guard, InitError> {
-    complaints.extend(env::apply(&mut config, |name| std::env::var_os(name)));
+    complaints.extend(env::apply(&mut config, environment));
     notice::set_level(config.log);
     if !config.enabled {
         return Ok(Guard::inert(Status::Off));

@@ -46,6 +46,7 @@ const TICK: Duration = Duration::from_millis(500);
 ///
 /// [`io::ErrorKind::Unsupported`] with one line for the user if there is no terminal to draw on;
 /// whatever the terminal says if it goes away while drawing.
+#[expect(clippy::disallowed_methods, reason = "the rim: whether there is a terminal to draw on")]
 pub fn run(open: impl FnOnce(Sender<SourceEvent>) -> Box<dyn Source>, options: Options) -> io::Result<()> {
     if let Some(refusal) = term::refusal(std::env::var("TERM").ok().as_deref()) {
         return Err(io::Error::new(io::ErrorKind::Unsupported, refusal));

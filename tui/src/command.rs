@@ -84,6 +84,7 @@ fn look_at(peer: Peer, view: &ViewArgs) -> Result<(), Failure> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the rim: what the terminal says of its colours")]
 fn look(view: &ViewArgs) -> Look {
     let depth = Depth::detect(|name| std::env::var(name).ok());
     Look {

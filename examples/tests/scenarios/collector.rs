@@ -30,6 +30,7 @@ pub(crate) fn start(address: &str) -> Service {
 
 /// The child's side: not a test of anything, and over at once when nobody started it as a child.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how the child knows what it is")]
 #[expect(clippy::print_stdout, reason = "how the parent learns that it listens")]
 fn child() {
     let Ok(address) = std::env::var(BE_A_COLLECTOR) else { return };

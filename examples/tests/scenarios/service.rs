@@ -26,6 +26,7 @@ impl Service {
     }
 
     /// The same, with changes to its command; `folder` is its own, to be removed with it.
+    #[expect(clippy::disallowed_methods, reason = "a child without the variables of this process")]
     pub(crate) fn start_with(
         program: impl AsRef<OsStr>,
         change: impl FnOnce(&mut Command, &std::path::Path),

@@ -116,6 +116,7 @@ impl InnerWaker {
 
     /// One more holder: a wrapped waker was cloned.
     #[inline]
+    #[expect(clippy::disallowed_methods, reason = "a wrapped count would free memory that is in use")]
     pub(crate) fn hold(&self) {
         let before = self.counts.fetch_add(ONE_CLONE + ONE, Ordering::Relaxed);
         if before & HOLDERS > HOLDERS / 2 {

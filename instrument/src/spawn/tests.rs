@@ -225,6 +225,7 @@ fn the_site_is_the_callers_line() {
 }
 
 /// Runs one test of this binary in a process of its own, with a mark in its environment.
+#[expect(clippy::disallowed_methods, reason = "how the child knows what it is")]
 fn alone(test: &str) -> bool {
     if std::env::var_os("POLLSCOPE_TEST_ALONE").is_some() {
         return true;

@@ -14,6 +14,7 @@ use proptest::test_runner::Config;
 use prost::Message as _;
 
 /// That many cases, or as many as `PROPTEST_CASES` asks for: `Config::with_cases` would not listen.
+#[expect(clippy::disallowed_methods, reason = "proptest's own variable")]
 fn cases(usual: u32) -> Config {
     let asked = std::env::var_os("PROPTEST_CASES").map(|_| Config::default().cases);
     Config { cases: asked.unwrap_or(usual), ..Config::default() }

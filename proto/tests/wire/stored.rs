@@ -25,6 +25,7 @@ use pollscope_proto::fleet::{self, AnswerPart};
 use pollscope_proto::ingest::{Control, PushControl, Welcome};
 use prost::Message;
 
+#[expect(clippy::disallowed_methods, reason = "asked for by hand, to renew what is stored")]
 fn stored(name: &str, fresh: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/frames").join(name);
     if !path.exists() && std::env::var_os("POLLSCOPE_BLESS").is_some() {

@@ -19,6 +19,7 @@ pub struct Found {
 
 /// The folders in which services of this user put their sockets: `$XDG_RUNTIME_DIR/pollscope` and
 /// `/tmp/pollscope-<uid>`.
+#[expect(clippy::disallowed_methods, reason = "the rim: where the system wants its sockets")]
 pub fn folders() -> Vec<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty());
     let runtime = runtime.map(|dir| PathBuf::from(dir).join("pollscope"));

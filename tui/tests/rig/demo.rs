@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The program, untouched by whatever this machine's environment says.
+#[expect(clippy::disallowed_methods, reason = "a child without the variables of this process")]
 pub(crate) fn pollscope(runtime: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pollscope"));
     for (name, _) in std::env::vars_os() {

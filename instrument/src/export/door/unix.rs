@@ -67,6 +67,7 @@ impl Drop for Socket {
 }
 
 /// `$XDG_RUNTIME_DIR/pollscope`, or `/tmp/pollscope-<uid>`.
+#[expect(clippy::disallowed_methods, reason = "the rim: where the system wants its sockets")]
 fn folder() -> PathBuf {
     match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
         Some(run) if run.is_absolute() && run.is_dir() => run.join("pollscope"),
