@@ -14,8 +14,8 @@
 //! worker, wall time and its split. The limit is `warn`, or `factor` times the site's own 99th
 //! percentile but not below `floor`, whichever is smaller; what passes only the latter is reported above
 //! `allow` only if other tasks waited. It is reported after `repeats` such polls within `within`, or at
-//! once if a single one passed `deny`. It rises to deny if a poll passed `deny` and others waited for a
-//! worker, or if that happened more than once.
+//! once if a single one passed `deny` on a machine that has enough CPU. It rises to deny if a poll passed
+//! `deny` and others waited for a worker, or if that happened more than once.
 //!
 //! # Fix
 //! `busy`: move the computation to `spawn_blocking` or a pool of threads, or split it and yield between
@@ -25,8 +25,9 @@
 //!
 //! # False alarms
 //! Preemption is taken off, and a poll that was mostly preempted never reaches deny. Where the split is
-//! not measured, only polls above `unsplit` count and none is denied. `spawn_blocking` jobs and
-//! `block_on` bodies have threads of their own and are not judged. A first poll within the first five
+//! not measured, only polls above `uncertain` count and none is denied; the same limit holds for what
+//! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none.
+//! `spawn_blocking` jobs and `block_on` bodies have threads of their own and are not judged. A first poll within the first five
 //! seconds of a process is initialisation. Debug builds are slow: judge release builds, or raise the
 //! limit.
 
@@ -51,8 +52,8 @@ const FACTOR: Limit = Limit::ratio("factor", 10.0, "or so many times the site's 
 const FLOOR: Limit = Limit::nanos("floor", MILLISECOND, "but never less than this");
 const REPEATS: Limit = Limit::count("repeats", 3, "polls over `warn` before it is reported");
 const WITHIN: Limit = Limit::nanos("within", 60 * SECOND, "within so much time");
-const UNSPLIT: Limit =
-    Limit::nanos("unsplit", 100 * MILLISECOND, "longest poll where preemption is not measured");
+const UNCERTAIN: Limit =
+    Limit::nanos("uncertain", 100 * MILLISECOND, "longest poll that may be the machine's doing");
 
 /// Until then a first poll is initialisation.
 const STARTING_NS: u64 = 5 * SECOND;
@@ -66,7 +67,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 0,
     clear_ns: 30 * SECOND,
     needs: &[Metric::Polls],
-    limits: &[WARN, DENY, FACTOR, FLOOR, REPEATS, WITHIN, UNSPLIT],
+    limits: &[WARN, DENY, FACTOR, FLOOR, REPEATS, WITHIN, UNCERTAIN],
     whole: Some(judge),
     tasks: None,
     source: include_str!("blocking_poll.rs"),
@@ -97,12 +98,16 @@ fn site_limit(rule: &Rule, scene: &SiteScene<'_>) -> u64 {
 fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&SlowPoll]) -> Option<Signal> {
     let now_ns = view.moment.now_ns;
     let (warn, deny) = (rule.whole(&WARN), rule.whole(&DENY));
-    // What the site is used to means nothing while the machine is short of CPU.
-    let relative = if view.moment.cpu.contended() { warn } else { site_limit(rule, scene) };
+    // What the site is used to means nothing while the machine is short of CPU; and what blocked then may
+    // have waited for a lock whose holder had no CPU.
+    let cpu = view.moment.cpu_minute;
+    let uncertain = cpu.share.is_none() || cpu.contended();
+    let relative = if uncertain { warn } else { site_limit(rule, scene) };
     let oldest = now_ns.saturating_sub(rule.whole(&WITHIN));
-    let limit_of = |poll: &SlowPoll| match poll.preempted_ns {
+    let limit_of = |poll: &SlowPoll| match poll.kind() {
+        None => warn.max(rule.whole(&UNCERTAIN)),
+        Some(PollKind::Blocked) if uncertain => warn.max(rule.whole(&UNCERTAIN)),
         Some(_) => relative,
-        None => warn.max(rule.whole(&UNSPLIT)),
     };
     let initial = |poll: &SlowPoll| poll.nth == 1 && poll.start_ns < STARTING_NS;
     let is_over = |poll: &&SlowPoll| {
@@ -121,7 +126,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
     let over = known.len() as u64;
     let denied = known.values().filter(|judged| **judged > deny).count();
     let judged = worst.judged_ns();
-    if over < rule.whole(&REPEATS) && judged <= deny {
+    if over < rule.whole(&REPEATS) && (uncertain || judged <= deny) {
         return None;
     }
     let waited = view.others_waited(warn / 2);

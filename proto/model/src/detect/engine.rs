@@ -156,7 +156,9 @@ impl Case {
         }
         let parents = self.memory.take_parents();
         let cpu = self.memory.cpu(process);
-        let moment = Moment { process, now_ns: process.now_ns(), cpu, parents: &parents };
+        let now_ns = process.now_ns();
+        let cpu_minute = self.memory.cpu_minute(cpu, now_ns);
+        let moment = Moment { process, now_ns, cpu, cpu_minute, parents: &parents };
         let walk = scan::walk(moment, &policy, &mut self.memory);
         let view = View::new(moment, &self.memory);
         self.undecided.clear();

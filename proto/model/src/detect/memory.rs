@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::view::{Cpu, SHORT_NS};
+use super::view::{Cpu, LONG_NS, SHORT_NS};
 use crate::entity::task::{TaskKind, TaskRecord};
 use crate::id::{NameId, SiteId, TaskId};
 use crate::time::SECOND;
@@ -85,6 +85,7 @@ pub(super) struct Memory {
     sites: HashMap<SiteId, SiteFacts>,
     tracks: HashMap<SiteId, Track>,
     cpu: VecDeque<CpuPoint>,
+    shares: VecDeque<(u64, f64)>,
     waits: VecDeque<(u64, u64)>,
     slow_polls_seen: u64,
     since_ns: u64,
@@ -175,6 +176,20 @@ impl Memory {
         self.slow_polls_seen = process.slow_polls_ever();
     }
 
+    /// Takes a share and gives the least of the last minute.
+    pub(super) fn cpu_minute(&mut self, now: Cpu, now_ns: u64) -> Cpu {
+        if let Some(share) = now.share {
+            if self.shares.len() >= LOOKS {
+                self.shares.pop_front();
+            }
+            self.shares.push_back((now_ns, share));
+        }
+        while self.shares.front().is_some_and(|(at_ns, _)| at_ns.saturating_add(LONG_NS) < now_ns) {
+            self.shares.pop_front();
+        }
+        Cpu { share: self.shares.iter().map(|(_, share)| *share).min_by(f64::total_cmp), ..now }
+    }
+
     /// Takes the workers' counters and gives their share of the last 10 seconds.
     pub(super) fn cpu(&mut self, process: &Process) -> Cpu {
         let now_ns = process.now_ns();
@@ -206,12 +221,14 @@ impl Memory {
         }
         self.cpu.push_back(point);
         let first = self.cpu.front().copied().unwrap_or(point);
-        let ran_ns = point.ran - first.ran;
-        let waited_ns = point.waited.saturating_sub(first.waited);
-        let wanted_ns = ran_ns.saturating_add(waited_ns);
+        if first.at == point.at {
+            return Cpu { share: None, best }; // one reading is no interval
+        }
+        let ran = point.ran - first.ran;
+        let wanted = ran.saturating_add(point.waited.saturating_sub(first.waited));
         // A few milliseconds of either tell nothing about ten seconds.
-        let enough = wanted_ns > SECOND / 50;
-        Cpu { share: Some(if enough { ran_ns as f64 / wanted_ns as f64 } else { 1.0 }), best }
+        let enough = wanted > SECOND / 50;
+        Cpu { share: Some(if enough { ran as f64 / wanted as f64 } else { 1.0 }), best }
     }
 }
 

@@ -72,7 +72,7 @@ struct Tail {
 
 fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     let samples = rule.whole(&SAMPLES);
-    let floor = view.moment.cpu.stretch(rule.whole(&FLOOR));
+    let floor = view.moment.cpu_minute.stretch(rule.whole(&FLOOR));
     let mut judged = false;
     for site in view.sites() {
         let totals = site.view.totals();
@@ -94,13 +94,14 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             kind: None,
             headline: tail.headline,
             why: format!(
-                "{} {} tasks of {} ended in the last minute: p50 {}, p99 {}, longest {}.",
+                "{} {} tasks of {} ended in the last minute: p50 {}, p99 {}, longest {}.{}",
                 tail.why,
                 Value::Count(life.count()),
                 view.short_site(site.id()),
                 Nanos(median),
                 Nanos(life.quantile(0.99).unwrap_or(0)),
-                Nanos(life.max())
+                Nanos(life.max()),
+                long_polls(view, tail.value.saturating_sub(median) / 2)
             ),
             fix: "Give the slow way a task name or scope of its own to see which it is, then bound it (time-out, \
                   concurrency limit) or make it as fast as the other."
@@ -111,6 +112,19 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         verdict
             .cannot_tell(format!("needs {samples} tasks of one site that ended within {}", Nanos(LONG_NS)));
     }
+}
+
+/// Polls that were long enough to be the cause: a task that waits for its worker is slow, too.
+fn long_polls(view: &View<'_>, at_least: u64) -> String {
+    let longest = |site: &&SiteScene<'_>| site.long().delta.poll.max();
+    let site = view.sites().iter().filter(|site| site.holds_worker()).max_by_key(longest);
+    site.filter(|site| longest(site) >= at_least).map_or_else(String::new, |site| {
+        format!(
+            " Polls of up to {} at {} held workers meanwhile and may be the cause: begin there.",
+            Nanos(longest(&site)),
+            view.short_site(site.id())
+        )
+    })
 }
 
 fn is_conversation(totals: &SiteDelta) -> bool {
@@ -148,7 +162,7 @@ fn regressed(view: &View<'_>, rule: &Rule, site: &SiteScene<'_>, life: &Hist, fl
     }
     let before = site.view.totals().life.since(life);
     let was = before.quantile(0.99).filter(|_| before.count() >= rule.whole(&SAMPLES))?;
-    let now = view.moment.cpu.own(life.quantile(0.99)?);
+    let now = view.moment.cpu_minute.own(life.quantile(0.99)?);
     let limit = ((was as f64 * rule.ratio(&BASELINE)) as u64).max(was.saturating_add(floor));
     (now > limit).then(|| Tail {
         level: Some(Level::Warn),

@@ -61,8 +61,10 @@ pub struct Moment<'a> {
     pub process: &'a Process,
     /// Now, on its clock: also how long its recorder has run.
     pub now_ns: u64,
-    /// Whether the machine gave it what it wanted.
+    /// Whether the machine gave it what it wanted in the last 10 seconds.
     pub cpu: Cpu,
+    /// The same over the last minute: the least of any 10 seconds in it.
+    pub cpu_minute: Cpu,
     /// Tasks that had living children at the look before.
     pub parents: &'a HashSet<TaskId>,
 }

@@ -137,15 +137,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         |row| list(row.flag),
     ),
     field(
-        Column::new(
-            "parent",
-            "PARENT",
-            Unit::Id,
-            6,
-            7,
-            "The task that spawned it; null if none is known.",
-        )
-        .hidden(),
+        Column::new("parent", "PARENT", Unit::Id, 6, 7, "The task that spawned it; null if none is known.")
+            .hidden(),
         |row| row.task.parent.map_or(Value::Null, |parent| Value::Count(parent.0)),
     ),
     field(
