@@ -1,7 +1,7 @@
-//! The judge: fourteen detectors that look at a [`Process`](crate::world::Process) and say what is
-//! wrong with it, and the [`Engine`](engine::Engine) that turns their signals into findings.
+//! The judge: fourteen detectors that look at a [`Process`] and say what is
+//! wrong with it, and the [`Engine`] that turns their signals into findings.
 //!
-//! A detector is a pure function of a [`View`](view::View) and its [`Rule`]: it keeps nothing between
+//! A detector is a pure function of a [`View`] and its [`Rule`]: it keeps nothing between
 //! two looks and reads no clock. What it cannot judge it says so, with the reason; it never guesses.
 //! Each lives in a file of its own whose leading comment is also its manual: `pollscope explain`, the
 //! terminal's panel and the documentation print that very text.

@@ -1,5 +1,5 @@
 //! Processes attached directly: a thread that keeps a stream to each, folds what they say into one
-//! [`Monitor`] and answers the standing questions from it.
+//! [`Monitor`](pollscope_model::monitor::Monitor) and answers the standing questions from it.
 //!
 //! A stream that breaks is opened again, for ever, with growing pauses; what was known stays on
 //! screen meanwhile. Nothing here draws or prints.
