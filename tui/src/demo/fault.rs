@@ -9,6 +9,7 @@ mod panic;
 mod self_wake;
 mod starve;
 mod tail;
+mod work;
 
 use clap::builder::PossibleValue;
 

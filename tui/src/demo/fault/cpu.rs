@@ -4,11 +4,12 @@
 //! **Raises** `blocking-poll`, kind *busy*. The remedy is `spawn_blocking` or a thread pool for
 //! computing, or to yield now and then.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pollscope::task;
 use tokio::time::sleep;
 
+use super::work::compute;
 use crate::demo::shop::{Answer, Plan, Reply, Request};
 
 pub(super) fn install(plan: &mut Plan) {
@@ -25,12 +26,7 @@ fn thumbnail(request: &Request) -> Answer {
     Box::pin(async { picture.await.unwrap_or_else(|_| Reply::failed()) })
 }
 
-/// A large picture, on whatever machine.
+/// A large picture.
 fn scale_picture() -> u64 {
-    let begin = Instant::now();
-    let mut checksum = 0u64;
-    while begin.elapsed() < Duration::from_millis(150) {
-        checksum = (0..1_000).fold(checksum, |sum, pixel| sum.rotate_left(5) ^ pixel);
-    }
-    checksum
+    compute(Duration::from_millis(150))
 }

@@ -4,11 +4,12 @@
 //! **Raises** `sched-delay`: the time from wake to poll grows, for these tasks and for everybody. The
 //! remedy is a limit on how many run at once, or a pool of their own.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pollscope::task;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::work::compute;
 use crate::demo::shop::Plan;
 
 const BURST: usize = 60;
@@ -23,19 +24,13 @@ fn import_catalogue() {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            for item in 0..BURST {
-                task("parse item").group("import").spawn(async move { parse(item) });
+            for _ in 0..BURST {
+                task("parse item").group("import").spawn(async { parse() });
             }
         }
     });
 }
 
-/// 4 ms of arithmetic.
-fn parse(item: usize) -> usize {
-    let begin = Instant::now();
-    let mut sum = item;
-    while begin.elapsed() < Duration::from_millis(4) {
-        sum = (0..100).fold(sum, |sum, byte| sum.rotate_left(3) ^ byte);
-    }
-    sum
+fn parse() -> u64 {
+    compute(Duration::from_millis(4))
 }
