@@ -102,4 +102,8 @@ fn a_killed_collector_comes_back_to_exact_totals() {
 
     viewer.wait_for("three services back", Kind::Processes, |rows| (live(rows) == NAMES).then_some(()));
     wait_for_audits(&mut viewer, 60);
+    for name in NAMES {
+        // Its history has a hole now, and whoever looks is told so.
+        viewer.wait_for_note(&format!("{name}#1 folded "));
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::{Kind, columns};
-use pollscope_model::query::page::{Page, Query, Row};
+use pollscope_model::query::page::{Page, Query, Row, Scope};
 use pollscope_model::query::value::Value;
 use pollscope_tui::source::endpoint::Endpoint;
 use pollscope_tui::source::fleet::FleetSource;
@@ -83,6 +83,26 @@ impl Viewer {
                 format!("the source is {status} and shows\n{rows}")
             },
         )
+    }
+}
+
+impl Viewer {
+    /// Waits until a note that everybody is shown contains that text.
+    #[track_caller]
+    pub(crate) fn wait_for_note(&mut self, text: &str) {
+        self.asked += 1;
+        let id = QuestionId(self.asked);
+        self.source.ask(vec![(id, Ask::Overview(Scope::All))]);
+        let seen = Arc::clone(&self.seen);
+        let notes = || match seen.lock().unwrap_or_else(PoisonError::into_inner).answers.get(&id) {
+            Some(Answer::Overview(overview)) => overview.notes.clone(),
+            _ => Vec::new(),
+        };
+        wait(
+            text,
+            || notes().iter().any(|note| note.contains(text)).then_some(()),
+            || format!("the notes are {:#?}", notes()),
+        );
     }
 }
 

@@ -46,6 +46,8 @@ struct State {
     rows: usize,
     /// Sequence number of the newest report that was taken in.
     newest: u64,
+    /// A snapshot was given before.
+    begun: bool,
     /// The reader has been given a report and has not come back.
     in_hand: bool,
     folded: u64,
@@ -70,6 +72,7 @@ impl Subscriber for Backlog {
         let mut state = self.lock();
         if state.phase != Phase::Closed {
             state.phase = Phase::Live;
+            state.begun = true;
             for part in parts {
                 state.append(Arc::new(part));
             }
@@ -81,8 +84,13 @@ impl Subscriber for Backlog {
         let mut state = self.lock();
         match state.phase {
             Phase::Live => state.take(delta),
-            Phase::Overrun => state.ended_rows_lost += ended_rows(delta),
-            Phase::Waiting | Phase::Closed => {}
+            Phase::Overrun => {
+                state.ended_rows_lost += ended_rows(delta);
+                state.folded += 1;
+            }
+            // Before the first snapshot nobody has missed anything yet.
+            Phase::Waiting => state.folded += u64::from(state.begun),
+            Phase::Closed => {}
         }
         self.ready.notify_one();
     }
@@ -219,7 +227,9 @@ impl State {
         }
     }
 
+    /// What is dropped is part of the snapshot that will follow: totals stay exact, history does not.
     fn drop_queue(&mut self) {
+        self.folded += self.queue.iter().filter(|report| report.kind == ReportKind::Delta).count() as u64;
         self.ended_rows_lost += self.queue.drain(..).map(|report| ended_rows(&report)).sum::<u64>();
         self.rows = 0;
     }

@@ -86,6 +86,21 @@ fn a_reader_that_is_away_costs_bounded_memory_and_starts_again_with_the_loss_cou
 }
 
 #[test]
+fn the_gap_of_a_reader_that_starts_again_is_counted() {
+    let backlog = Backlog::default();
+    backlog.push(&delta(1));
+    backlog.restart(snapshot(1));
+    assert_eq!(drain(&backlog)[0].losses.reports_folded, 0, "it missed nothing before it came");
+    for seq in 2..=40 {
+        backlog.push(&delta(seq));
+    }
+    backlog.clear();
+    backlog.push(&delta(41));
+    backlog.restart(snapshot(41));
+    assert_eq!(drain(&backlog)[0].losses.reports_folded, 40, "2 to 41 are in the snapshot only");
+}
+
+#[test]
 fn a_coarser_interval_is_no_loss() {
     let backlog = Backlog::default();
     backlog.restart(snapshot(0));

@@ -82,7 +82,10 @@ fn losses(process: &Process, notes: &mut Vec<String>) {
     }
     if lost.reports_folded > 0 {
         let folded = count(lost.reports_folded, "report");
-        notes.push(format!("{label} folded {folded} into later ones: time is coarser, totals are exact."));
+        notes.push(format!(
+            "{label} folded {folded} into later ones while nobody took them: time is coarser there, \
+             totals are exact."
+        ));
     }
     let refused = process.refused().total().saturating_add(process.dictionary().refused());
     if refused > 0 {
