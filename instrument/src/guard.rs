@@ -4,10 +4,11 @@ use std::fmt;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use pollscope_model::measured::Mode;
+use pollscope_model::measured::{Capability, Mode};
 use pollscope_model::report::Report;
 
 use crate::config::Listen;
+use crate::export::Exports;
 use crate::record::Recorder;
 use crate::reporter::Reporter;
 use crate::{init, mode};
@@ -43,25 +44,6 @@ pub(crate) struct Running {
     pub(crate) pid: u32,
 }
 
-#[cfg(feature = "grpc")]
-pub(crate) use crate::export::Exports;
-
-/// Nothing carries reports away in this build.
-#[cfg(not(feature = "grpc"))]
-#[derive(Debug)]
-pub(crate) struct Exports;
-
-#[cfg(not(feature = "grpc"))]
-impl Exports {
-    fn address(&self) -> Option<&Listen> {
-        None
-    }
-
-    fn flush(&self) {}
-
-    fn stop(self) {}
-}
-
 impl Guard {
     pub(crate) fn recording(running: Running) -> Self {
         Self { status: Status::Recording, running: Some(running) }
@@ -79,6 +61,12 @@ impl Guard {
     /// The deepest mode that is on now; it grows when a runtime is attached.
     pub fn mode(&self) -> Mode {
         mode::mode()
+    }
+
+    /// What is measured now, for which tasks, and why not the rest: one entry for each
+    /// [`Metric`](pollscope_model::measured::Metric).
+    pub fn capabilities(&self) -> Vec<Capability> {
+        mode::capabilities()
     }
 
     /// Where viewers can attach: the value for `pollscope attach`. `None` if nothing listens.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::{Builder, Config};
 use crate::drain::Drain;
-use crate::guard::{Exports, Guard, Running, Status};
+use crate::export::{Door, Exports};
+use crate::guard::{Guard, Running, Status};
 use crate::identity::Identity;
 use crate::record::Recorder;
 use crate::reporter::Reporter;
@@ -121,12 +122,15 @@ fn start_threads(
     listen_failed: impl FnOnce(InitError) -> Result<(), InitError>,
 ) -> Result<Running, InitError> {
     let identity = Identity::of_this_process(config);
-    let door = open_door(config, listen_failed)?;
+    let door = match Door::open(&config.listen) {
+        Ok(door) => door,
+        Err(why) => listen_failed(InitError::Listen(why)).map(|()| None)?,
+    };
     let recorder = Recorder::global();
     recorder.start(config.recorder);
     let drain = Drain::new(recorder, identity.boot);
     let (reporter, thread) = Reporter::start(drain, config.interval).map_err(InitError::Thread)?;
-    let exports = match start_exports(config, identity, door, &reporter) {
+    let exports = match Exports::start(identity, door, config.endpoint.clone(), reporter.clone()) {
         Ok(exports) => exports,
         Err(error) => {
             reporter.stop();
@@ -134,52 +138,4 @@ fn start_threads(
         }
     };
     Ok(Running { reporter, thread, exports, pid: std::process::id() })
-}
-
-#[cfg(feature = "grpc")]
-type Door = Option<crate::export::Door>;
-
-#[cfg(feature = "grpc")]
-fn open_door(
-    config: &Config,
-    failed: impl FnOnce(InitError) -> Result<(), InitError>,
-) -> Result<Door, InitError> {
-    match crate::export::Door::open(&config.listen) {
-        Ok(door) => Ok(door),
-        Err(why) => failed(InitError::Listen(why)).map(|()| None),
-    }
-}
-
-#[cfg(feature = "grpc")]
-fn start_exports(
-    config: &Config,
-    identity: Identity,
-    door: Door,
-    reporter: &Reporter,
-) -> std::io::Result<Exports> {
-    Exports::start(identity, door, config.endpoint.clone(), reporter.clone())
-}
-
-#[cfg(not(feature = "grpc"))]
-type Door = ();
-
-#[cfg(not(feature = "grpc"))]
-fn open_door(
-    config: &Config,
-    failed: impl FnOnce(InitError) -> Result<(), InitError>,
-) -> Result<Door, InitError> {
-    use crate::config::Listen;
-    let asked = !matches!(config.listen, Listen::Auto | Listen::Off);
-    if asked || config.endpoint.is_some() {
-        let why =
-            "nothing can listen or report to a collector: pollscope is built without its `grpc` feature";
-        return failed(InitError::Listen(why.to_owned()));
-    }
-    Ok(())
-}
-
-#[cfg(not(feature = "grpc"))]
-#[expect(clippy::unnecessary_wraps, reason = "the same door as with `grpc`")]
-fn start_exports(_: &Config, _: Identity, (): Door, _: &Reporter) -> std::io::Result<Exports> {
-    Ok(Exports)
 }

@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(feature = "grpc"),
+    allow(dead_code, reason = "without exports nobody subscribes, is greeted or told where to attach")
+)]
 
 #[cfg(not(loom))]
 mod clock;
@@ -9,6 +13,9 @@ mod drain;
 #[cfg(not(loom))]
 pub mod env;
 #[cfg(all(feature = "grpc", not(loom)))]
+mod export;
+#[cfg(all(not(feature = "grpc"), not(loom)))]
+#[path = "no_export.rs"]
 mod export;
 #[cfg(not(loom))]
 mod future;

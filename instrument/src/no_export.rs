@@ -1,0 +1,53 @@
+//! In the place of [`export`](crate::export) when the crate is built without its `grpc` feature:
+//! nothing carries reports away, and whoever asks for it is told.
+
+use std::io;
+
+use crate::config::Listen;
+use crate::identity::Identity;
+use crate::notice;
+use crate::reporter::Reporter;
+
+const REMEDY: &str = "pollscope is built without its `grpc` feature";
+
+/// There is no door.
+pub(crate) enum Door {}
+
+impl Door {
+    pub(crate) fn open(listen: &Listen) -> Result<Option<Self>, String> {
+        match listen {
+            Listen::Auto | Listen::Off => Ok(None),
+            Listen::Unix(_) | Listen::Tcp(_) => Err(format!("cannot listen on {listen}: {REMEDY}")),
+        }
+    }
+}
+
+/// There are no exports.
+pub(crate) struct Exports {
+    address: Option<Listen>,
+}
+
+impl Exports {
+    #[expect(clippy::unnecessary_wraps, reason = "as with `grpc`")]
+    pub(crate) fn start(
+        _: Identity,
+        _: Option<Door>,
+        endpoint: Option<String>,
+        _: Reporter,
+    ) -> io::Result<Self> {
+        if let Some(url) = endpoint {
+            notice::warn(&format!("cannot report to {url}: {REMEDY}"));
+        }
+        Ok(Self { address: None })
+    }
+
+    pub(crate) fn address(&self) -> Option<&Listen> {
+        self.address.as_ref()
+    }
+
+    #[expect(clippy::unused_self, reason = "as with `grpc`")]
+    pub(crate) fn flush(&self) {}
+
+    #[expect(clippy::unused_self, reason = "as with `grpc`")]
+    pub(crate) fn stop(self) {}
+}
