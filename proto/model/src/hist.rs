@@ -120,8 +120,17 @@ impl Hist {
 
     /// Adds all of another histogram.
     pub fn merge(&mut self, other: &Self) {
-        for (bucket, n) in other.buckets() {
-            self.add_bucket(bucket, n);
+        let ends = (other.buckets().next(), other.buckets().next_back());
+        if let (Some((first, _)), Some((last, _))) = ends {
+            // Making room at both ends first leaves one straight run over the counts.
+            self.slot(first);
+            self.slot(last);
+            let (to, from) = (first - self.first as usize, first - other.first as usize);
+            let added = &other.counts[from..=from + (last - first)];
+            for (count, n) in self.counts[to..].iter_mut().zip(added) {
+                *count = count.saturating_add(*n);
+            }
+            self.count = self.count.saturating_add(other.count);
         }
         self.add_totals(other.sum, other.max);
     }
