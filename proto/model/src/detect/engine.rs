@@ -186,3 +186,6 @@ impl Case {
         self.memory.end_look(process, wait_p99);
     }
 }
+
+#[cfg(test)]
+mod tests;

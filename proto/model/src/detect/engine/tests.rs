@@ -1,0 +1,168 @@
+use super::*;
+use crate::hello::Hello;
+use crate::query::page::Level;
+use crate::testkit::{Script, hello};
+use crate::time::MILLISECOND;
+use crate::world::Limits;
+
+/// A process that is watched from its start.
+struct Watched {
+    script: Script,
+    world: World,
+    engine: Engine,
+}
+
+impl Watched {
+    fn new(hello: Hello) -> Self {
+        let script = Script::of(hello);
+        let mut world = World::new(Limits::default());
+        world.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+        Self { script, world, engine: Engine::new() }
+    }
+
+    fn second(&mut self) {
+        let report = self.script.second();
+        self.world.apply(report, self.script.now_unix_ns());
+        self.engine.tick(&self.world);
+    }
+
+    fn seconds(&mut self, seconds: u64) {
+        (0..seconds).for_each(|_| self.second());
+    }
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.engine.findings(self.script.boot())
+    }
+}
+
+fn shop() -> Watched {
+    Watched::new(hello("shop", 1))
+}
+
+#[test]
+fn a_finding_closes_in_time_and_comes_back_under_its_number() {
+    let mut shop = shop();
+    let site = shop.script.site("src/slot.rs:18:13");
+    let task = shop.script.spawn_named(site, "slot 17", "");
+    shop.script.poll(task, 1, 1_000);
+    shop.script.edit(task, |task| task.wakers = 0);
+    shop.seconds(5);
+    let first = shop.findings()[0].clone();
+    assert!(first.open);
+    assert_eq!(&*first.fingerprint, "lost-waker src/slot.rs slot #");
+    assert_eq!(shop.engine.task(shop.script.boot(), task).map(|flag| flag.level), Some(Level::Deny));
+
+    shop.script.edit(task, |task| task.wakers = 1);
+    shop.seconds(3);
+    assert!(shop.findings()[0].open, "it is not over at once");
+    shop.seconds(3);
+    assert!(!shop.findings()[0].open);
+    assert_eq!(shop.engine.task(shop.script.boot(), task), None);
+    assert_eq!(shop.engine.site(shop.script.boot(), site), None);
+
+    shop.script.edit(task, |task| task.wakers = 0);
+    shop.seconds(2);
+    let again = shop.findings()[0];
+    assert!(again.open && shop.findings().len() == 1);
+    assert_eq!((again.number, again.first_ns), (first.number, first.first_ns));
+    assert!(again.last_ns > first.last_ns);
+}
+
+#[test]
+fn every_task_that_shows_it_is_flagged() {
+    let mut shop = shop();
+    let site = shop.script.site("src/slot.rs:18:13");
+    let tasks: Vec<_> = (0..50).map(|_| shop.script.spawn_named(site, "slot", "")).collect();
+    for task in &tasks {
+        shop.script.poll(*task, 1, 1_000);
+        shop.script.edit(*task, |task| task.wakers = 0);
+    }
+    let other = shop.script.spawn_named(site, "other", "");
+    shop.script.poll(other, 1, 1_000);
+    shop.seconds(5);
+    let boot = shop.script.boot();
+    assert_eq!(shop.findings().iter().map(|finding| finding.count).collect::<Vec<_>>(), [50]);
+    for task in tasks {
+        assert_eq!(shop.engine.task(boot, task).map(|flag| flag.detectors.clone()), Some(vec!["lost-waker"]));
+    }
+    assert_eq!(shop.engine.task(boot, other), None);
+}
+
+#[test]
+fn a_policy_travels_with_the_process_and_a_bad_one_is_told() {
+    let large = |policy: &str| {
+        let mut shop = Watched::new(Hello { policy: policy.to_owned(), ..hello("shop", 1) });
+        let site = shop.script.site("src/big.rs:1:1");
+        shop.script.count(site, |site| site.max_future_bytes = 20_000);
+        shop.second();
+        let levels: Vec<_> = shop.findings().iter().map(|finding| finding.level).collect();
+        (levels, shop.engine.note(shop.script.boot()))
+    };
+    assert_eq!(large(""), (vec![Level::Warn], None));
+    assert_eq!(large("[detectors.large-future]\nsize = \"64KiB\""), (vec![], None));
+    assert_eq!(large("[detectors.large-future]\nlevel = \"allow\""), (vec![Level::Allow], None));
+    let (levels, note) = large("[detectors.large-futures]");
+    assert_eq!(levels, [Level::Warn]);
+    let note = note.expect("a note");
+    assert!(note.contains("shop#1") && note.contains("did you mean `large-future`?"), "{note}");
+}
+
+#[test]
+fn findings_are_bounded_and_the_rest_is_counted() {
+    let mut shop = shop();
+    for index in 0..300 {
+        let site = shop.script.site(&format!("src/s{index}.rs:1:1"));
+        shop.script.count(site, |site| {
+            site.max_future_bytes = 20_000;
+            site.swallowed_panics = 1;
+        });
+    }
+    shop.second();
+    assert_eq!(shop.findings().len(), 64, "not all at once");
+    shop.seconds(600);
+    // Of each of two detectors so many as it may give at one look.
+    assert_eq!(shop.findings().len(), 2 * super::super::signal::MAX_SIGNALS);
+    let note = shop.engine.note(shop.script.boot()).expect("a note");
+    assert!(note.contains("are not shown: there are too many"), "{note}");
+}
+
+#[test]
+fn who_attaches_late_hears_of_panics_but_not_of_old_slow_polls() {
+    let mut shop = shop();
+    let site = shop.script.site("src/refund.rs:9:5");
+    let task = shop.script.spawn(site);
+    shop.script.count(site, |site| site.swallowed_panics += 7);
+    for _ in 0..5 {
+        shop.script.pass(SECOND);
+        shop.script.slow_poll(task, 300 * MILLISECOND, 300 * MILLISECOND, 0);
+    }
+    let mut old = shop.script.report();
+    shop.script.pass(600 * SECOND);
+    shop.script.second();
+    // A snapshot carries the latest few slow polls along, however old.
+    let mut late = Watched { world: World::new(Limits::default()), engine: Engine::new(), ..shop };
+    late.world.greet(late.script.hello(), late.script.now_unix_ns()).expect("there is room");
+    for mut part in late.script.snapshot(1) {
+        part.slow_polls.append(&mut old.slow_polls);
+        late.world.apply(part, late.script.now_unix_ns());
+    }
+    late.engine.tick(&late.world);
+    let serious = late.findings().into_iter().filter(|finding| finding.level > Level::Allow);
+    let found: Vec<_> = serious.map(|finding| (&*finding.detector, finding.count)).collect();
+    assert_eq!(found, [("swallowed-panic", 7)]);
+}
+
+#[test]
+fn what_was_found_in_a_process_that_is_gone_stays() {
+    let mut shop = shop();
+    let site = shop.script.site("src/big.rs:1:1");
+    shop.script.count(site, |site| site.max_future_bytes = 20_000);
+    shop.second();
+    let now = shop.script.now_unix_ns();
+    shop.world.part(shop.script.boot(), "the stream ended", now);
+    (1..100).for_each(|_| shop.engine.tick(&shop.world));
+    assert!(shop.findings()[0].open);
+    shop.world.tick(now + 3_600 * SECOND, |_, _| false);
+    shop.engine.tick(&shop.world);
+    assert!(shop.findings().is_empty());
+}
