@@ -39,6 +39,11 @@ pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
     let from = args.from.as_ref().map_or_else(|| "this machine".to_owned(), ToString::to_string);
     let mut gatherer = Gatherer::start(peer, query, args.watch_for)?;
     let page = gatherer.first()?;
+    if page.meta.processes == 0 {
+        return Err(Failure::NoData(format!(
+            "{from} knows no process yet; start a service that reports to it"
+        )));
+    }
     let mut sheet = Sheet { page, undecided: gatherer.undecided(), from };
     name_undecided(&sheet);
     print(args, &sheet, true)?;

@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Most rules look at the last ten seconds, and those that do not say so themselves. This is a second
 /// more; what needs longer still is named as undecided.
 const RULES_NEED: Duration = Duration::from_secs(11);
+/// Rates are counted over whole seconds; single tasks have none.
+const RATES_NEED: Duration = Duration::from_millis(1_500);
 /// A wait of this length is worth a word.
 const WORTH_A_WORD: Duration = Duration::from_secs(3);
 
@@ -125,13 +127,14 @@ impl Gatherer {
         if self.kind == Kind::Findings {
             return RULES_NEED;
         }
-        // Rates need two reports; the first came with the snapshot.
+        // What the snapshot does not tell comes with the next report: who was flagged meanwhile.
         let hellos = self.overview.iter().flat_map(|overview| &overview.hellos);
         let interval = hellos.map(|hello| Duration::from_nanos(hello.interval_ns)).max().unwrap_or_default();
-        interval.mul_f64(1.3).min(WORTH_A_WORD)
+        let rates = if self.kind == Kind::Tasks { Duration::ZERO } else { RATES_NEED };
+        interval.mul_f64(1.3).max(rates).min(WORTH_A_WORD)
     }
 
-    /// Takes what was told, then waits until more is or the deadline comes.
+    /// Takes what was told; if that is nothing, waits until something is or the deadline comes.
     fn pump(&mut self, deadline: Instant) -> Result<(), Failure> {
         let seen = self.inbox.count();
         match self.inbox.status() {
@@ -145,15 +148,21 @@ impl Gatherer {
             // Once it was there its last state is worth printing; the rows say that it is gone.
             Some(Status::Lost { .. } | Status::Connecting { .. }) | None => {}
         }
-        match self.inbox.take(PAGE) {
+        let (page, overview) = (self.inbox.take(PAGE), self.inbox.take(OVERVIEW));
+        if page.is_none() && overview.is_none() {
+            self.inbox.wait(seen, deadline);
+            return Ok(());
+        }
+        match page {
             Some(Answer::Page(page)) => self.page = Some(page),
             Some(Answer::No(reason)) => return Err(Failure::Usage(reason.to_string())),
             Some(_) | None => {}
         }
-        if let Some(Answer::Overview(overview)) = self.inbox.take(OVERVIEW) {
-            self.overview = Some(*overview);
+        match overview {
+            Some(Answer::Overview(overview)) => self.overview = Some(*overview),
+            Some(Answer::No(reason)) => return Err(Failure::NoData(format!("{}: {reason}", self.from))),
+            Some(_) | None => {}
         }
-        self.inbox.wait(seen, deadline);
         Ok(())
     }
 }

@@ -4,7 +4,6 @@
 use std::io::{self, Write};
 
 use pollscope_model::query::column::{Column, Kind, Unit};
-use pollscope_model::query::page::{Level, Row};
 use pollscope_model::query::value::Value;
 use pollscope_model::time::Nanos;
 
@@ -37,9 +36,8 @@ pub(super) fn write(out: &mut dyn Write, sheet: &Sheet, columns: Option<usize>) 
     let widths: Vec<usize> = picked.iter().enumerate().map(|(at, (_, column))| natural(at, column)).collect();
     let kept = fitting(&picked, &widths, columns);
 
-    let flagged = picked.iter().all(|(_, column)| column.key != "flag");
-    let line = |out: &mut dyn Write, flag: &str, content: &dyn Fn(usize) -> String| -> io::Result<()> {
-        let mut line = if flagged { format!("{flag:<3}") } else { String::new() };
+    let line = |out: &mut dyn Write, content: &dyn Fn(usize) -> String| -> io::Result<()> {
+        let mut line = String::new();
         for &at in &kept {
             let right = !matches!(picked[at].1.unit, Unit::Text | Unit::List | Unit::Series);
             let fit = if right { fmt::right } else { fmt::left };
@@ -48,9 +46,9 @@ pub(super) fn write(out: &mut dyn Write, sheet: &Sheet, columns: Option<usize>) 
         }
         writeln!(out, "{}", line.trim_end())
     };
-    line(out, "", &|at| picked[at].1.header.to_owned())?;
-    for (row, cells) in sheet.page.rows.iter().zip(&cells) {
-        line(out, flag(row), &|at| cells[at].clone())?;
+    line(out, &|at| picked[at].1.header.to_owned())?;
+    for cells in &cells {
+        line(out, &|at| cells[at].clone())?;
     }
     rest(out, sheet)
 }
@@ -67,15 +65,6 @@ fn fitting(picked: &[(usize, &Column)], widths: &[usize], columns: Option<usize>
         kept.retain(|&at| at != leaves);
     }
     kept
-}
-
-/// Never colour alone, and here no colour at all.
-fn flag(row: &Row) -> &'static str {
-    match row.level {
-        Some(Level::Deny) => "!!",
-        Some(Level::Warn) => "!",
-        Some(Level::Allow) | None => "",
-    }
 }
 
 fn text(column: &Column, value: &Value) -> String {
