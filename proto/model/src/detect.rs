@@ -1,5 +1,5 @@
 //! The judge: fourteen detectors that look at a [`Process`] and say what is
-//! wrong with it, and the [`Engine`] that turns their signals into findings.
+//! wrong with it, and the [`Engine`](engine::Engine) that turns their signals into findings.
 //!
 //! A detector is a pure function of a [`View`] and its [`Rule`]: it keeps nothing between
 //! two looks and reads no clock. What it cannot judge it says so, with the reason; it never guesses.
