@@ -73,7 +73,11 @@ pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement
         "empty-hooks" => {
             let mut builder = workload::builder();
             #[cfg(tokio_unstable)]
-            builder.on_task_spawn(|_| ()).on_task_terminate(|_| ()).on_before_task_poll(|_| ()).on_after_task_poll(|_| ());
+            builder
+                .on_task_spawn(|_| ())
+                .on_task_terminate(|_| ())
+                .on_before_task_poll(|_| ())
+                .on_after_task_poll(|_| ());
             workload::run(&builder.build().expect("a runtime"), &Plain, workload, ops)
         }
         "dial9" => dial9(workload, ops),
@@ -95,7 +99,10 @@ fn dial9(workload: Workload, ops: u64) -> Measurement {
     let recorder = dial9::recorder(buffer).build();
     let runtime = recorder
         .handle()
-        .attach_tokio_runtime(workload::builder(), TokioAttachOptions::builder().task_tracking_enabled(true).build())
+        .attach_tokio_runtime(
+            workload::builder(),
+            TokioAttachOptions::builder().task_tracking_enabled(true).build(),
+        )
         .expect("a runtime");
     workload::run(&runtime, &Plain, workload, ops)
 }

@@ -55,6 +55,9 @@ struct Arguments {
     /// Only these configurations (repeatable); `plain` always runs.
     #[arg(long)]
     config: Vec<String>,
+    /// Fail if pollscope costs several times what it should: catches accidents, judges nothing finer.
+    #[arg(long)]
+    check: bool,
     /// Also write the rows as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -79,11 +82,14 @@ fn main() -> ExitCode {
 }
 
 fn run_child(words: &[String]) -> Result<(), String> {
-    let [config, workload, ops] = words else { return Err("--child takes CONFIG WORKLOAD OPERATIONS".into()) };
-    let workload = Workload::from_name(workload).ok_or_else(|| format!("no workload is called {workload}"))?;
+    let [config, workload, ops] = words else {
+        return Err("--child takes CONFIG WORKLOAD OPERATIONS".into());
+    };
+    let workload =
+        Workload::from_name(workload).ok_or_else(|| format!("no workload is called {workload}"))?;
     let ops = ops.parse().map_err(|_| format!("{ops} is no number of operations"))?;
-    let measurement =
-        child::measure(config, workload, ops).ok_or_else(|| format!("no configuration is called {config}"))?;
+    let measurement = child::measure(config, workload, ops)
+        .ok_or_else(|| format!("no configuration is called {config}"))?;
     println!("{}", serde_json::to_string(&measurement).map_err(|error| error.to_string())?);
     // What the workload left alive (tasks, tools' threads) is not what was measured.
     std::process::exit(0);
@@ -92,11 +98,16 @@ fn run_child(words: &[String]) -> Result<(), String> {
 fn run_rounds(arguments: &Arguments) -> Result<(), String> {
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 10 });
     let ops_of = |name: &str| {
-        WORKLOADS.iter().find(|(known, ..)| *known == name).map_or(0, |(_, full, quick)| if arguments.quick { *quick } else { *full })
+        WORKLOADS
+            .iter()
+            .find(|(known, ..)| *known == name)
+            .map_or(0, |(_, full, quick)| if arguments.quick { *quick } else { *full })
     };
     for name in &arguments.workload {
         if ops_of(name) == 0 {
-            return Err(format!("no workload is called {name}; there are poll, spawn, pingpong, http and live"));
+            return Err(format!(
+                "no workload is called {name}; there are poll, spawn, pingpong, http and live"
+            ));
         }
     }
     for name in &arguments.config {
@@ -106,7 +117,9 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
     }
     let configs: Vec<&str> = CONFIGS
         .into_iter()
-        .filter(|name| *name == "plain" || arguments.config.is_empty() || arguments.config.iter().any(|c| c == name))
+        .filter(|name| {
+            *name == "plain" || arguments.config.is_empty() || arguments.config.iter().any(|c| c == name)
+        })
         .collect();
     let console = if configs.contains(&"tokio-console") { Some(build_console()?) } else { None };
     let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
@@ -136,8 +149,12 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         }
     }
     println!("{}", table::markdown(&rows, ops_of));
+    if arguments.check {
+        table::check(&rows)?;
+    }
     if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "rows": rows })).map_err(|error| error.to_string())?;
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "rows": rows }))
+            .map_err(|error| error.to_string())?;
         std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     Ok(())

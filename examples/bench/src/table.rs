@@ -67,8 +67,39 @@ pub fn markdown(rows: &[Row], ops: impl Fn(&str) -> u64) -> String {
         let lost = row.lost.map_or("–".to_owned(), |lost| lost.to_string());
         text += &format!(
             "| {} | {} | {:.0} ({:.0}–{:.0}) | {:+.0} | {:.2} | {memory} | {lost} |\n",
-            row.workload, row.config, row.cpu_ns, row.cpu_ns_range.0, row.cpu_ns_range.1, row.added_ns, row.ratio,
+            row.workload,
+            row.config,
+            row.cpu_ns,
+            row.cpu_ns_range.0,
+            row.cpu_ns_range.1,
+            row.added_ns,
+            row.ratio,
         );
     }
     text
+}
+
+/// Far beyond any budget, and far within what a bystander on the machine can cause.
+const MOST_TIMES_PLAIN: f64 = 6.0;
+const LEAST_THROUGHPUT: f64 = 0.4;
+
+/// An accident, in words: a loss where there must be none, or a cost of another order.
+pub fn check(rows: &[Row]) -> Result<(), String> {
+    let cpu_of = |workload: &str, config: &str| {
+        rows.iter().find(|row| row.workload == workload && row.config == config).map(|row| row.cpu_ns)
+    };
+    let ours = rows.iter().filter(|row| row.config.starts_with("pollscope"));
+    for row in ours.filter(|row| matches!(row.workload.as_str(), "poll" | "pingpong" | "http")) {
+        let what = format!("{} on {}", row.config, row.workload);
+        if row.lost != Some(0) {
+            return Err(format!("{what} lost {:?}, and must lose nothing", row.lost));
+        }
+        if cpu_of(&row.workload, "plain").is_some_and(|plain| row.cpu_ns > plain * MOST_TIMES_PLAIN) {
+            return Err(format!("{what} takes more than {MOST_TIMES_PLAIN} times the CPU of plain tokio"));
+        }
+        if row.workload == "http" && row.ratio < LEAST_THROUGHPUT {
+            return Err(format!("{what} has {:.2} of plain tokio's throughput", row.ratio));
+        }
+    }
+    Ok(())
 }
