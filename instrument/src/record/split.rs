@@ -14,8 +14,9 @@ use super::tally::Tally;
 
 /// Shortest time between two readings on one thread.
 const EVERY_NS: u64 = 1_000_000;
-/// Slow polls that one thread keeps between two ticks.
-const KEPT: usize = 64;
+/// Slow polls that one thread keeps between two ticks: at the default limit of a millisecond there
+/// are no more in the longest time between two, a second.
+const KEPT: usize = 1_024;
 
 /// One thread's latest reading, and the evidence since the last tick.
 #[derive(Default)]
