@@ -1,3 +1,5 @@
+//! The engine over scripted reports: hysteresis, flags, policies, bounds and late attachment.
+
 use super::*;
 use crate::hello::Hello;
 use crate::query::page::Level;
