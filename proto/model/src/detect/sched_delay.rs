@@ -21,10 +21,10 @@
 //! # False alarms
 //! A machine that is short of CPU (other programs, a CPU quota) delays every task. The workers' own
 //! counters tell: of the CPU time that they wanted, the share that they got. Delays are multiplied by it
-//! before they are judged, and below nine tenths the limit is `contended` instead of `p99`. What is long
-//! only because of the machine is labelled so and reported at `allow`, never higher. Where nothing tells
-//! the machine's share, the limit is `unknown`. Bursts that are worked off within three seconds are not
-//! reported.
+//! before they are judged, and below nine tenths (of what is possible, if there are more workers than
+//! CPUs) the limit is `contended` instead of `p99`. What is long only because of the machine is labelled
+//! so and reported at `allow`, never higher. Where nothing tells the machine's share, the limit is
+//! `unknown`. Bursts that are worked off within three seconds are not reported.
 
 use std::borrow::Cow;
 
