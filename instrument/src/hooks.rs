@@ -83,6 +83,7 @@ struct Open {
     id: Id,
     state: Arc<TaskState>,
     outer: Outer,
+    start: u64,
     terminated: bool,
 }
 
@@ -151,7 +152,7 @@ pub fn before_poll(id: Id) {
         let now = clock::now_ns();
         let outer = thread.enter(state.id, state.scope, now);
         state.poll_begins(thread, now);
-        local.open.push(Open { id, state, outer, terminated: false });
+        local.open.push(Open { id, state, outer, start: now, terminated: false });
     });
 }
 
@@ -162,9 +163,10 @@ pub fn after_poll(id: Id) {
         if local.open.last().is_none_or(|open| open.id != id) {
             return;
         }
-        let Some(Open { state, outer, terminated, .. }) = local.open.pop() else { return };
+        let Some(Open { state, outer, start, terminated, .. }) = local.open.pop() else { return };
         let now = clock::now_ns();
-        let wall_ns = now.saturating_sub(state.poll_start_ns.get());
+        // Not the task's own record of it: that may be of its next poll, on another thread.
+        let wall_ns = now.saturating_sub(start);
         let thread = thread::here();
         let site = thread.site(state.site);
         site.poll.record(wall_ns);
@@ -174,7 +176,7 @@ pub fn after_poll(id: Id) {
             let poll = SlowPoll { nth, ..evidence(state.id, state.site, wall_ns, now) };
             slow_poll(thread, outer, poll, now);
         }
-        state.poll_ends(thread, wall_ns, now);
+        state.hooked_poll_ends(thread, start, now);
         thread.leave(outer, wall_ns);
         if terminated {
             end(&state, now);

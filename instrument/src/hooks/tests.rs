@@ -7,6 +7,7 @@ use pollscope_model::entity::task::{TaskRecord, TaskState};
 use pollscope_model::measured::Mode;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::clock;
 use crate::task;
 use crate::testkit::{Fold, fold, record};
 
@@ -141,4 +142,34 @@ fn a_hooked_runtime_is_observed_without_being_told() {
     assert_eq!(seen(false).workers, 1);
     drop(runtime);
     assert_eq!(seen(true).alive_tasks, None);
+}
+
+/// Tokio calls the hook after a poll when the task may be polled elsewhere already.
+#[test]
+fn a_poll_that_begins_elsewhere_before_the_hook_of_the_last_one_ran_keeps_its_own_time() {
+    record();
+    let began = clock::now_ns();
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    let id = runtime.spawn(std::future::pending::<()>()).id();
+    let line = line!() + 1;
+    super::on_spawn(id, std::panic::Location::caller());
+    super::before_poll(id);
+    std::thread::spawn(move || {
+        super::before_poll(id);
+        std::thread::spawn(move || super::before_poll(id)).join().expect("no panic");
+        super::after_poll(id);
+    })
+    .join()
+    .expect("no panic");
+    let open = rows_at(&fold(), line)[0].clone();
+    // The third thread's poll never ended: it is the one that is open.
+    assert_eq!((open.polls, open.state), (1, TaskState::Running));
+    super::after_poll(id);
+    super::on_terminate(id);
+    let fold = fold();
+    let row = rows_at(&fold, line)[0];
+    let elapsed = clock::now_ns() - began;
+    assert_eq!(row.polls, 2);
+    assert!(row.max_poll_ns <= elapsed && row.busy_ns <= 2 * elapsed, "{row:?} in {elapsed}");
+    assert_eq!(fold.site_at(file!(), line).expect("drained").poll.sum(), row.busy_ns);
 }

@@ -19,6 +19,20 @@ impl Tally {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
+    /// Adds beside other writers that do the same; costs a locked instruction.
+    #[inline]
+    pub(crate) fn add_shared(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Raises beside other writers; costs a locked instruction only if it is raised.
+    #[inline]
+    pub(crate) fn raise_shared(&self, value: u64) {
+        if value > self.0.load(Ordering::Relaxed) {
+            self.0.fetch_max(value, Ordering::Relaxed);
+        }
+    }
+
     /// Raises to at least `value`; only for the one writer.
     #[inline]
     pub(crate) fn raise(&self, value: u64) {

@@ -245,6 +245,24 @@ impl TaskState {
         self.touch(thread);
     }
 
+    /// The poll that began at `start` ended on this thread, told by tokio's hook.
+    ///
+    /// By the time of the hook the task is free: another thread may poll it already, even have ended
+    /// that poll. So counts are shared, and what belongs to the other poll is left alone.
+    #[inline]
+    pub(crate) fn hooked_poll_ends(&self, thread: &Thread, start: u64, now: u64) {
+        let wall_ns = now.saturating_sub(start);
+        self.busy_ns.add_shared(wall_ns);
+        self.max_poll_ns.raise_shared(wall_ns);
+        self.last_poll_end_ns.raise_shared(now);
+        self.polls.add_shared(1);
+        if self.poller.load(Ordering::Relaxed) == thread.index && self.poll_start_ns.get() == start {
+            self.poller.store(0, Ordering::Relaxed);
+            self.poll_start_ns.set(0);
+        }
+        self.touch(thread);
+    }
+
     /// A wrapped waker is woken, on any thread. Forwards to the executor.
     #[inline]
     pub(crate) fn wake(&self) {
