@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use pollscope_model::measured::Mode;
+use pollscope_model::nearest::nearest;
 use pollscope_model::time::parse_duration;
 
 use crate::config::{self, Config};
@@ -142,6 +143,28 @@ pub(crate) fn apply(config: &mut Config, read: impl Fn(&str) -> Option<OsString>
     complaints
 }
 
+const PREFIX: &str = "POLLSCOPE_";
+/// Variables of ours that others read: the terminal program, and the project's own tests.
+const OF_OTHERS: [&str; 3] = ["POLLSCOPE_THEME", "POLLSCOPE_GLYPHS", "POLLSCOPE_BLESS"];
+
+/// One complaint for each name that looks like ours and is not: mistyped, or of another version.
+pub(crate) fn strangers(names: impl Iterator<Item = OsString>) -> Vec<String> {
+    let known = || VARIABLES.iter().map(|variable| variable.name);
+    let ours = names.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with(PREFIX));
+    let strange = ours.filter(|name| !known().chain(OF_OTHERS).any(|known| known == name));
+    strange
+        .map(|name| {
+            match nearest(&name[PREFIX.len()..], known().filter_map(|known| known.strip_prefix(PREFIX))) {
+                Some(meant) => format!("{name} is ignored: did you mean {PREFIX}{meant}?"),
+                None => format!(
+                    "{name} is ignored: this version knows no such variable, but {}",
+                    known().collect::<Vec<_>>().join(", ")
+                ),
+            }
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use pollscope_model::time::Nanos;
@@ -179,6 +202,16 @@ mod tests {
             assert!(complaint.contains("; expected "), "{complaint}");
         }
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn a_name_that_is_almost_ours_is_told() {
+        let names =
+            ["PATH", "POLLSCOPE", "POLLSCOPE_LOG", "POLLSCOPE_THEME", "POLLSCOPE_ENDPONT", "POLLSCOPE_QX"];
+        let complaints = strangers(names.into_iter().map(OsString::from));
+        assert_eq!(complaints.len(), 2, "{complaints:?}");
+        assert_eq!(complaints[0], "POLLSCOPE_ENDPONT is ignored: did you mean POLLSCOPE_ENDPOINT?");
+        assert!(complaints[1].starts_with("POLLSCOPE_QX is ignored: this version knows"), "{complaints:?}");
     }
 
     #[test]

@@ -62,6 +62,13 @@ fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the rim: the environment is read here and nowhere else")]
+fn warn_of_strangers() {
+    for complaint in env::strangers(std::env::vars_os().map(|(name, _)| name)) {
+        notice::warn(&complaint);
+    }
+}
+
 /// The guard is gone; the next `init` starts a new incarnation.
 pub(crate) fn release() {
     RUNNING.store(false, Ordering::Release);
@@ -76,6 +83,7 @@ pub(crate) fn start_anyway(mut config: Config, mut complaints: Vec<String>) -> G
     for complaint in &complaints {
         notice::warn(complaint);
     }
+    warn_of_strangers();
     match start(&config, |error| {
         notice::warn(&error.to_string());
         Ok(())
@@ -95,10 +103,12 @@ pub(crate) fn start_strictly(mut config: Config, mut complaints: Vec<String>) ->
     if !config.enabled {
         return Ok(Guard::inert(Status::Off));
     }
-    match complaints.into_iter().next() {
-        Some(complaint) => Err(InitError::Setting(complaint)),
-        None => start(&config, Err),
+    if let Some(complaint) = complaints.into_iter().next() {
+        return Err(InitError::Setting(complaint));
     }
+    // No reason to refuse: the variable may be meant for another version.
+    warn_of_strangers();
+    start(&config, Err)
 }
 
 /// `listen_failed` decides whether to go on when nothing can listen.

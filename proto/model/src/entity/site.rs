@@ -84,6 +84,13 @@ impl SiteDelta {
         }
     }
 
+    /// Whether any of the site's tasks was spawned through pollscope: it has what hooks never tell.
+    pub fn is_wrapped(&self) -> bool {
+        self.max_future_bytes > 0
+            || self.wakes > 0
+            || [self.completed, self.cancelled, self.panicked].iter().any(|n| *n > 0)
+    }
+
     /// Tasks that ended, in whatever way.
     pub fn all_ended(&self) -> u64 {
         self.completed.saturating_add(self.cancelled).saturating_add(self.panicked).saturating_add(self.ended)

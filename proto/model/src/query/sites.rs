@@ -13,7 +13,7 @@ use super::run::{Rows, Texts};
 use super::value::Value;
 use crate::entity::site::SiteDelta;
 use crate::hist::Hist;
-use crate::measured::Metric;
+use crate::measured::{Coverage, Metric};
 use crate::time::SECOND;
 use crate::world::{Process, SiteRates, SiteView};
 pub(super) use columns::FIELDS;
@@ -84,7 +84,11 @@ impl<'a> SiteItem<'a> {
     }
 
     fn measured(&self, metric: Metric, cell: impl FnOnce() -> Value) -> Value {
-        let measured = self.parts.iter().any(|part| part.process.measures_for_some(metric));
+        let measured = self.parts.iter().any(|part| match part.process.hello().coverage(metric) {
+            Coverage::All => true,
+            Coverage::Wrapped => part.site.totals().is_wrapped(),
+            Coverage::Nobody => false,
+        });
         if measured { cell() } else { Value::Null }
     }
 

@@ -106,3 +106,26 @@ fn what_hooks_cannot_see_is_null_and_what_they_see_is_not() {
     assert_eq!(cell(Kind::Sites, &page(Kind::Sites), "polls"), Value::Count(4));
     assert_eq!(cell(Kind::Sites, &page(Kind::Sites), "ended"), Value::Count(0));
 }
+
+#[test]
+fn a_site_that_only_hooks_see_has_nulls_beside_wrapped_ones() {
+    let mut script = Script::new("checkout").mode(Mode::Wrap);
+    let site = script.site("src/a.rs:1:1");
+    script.spawn(site);
+    let mut hello = script.hello();
+    for capability in &mut hello.capabilities {
+        capability.coverage = crate::measured::Coverage::Wrapped;
+    }
+    let mut report = script.second();
+    report.sites[0].max_future_bytes = 0;
+    let mut world = World::new(Limits::default());
+    world.greet(hello, 0).unwrap();
+    world.apply(report, 0);
+    let row = match answer(&world, &(), &Ask::Page(Query::all(Kind::Sites, 10)), 0) {
+        Answer::Page(page) => page.rows[0].cells.clone(),
+        other => panic!("{other:?}"),
+    };
+    for key in ["completed", "wakes", "self_wakes", "max_future_bytes", "p99_sched_ns"] {
+        assert_eq!(cell(Kind::Sites, &row, key), Value::Null, "{key}");
+    }
+}
