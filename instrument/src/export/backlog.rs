@@ -150,10 +150,12 @@ impl Backlog {
         }
     }
 
-    /// Drops what waits; takes nothing until it is restarted.
+    /// Drops what waits, for a reader that starts anew; takes nothing until it is restarted.
     pub(super) fn clear(&self) {
         let mut state = self.lock();
         state.drop_queue();
+        // Rows of tasks that ended in the gap belong to the gap, which is counted as such.
+        state.ended_rows_lost = 0;
         if state.phase != Phase::Closed {
             state.phase = Phase::Waiting;
         }

@@ -76,6 +76,7 @@ impl Dictionary {
     pub fn insert(&mut self, entry: DictEntry) {
         let (stored, index) = match entry {
             DictEntry::Site(id, site) => {
+                let site = Site { file: without_cache(&site.file).into(), ..site };
                 let text = site.to_string().into();
                 (put(&mut self.sites, id.0, (site, text)), id.0)
             }
@@ -128,6 +129,20 @@ impl Dictionary {
     }
 }
 
+/// The path without the folder in which cargo or rustup keeps sources, which differs from machine to
+/// machine: `…/registry/src/INDEX/hyper-1.12.0/src/server.rs` begins at `hyper-1.12.0`,
+/// `…/git/checkouts/NAME-HASH/REVISION/src/lib.rs` at the name, `/rustc/HASH/library/…` at `library`.
+fn without_cache(file: &str) -> &str {
+    let after = |marker: &str, folders: usize| {
+        let rest = &file[file.find(marker)? + marker.len()..];
+        rest.splitn(folders + 1, ['/', '\\']).nth(folders).filter(|path| !path.is_empty())
+    };
+    after("/registry/src/", 1)
+        .or_else(|| after("/git/checkouts/", 0))
+        .or_else(|| file.starts_with("/rustc/").then(|| after("/rustc/", 1)).flatten())
+        .unwrap_or(file)
+}
+
 fn put<T>(table: &mut Vec<Option<T>>, index: u32, value: T) -> bool {
     let index = index as usize;
     if index >= MAX_ENTRIES {
@@ -150,6 +165,25 @@ mod tests {
         assert_eq!(dict.site(SiteId(7)).to_string(), "(site 7 unknown)");
         assert_eq!(&*dict.name(NameId(7)), "(name 7 unknown)");
         assert_eq!(&*dict.name(NameId::NONE), "");
+    }
+
+    #[test]
+    fn a_librarys_site_begins_at_the_library() {
+        let cases = [
+            (
+                "/home/me/.cargo/registry/src/index.crates.io-1949cf8c/hyper-1.12.0/src/server.rs",
+                "hyper-1.12.0/src/server.rs",
+            ),
+            ("/home/me/.cargo/git/checkouts/axum-12ab/34cd/src/lib.rs", "axum-12ab/34cd/src/lib.rs"),
+            ("/rustc/59807616e1/library/std/src/thread.rs", "library/std/src/thread.rs"),
+            ("src/registry/src/", "src/registry/src/"),
+            ("src/cart.rs", "src/cart.rs"),
+        ];
+        for (file, shown) in cases {
+            let mut dict = Dictionary::default();
+            dict.insert(DictEntry::Site(SiteId(0), Site { file: file.into(), line: 7, column: 0 }));
+            assert_eq!(&*dict.site_text(SiteId(0)), format!("{shown}:7"));
+        }
     }
 
     #[test]

@@ -79,6 +79,8 @@ fn count(n: u64) -> String {
 }
 
 fn rate_text(rate: f64) -> String {
+    // An empty sum of floats is -0.0.
+    let rate = rate + 0.0;
     let (scaled, suffix) = match rate.abs() {
         r if r >= 999.5e9 => (rate / 1e12, "T"),
         r if r >= 999.5e6 => (rate / 1e9, "G"),
@@ -124,6 +126,7 @@ mod tests {
             (Value::Ratio(0.974), "97%"),
             (Value::Rate(88.04), "88.0"),
             (Value::Rate(0.0), "0"),
+            (Value::Rate(-0.0), "0"),
             (Value::Rate(91_200.0), "91.2k"),
             (Value::Time(45_296 * crate::time::SECOND), "12:34:56"),
         ];

@@ -324,7 +324,7 @@ impl Process {
         }
         let seconds = self.cover.latest(self.now_ns, 10).filter(|(_, cover)| cover.touched).count();
         let covered_ns = (seconds as u64 * SECOND).min(self.covered_ns(10 * SECOND));
-        let polls: f64 = self.polls.latest(self.now_ns, 10).map(|(_, polls)| f64::from(*polls)).sum();
+        let polls = self.polls.latest(self.now_ns, 10).fold(0.0, |sum, (_, polls)| sum + f64::from(*polls));
         (covered_ns > 0).then(|| polls * SECOND as f64 / covered_ns as f64)
     }
 
