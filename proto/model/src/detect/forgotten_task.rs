@@ -118,17 +118,11 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
         view.named_site(group.site, group.name)
     );
     Signal {
-        key: group.key(),
-        task: Some(group.worst),
-        level: group.level,
-        value: Value::Nanos(group.ns),
-        limit: Value::Nanos(limit),
-        count: Count::Now(group.tasks),
-        kind: None,
         headline: format!("not woken for {} (limit {})", Nanos(group.ns), Nanos(limit)),
         why,
         fix: "Put a time-out round the wait, and see that every path answers, errors included. If it is meant to \
               wait for ever: pollscope::task(\"…\").long_lived().spawn(…)."
             .into(),
+        ..group.signal(limit, Count::Now(group.tasks))
     }
 }

@@ -71,13 +71,6 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
         n => format!("Its waker was cloned {} times, and all of them are dropped", Value::Count(n)),
     };
     Signal {
-        key: group.key(),
-        task: Some(group.worst),
-        level: group.level,
-        value: Value::Nanos(group.ns),
-        limit: Value::Nanos(grace),
-        count: Count::Now(group.tasks),
-        kind: None,
         headline: format!("pending for {} with no waker left: it can never run again", Nanos(group.ns)),
         why: format!(
             "{} returned pending {} ago. {history}, and nobody has woken it: nothing that exists can. {} so at \
@@ -91,5 +84,6 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
             "Clone cx.waker() into whatever will make the future ready before every return of Poll::Pending. \
               If it is meant to wait for ever: pollscope::task(\"…\").long_lived().spawn(…)."
                 .into(),
+        ..group.signal(grace, Count::Now(group.tasks))
     }
 }

@@ -27,7 +27,6 @@ use crate::measured::Metric;
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
 use crate::query::page::Level;
-use crate::query::value::Value;
 use crate::time::{Nanos, SECOND};
 
 const AGE: Limit = Limit::nanos("age", SECOND, "longest wait for the first poll");
@@ -66,13 +65,6 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let limit = rule.whole(&AGE);
     Signal {
-        key: group.key(),
-        task: Some(group.worst),
-        level: group.level,
-        value: Value::Nanos(group.ns),
-        limit: Value::Nanos(limit),
-        count: Count::Now(group.tasks),
-        kind: None,
         headline: format!("spawned {} ago and never polled (limit {})", Nanos(group.ns), Nanos(limit)),
         why: format!(
             "{} of {} waits for its first poll; {} so there. {}",
@@ -84,5 +76,6 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
         fix: "Drive what it was spawned on: block_on for a current-thread runtime, .await for a LocalSet. If there \
               are stuck or blocking polls as well, begin with those."
             .into(),
+        ..group.signal(limit, Count::Now(group.tasks))
     }
 }

@@ -74,13 +74,6 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let limit = rule.whole(&FIRST_POLL);
     Signal {
-        key: group.key(),
-        task: Some(group.worst),
-        level: group.level,
-        value: Value::Nanos(group.ns),
-        limit: Value::Nanos(limit),
-        count: Count::Event(group.worst.0),
-        kind: None,
         headline: format!("its first poll has been running for {} (limit {})", Nanos(group.ns), Nanos(limit)),
         why: format!(
             "{} of {} has not given way since it was spawned. {}",
@@ -89,6 +82,7 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
             view.harm()
         ),
         fix: FIX.into(),
+        ..group.signal(limit, Count::Event(group.worst.0))
     }
 }
 

@@ -143,6 +143,22 @@ impl Group {
     pub fn key(&self) -> Key {
         Key::Named(self.site, self.name)
     }
+
+    /// Their signal, up to its words: the detector that knows them writes those over the empty ones.
+    pub fn signal(&self, limit_ns: u64, count: Count) -> Signal {
+        Signal {
+            key: self.key(),
+            task: Some(self.worst),
+            level: self.level,
+            value: Value::Nanos(self.ns),
+            limit: Value::Nanos(limit_ns),
+            count,
+            kind: None,
+            headline: String::new(),
+            why: String::new(),
+            fix: Cow::Borrowed(""),
+        }
+    }
 }
 
 /// Grades a value by its limits: over `deny`, over `warn`, or within a fifth below `warn`, which is

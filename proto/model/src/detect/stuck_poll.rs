@@ -29,7 +29,6 @@ use crate::measured::Metric;
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
 use crate::query::page::Level;
-use crate::query::value::Value;
 use crate::time::{MILLISECOND, Nanos, SECOND};
 
 const WARN: Limit = Limit::nanos("warn", 500 * MILLISECOND, "longest time inside one open poll");
@@ -69,13 +68,6 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let nth = record.map_or(0, |task| task.polls + 1);
     let worker = record.and_then(|task| task.worker).map_or(String::new(), |n| format!(" on worker {n}"));
     Signal {
-        key: group.key(),
-        task: Some(group.worst),
-        level: group.level,
-        value: Value::Nanos(group.ns),
-        limit: Value::Nanos(limit),
-        count: Count::Event(group.worst.0 ^ nth.rotate_left(40)),
-        kind: None,
         headline: format!("one poll has been running for {} (limit {})", Nanos(group.ns), Nanos(limit)),
         why: format!(
             "{} entered poll {nth}{worker} {} ago and has not come back; {} at this site. That worker runs \
@@ -92,5 +84,6 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
         fix: "Take a stack of the process and look at that worker: a lock in a circle, an endless loop, a \
               blocking call without a time-out. Blocking work belongs into spawn_blocking."
             .into(),
+        ..group.signal(limit, Count::Event(group.worst.0 ^ nth.rotate_left(40)))
     }
 }
