@@ -1,9 +1,13 @@
-//! What every example shares: how long it runs.
+//! What the examples share: how long they run, and the visitors of those that serve.
 //!
 //! The examples are programs to read and to watch: `src/bin/` holds one service per fault, and the
 //! ways to add pollscope to a service that is there already. None of them is a library to build on.
 
+mod visitors;
+
 use std::time::Duration;
+
+pub use visitors::serve_visitors;
 
 /// Returns on Ctrl-C, or when [`seconds_to_run`] are over.
 pub async fn until_stopped() {
