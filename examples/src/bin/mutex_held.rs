@@ -49,6 +49,7 @@ async fn handle() -> String {
 }
 
 async fn reserve() -> u64 {
+    tokio::time::sleep(Duration::from_millis(1)).await;
     // The mistake is elsewhere; this is where it hurts.
     let mut stock = STOCK.lock().unwrap_or_else(PoisonError::into_inner);
     *stock = stock.saturating_sub(1);

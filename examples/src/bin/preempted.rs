@@ -55,6 +55,7 @@ async fn handle() -> String {
 
 /// The same amount of work each time, however long it takes.
 async fn price() -> u64 {
+    tokio::time::sleep(Duration::from_millis(1)).await;
     let blocks = BLOCKS.get().copied().unwrap_or_default();
     black_box(hash(blocks)) % 10_000
 }
