@@ -5,6 +5,8 @@
 )]
 
 #[cfg(not(loom))]
+mod backtrace;
+#[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
 mod config;
@@ -70,10 +72,13 @@ pub use pollscope_macros::main;
 #[cfg(not(loom))]
 pub use tokio::task::AbortHandle;
 
-/// For the expansion of [`main`]; not part of the interface.
+/// For the expansion of [`main`], and for tests that need a process of their own; not part of the interface.
 #[cfg(not(loom))]
 #[doc(hidden)]
 pub mod __private {
+    pub mod backtrace {
+        pub use crate::backtrace::*;
+    }
     pub use crate::scope::block_on_body;
     pub use tokio;
 }

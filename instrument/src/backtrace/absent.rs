@@ -1,0 +1,41 @@
+//! The engine where there is none: says so.
+
+use std::time::Duration;
+
+use super::{Refused, Trace};
+
+const WHY: &str = if cfg!(feature = "backtrace") {
+    "stacks are taken on Linux on x86-64 and aarch64 only"
+} else {
+    "built without the feature `backtrace`"
+};
+
+/// Always says why there is no engine.
+pub fn install() -> Result<(), &'static str> {
+    Err(WHY)
+}
+
+/// Always says why there is no engine.
+pub fn take(_: u32, _: Duration) -> Result<RawStack, Refused> {
+    Err(Refused::Unavailable(WHY))
+}
+
+/// A stack that was taken: none here.
+#[derive(Debug)]
+pub enum RawStack {}
+
+/// Names frames: none here.
+#[derive(Debug, Default)]
+pub struct Resolver {}
+
+impl Resolver {
+    /// Knows nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Is never called.
+    pub fn resolve(&mut self, stack: &RawStack) -> Trace {
+        match *stack {}
+    }
+}
