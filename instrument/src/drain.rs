@@ -224,7 +224,7 @@ impl Drain {
                 continue;
             };
             worker.polls = Some(worker.polls.unwrap_or(0) + polls);
-            let polling = thread.polling().map(|(task, since)| (TaskId(task), since));
+            let polling = thread.polling().map(|open| (TaskId(open.task), open.since_ns));
             if worker.tid.is_none() || polling.is_some() {
                 worker.thread = NameId(thread.name());
                 worker.tid = thread.tid();

@@ -21,7 +21,7 @@ use tokio::task::Id;
 use crate::clock;
 use crate::record::life::{evidence, slow_poll};
 use crate::record::task::{Birth, Labels, Outcome, TaskState};
-use crate::record::thread::{self, Outer};
+use crate::record::thread::{self, Label, Outer};
 use crate::record::tokio_id::{self, BuildIdHasher};
 use crate::record::{Recorder, intern};
 
@@ -150,7 +150,7 @@ pub fn before_poll(id: Id) {
         };
         let thread = thread::here();
         let now = clock::now_ns();
-        let outer = thread.enter(state.id, state.scope, now);
+        let outer = thread.enter(state.id, Label::new(state.site, state.scope, false), now);
         state.poll_begins(thread, now);
         local.open.push(Open { id, state, outer, start: now, terminated: false });
     });

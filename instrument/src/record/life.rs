@@ -9,7 +9,7 @@ use pollscope_model::measured::Mode;
 use super::Recorder;
 use super::hold::Hold;
 use super::task::{Birth, Labels, Outcome, TaskState};
-use super::thread::{self, Outer, Thread};
+use super::thread::{self, Label, Outer, Thread};
 use crate::clock;
 
 /// See the module. Dropping it before the end is the task's cancellation.
@@ -18,8 +18,7 @@ pub(crate) struct Life {
     hold: Option<Hold>,
     id: u64,
     spawned_ns: u64,
-    site: u32,
-    scope: u32,
+    label: Label,
     over: bool,
 }
 
@@ -47,7 +46,8 @@ impl Life {
             state.touch(thread);
             Hold::first(state)
         });
-        Self { hold, id, spawned_ns, site, scope, over: false }
+        let label = Label::new(site, scope, kind == TaskKind::Blocking);
+        Self { hold, id, spawned_ns, label, over: false }
     }
 
     /// A share of the record for the join handle.
@@ -66,7 +66,7 @@ impl Life {
     pub(crate) fn open_poll(&mut self) -> OpenPoll<'_> {
         let thread = thread::here();
         let start = clock::now_ns();
-        let outer = thread.enter(self.id, self.scope, start);
+        let outer = thread.enter(self.id, self.label, start);
         if let Some(state) = &self.hold {
             state.poll_begins(thread, start);
         }
@@ -75,7 +75,7 @@ impl Life {
 
     fn end(&mut self, thread: &Thread, outcome: Outcome, now: u64) {
         self.over = true;
-        let shard = thread.site(self.site);
+        let shard = thread.site(self.label.site());
         match outcome {
             Outcome::Completed => shard.completed.add(1),
             Outcome::Cancelled => shard.cancelled.add(1),
@@ -124,7 +124,7 @@ impl OpenPoll<'_> {
 
     #[cold]
     fn forced_yield(&self) {
-        self.thread.site(self.life.site).forced_yields.add(1);
+        self.thread.site(self.life.label.site()).forced_yields.add(1);
         if let Some(state) = self.state() {
             state.forced_yields.add(1);
         }
@@ -136,12 +136,12 @@ impl Drop for OpenPoll<'_> {
     fn drop(&mut self) {
         let now = clock::now_ns();
         let wall_ns = now.saturating_sub(self.start);
-        let shard = self.thread.site(self.life.site);
+        let shard = self.thread.site(self.life.label.site());
         shard.poll.record(wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
             shard.slow_polls.add(1);
             let nth = self.state().map_or(1, |state| state.polls.get() + 1);
-            let poll = SlowPoll { nth, ..evidence(self.life.id, self.life.site, wall_ns, now) };
+            let poll = SlowPoll { nth, ..evidence(self.life.id, self.life.label.site(), wall_ns, now) };
             slow_poll(self.thread, self.outer, poll, now);
         }
         if let Some(state) = &self.life.hold {

@@ -31,8 +31,8 @@ pub(crate) struct Thread {
     task: AtomicU64,
     /// Start of the outermost open poll; 0 for none.
     since: AtomicU64,
-    /// Label that spawns made here get.
-    scope: AtomicU32,
+    /// A [`Label`]: of that task, with the scope that spawns made here get.
+    label: AtomicU64,
     /// Outermost polls that ended here.
     pub(crate) polls: Tally,
     /// Their wall time.
@@ -52,6 +52,39 @@ pub(crate) struct Thread {
     name: AtomicU32,
     /// `(runtime + 1) << 32 | (worker + 1)`, each 0 when unknown.
     place: AtomicU64,
+}
+
+/// What a poll is of, beside its task, in one word: spawn site, scope, and whether it is a job of the
+/// blocking pool, which may take as long as it likes.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Label(u64);
+
+impl Label {
+    /// Sites are far fewer.
+    const JOB: u64 = 1 << 63;
+
+    #[inline]
+    pub(crate) const fn new(site: u32, scope: u32, job: bool) -> Self {
+        Self((site as u64) << 32 | scope as u64 | if job { Self::JOB } else { 0 })
+    }
+
+    #[inline]
+    pub(crate) const fn site(self) -> u32 {
+        ((self.0 & !Self::JOB) >> 32) as u32
+    }
+
+    #[inline]
+    pub(crate) const fn scope(self) -> u32 {
+        self.0 as u32
+    }
+
+    const fn is_job(self) -> bool {
+        self.0 & Self::JOB != 0
+    }
+
+    const fn with_scope(self, scope: u32) -> Self {
+        Self(self.0 >> 32 << 32 | scope as u64)
+    }
 }
 
 #[derive(Default)]
@@ -137,7 +170,7 @@ impl Thread {
             index: threads.all.len() as u32 + 1,
             task: AtomicU64::new(0),
             since: AtomicU64::new(0),
-            scope: AtomicU32::new(0),
+            label: AtomicU64::new(0),
             polls: Tally::new(),
             polled_ns: Tally::new(),
             touched: Stack::new(),
@@ -159,7 +192,7 @@ impl Thread {
     fn retire(&self) {
         self.task.store(0, Ordering::Relaxed);
         self.since.store(0, Ordering::Relaxed);
-        self.scope.store(0, Ordering::Relaxed);
+        self.label.store(0, Ordering::Relaxed);
         self.place.store(0, Ordering::Relaxed);
         self.tid.store(0, Ordering::Relaxed);
         self.name.store(0, Ordering::Relaxed);
@@ -215,28 +248,36 @@ impl Thread {
         self.task.load(Ordering::Relaxed)
     }
 
-    /// The label of the innermost scope.
     #[inline]
-    pub(crate) fn scope(&self) -> u32 {
-        self.scope.load(Ordering::Relaxed)
+    fn label(&self) -> Label {
+        Label(self.label.load(Ordering::Relaxed))
     }
 
-    /// Sets the label and returns the one before.
+    /// The name of the innermost scope.
+    #[inline]
+    pub(crate) fn scope(&self) -> u32 {
+        self.label().scope()
+    }
+
+    /// Sets the scope and returns the one before.
     #[inline]
     pub(crate) fn set_scope(&self, scope: u32) -> u32 {
-        let before = self.scope();
-        self.scope.store(scope, Ordering::Relaxed);
-        before
+        let before = self.label();
+        self.label.store(before.with_scope(scope).0, Ordering::Relaxed);
+        before.scope()
     }
 
     /// Opens a poll; give the result to [`Thread::leave`].
     #[inline]
-    pub(crate) fn enter(&self, task: u64, scope: u32, now: u64) -> Outer {
-        let outer = Outer { task: self.task(), scope: self.scope() };
-        self.task.store(task, Ordering::Relaxed);
-        self.scope.store(scope, Ordering::Relaxed);
+    pub(crate) fn enter(&self, task: u64, label: Label, now: u64) -> Outer {
+        let outer = Outer { task: self.task(), label: self.label() };
+        // What is polled inside of a job is on the job's thread.
+        self.label.store(label.0 | outer.label.0 & Label::JOB, Ordering::Release);
+        // Together with `leave`, in an order that `polling` builds on; nothing but a store where stores
+        // stay in order.
+        self.task.store(task, Ordering::Release);
         if outer.task == 0 {
-            self.since.store(now, Ordering::Relaxed);
+            self.since.store(now, Ordering::Release);
             if self.split.is_due(now) {
                 self.sample_slowly(now);
             }
@@ -254,19 +295,29 @@ impl Thread {
     /// Closes the poll that [`Thread::enter`] opened, `wall_ns` ago.
     #[inline]
     pub(crate) fn leave(&self, outer: Outer, wall_ns: u64) {
-        self.task.store(outer.task, Ordering::Relaxed);
-        self.scope.store(outer.scope, Ordering::Relaxed);
         if outer.task == 0 {
             self.since.store(0, Ordering::Relaxed);
             self.polls.add(1);
             self.polled_ns.add(wall_ns);
         }
+        self.task.store(outer.task, Ordering::Release);
+        self.label.store(outer.label.0, Ordering::Release);
     }
 
-    /// What is polled here now, and since when. For the drain: racy by nature.
-    pub(crate) fn polling(&self) -> Option<(u64, u64)> {
-        let (task, since) = (self.task(), self.since.load(Ordering::Relaxed));
-        (task != 0 && since != 0).then_some((task, since))
+    /// What is polled here now. For other threads: it may have ended since, but its parts belong together.
+    pub(crate) fn polling(&self) -> Option<OpenPoll> {
+        let since_ns = self.since.load(Ordering::Acquire);
+        let task = self.task.load(Ordering::Acquire);
+        let label = self.label();
+        // Whoever polls next writes 0 here before anything else.
+        std::sync::atomic::fence(Ordering::Acquire);
+        let same = self.since.load(Ordering::Relaxed) == since_ns;
+        (task != 0 && since_ns != 0 && same).then(|| OpenPoll {
+            task,
+            site: label.site(),
+            since_ns,
+            is_job: label.is_job(),
+        })
     }
 
     /// Runtime and worker that the thread last belonged to, if known.
@@ -291,7 +342,20 @@ impl Thread {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outer {
     task: u64,
-    scope: u32,
+    label: Label,
+}
+
+/// A poll that another thread is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OpenPoll {
+    /// The innermost task.
+    pub(crate) task: u64,
+    /// Its spawn site.
+    pub(crate) site: u32,
+    /// Start of the outermost poll, which is the thread's.
+    pub(crate) since_ns: u64,
+    /// It is a job of the blocking pool.
+    pub(crate) is_job: bool,
 }
 
 impl Outer {
@@ -300,3 +364,6 @@ impl Outer {
         self.task == 0
     }
 }
+
+#[cfg(test)]
+mod tests;
