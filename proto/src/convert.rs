@@ -3,12 +3,15 @@
 pub(crate) mod answer;
 mod assembler;
 mod column;
+mod dict;
+mod edge;
 pub(crate) mod greeting;
 mod hist;
 pub(crate) mod numbers;
 pub(crate) mod query;
 mod report;
 mod site;
+pub(crate) mod slow;
 mod task;
 mod text;
 

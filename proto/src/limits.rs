@@ -19,6 +19,9 @@ pub(crate) const MAX_FRAMES: usize = 128;
 /// The longest name, path or reason in bytes; longer ones are cut by the sender.
 pub(crate) const MAX_TEXT_BYTES: usize = 4_096;
 
+/// The longest name of a function or of its file in bytes; longer ones are cut by the sender.
+pub(crate) const MAX_FRAME_TEXT_BYTES: usize = 512;
+
 /// The longest policy in bytes that a hello may carry.
 pub const MAX_POLICY_BYTES: usize = 256 * 1024;
 

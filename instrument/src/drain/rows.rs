@@ -1,6 +1,6 @@
 //! A task's record as the row that a report carries.
 
-use pollscope_model::entity::task::{TaskRecord, WokenBy};
+use pollscope_model::entity::task::{TaskRecord, WakesBy, WokenBy};
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId};
 
 use crate::record::task::TaskState;
@@ -43,6 +43,7 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
         max_sched_ns: state.max_sched_ns.get(),
         wakes: state.inner.wakes() + self_wakes,
         self_wakes,
+        wakes_by: WakesBy::default(),
         forced_yields: state.forced_yields.get(),
         wakers,
         waker_clones: clones,

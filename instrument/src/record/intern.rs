@@ -121,23 +121,21 @@ pub(crate) struct Mark {
 /// What was added since the mark, which moves on.
 pub(crate) fn since(mark: &mut Mark) -> Vec<DictEntry> {
     let tables = tables();
-    let site = |(at, site): (usize, &Site)| DictEntry::Site(SiteId(at as u32), site.clone());
-    let name = |(at, name): (usize, &Arc<str>)| DictEntry::Name(NameId(at as u32 + 1), Arc::clone(name));
-    let sites = tables.sites.iter().enumerate().skip(mark.sites).map(site);
-    let names = tables.names.iter().enumerate().skip(mark.names).map(name);
-    let entries = sites.chain(names).collect();
-    *mark = Mark { sites: tables.sites.len(), names: tables.names.len() };
-    entries
+    let now = Mark { sites: tables.sites.len(), names: tables.names.len() };
+    entries(&tables, std::mem::replace(mark, now), now)
 }
 
 /// Everything up to the mark.
 pub(crate) fn until(mark: Mark) -> Vec<DictEntry> {
-    let mut all = since(&mut Mark::default());
-    all.retain(|entry| match entry {
-        DictEntry::Site(id, _) => (id.0 as usize) < mark.sites,
-        DictEntry::Name(id, _) => id.0 as usize <= mark.names,
-    });
-    all
+    entries(&tables(), Mark::default(), mark)
+}
+
+fn entries(tables: &Tables, from: Mark, to: Mark) -> Vec<DictEntry> {
+    let site = |(at, site): (usize, &Site)| DictEntry::Site(SiteId(at as u32), site.clone());
+    let name = |(at, name): (usize, &Arc<str>)| DictEntry::Name(NameId(at as u32 + 1), Arc::clone(name));
+    let sites = tables.sites.iter().enumerate().take(to.sites).skip(from.sites).map(site);
+    let names = tables.names.iter().enumerate().take(to.names).skip(from.names).map(name);
+    sites.chain(names).collect()
 }
 
 /// Sites and names that found no room.

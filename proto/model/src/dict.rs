@@ -1,4 +1,4 @@
-//! The dictionary of one process: spawn sites and names are sent once and referred to by index.
+//! The dictionary of one process: spawn sites, names and stacks are sent once and referred to by index.
 //!
 //! Indexes are dense and start at 0. Unknown indexes (a frame was lost, or the peer is hostile)
 //! resolve to a visible placeholder, never to a panic.
@@ -6,9 +6,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::{NameId, SiteId};
+use crate::id::{NameId, SiteId, StackId};
 
-/// The most entries of each kind that a dictionary keeps; further ones are refused and counted.
+mod stack;
+
+pub use stack::{Frame, MAX_FRAMES, MAX_STACKS, Stack};
+
+/// The most sites, and the most names, that a dictionary keeps; further ones are refused and counted.
 pub const MAX_ENTRIES: usize = 65_536;
 
 /// Where a task was spawned: the caller's line, by `#[track_caller]`.
@@ -55,6 +59,8 @@ pub enum DictEntry {
     Site(SiteId, Site),
     /// An interned string: a task, group, scope, runtime or thread name.
     Name(NameId, Arc<str>),
+    /// A call stack. It may be sent again when more is known of its frames; the newest replaces.
+    Stack(StackId, Stack),
 }
 
 /// All that one process has interned so far.
@@ -62,27 +68,36 @@ pub enum DictEntry {
 pub struct Dictionary {
     sites: Vec<Option<(Site, Arc<str>)>>,
     names: Vec<Option<Arc<str>>>,
+    stacks: Vec<Option<Arc<Stack>>>,
     refused: u64,
 }
 
 impl Default for Dictionary {
     fn default() -> Self {
-        Self { sites: Vec::new(), names: vec![Some("".into())], refused: 0 }
+        Self { sites: Vec::new(), names: vec![Some("".into())], stacks: Vec::new(), refused: 0 }
     }
 }
 
 impl Dictionary {
-    /// Takes one entry; an index past [`MAX_ENTRIES`] is refused and counted.
+    /// Takes one entry; an index past [`MAX_ENTRIES`], for stacks [`MAX_STACKS`], is refused and
+    /// counted. Of a stack the innermost [`MAX_FRAMES`] stay.
     pub fn insert(&mut self, entry: DictEntry) {
-        let (stored, index) = match entry {
+        let stored = match entry {
             DictEntry::Site(id, site) => {
                 let site = Site { file: without_cache(&site.file).into(), ..site };
                 let text = site.to_string().into();
-                (put(&mut self.sites, id.0, (site, text)), id.0)
+                put(&mut self.sites, id.0, (site, text), MAX_ENTRIES)
             }
-            DictEntry::Name(id, name) => (put(&mut self.names, id.0, name), id.0),
+            DictEntry::Name(id, name) => put(&mut self.names, id.0, name, MAX_ENTRIES),
+            DictEntry::Stack(id, mut stack) => {
+                stack.truncated |= stack.frames.len() > MAX_FRAMES;
+                stack.frames.truncate(MAX_FRAMES);
+                for frame in &mut stack.frames {
+                    frame.file = frame.file.take().map(shortened);
+                }
+                put(&mut self.stacks, id.0, Arc::new(stack), MAX_STACKS)
+            }
         };
-        debug_assert!(stored || index as usize >= MAX_ENTRIES);
         self.refused += u64::from(!stored);
     }
 
@@ -112,6 +127,11 @@ impl Dictionary {
         }
     }
 
+    /// The stack, if it is known.
+    pub fn stack(&self, id: StackId) -> Option<&Arc<Stack>> {
+        self.stacks.get(id.0 as usize)?.as_ref()
+    }
+
     /// Every entry, as a snapshot sends them.
     pub fn entries(&self) -> impl Iterator<Item = DictEntry> + '_ {
         let sites = self.sites.iter().enumerate().filter_map(|(index, site)| {
@@ -120,7 +140,10 @@ impl Dictionary {
         let names = self.names.iter().enumerate().skip(1).filter_map(|(index, name)| {
             Some(DictEntry::Name(NameId(u32::try_from(index).ok()?), name.clone()?))
         });
-        sites.chain(names)
+        let stacks = self.stacks.iter().enumerate().filter_map(|(index, stack)| {
+            Some(DictEntry::Stack(StackId(u32::try_from(index).ok()?), Stack::clone(stack.as_ref()?)))
+        });
+        sites.chain(names).chain(stacks)
     }
 
     /// Entries refused because the dictionary was full.
@@ -143,9 +166,15 @@ fn without_cache(file: &str) -> &str {
         .unwrap_or(file)
 }
 
-fn put<T>(table: &mut Vec<Option<T>>, index: u32, value: T) -> bool {
+/// The same, without a copy where there is nothing to cut.
+fn shortened(file: Arc<str>) -> Arc<str> {
+    let short = without_cache(&file);
+    if short.len() == file.len() { file } else { short.into() }
+}
+
+fn put<T>(table: &mut Vec<Option<T>>, index: u32, value: T, limit: usize) -> bool {
     let index = index as usize;
-    if index >= MAX_ENTRIES {
+    if index >= limit {
         return false;
     }
     if table.len() <= index {
@@ -190,8 +219,21 @@ mod tests {
     fn a_hostile_index_is_refused_and_counted() {
         let mut dict = Dictionary::default();
         dict.insert(DictEntry::Name(NameId(u32::MAX), "x".into()));
-        assert_eq!(dict.refused(), 1);
+        dict.insert(DictEntry::Stack(StackId(MAX_STACKS as u32), Stack::default()));
+        assert_eq!(dict.refused(), 2);
         assert_eq!(dict.entries().count(), 0);
+    }
+
+    #[test]
+    fn the_innermost_frames_of_a_deep_stack_stay() {
+        let frame = |line| Frame { function: "f".into(), file: None, line, users: true };
+        let frames = (0..200).map(frame).collect();
+        let mut dict = Dictionary::default();
+        dict.insert(DictEntry::Stack(StackId(3), Stack { frames, truncated: false }));
+        let stack = dict.stack(StackId(3)).expect("it was stored");
+        assert_eq!((stack.frames.len(), stack.frames[0].line, stack.truncated), (MAX_FRAMES, 0, true));
+        assert_eq!(dict.stack(StackId(2)), None);
+        assert_eq!(dict.entries().count(), 1);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The things that a process has: tasks, sites, workers, runtimes, as its reports describe them.
 
+pub mod edge;
 pub mod runtime;
 pub mod site;
 pub mod slow_poll;
+pub mod stall;
 pub mod task;

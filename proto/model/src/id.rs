@@ -51,6 +51,10 @@ impl NameId {
     pub const NONE: Self = Self(0);
 }
 
+/// Index of a call stack in the process's [`Dictionary`](crate::dict::Dictionary).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct StackId(pub u32);
+
 /// A runtime of one process, numbered from 0 in the order in which the recorder met them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct RuntimeId(pub u32);

@@ -59,6 +59,14 @@ pub enum Metric {
     ForcedYields,
     /// A slow poll split into busy, blocked and preempted.
     PollSplit,
+    /// Where a thread is while a poll takes long.
+    Stacks,
+    /// Polls that are open for too long, seen while they are, with the kernel's word on the thread.
+    Stalls,
+    /// The tasks that a slow poll kept waiting.
+    Harm,
+    /// Who wakes whom, by spawn site.
+    WakeEdges,
     /// Tasks that are spawned by libraries, not through pollscope.
     LibraryTasks,
     /// The future that `block_on` runs.
@@ -79,7 +87,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which `doctor` lists them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Polls,
         Self::SpawnSites,
         Self::ScheduleDelay,
@@ -89,6 +97,10 @@ impl Metric {
         Self::FutureSize,
         Self::ForcedYields,
         Self::PollSplit,
+        Self::Stacks,
+        Self::Stalls,
+        Self::Harm,
+        Self::WakeEdges,
         Self::LibraryTasks,
         Self::BlockOnBody,
         Self::LocalTasks,
@@ -111,6 +123,10 @@ impl Metric {
             Self::FutureSize => "future-size",
             Self::ForcedYields => "forced-yields",
             Self::PollSplit => "poll-split",
+            Self::Stacks => "stacks",
+            Self::Stalls => "stalls",
+            Self::Harm => "harm",
+            Self::WakeEdges => "wake-edges",
             Self::LibraryTasks => "library-tasks",
             Self::BlockOnBody => "block-on-body",
             Self::LocalTasks => "local-tasks",

@@ -1,13 +1,15 @@
 //! The report: everything that one process says about one interval. The only thing that flows from
 //! ears to eyes, and the only thing that a [`World`](crate::world::World) folds.
 //!
-//! Sites and workers are additive, task rows are cumulative and replace each other. So two reports
+//! Sites, workers and wake edges are additive, stalls are the newest list, task rows are cumulative and replace each other. So two reports
 //! that could not be sent fold into one ([`Report::fold`]) with exact totals and coarser time.
 
 use crate::dict::DictEntry;
+use crate::entity::edge::WakeEdge;
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
+use crate::entity::stall::Stall;
 use crate::entity::task::TaskRecord;
 use crate::id::BootId;
 
@@ -49,7 +51,7 @@ pub struct Losses {
     pub slow_polls: u64,
     /// Ended tasks whose last row found no room.
     pub ended_rows: u64,
-    /// Sites or names over the dictionary's limit.
+    /// Sites, names or stacks over the dictionary's limit.
     pub dict_entries: u64,
     /// Reports that were folded into a later one because the peer was slow or away: time became
     /// coarser, no total was lost.
@@ -100,6 +102,11 @@ pub struct Report {
     pub tasks: Vec<TaskRecord>,
     /// Slow polls that ended in the interval (in a snapshot: the latest few).
     pub slow_polls: Vec<SlowPoll>,
+    /// Polls above the limit that are open at the end of the interval: all of them, so that the list
+    /// replaces the one before (in a snapshot: in the first part).
+    pub stalls: Vec<Stall>,
+    /// Who woke whom in the interval (in a snapshot: since the process started).
+    pub edges: Vec<WakeEdge>,
     /// What is missing.
     pub losses: Losses,
 }
@@ -127,6 +134,10 @@ impl Report {
             self.slow_polls.sort_by_key(|poll| std::cmp::Reverse(poll.wall_ns));
             self.slow_polls.truncate(MAX_FOLDED_SLOW_POLLS);
         }
+        self.stalls = later.stalls;
+        replace_by(&mut self.edges, later.edges, WakeEdge::key, |old, new| {
+            old.count = old.count.saturating_add(new.count);
+        });
         self.losses = later.losses;
     }
 }
@@ -154,24 +165,36 @@ fn replace_by<T, K: std::hash::Hash + Eq>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entity::edge::Waker;
     use crate::id::{SiteId, TaskId};
 
     #[test]
     fn folding_keeps_exact_totals_and_the_newest_row() {
         let site = |polls| SiteDelta { site: SiteId(1), spawned: polls, ..SiteDelta::default() };
         let task = |polls| TaskRecord { id: TaskId(9), polls, ..TaskRecord::default() };
-        let mut first =
-            Report { first_seq: 4, seq: 4, sites: vec![site(2)], tasks: vec![task(5)], ..Report::default() };
+        let edge = |count| WakeEdge { from: Waker::Runtime, to: SiteId(1), count };
+        let mut first = Report {
+            first_seq: 4,
+            seq: 4,
+            sites: vec![site(2)],
+            tasks: vec![task(5)],
+            edges: vec![edge(2)],
+            stalls: vec![Stall::default()],
+            ..Report::default()
+        };
         first.fold(Report {
             first_seq: 5,
             seq: 5,
             end_ns: 10,
             sites: vec![site(3)],
             tasks: vec![task(8), TaskRecord { id: TaskId(10), ..TaskRecord::default() }],
+            edges: vec![edge(3)],
             ..Report::default()
         });
         assert_eq!((first.first_seq, first.seq, first.end_ns), (4, 5, 10));
         assert_eq!(first.sites, vec![site(5)]);
         assert_eq!(first.tasks.iter().map(|t| t.polls).collect::<Vec<_>>(), vec![8, 0]);
+        assert_eq!(first.edges, vec![edge(5)]);
+        assert!(first.stalls.is_empty(), "the newest list says that none is open");
     }
 }

@@ -302,6 +302,7 @@ impl Script {
             wall_ns,
             busy_ns: Some(busy_ns),
             preempted_ns: Some(preempted_ns),
+            ..SlowPoll::default()
         });
         self.count(site, |site| site.slow_polls += 1);
     }

@@ -14,8 +14,7 @@ use super::query::{
     level, meta_from_wire, meta_to_wire, page_from_wire, page_to_wire, row_from_wire, row_to_wire,
     series_from_wire, series_to_wire, unknown, value_from_wire, value_to_wire,
 };
-use super::report::{slow_poll_from_wire, slow_poll_to_wire};
-use super::{DecodeError, Reason, greeting, hist};
+use super::{DecodeError, Reason, greeting, hist, slow};
 use crate::limits::MAX_FRAME_HIST_CELLS;
 use crate::wire;
 
@@ -94,7 +93,7 @@ fn task_to_wire(task: &TaskDetail) -> wire::TaskDetail {
         ancestors: links_to_wire(&task.ancestors),
         children: links_to_wire(&task.children),
         children_total: task.children_total,
-        slow_polls: task.slow_polls.iter().map(slow_poll_to_wire).collect(),
+        slow_polls: task.slow_polls.iter().map(slow::poll_to_wire).collect(),
         poll: hist_to_wire(&task.poll),
         sched: hist_to_wire(&task.sched),
         life: hist_to_wire(&task.life),
@@ -111,7 +110,7 @@ fn task_from_wire(task: wire::TaskDetail) -> Result<TaskDetail, DecodeError> {
         ancestors: links_from_wire(task.ancestors),
         children: links_from_wire(task.children),
         children_total: task.children_total,
-        slow_polls: task.slow_polls.into_iter().map(slow_poll_from_wire).collect(),
+        slow_polls: task.slow_polls.into_iter().map(slow::poll_from_wire).collect(),
         poll: hist_from_wire("answer.task.poll", task.poll.as_ref())?,
         sched: hist_from_wire("answer.task.sched", task.sched.as_ref())?,
         life: hist_from_wire("answer.task.life", task.life.as_ref())?,

@@ -51,5 +51,7 @@ fn append(mut whole: Report, share: Report, same_frames: bool) -> Result<Report,
     whole.sites.extend(share.sites);
     whole.tasks.extend(share.tasks);
     whole.slow_polls.extend(share.slow_polls);
+    whole.stalls.extend(share.stalls);
+    whole.edges.extend(share.edges);
     Ok(whole)
 }

@@ -1,19 +1,18 @@
 //! A report as frames, each small enough for one message, and the entities that are no columns.
 
-use std::sync::Arc;
-
-use pollscope_model::dict::{DictEntry, Site};
+use pollscope_model::dict::DictEntry;
+use pollscope_model::entity::edge::WakeEdge;
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
+use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::task::TaskRecord;
-use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
+use pollscope_model::id::{NameId, RuntimeId, TaskId, WorkerId};
 use pollscope_model::report::{Losses, Report, ReportKind};
 use prost::Message;
 
 use super::greeting::boot_from_wire;
-use super::text::{checked, clip};
-use super::{DecodeError, Reason, at_most, numbers, site, task};
+use super::{DecodeError, Reason, at_most, dict, edge, numbers, site, slow, task};
 use crate::limits::{MAX_FRAME_BYTES, MAX_FRAME_HIST_CELLS, MAX_FRAME_ROWS};
 use crate::wire;
 
@@ -42,6 +41,8 @@ struct Lists<'a> {
     sites: &'a [SiteDelta],
     tasks: &'a [TaskRecord],
     slow_polls: &'a [SlowPoll],
+    stalls: &'a [Stall],
+    edges: &'a [WakeEdge],
 }
 
 impl<'a> Lists<'a> {
@@ -53,6 +54,8 @@ impl<'a> Lists<'a> {
             sites: &report.sites,
             tasks: &report.tasks,
             slow_polls: &report.slow_polls,
+            stalls: &report.stalls,
+            edges: &report.edges,
         }
     }
 
@@ -64,6 +67,8 @@ impl<'a> Lists<'a> {
             self.sites.len(),
             self.tasks.len(),
             self.slow_polls.len(),
+            self.stalls.len(),
+            self.edges.len(),
         ]
         .into_iter()
         .max()
@@ -92,6 +97,7 @@ impl<'a> Lists<'a> {
         }
         let (dict, runtimes, workers) = (cut(self.dict), cut(self.runtimes), cut(self.workers));
         let (sites, tasks, slow_polls) = (cut(self.sites), cut(self.tasks), cut(self.slow_polls));
+        let (stalls, edges) = (cut(self.stalls), cut(self.edges));
         (
             Self {
                 dict: dict.0,
@@ -100,6 +106,8 @@ impl<'a> Lists<'a> {
                 sites: sites.0,
                 tasks: tasks.0,
                 slow_polls: slow_polls.0,
+                stalls: stalls.0,
+                edges: edges.0,
             },
             Self {
                 dict: dict.1,
@@ -108,6 +116,8 @@ impl<'a> Lists<'a> {
                 sites: sites.1,
                 tasks: tasks.1,
                 slow_polls: slow_polls.1,
+                stalls: stalls.1,
+                edges: edges.1,
             },
         )
     }
@@ -126,12 +136,14 @@ impl<'a> Lists<'a> {
             detail: numbers::detail_to_wire(report.detail).into(),
             frame: 0,
             frames: 0,
-            dict: self.dict.iter().map(dict_to_wire).collect(),
+            dict: self.dict.iter().map(dict::to_wire).collect(),
             runtimes: self.runtimes.iter().map(runtime_to_wire).collect(),
             workers: self.workers.iter().map(worker_to_wire).collect(),
             sites: site::to_wire(self.sites),
             tasks: task::to_wire(self.tasks, report.end_ns),
-            slow_polls: self.slow_polls.iter().map(slow_poll_to_wire).collect(),
+            slow_polls: self.slow_polls.iter().map(slow::poll_to_wire).collect(),
+            stalls: self.stalls.iter().map(slow::stall_to_wire).collect(),
+            edges: edge::to_wire(self.edges),
             losses: Some(losses_to_wire(&report.losses)),
         }
     }
@@ -144,6 +156,7 @@ pub(crate) fn from_frame(frame: wire::Report) -> Result<Report, DecodeError> {
         ("report.runtimes", frame.runtimes.len()),
         ("report.workers", frame.workers.len()),
         ("report.slow_polls", frame.slow_polls.len()),
+        ("report.stalls", frame.stalls.len()),
     ];
     for (field, length) in lists {
         at_most(field, MAX_FRAME_ROWS, length)?;
@@ -165,7 +178,7 @@ pub(crate) fn from_frame(frame: wire::Report) -> Result<Report, DecodeError> {
         start_ns: frame.start_ns,
         end_ns: frame.end_ns,
         detail: numbers::detail("report.detail", frame.detail)?,
-        dict: frame.dict.into_iter().map(dict_from_wire).collect::<Result<_, _>>()?,
+        dict: frame.dict.into_iter().map(dict::from_wire).collect::<Result<_, _>>()?,
         runtimes: frame.runtimes.into_iter().map(runtime_from_wire).collect::<Result<_, _>>()?,
         workers: frame.workers.into_iter().map(worker_from_wire).collect(),
         sites: frame.sites.as_ref().map(site::from_wire).transpose()?.unwrap_or_default(),
@@ -173,41 +186,11 @@ pub(crate) fn from_frame(frame: wire::Report) -> Result<Report, DecodeError> {
             Some(table) => task::from_wire(table, frame.end_ns)?,
             None => Vec::new(),
         },
-        slow_polls: frame.slow_polls.into_iter().map(slow_poll_from_wire).collect(),
+        slow_polls: frame.slow_polls.into_iter().map(slow::poll_from_wire).collect(),
+        stalls: frame.stalls.into_iter().map(slow::stall_from_wire).collect(),
+        edges: frame.edges.as_ref().map(edge::from_wire).transpose()?.unwrap_or_default(),
         losses: frame.losses.map(losses_from_wire).unwrap_or_default(),
     })
-}
-
-fn dict_to_wire(entry: &DictEntry) -> wire::DictEntry {
-    use wire::dict_entry::Entry;
-    let entry = match entry {
-        DictEntry::Site(id, site) => Entry::Site(wire::SiteEntry {
-            id: id.0,
-            file: clip(&site.file),
-            line: site.line,
-            column: site.column,
-        }),
-        DictEntry::Name(id, name) => Entry::Name(wire::NameEntry { id: id.0, name: clip(name) }),
-    };
-    wire::DictEntry { entry: Some(entry) }
-}
-
-fn dict_from_wire(entry: wire::DictEntry) -> Result<DictEntry, DecodeError> {
-    use wire::dict_entry::Entry;
-    match entry.entry {
-        None => Err(DecodeError::missing("report.dict")),
-        Some(Entry::Site(site)) => Ok(DictEntry::Site(
-            SiteId(site.id),
-            Site {
-                file: checked("report.dict.file", site.file)?.into(),
-                line: site.line,
-                column: site.column,
-            },
-        )),
-        Some(Entry::Name(name)) => {
-            Ok(DictEntry::Name(NameId(name.id), Arc::from(checked("report.dict.name", name.name)?)))
-        }
-    }
 }
 
 fn runtime_to_wire(runtime: &RuntimeRecord) -> wire::RuntimeState {
@@ -275,32 +258,6 @@ fn worker_from_wire(worker: wire::WorkerDelta) -> WorkerDelta {
         steals: worker.steals,
         cpu_ns: worker.cpu_ns,
         preempted_ns: worker.preempted_ns,
-    }
-}
-
-pub(crate) fn slow_poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
-    wire::SlowPoll {
-        task: poll.task.0,
-        site: poll.site.0,
-        nth: poll.nth,
-        worker: poll.worker,
-        start_ns: poll.start_ns,
-        wall_ns: poll.wall_ns,
-        busy_ns: poll.busy_ns,
-        preempted_ns: poll.preempted_ns,
-    }
-}
-
-pub(crate) fn slow_poll_from_wire(poll: wire::SlowPoll) -> SlowPoll {
-    SlowPoll {
-        task: TaskId(poll.task),
-        site: SiteId(poll.site),
-        nth: poll.nth,
-        worker: poll.worker,
-        start_ns: poll.start_ns,
-        wall_ns: poll.wall_ns,
-        busy_ns: poll.busy_ns,
-        preempted_ns: poll.preempted_ns,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pollscope_model::entity::task::{TaskRecord, WokenBy};
+use pollscope_model::entity::task::{TaskRecord, WakesBy, WokenBy};
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId};
 
 use super::column::{diff, instant, table, undiff, uninstant};
@@ -20,7 +20,8 @@ table! {
     "tasks": wire::TaskColumns {
         what, site, name, group, scope, parent, runtime, spawned, ended, state, last_poll_end, poll_start,
         worker, scheduled_since, polls, busy, max_poll, scheduled, max_sched, wakes, self_wakes,
-        forced_yields, wakers, waker_clones, waker_drops, woken_by, future_bytes,
+        forced_yields, wakers, waker_clones, waker_drops, woken_by, future_bytes, wakes_by_tasks,
+        wakes_by_threads, wakes_by_runtime, wakes_by_rest,
     } => Cells, Builder, Reader
 }
 
@@ -73,6 +74,12 @@ fn longest(max: u64, total: u64, n: u64) -> u64 {
     if n < 2 { total.wrapping_sub(max) } else { max }
 }
 
+/// Wakes that neither the task itself nor another one nor a thread did: all by the runtime, if they
+/// were told apart.
+fn rest(wakes: u64, self_wakes: u64, tasks: u64, threads: u64) -> u64 {
+    wakes.wrapping_sub(self_wakes).wrapping_sub(tasks).wrapping_sub(threads)
+}
+
 pub(crate) fn to_wire(tasks: &[TaskRecord], end_ns: u64) -> Option<wire::TaskColumns> {
     if tasks.is_empty() {
         return None;
@@ -97,6 +104,9 @@ fn cells(task: &TaskRecord, expected: &Expected, end_ns: u64) -> Cells {
         WokenBy::Runtime => (3, task.id.0),
         WokenBy::OtherThread => (4, task.id.0),
     };
+    let by = task.wakes_by;
+    let by_rest =
+        by != WakesBy::default() && by.runtime == rest(task.wakes, task.self_wakes, by.tasks, by.threads);
     Cells {
         what: number_of(&MODES, &task.mode)
             | number_of(&KINDS, &task.kind) << 2
@@ -132,6 +142,10 @@ fn cells(task: &TaskRecord, expected: &Expected, end_ns: u64) -> Cells {
         waker_drops: diff(task.waker_clones.wrapping_sub(u64::from(task.wakers)), task.waker_drops),
         woken_by: diff(waker, task.id.0),
         future_bytes: diff(this.future_bytes, sibling.future_bytes),
+        wakes_by_tasks: by.tasks,
+        wakes_by_threads: by.threads,
+        wakes_by_runtime: if by_rest { 0 } else { by.runtime },
+        wakes_by_rest: u64::from(by_rest),
     }
 }
 
@@ -163,6 +177,7 @@ fn record(id: TaskId, cells: Cells, expected: &Expected, end_ns: u64) -> Result<
     let runtime = RuntimeId(to_u32("tasks.runtime", undiff(cells.runtime, sibling.runtime))?);
     let worker = to_u32("tasks.worker", cells.worker)?;
     let wakers = to_u32("tasks.wakers", cells.wakers)?;
+    let wakes = undiff(cells.wakes, cells.polls);
     Ok(TaskRecord {
         id,
         site,
@@ -186,8 +201,17 @@ fn record(id: TaskId, cells: Cells, expected: &Expected, end_ns: u64) -> Result<
         max_poll_ns: longest(cells.max_poll, cells.busy, cells.polls),
         scheduled_ns: cells.scheduled,
         max_sched_ns: longest(cells.max_sched, cells.scheduled, cells.polls),
-        wakes: undiff(cells.wakes, cells.polls),
+        wakes,
         self_wakes: cells.self_wakes,
+        wakes_by: WakesBy {
+            tasks: cells.wakes_by_tasks,
+            runtime: if cells.wakes_by_rest == 0 {
+                cells.wakes_by_runtime
+            } else {
+                rest(wakes, cells.self_wakes, cells.wakes_by_tasks, cells.wakes_by_threads)
+            },
+            threads: cells.wakes_by_threads,
+        },
         forced_yields: cells.forced_yields,
         wakers,
         waker_clones: cells.waker_clones,

@@ -8,7 +8,8 @@ pub(crate) fn clip(text: &str) -> String {
     clip_to(text, MAX_TEXT_BYTES)
 }
 
-fn clip_to(text: &str, limit: usize) -> String {
+/// The same with a limit of its own.
+pub(crate) fn clip_to(text: &str, limit: usize) -> String {
     let mut end = limit.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -211,6 +211,12 @@ pub struct Report {
     /// What is missing.
     #[prost(message, optional, tag = "16")]
     pub losses: ::core::option::Option<Losses>,
+    /// Polls above the limit that are open at the end of the interval. The list replaces the one before.
+    #[prost(message, repeated, tag = "17")]
+    pub stalls: ::prost::alloc::vec::Vec<Stall>,
+    /// Who woke whom in the interval.
+    #[prost(message, optional, tag = "18")]
+    pub edges: ::core::option::Option<EdgeColumns>,
 }
 /// Which part of a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -223,16 +229,16 @@ pub struct SnapshotPart {
     pub parts: u32,
 }
 /// One new dictionary entry.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DictEntry {
     /// What was interned.
-    #[prost(oneof = "dict_entry::Entry", tags = "1, 2")]
+    #[prost(oneof = "dict_entry::Entry", tags = "1, 2, 3")]
     pub entry: ::core::option::Option<dict_entry::Entry>,
 }
 /// Nested message and enum types in `DictEntry`.
 pub mod dict_entry {
     /// What was interned.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Entry {
         /// A spawn site.
         #[prost(message, tag = "1")]
@@ -240,6 +246,9 @@ pub mod dict_entry {
         /// A name.
         #[prost(message, tag = "2")]
         Name(super::NameEntry),
+        /// A call stack. Sent again when more is known of it; the newest replaces.
+        #[prost(message, tag = "3")]
+        Stack(super::StackEntry),
     }
 }
 /// A spawn site.
@@ -267,6 +276,35 @@ pub struct NameEntry {
     /// The string.
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
+}
+/// A call stack.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StackEntry {
+    /// Index that the reports use.
+    #[prost(uint32, tag = "1")]
+    pub id: u32,
+    /// The calls, innermost first; at most 64.
+    #[prost(message, repeated, tag = "2")]
+    pub frames: ::prost::alloc::vec::Vec<Frame>,
+    /// Outer frames are missing.
+    #[prost(bool, tag = "3")]
+    pub truncated: bool,
+}
+/// One call.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Frame {
+    /// The function's path.
+    #[prost(string, tag = "1")]
+    pub function: ::prost::alloc::string::String,
+    /// Source file; empty if unknown.
+    #[prost(string, tag = "2")]
+    pub file: ::prost::alloc::string::String,
+    /// Line, from 1; 0 if unknown.
+    #[prost(uint32, tag = "3")]
+    pub line: u32,
+    /// The user's own code.
+    #[prost(bool, tag = "4")]
+    pub users: bool,
 }
 /// A runtime at the end of the interval. What is absent was not measured.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -378,6 +416,68 @@ pub struct SlowPoll {
     /// Of it, runnable but without a CPU.
     #[prost(uint64, optional, tag = "8")]
     pub preempted_ns: ::core::option::Option<u64>,
+    /// Where the thread was: index of a stack.
+    #[prost(uint32, optional, tag = "9")]
+    pub stack: ::core::option::Option<u32>,
+    /// What the kernel said that the thread did: index of a name.
+    #[prost(uint32, optional, tag = "10")]
+    pub waiting_in: ::core::option::Option<u32>,
+    /// Tasks that had to wait for it.
+    #[prost(uint32, optional, tag = "11")]
+    pub waiters: ::core::option::Option<u32>,
+    /// What they waited because of it, added up.
+    #[prost(uint64, optional, tag = "12")]
+    pub waited_ns: ::core::option::Option<u64>,
+    /// The longest of these waits.
+    #[prost(uint64, optional, tag = "13")]
+    pub max_waited_ns: ::core::option::Option<u64>,
+}
+/// A poll above the limit that is open. What is absent is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Stall {
+    /// Whether a worker is held: then runtime and index are read.
+    #[prost(bool, tag = "1")]
+    pub on_worker: bool,
+    /// Its runtime.
+    #[prost(uint32, tag = "2")]
+    pub runtime: u32,
+    /// Tokio's index.
+    #[prost(uint32, tag = "3")]
+    pub index: u32,
+    /// Operating system's thread id.
+    #[prost(uint32, optional, tag = "4")]
+    pub tid: ::core::option::Option<u32>,
+    /// Name of the thread in the dictionary.
+    #[prost(uint32, tag = "5")]
+    pub thread: u32,
+    /// The task.
+    #[prost(uint64, optional, tag = "6")]
+    pub task: ::core::option::Option<u64>,
+    /// Its spawn site.
+    #[prost(uint32, optional, tag = "7")]
+    pub site: ::core::option::Option<u32>,
+    /// When the poll began, or was first seen to stand still.
+    #[prost(uint64, tag = "8")]
+    pub since_ns: u64,
+    /// Where the thread is: index of a stack.
+    #[prost(uint32, optional, tag = "9")]
+    pub stack: ::core::option::Option<u32>,
+    /// What the kernel says that the thread does: index of a name.
+    #[prost(uint32, optional, tag = "10")]
+    pub waiting_in: ::core::option::Option<u32>,
+}
+/// The table of wake edges.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EdgeColumns {
+    /// Sites of the woken tasks as differences to the row before. Their number is the number of rows.
+    #[prost(sint64, repeated, tag = "1")]
+    pub to: ::prost::alloc::vec::Vec<i64>,
+    /// Who woke: 0 the runtime, 1 a thread that runs no task, else 2 + a site.
+    #[prost(message, optional, tag = "2")]
+    pub from: ::core::option::Option<Column>,
+    /// How often.
+    #[prost(message, optional, tag = "3")]
+    pub count: ::core::option::Option<Column>,
 }
 /// What could not be kept or sent, since the process started.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -491,6 +591,18 @@ pub struct TaskColumns {
     /// zigzag(future_bytes - sibling(future_bytes)).
     #[prost(message, optional, tag = "28")]
     pub future_bytes: ::core::option::Option<Column>,
+    /// Wakes by other tasks.
+    #[prost(message, optional, tag = "29")]
+    pub wakes_by_tasks: ::core::option::Option<Column>,
+    /// Wakes by threads that run no task.
+    #[prost(message, optional, tag = "30")]
+    pub wakes_by_threads: ::core::option::Option<Column>,
+    /// Wakes by the runtime; 0 if wakes_by_rest is set.
+    #[prost(message, optional, tag = "31")]
+    pub wakes_by_runtime: ::core::option::Option<Column>,
+    /// 1 if all other wakes (wakes - self_wakes - by tasks - by threads) are by the runtime.
+    #[prost(message, optional, tag = "32")]
+    pub wakes_by_rest: ::core::option::Option<Column>,
 }
 /// The sites' table.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

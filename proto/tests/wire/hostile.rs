@@ -1,6 +1,9 @@
 //! Bytes that nobody sane sends.
 
+use pollscope_model::dict::{DictEntry, Frame, Stack};
+use pollscope_model::id::StackId;
 use pollscope_model::query::ask::Ask;
+use pollscope_model::report::Report;
 use pollscope_proto::feed::{self, AttachRequest, FeedMessage};
 use pollscope_proto::fleet::{self, AnswerPart, AskRequest, Standing, WatchRequest};
 use pollscope_proto::ingest::{self, Control, PushControl, PushMessage};
@@ -10,6 +13,7 @@ use prost::Message;
 
 use super::strategies::query::answer;
 use super::strategies::report;
+use super::through_bytes;
 
 /// Reads the bytes as each of the messages; whatever comes of it, it comes as a value.
 fn read_as_everything(bytes: &[u8]) {
@@ -70,6 +74,26 @@ proptest! {
     fn noise_does_no_harm(bytes in vec(any::<u8>(), 0..200)) {
         read_as_everything(&bytes);
     }
+}
+
+#[test]
+fn a_stack_longer_than_any_is_refused_and_an_honest_sender_cuts_it() {
+    let frame = Frame { function: "f".repeat(5_000).into(), file: None, line: 1, users: true };
+    let stack = Stack { frames: vec![frame; 5_000], truncated: false };
+    let report = Report { dict: vec![DictEntry::Stack(StackId(1), stack)], ..Report::default() };
+    let (messages, back) = through_bytes(&report);
+    assert_eq!(messages.len(), 1);
+    let DictEntry::Stack(_, stack) = &back.dict[0] else { panic!("a stack was sent") };
+    assert_eq!((stack.frames.len(), stack.frames[0].function.len(), stack.truncated), (64, 512, true));
+
+    // Field 10 (dict) of the report in field 2: a stack of 65 empty frames.
+    let entry = [&[0x1a, 130][..], &[1], &[0x12, 0].repeat(65)].concat();
+    let dict = [&[0x52, 133, 1][..], &entry].concat();
+    let report = [&[0x0a, 16][..], &[7; 16], &dict].concat();
+    let message = [&[0x12, report.len() as u8 | 0x80, 1][..], &report].concat();
+    let message = FeedMessage::decode(message.as_slice()).unwrap();
+    let error = feed::Reader::default().take(message).expect_err("too long").to_string();
+    assert_eq!(error, "unreadable message: report.dict.frames: 65 are more than the limit of 64");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a task costs on the wire.
 
 use pollscope_model::entity::site::SiteDelta;
-use pollscope_model::entity::task::{TaskRecord, WokenBy};
+use pollscope_model::entity::task::{TaskRecord, WakesBy, WokenBy};
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId};
 use pollscope_model::measured::Mode;
 use pollscope_model::report::Report;
@@ -30,6 +30,9 @@ fn busy_service() -> Report {
             spawned += spread.up_to(22);
             let polls = 1 + spread.up_to(12);
             let site = spread.up_to(5) % 20;
+            let self_wakes = if n % 20 == 0 { polls / 2 } else { 0 };
+            let tasks = if n % 2 == 0 { (polls - self_wakes).min(spread.up_to(10)) } else { 0 };
+            let threads = if n % 50 == 0 { polls - self_wakes - tasks } else { 0 };
             TaskRecord {
                 id: TaskId(n * 10 + spread.up_to(3)),
                 site: SiteId(site as u32),
@@ -45,7 +48,8 @@ fn busy_service() -> Report {
                 scheduled_ns: polls * spread.up_to(14),
                 max_sched_ns: spread.up_to(20),
                 wakes: polls,
-                self_wakes: if n % 20 == 0 { polls / 2 } else { 0 },
+                self_wakes,
+                wakes_by: WakesBy { tasks, threads, runtime: polls - self_wakes - tasks - threads },
                 wakers: 1,
                 waker_clones: polls,
                 waker_drops: polls - 1,

@@ -140,7 +140,10 @@ fn report() -> Report {
             wall_ns: 412_000,
             busy_ns: Some(2_000),
             preempted_ns: None,
+            ..SlowPoll::default()
         }],
+        stalls: Vec::new(),
+        edges: Vec::new(),
         losses: Losses { ended_rows: 4, reports_folded: 1, ..Losses::default() },
     }
 }

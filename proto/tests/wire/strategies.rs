@@ -4,14 +4,16 @@ pub(crate) mod query;
 
 use std::sync::Arc;
 
-use pollscope_model::dict::{DictEntry, Site};
+use pollscope_model::dict::{DictEntry, Frame, Site, Stack};
+use pollscope_model::entity::edge::{WakeEdge, Waker};
 use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
-use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WokenBy};
+use pollscope_model::entity::stall::Stall;
+use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WakesBy, WokenBy};
 use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::hist::Hist;
-use pollscope_model::id::{BootId, NameId, RuntimeId, SiteId, TaskId, WorkerId};
+use pollscope_model::id::{BootId, NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
 use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
 use pollscope_model::report::{Detail, Losses, Report, ReportKind};
 use pollscope_model::time::ClockAnchor;
@@ -87,7 +89,9 @@ prop_compose! {
         times in [number(), number(), number(), number(), number()],
         sums in [number(), number(), number(), number(), number(), number(), number(), number()],
         (wakers, clones, drops, future_bytes) in (any::<u32>(), number(), number(), number()),
+        (by, told) in ([number(), number(), number()], any::<bool>()),
     ) -> TaskRecord {
+        let rest = sums[5].wrapping_sub(sums[6]).wrapping_sub(by[0]).wrapping_sub(by[1]);
         TaskRecord {
             id: TaskId(id), site, name, group, scope, mode, kind, state, handle, woken_by, long_lived,
             parent: parent.map(TaskId), runtime: runtime.map(RuntimeId), worker,
@@ -95,6 +99,7 @@ prop_compose! {
             poll_start_ns: times[3], scheduled_since_ns: times[4],
             polls: sums[0], busy_ns: sums[1], max_poll_ns: sums[2], scheduled_ns: sums[3],
             max_sched_ns: sums[4], wakes: sums[5], self_wakes: sums[6], forced_yields: sums[7],
+            wakes_by: WakesBy { tasks: by[0], threads: by[1], runtime: if told { rest } else { by[2] } },
             wakers, waker_clones: clones, waker_drops: drops, future_bytes,
         }
     }
@@ -156,12 +161,39 @@ prop_compose! {
         (task, site, worker) in (number(), site_id(), option::of(any::<u32>())),
         times in [number(), number(), number()],
         split in [option::of(number()), option::of(number())],
+        (stack, waiting_in) in (option::of(any::<u32>()), option::of(name())),
+        (waiters, waits) in (option::of(any::<u32>()), [option::of(number()), option::of(number())]),
     ) -> SlowPoll {
         SlowPoll {
             task: TaskId(task), site, worker, nth: times[0], start_ns: times[1], wall_ns: times[2],
-            busy_ns: split[0], preempted_ns: split[1],
+            busy_ns: split[0], preempted_ns: split[1], stack: stack.map(StackId), waiting_in, waiters,
+            waited_ns: waits[0], max_waited_ns: waits[1],
         }
     }
+}
+
+prop_compose! {
+    fn stall()(
+        (worker, tid, thread) in (option::of((any::<u32>(), any::<u32>())), option::of(any::<u32>()), name()),
+        (task, site, since_ns) in (option::of(number()), option::of(site_id()), number()),
+        (stack, waiting_in) in (option::of(any::<u32>()), option::of(name())),
+    ) -> Stall {
+        Stall {
+            worker: worker.map(|(runtime, index)| WorkerId { runtime: RuntimeId(runtime), index }),
+            tid, thread, task: task.map(TaskId), site, since_ns, stack: stack.map(StackId), waiting_in,
+        }
+    }
+}
+
+fn edge() -> impl Strategy<Value = WakeEdge> {
+    let from = prop_oneof![Just(Waker::Runtime), Just(Waker::OtherThread), site_id().prop_map(Waker::Site)];
+    (from, site_id(), number()).prop_map(|(from, to, count)| WakeEdge { from, to, count })
+}
+
+fn frame() -> impl Strategy<Value = Frame> {
+    (text(), option::of(text()), any::<u32>(), any::<bool>()).prop_map(|(function, file, line, users)| {
+        Frame { function, file: file.filter(|file| !file.is_empty()), line, users }
+    })
 }
 
 fn dict_entry() -> impl Strategy<Value = DictEntry> {
@@ -169,6 +201,8 @@ fn dict_entry() -> impl Strategy<Value = DictEntry> {
         (any::<u32>(), text(), any::<u32>(), any::<u32>())
             .prop_map(|(id, file, line, column)| DictEntry::Site(SiteId(id), Site { file, line, column })),
         (any::<u32>(), text()).prop_map(|(id, name)| DictEntry::Name(NameId(id), name)),
+        (any::<u32>(), vec(frame(), 0..5), any::<bool>())
+            .prop_map(|(id, frames, truncated)| DictEntry::Stack(StackId(id), Stack { frames, truncated })),
     ]
 }
 
@@ -185,11 +219,12 @@ prop_compose! {
         (seq, back, start_ns, end_ns) in (number(), number(), number(), number()),
         (dict, runtimes, workers) in (vec(dict_entry().boxed(), 0..4), vec(runtime().boxed(), 0..3), vec(worker().boxed(), 0..4)),
         (sites, tasks, slow_polls) in (vec(site().boxed(), 0..5), vec(task().boxed(), 0..20), vec(slow_poll().boxed(), 0..4)),
+        (stalls, edges) in (vec(stall().boxed(), 0..4), vec(edge().boxed(), 0..6)),
         losses in [number(), number(), number(), number(), number(), number()],
     ) -> Report {
         Report {
             boot, kind, detail, seq, first_seq: seq.saturating_sub(back), start_ns, end_ns,
-            dict, runtimes, workers, sites, tasks, slow_polls,
+            dict, runtimes, workers, sites, tasks, slow_polls, stalls, edges,
             losses: Losses {
                 tasks_uncounted: losses[0], slow_polls: losses[1], ended_rows: losses[2],
                 dict_entries: losses[3], reports_folded: losses[4], events_unknown: losses[5],

@@ -1,6 +1,6 @@
 //! One poll that was slower than the process's limit: the evidence behind `blocking-poll`.
 
-use crate::id::{SiteId, TaskId};
+use crate::id::{NameId, SiteId, StackId, TaskId};
 
 /// What a slow poll spent its time on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -26,6 +26,8 @@ impl PollKind {
 }
 
 /// A slow poll, split by what the operating system says of the thread (see `Metric::PollSplit`).
+///
+/// It may be told again, with the same task and start, when more is known of it; the newest replaces.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SlowPoll {
     /// The task.
@@ -44,6 +46,18 @@ pub struct SlowPoll {
     pub busy_ns: Option<u64>,
     /// Of it, runnable but without a CPU. `None` if the split was not measured.
     pub preempted_ns: Option<u64>,
+    /// Where the thread was when it was looked at. `None` if no stack was taken (see `Metric::Stacks`).
+    pub stack: Option<StackId>,
+    /// What the kernel said then that the thread did: `running`, `runnable`, or the call that it slept
+    /// in, such as `futex_wait` or `read(fd 7)`. `None` if nobody asked.
+    pub waiting_in: Option<NameId>,
+    /// Tasks that were ready to be polled and had to wait for it (see `Metric::Harm`). `None` if not
+    /// measured; 0 says that it harmed nobody.
+    pub waiters: Option<u32>,
+    /// What they waited because of it, added up. `None` if not measured.
+    pub waited_ns: Option<u64>,
+    /// The longest of these waits. `None` if not measured.
+    pub max_waited_ns: Option<u64>,
 }
 
 impl SlowPoll {

@@ -106,6 +106,17 @@ pub enum WokenBy {
     OtherThread,
 }
 
+/// A task's wakes by whoever woke it, without those by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct WakesBy {
+    /// Other tasks of this process.
+    pub tasks: u64,
+    /// The runtime: timers, I/O readiness, joins, deferred yields.
+    pub runtime: u64,
+    /// Threads that run no task.
+    pub threads: u64,
+}
+
 /// A task's row in a report. All counters are totals since the spawn; all times are nanoseconds on
 /// the process's clock.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -158,6 +169,9 @@ pub struct TaskRecord {
     pub wakes: u64,
     /// Wakes by itself during its own poll.
     pub self_wakes: u64,
+    /// Wakes by others. With the self-wakes they add up to the wakes; where they do not, nobody told
+    /// them apart: [`TaskRecord::wakes_by`] knows.
+    pub wakes_by: WakesBy,
     /// Polls that ended with the cooperative budget used up.
     pub forced_yields: u64,
     /// Wakers alive outside of the task; 0 with no wake pending means that nobody can wake it.
@@ -191,6 +205,13 @@ impl TaskRecord {
             Metric::ScheduleDelay | Metric::Outcome | Metric::FutureSize => self.mode == Mode::Wrap,
             _ => false,
         }
+    }
+
+    /// The wakes by others, if they were told apart: never zeros for what was not.
+    pub fn wakes_by(&self) -> Option<WakesBy> {
+        let WakesBy { tasks, runtime, threads } = self.wakes_by;
+        let sum = tasks.saturating_add(runtime).saturating_add(threads).saturating_add(self.self_wakes);
+        (self.measures(Metric::Wakes) && sum == self.wakes).then_some(self.wakes_by)
     }
 
     /// Nanoseconds from spawn to end, or to `now_ns` while alive.

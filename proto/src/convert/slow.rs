@@ -1,0 +1,73 @@
+//! Slow polls and open ones.
+
+use pollscope_model::entity::slow_poll::SlowPoll;
+use pollscope_model::entity::stall::Stall;
+use pollscope_model::id::{NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
+
+use crate::wire;
+
+pub(crate) fn poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
+    wire::SlowPoll {
+        task: poll.task.0,
+        site: poll.site.0,
+        nth: poll.nth,
+        worker: poll.worker,
+        start_ns: poll.start_ns,
+        wall_ns: poll.wall_ns,
+        busy_ns: poll.busy_ns,
+        preempted_ns: poll.preempted_ns,
+        stack: poll.stack.map(|stack| stack.0),
+        waiting_in: poll.waiting_in.map(|name| name.0),
+        waiters: poll.waiters,
+        waited_ns: poll.waited_ns,
+        max_waited_ns: poll.max_waited_ns,
+    }
+}
+
+pub(crate) fn poll_from_wire(poll: wire::SlowPoll) -> SlowPoll {
+    SlowPoll {
+        task: TaskId(poll.task),
+        site: SiteId(poll.site),
+        nth: poll.nth,
+        worker: poll.worker,
+        start_ns: poll.start_ns,
+        wall_ns: poll.wall_ns,
+        busy_ns: poll.busy_ns,
+        preempted_ns: poll.preempted_ns,
+        stack: poll.stack.map(StackId),
+        waiting_in: poll.waiting_in.map(NameId),
+        waiters: poll.waiters,
+        waited_ns: poll.waited_ns,
+        max_waited_ns: poll.max_waited_ns,
+    }
+}
+
+pub(crate) fn stall_to_wire(stall: &Stall) -> wire::Stall {
+    let worker = stall.worker.unwrap_or_default();
+    wire::Stall {
+        on_worker: stall.worker.is_some(),
+        runtime: worker.runtime.0,
+        index: worker.index,
+        tid: stall.tid,
+        thread: stall.thread.0,
+        task: stall.task.map(|task| task.0),
+        site: stall.site.map(|site| site.0),
+        since_ns: stall.since_ns,
+        stack: stall.stack.map(|stack| stack.0),
+        waiting_in: stall.waiting_in.map(|name| name.0),
+    }
+}
+
+pub(crate) fn stall_from_wire(stall: wire::Stall) -> Stall {
+    let worker = WorkerId { runtime: RuntimeId(stall.runtime), index: stall.index };
+    Stall {
+        worker: stall.on_worker.then_some(worker),
+        tid: stall.tid,
+        thread: NameId(stall.thread),
+        task: stall.task.map(TaskId),
+        site: stall.site.map(SiteId),
+        since_ns: stall.since_ns,
+        stack: stall.stack.map(StackId),
+        waiting_in: stall.waiting_in.map(NameId),
+    }
+}
