@@ -5,7 +5,7 @@ use std::time::Duration;
 use pollscope::Listen;
 use pollscope_model::entity::task::TaskState;
 use pollscope_model::report::Report;
-use pollscope_model::world::{Applied, Process};
+use pollscope_model::world::{Applied, Process, TaskRow};
 
 use crate::rig::collector::{Collector, Store};
 use crate::rig::viewer::Viewer;
@@ -52,9 +52,8 @@ fn ten_thousand_new_tasks_are_all_there_and_so_are_their_ends() {
             })
             .collect();
         let waiting = |process: &Process| {
-            let named = |task: &&_| {
-                let task: &pollscope_model::entity::task::TaskRecord = task;
-                &*process.dictionary().name(task.name) == "waiter" && task.state == TaskState::Idle
+            let named = |task: &TaskRow<'_>| {
+                &*process.dictionary().name(task.name()) == "waiter" && task.state() == TaskState::Idle
             };
             process.tasks().filter(named).count()
         };

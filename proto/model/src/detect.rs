@@ -37,13 +37,14 @@ pub mod swallowed_panic;
 pub mod tail_latency;
 pub mod task_leak;
 pub mod view;
+mod watchlist;
 
 use crate::entity::task::TaskRecord;
 use crate::measured::Metric;
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
 use crate::query::page::Level;
-use crate::world::Process;
+use crate::world::{Process, TaskRow};
 use signal::{Group, Hit, Signal, Verdict};
 use view::{Moment, View};
 
@@ -68,7 +69,7 @@ pub struct Detector {
     pub limits: &'static [Limit],
     /// How it judges the process as a whole: sites, workers, slow polls.
     pub whole: Option<Whole>,
-    /// How it judges single tasks; all such rules share one walk over the tasks.
+    /// How it judges single tasks.
     pub tasks: Option<TaskRule>,
     /// Its source file, whose leading comment is its manual.
     source: &'static str,
@@ -85,6 +86,9 @@ pub type Whole = fn(&View<'_>, &Rule, &mut Verdict);
 pub struct TaskRule {
     /// Makes the test.
     pub test: for<'a> fn(Moment<'a>, &Rule) -> TaskTest<'a>,
+    /// When, on the process's clock, the test may first hit a task that does not change until then;
+    /// `None` if it cannot. Before that time the task is not looked at.
+    pub due: fn(&Rule, TaskRow<'_>) -> Option<u64>,
     /// Puts what was hit at one site under one name into words.
     pub tell: fn(&View<'_>, &Rule, &Group) -> Signal,
 }

@@ -64,7 +64,7 @@ impl Monitor {
     pub fn tick(&mut self, now_unix_ns: u64) {
         self.engine.tick(&self.world);
         let engine = &self.engine;
-        self.world.tick(now_unix_ns, |boot, task| engine.task(boot, task.id).is_some());
+        self.world.tick(now_unix_ns, |boot, task| engine.task(boot, task).is_some());
     }
 
     /// Answers a question; [`Answer::No`] says why it cannot.

@@ -24,10 +24,10 @@ pub use limits::Limits;
 pub use process::{Gaps, Process, Refused};
 pub use runtime::{RuntimeView, WorkerRates, WorkerView};
 pub use site::{SitePoint, SiteRates, SiteView, WindowView};
+pub use tasks::{SiteRows, TaskRow};
 
-use crate::entity::task::TaskRecord;
 use crate::hello::Hello;
-use crate::id::BootId;
+use crate::id::{BootId, TaskId};
 use crate::query::page::Presence;
 use crate::report::Report;
 
@@ -103,7 +103,7 @@ impl World {
 
     /// Lets time pass: who is silent becomes stale, what is over leaves when its time has come.
     /// Ended tasks for which `flagged` holds stay longer.
-    pub fn tick(&mut self, now_unix_ns: u64, flagged: impl Fn(BootId, &TaskRecord) -> bool) {
+    pub fn tick(&mut self, now_unix_ns: u64, flagged: impl Fn(BootId, TaskId) -> bool) {
         let limits = &self.limits;
         self.processes.retain(|boot, process| {
             process.age(limits, now_unix_ns, |task| flagged(*boot, task));

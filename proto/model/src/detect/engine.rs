@@ -4,8 +4,8 @@
 //! most once a second of that process's own clock, and only if it has reported. It reads no clock, and
 //! judges by the process's time, so that a recording is judged like a live service.
 //!
-//! Cost: one walk over the process's task rows for each look, and work for sites that are active;
-//! 100,000 idle tasks cost a few milliseconds a second.
+//! Cost: that of the task rows that changed since the look before and of those whose time has come (see
+//! `watchlist.rs`), and work for sites that are active; an idle task costs nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::blocking_poll;
 use super::flags::Flags;
 use super::ledger::Ledger;
 use super::memory::Memory;
-use super::scan;
+use super::scan::{self, Watched};
 use super::signal::Verdict;
 use super::task_leak;
 use super::view::{Moment, View};
@@ -37,6 +37,7 @@ struct Case {
     policy: Arc<Policy>,
     note: Option<String>,
     memory: Memory,
+    watched: Watched,
     ledger: Ledger,
     looked_ns: Option<u64>,
     undecided: Vec<(&'static str, String)>,
@@ -138,6 +139,7 @@ impl Case {
             policy,
             note,
             memory: Memory::new(process.now_ns()),
+            watched: Watched::default(),
             ledger: Ledger::default(),
             looked_ns: None,
             undecided: Vec::new(),
@@ -154,12 +156,11 @@ impl Case {
             let (alive, window) = (rule.whole(&task_leak::ALIVE), rule.whole(&task_leak::WINDOW));
             self.memory.follow(process, (alive / 4).max(1), window);
         }
-        let parents = self.memory.take_parents();
         let cpu = self.memory.cpu(process);
         let now_ns = process.now_ns();
         let cpu_minute = self.memory.cpu_minute(cpu, now_ns);
-        let moment = Moment { process, now_ns, cpu, cpu_minute, parents: &parents };
-        let walk = scan::walk(moment, &policy, &mut self.memory);
+        let moment = Moment { process, now_ns, cpu, cpu_minute };
+        let walk = scan::walk(moment, &policy, &mut self.watched);
         let view = View::new(moment, &self.memory);
         self.undecided.clear();
         for (index, detector) in ALL.iter().enumerate() {

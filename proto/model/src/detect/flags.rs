@@ -36,8 +36,8 @@ impl Flags {
             return flags;
         }
         for (id, detector, level) in &walk.flagged {
-            let Some(task) = process.task(*id) else { continue };
-            if open.contains(&(*detector, Key::Named(task.site, task.name))) {
+            let Some(task) = process.task_row(*id) else { continue };
+            if open.contains(&(*detector, Key::Named(task.site(), task.name()))) {
                 add(&mut flags.tasks, *id, *detector, *level);
             }
         }

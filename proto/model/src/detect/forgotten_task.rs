@@ -27,7 +27,7 @@
 //! `spawn_blocking` jobs and futures that are part of another task. Tasks that only tokio's hooks see
 //! cannot be judged, since their wakes are not counted.
 
-use super::signal::{Count, Group, Hit, Signal, grade};
+use super::signal::{Count, Group, Hit, Signal, grade, near};
 use super::view::{Moment, View};
 use super::{Detector, TaskRule, TaskTest};
 use crate::entity::task::{TaskKind, TaskRecord, TaskState, WokenBy};
@@ -37,6 +37,7 @@ use crate::policy::limit::Limit;
 use crate::query::page::Level;
 use crate::query::value::Value;
 use crate::time::{Nanos, SECOND};
+use crate::world::TaskRow;
 
 const IDLE: Limit = Limit::nanos("idle", 60 * SECOND, "longest time without a wake");
 const FACTOR: Limit = Limit::ratio("factor", 10.0, "and so many times the p99 lifetime at its site");
@@ -56,7 +57,7 @@ pub(super) static DETECTOR: Detector = Detector {
     needs: &[Metric::Wakes],
     limits: &[IDLE, FACTOR, SAMPLES, LONE],
     whole: None,
-    tasks: Some(TaskRule { test, tell }),
+    tasks: Some(TaskRule { test, due, tell }),
     source: include_str!("forgotten_task.rs"),
 };
 
@@ -65,7 +66,6 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
     let lone = rule.whole(&LONE);
     Box::new(move |task| {
         let ns = task.quiet_ns(moment.now_ns);
-        // The cheap question first: of a hundred thousand tasks most were polled a moment ago.
         if (ns as f64) < idle as f64 * 0.8 || !could_be_forgotten(moment, task) {
             return None;
         }
@@ -89,7 +89,16 @@ fn could_be_forgotten(moment: Moment<'_>, task: &TaskRecord) -> bool {
         && task.measures(Metric::Wakes)
         && matches!(task.kind, TaskKind::Async | TaskKind::Local)
         && task.woken_by != WokenBy::Runtime
-        && !moment.parents.contains(&task.id)
+        && !moment.process.awaits_children(task.id)
+}
+
+fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
+    let could_be = row.state() == TaskState::Idle
+        && row.polls() > 0
+        && row.wakers() > 0
+        && !row.long_lived()
+        && row.woken_by() != WokenBy::Runtime;
+    could_be.then(|| row.quiet_since_ns().saturating_add(near(rule.whole(&IDLE))))
 }
 
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {

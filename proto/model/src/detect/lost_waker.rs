@@ -32,6 +32,7 @@ use crate::policy::limit::Limit;
 use crate::query::page::Level;
 use crate::query::value::Value;
 use crate::time::{Nanos, SECOND};
+use crate::world::TaskRow;
 
 const GRACE: Limit = Limit::nanos("grace", SECOND, "longest time without a waker");
 
@@ -44,7 +45,7 @@ pub(super) static DETECTOR: Detector = Detector {
     needs: &[Metric::Wakes],
     limits: &[GRACE],
     whole: None,
-    tasks: Some(TaskRule { test, tell }),
+    tasks: Some(TaskRule { test, due, tell }),
     source: include_str!("lost_waker.rs"),
 };
 
@@ -60,6 +61,11 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
         let ns = task.quiet_ns(moment.now_ns);
         (lost && ns > grace).then_some(Hit { ns, level: Some(Level::Deny) })
     })
+}
+
+fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
+    let lost = row.wakers() == 0 && row.state() == TaskState::Idle && row.polls() > 0;
+    lost.then(|| row.quiet_since_ns().saturating_add(rule.whole(&GRACE)))
 }
 
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {

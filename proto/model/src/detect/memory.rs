@@ -1,11 +1,10 @@
 //! What the engine remembers of one process between two looks: all the history that a rule needs and
 //! a world does not keep. Bounded per process; only the engine writes to it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use super::view::{Cpu, LONG_NS, SHORT_NS};
-use crate::entity::task::{TaskKind, TaskRecord};
-use crate::id::{NameId, SiteId, TaskId};
+use crate::id::SiteId;
 use crate::time::SECOND;
 use crate::world::Process;
 
@@ -15,17 +14,6 @@ const TRACK_POINTS: usize = 16;
 const MAX_TRACKS: usize = 1_024;
 /// How many of the newest looks are remembered.
 const LOOKS: usize = 90;
-
-/// What the rows of a site's tasks tell that its counters do not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct SiteFacts {
-    /// What is spawned there.
-    pub(super) kind: Option<TaskKind>,
-    /// The first name that was seen there, which stands for the site in fingerprints.
-    pub(super) name: NameId,
-    /// Living tasks that are declared long-lived.
-    pub(super) long_lived: u64,
-}
 
 /// One point of a [`Track`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -82,15 +70,12 @@ struct CpuPoint {
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    sites: HashMap<SiteId, SiteFacts>,
     tracks: HashMap<SiteId, Track>,
     cpu: VecDeque<CpuPoint>,
     shares: VecDeque<(u64, f64)>,
     waits: VecDeque<(u64, u64)>,
     slow_polls_seen: u64,
     since_ns: u64,
-    parents: HashSet<TaskId>,
-    last_parent: Option<TaskId>,
 }
 
 impl Memory {
@@ -100,10 +85,6 @@ impl Memory {
 
     pub(super) fn since_ns(&self) -> u64 {
         self.since_ns
-    }
-
-    pub(super) fn site(&self, site: SiteId) -> SiteFacts {
-        self.sites.get(&site).copied().unwrap_or_default()
     }
 
     pub(super) fn track(&self, site: SiteId) -> Option<&Track> {
@@ -118,37 +99,11 @@ impl Memory {
         self.slow_polls_seen
     }
 
-    /// Before the walk over the tasks: what is counted anew each time.
-    pub(super) fn begin_walk(&mut self) {
-        self.sites.values_mut().for_each(|facts| facts.long_lived = 0);
-    }
-
-    /// Tasks that had living children in the last walk; the next one makes the set anew.
-    pub(super) fn take_parents(&mut self) -> HashSet<TaskId> {
-        self.last_parent = None;
-        std::mem::take(&mut self.parents)
-    }
-
-    /// During the walk: one task.
-    pub(super) fn note_task(&mut self, task: &TaskRecord) {
-        // Siblings lie close together: most rows have the parent of the row before.
-        if task.parent != self.last_parent && !task.state.is_ended() && !task.long_lived {
-            self.last_parent = task.parent;
-            self.parents.extend(task.parent);
-        }
-        let facts = self.sites.entry(task.site).or_default();
-        facts.kind = Some(task.kind);
-        if facts.name == NameId::NONE {
-            facts.name = task.name;
-        }
-        facts.long_lived += u64::from(task.long_lived && !task.state.is_ended());
-    }
-
     /// Follows the sites that have at least `min_alive` tasks, over a window of `window_ns`.
     pub(super) fn follow(&mut self, process: &Process, min_alive: u64, window_ns: u64) {
         let now_ns = process.now_ns();
         let grain_ns = (window_ns / (TRACK_POINTS as u64 - 1)).max(1);
-        let Self { tracks, .. } = self;
+        let tracks = &mut self.tracks;
         tracks.retain(|site, _| process.site(*site).is_some_and(|site| site.alive() >= min_alive));
         for site in process.sites().filter(|site| site.alive() >= min_alive) {
             if tracks.len() >= MAX_TRACKS && !tracks.contains_key(&site.id()) {

@@ -19,7 +19,7 @@
 //! limit grows with the CPU that the machine withheld. `spawn_blocking` jobs wait for a thread and
 //! futures inside of other tasks for being awaited: neither is judged.
 
-use super::signal::{Count, Group, Hit, Signal, grade};
+use super::signal::{Count, Group, Hit, Signal, grade, near};
 use super::view::{Moment, View};
 use super::{Detector, TaskRule, TaskTest};
 use crate::entity::task::TaskKind;
@@ -28,6 +28,7 @@ use crate::policy::Rule;
 use crate::policy::limit::Limit;
 use crate::query::page::Level;
 use crate::time::{Nanos, SECOND};
+use crate::world::TaskRow;
 
 const AGE: Limit = Limit::nanos("age", SECOND, "longest wait for the first poll");
 const STARTING: Limit = Limit::nanos("starting", 5 * SECOND, "age of the process from which it is judged");
@@ -41,7 +42,7 @@ pub(super) static DETECTOR: Detector = Detector {
     needs: &[Metric::Polls],
     limits: &[AGE, STARTING],
     whole: None,
-    tasks: Some(TaskRule { test, tell }),
+    tasks: Some(TaskRule { test, due, tell }),
     source: include_str!("never_polled.rs"),
 };
 
@@ -60,6 +61,11 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
         let ns = task.age_ns(moment.now_ns);
         Some(Hit { ns, level: grade(ns as f64, age, f64::INFINITY)? })
     })
+}
+
+fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
+    let waits = row.polls() == 0 && row.poll_start_ns() == 0 && !row.state().is_ended();
+    waits.then(|| row.spawned_ns().saturating_add(near(rule.whole(&AGE))))
 }
 
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {

@@ -23,7 +23,7 @@
 //! Batch jobs that own their runtime. A busy consumer under load is forced to yield by design, which is
 //! why harm must be shown. `spawn_blocking` jobs are not judged.
 
-use super::signal::{Count, Group, Hit, Key, Signal, Verdict, grade};
+use super::signal::{Count, Group, Hit, Key, Signal, Verdict, grade, near};
 use super::view::{Moment, SHORT_NS, SiteScene, View};
 use super::{Detector, TaskRule, TaskTest};
 use crate::entity::task::TaskKind;
@@ -33,6 +33,7 @@ use crate::policy::limit::Limit;
 use crate::query::page::Level;
 use crate::query::value::Value;
 use crate::time::{MILLISECOND, Nanos, SECOND};
+use crate::world::TaskRow;
 
 const FIRST_POLL: Limit = Limit::nanos("first-poll", SECOND, "longest first poll that is open");
 const SHARE: Limit = Limit::ratio("share", 0.1, "largest share of polls that end in a forced yield");
@@ -52,7 +53,7 @@ pub(super) static DETECTOR: Detector = Detector {
     needs: &[Metric::Polls],
     limits: &[FIRST_POLL, SHARE, POLLS],
     whole: Some(judge),
-    tasks: Some(TaskRule { test, tell }),
+    tasks: Some(TaskRule { test, due, tell }),
     source: include_str!("never_yields.rs"),
 };
 
@@ -69,6 +70,11 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
         let ns = task.current_poll_ns(moment.now_ns)?;
         Some(Hit { ns, level: grade(ns as f64, limit, f64::INFINITY)? })
     })
+}
+
+fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
+    let first = row.polls() == 0 && row.poll_start_ns() > 0;
+    first.then(|| row.poll_start_ns().saturating_add(near(rule.whole(&FIRST_POLL))))
 }
 
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {

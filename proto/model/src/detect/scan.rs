@@ -1,17 +1,18 @@
-//! The one walk over all tasks of a process, shared by every detector that judges single tasks.
+//! The look at single tasks, shared by every detector that judges them.
 //!
-//! Cost: one pass over the rows, a handful of comparisons each, and one hash look-up for each row that
-//! is hit; nothing is allocated for a row that is not.
+//! Cost: what [`Watchlist`] says, and for each task whose time has come a copy of its row, a handful of
+//! comparisons and, if it is hit, one hash look-up.
 
 use std::collections::HashMap;
 
-use super::memory::Memory;
 use super::signal::{Group, Hit};
 use super::view::Moment;
-use super::{ALL, TaskTest};
+use super::watchlist::Watchlist;
+use super::{ALL, TaskRule, TaskTest};
 use crate::id::{NameId, SiteId, TaskId};
 use crate::policy::Policy;
 use crate::query::page::Level;
+use crate::world::TaskRow;
 
 /// The most tasks of one process that carry flags of their own; findings count all of them.
 pub(super) const MAX_FLAGGED: usize = 16_384;
@@ -32,23 +33,37 @@ impl Walk {
     }
 }
 
-pub(super) fn walk(moment: Moment<'_>, policy: &Policy, memory: &mut Memory) -> Walk {
-    let tests: Vec<(usize, TaskTest<'_>)> = ALL
+/// What is kept from look to look.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    list: Watchlist,
+    /// The detectors that could judge at the last look.
+    detectors: Vec<usize>,
+}
+
+pub(super) fn walk(moment: Moment<'_>, policy: &Policy, watched: &mut Watched) -> Walk {
+    let rules: Vec<(usize, TaskRule)> = ALL
         .iter()
         .enumerate()
         .filter(|(_, detector)| detector.not_measured(moment.process).is_none())
-        .filter_map(|(index, detector)| Some((index, (detector.tasks?.test)(moment, policy.rule(index)))))
+        .filter_map(|(index, detector)| Some((index, detector.tasks?)))
         .collect();
+    if !rules.iter().map(|(index, _)| index).eq(&watched.detectors) {
+        watched.detectors = rules.iter().map(|(index, _)| *index).collect();
+        watched.list.clear();
+    }
+    let due = |row: TaskRow<'_>| {
+        rules.iter().filter_map(|(index, rule)| (rule.due)(policy.rule(*index), row)).min()
+    };
+    let tests: Vec<(usize, TaskTest<'_>)> =
+        rules.iter().map(|(index, rule)| (*index, (rule.test)(moment, policy.rule(*index)))).collect();
     let mut groups: HashMap<(usize, SiteId, NameId), Group> = HashMap::new();
     let mut walk = Walk::default();
-    memory.begin_walk();
-    for task in moment.process.tasks() {
-        memory.note_task(task);
-        if task.state.is_ended() {
-            continue;
-        }
+    for place in watched.list.look(moment.process, moment.now_ns, due) {
+        let Some(row) = moment.process.row_at(*place).filter(|row| !row.state().is_ended()) else { continue };
+        let task = row.record();
         for (index, test) in &tests {
-            let Some(hit) = test(task) else { continue };
+            let Some(hit) = test(&task) else { continue };
             add(groups.entry((*index, task.site, task.name)), task.id, hit);
             if let Some(level) = hit.level.filter(|_| walk.flagged.len() < MAX_FLAGGED) {
                 walk.flagged.push((task.id, *index, level.min(policy.rule(*index).level)));
@@ -79,3 +94,6 @@ fn add(entry: std::collections::hash_map::Entry<'_, (usize, SiteId, NameId), Gro
         (group.ns, group.worst) = (hit.ns, task);
     }
 }
+
+#[cfg(test)]
+mod tests;

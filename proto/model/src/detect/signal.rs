@@ -161,6 +161,11 @@ impl Group {
     }
 }
 
+/// From there on a value is not clear of the limit any more, see [`grade`].
+pub fn near(limit_ns: u64) -> u64 {
+    limit_ns / 5 * 4
+}
+
 /// Grades a value by its limits: over `deny`, over `warn`, or within a fifth below `warn`, which is
 /// too near to call it over. `None` is clear.
 pub fn grade(value: f64, warn: f64, deny: f64) -> Option<Option<Level>> {

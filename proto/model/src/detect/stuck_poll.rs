@@ -21,7 +21,7 @@
 //! thread first. The limit grows with the CPU that the machine withheld. `spawn_blocking` jobs are not
 //! judged, and `block_on` bodies never reach deny, since they hold no worker of a multi-thread runtime.
 
-use super::signal::{Count, Group, Hit, Signal, grade};
+use super::signal::{Count, Group, Hit, Signal, grade, near};
 use super::view::{Moment, View};
 use super::{Detector, TaskRule, TaskTest};
 use crate::entity::task::TaskKind;
@@ -30,6 +30,7 @@ use crate::policy::Rule;
 use crate::policy::limit::Limit;
 use crate::query::page::Level;
 use crate::time::{MILLISECOND, Nanos, SECOND};
+use crate::world::TaskRow;
 
 const WARN: Limit = Limit::nanos("warn", 500 * MILLISECOND, "longest time inside one open poll");
 const DENY: Limit = Limit::nanos("deny", 5 * SECOND, "longest such time that is only a warning");
@@ -43,7 +44,7 @@ pub(super) static DETECTOR: Detector = Detector {
     needs: &[Metric::Polls],
     limits: &[WARN, DENY],
     whole: None,
-    tasks: Some(TaskRule { test, tell }),
+    tasks: Some(TaskRule { test, due, tell }),
     source: include_str!("stuck_poll.rs"),
 };
 
@@ -61,11 +62,16 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
     })
 }
 
+fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
+    let start_ns = row.poll_start_ns();
+    (start_ns > 0).then(|| start_ns.saturating_add(near(rule.whole(&WARN).min(rule.whole(&DENY)))))
+}
+
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let deny = group.level == Some(Level::Deny);
     let limit = rule.whole(if deny { &DENY } else { &WARN });
     let record = view.moment.process.task(group.worst);
-    let nth = record.map_or(0, |task| task.polls + 1);
+    let nth = record.as_ref().map_or(0, |task| task.polls + 1);
     let worker = record.and_then(|task| task.worker).map_or(String::new(), |n| format!(" on worker {n}"));
     Signal {
         headline: format!("one poll has been running for {} (limit {})", Nanos(group.ns), Nanos(limit)),

@@ -1,16 +1,15 @@
 //! What detectors look at: one process at one moment, with its sites' windows computed once for all.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::memory::{Memory, SiteFacts, Track};
+use super::memory::{Memory, Track};
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::task::TaskKind;
 use crate::hist::Hist;
 use crate::id::{NameId, SiteId, TaskId};
 use crate::time::{Nanos, SECOND};
-use crate::world::{Process, SiteView, WindowView};
+use crate::world::{Process, SiteRows, SiteView, WindowView};
 
 /// The short window that rules about "now" use.
 pub const SHORT_NS: u64 = 10 * SECOND;
@@ -65,8 +64,6 @@ pub struct Moment<'a> {
     pub cpu: Cpu,
     /// The same over the last minute: the least of any 10 seconds in it.
     pub cpu_minute: Cpu,
-    /// Tasks that had living children at the look before.
-    pub parents: &'a HashSet<TaskId>,
 }
 
 /// One site with its windows.
@@ -74,7 +71,7 @@ pub struct Moment<'a> {
 pub struct SiteScene<'a> {
     /// The site.
     pub view: SiteView<'a>,
-    facts: SiteFacts,
+    rows: SiteRows,
     short: OnceCell<Box<WindowView>>,
     long: OnceCell<Box<WindowView>>,
 }
@@ -98,17 +95,17 @@ impl SiteScene<'_> {
     /// Whether its tasks run on a worker of a runtime, so that a long poll of theirs is in the way of
     /// others. Unknown counts as yes.
     pub fn holds_worker(&self) -> bool {
-        !matches!(self.facts.kind, Some(TaskKind::Blocking | TaskKind::BlockOn))
+        !matches!(self.rows.kind, Some(TaskKind::Blocking | TaskKind::BlockOn))
     }
 
     /// Whether its tasks are `block_on` bodies.
     pub fn is_block_on(&self) -> bool {
-        self.facts.kind == Some(TaskKind::BlockOn)
+        self.rows.kind == Some(TaskKind::BlockOn)
     }
 
     /// Living tasks that were not declared long-lived.
     pub fn short_lived_alive(&self) -> u64 {
-        self.view.alive().saturating_sub(self.facts.long_lived)
+        self.view.alive().saturating_sub(self.rows.long_lived)
     }
 }
 
@@ -128,7 +125,7 @@ impl<'a> View<'a> {
             .process
             .sites()
             .map(|view| SiteScene {
-                facts: memory.site(view.id()),
+                rows: moment.process.site_rows(view.id()),
                 view,
                 short: OnceCell::new(),
                 long: OnceCell::new(),
@@ -206,7 +203,7 @@ impl<'a> View<'a> {
 
     /// The first name that was seen at a site.
     pub fn first_name(&self, site: SiteId) -> NameId {
-        self.memory.site(site).name
+        self.moment.process.site_rows(site).name
     }
 
     /// The name, or an empty text.

@@ -188,23 +188,24 @@ pub struct TaskRecord {
     pub future_bytes: u64,
 }
 
+/// Whether an observer of that mode measures the metric for tasks of that kind and site.
+pub(crate) fn measures(metric: Metric, mode: Mode, kind: TaskKind, site: SiteId) -> bool {
+    match metric {
+        Metric::Polls => mode != Mode::Sample,
+        Metric::SpawnSites => mode != Mode::Sample && (site.0 as usize) < MAX_ENTRIES,
+        Metric::Handles => mode == Mode::Wrap && !matches!(kind, TaskKind::BlockOn | TaskKind::Future),
+        Metric::Wakes | Metric::ForcedYields => mode == Mode::Wrap && kind != TaskKind::Blocking,
+        Metric::ScheduleDelay | Metric::Outcome | Metric::FutureSize => mode == Mode::Wrap,
+        _ => false,
+    }
+}
+
 impl TaskRecord {
     /// Whether this task's observer measures the metric.
     ///
     /// Hooks see polls, sites and ends of every task, but no waker, no outcome, no handle and no size.
     pub fn measures(&self, metric: Metric) -> bool {
-        match metric {
-            Metric::Polls => self.mode != Mode::Sample,
-            Metric::SpawnSites => self.mode != Mode::Sample && (self.site.0 as usize) < MAX_ENTRIES,
-            Metric::Handles => {
-                self.mode == Mode::Wrap && !matches!(self.kind, TaskKind::BlockOn | TaskKind::Future)
-            }
-            Metric::Wakes | Metric::ForcedYields => {
-                self.mode == Mode::Wrap && self.kind != TaskKind::Blocking
-            }
-            Metric::ScheduleDelay | Metric::Outcome | Metric::FutureSize => self.mode == Mode::Wrap,
-            _ => false,
-        }
+        measures(metric, self.mode, self.kind, self.site)
     }
 
     /// The wakes by others, if they were told apart: never zeros for what was not.
@@ -218,18 +219,6 @@ impl TaskRecord {
     pub fn age_ns(&self, now_ns: u64) -> u64 {
         let end = if self.ended_ns > 0 { self.ended_ns } else { now_ns };
         end.saturating_sub(self.spawned_ns)
-    }
-
-    /// Nanoseconds that the task has been neither polled nor waiting to be, over its whole life.
-    pub fn idle_ns(&self, now_ns: u64) -> u64 {
-        let running = if self.poll_start_ns > 0 { now_ns.saturating_sub(self.poll_start_ns) } else { 0 };
-        let waiting =
-            if self.scheduled_since_ns > 0 { now_ns.saturating_sub(self.scheduled_since_ns) } else { 0 };
-        self.age_ns(now_ns)
-            .saturating_sub(self.busy_ns)
-            .saturating_sub(self.scheduled_ns)
-            .saturating_sub(running)
-            .saturating_sub(waiting)
     }
 
     /// Nanoseconds since anything happened to it: for an idle task, since its last poll ended.

@@ -66,7 +66,7 @@ fn page(world: &World, judge: &dyn Judge, query: &Query, now_unix_ns: u64) -> Re
         Kind::Tasks => {
             let items = scope.iter().flat_map(|process| {
                 let boot = process.boot();
-                process.tasks().map(move |task| TaskItem { process, task, flag: judge.task(boot, task.id) })
+                process.tasks().map(move |task| TaskItem { process, task, flag: judge.task(boot, task.id()) })
             });
             run::page(query, meta, tasks::FIELDS, items)
         }

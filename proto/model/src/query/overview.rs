@@ -1,6 +1,5 @@
 //! A scope at a glance: what the title line, the ribbon and the panels round the tables show.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::answer::meta;
@@ -99,7 +98,6 @@ fn workers(scope: &[&Process]) -> Vec<WorkerHeat> {
 }
 
 fn runtimes(process: &Process) -> Vec<RuntimeNow> {
-    let seen = seen_tasks(process);
     let now = |runtime: RuntimeView<'_>| {
         let record = runtime.record();
         RuntimeNow {
@@ -108,7 +106,7 @@ fn runtimes(process: &Process) -> Vec<RuntimeNow> {
             flavor: record.flavor.as_str().into(),
             workers: record.workers,
             alive_tasks: record.alive_tasks,
-            seen_tasks: seen.as_ref().map(|seen| seen.get(&record.id).copied().unwrap_or(0)),
+            seen_tasks: seen_tasks(process, record.id),
             global_queue: record.global_queue,
             blocking_threads: record.blocking_threads,
             blocking_queue: record.blocking_queue,
@@ -119,18 +117,10 @@ fn runtimes(process: &Process) -> Vec<RuntimeNow> {
     process.runtimes().map(now).collect()
 }
 
-/// Living tasks per runtime; nothing where the rows do not tell all of them.
-fn seen_tasks(process: &Process) -> Option<HashMap<RuntimeId, u64>> {
-    if process.detail() != Detail::Full || !process.measures_for_some(Metric::Polls) {
-        return None;
-    }
-    let mut seen = HashMap::new();
-    for task in process.tasks().filter(|task| !task.state.is_ended()) {
-        if let Some(runtime) = task.runtime {
-            *seen.entry(runtime).or_insert(0) += 1;
-        }
-    }
-    Some(seen)
+/// Living tasks on the runtime; nothing where the rows do not tell all of them.
+fn seen_tasks(process: &Process, runtime: RuntimeId) -> Option<u64> {
+    let all = process.detail() == Detail::Full && process.measures_for_some(Metric::Polls);
+    all.then(|| process.tasks_on(runtime))
 }
 
 fn undecided(scope: &[&Process], judge: &dyn Judge) -> Vec<(Arc<str>, Arc<str>)> {

@@ -67,15 +67,15 @@ fn tasks_of(site: &SiteItem<'_>, judge: &dyn Judge) -> (Vec<TaskLink>, Vec<(Arc<
     for part in &site.parts {
         let mut by_name = HashMap::new();
         let id = part.site.id();
-        for task in part.process.tasks().filter(|task| task.site == id && !task.state.is_ended()) {
-            *by_name.entry(task.name).or_insert(0u64) += 1;
-            let level = judge.task(part.process.boot(), task.id).map(|flag| flag.level);
+        for task in part.process.tasks().filter(|task| task.site() == id && !task.state().is_ended()) {
+            *by_name.entry(task.name()).or_insert(0u64) += 1;
+            let level = judge.task(part.process.boot(), task.id()).map(|flag| flag.level);
             if tasks.len() < SHOWN {
-                tasks.push((level, link(part.process, task)));
+                tasks.push((level, link(part.process, &task.record())));
             } else if let Some(place) = tasks.iter_mut().min_by_key(|(level, _)| *level)
                 && place.0 < level
             {
-                *place = (level, link(part.process, task));
+                *place = (level, link(part.process, &task.record()));
             }
         }
         for (name, count) in by_name {

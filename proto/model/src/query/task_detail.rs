@@ -19,29 +19,33 @@ const RELATIVES: usize = 20;
 
 /// The task, or nothing if it is not remembered.
 ///
-/// Cost: a walk over the process's task rows, to find the children.
+/// Cost: a walk over the process's task rows as far as the last child that is shown; none if it has no
+/// children.
 pub(super) fn build(process: &Process, judge: &dyn Judge, id: TaskId) -> Option<TaskDetail> {
-    let task = process.task(id)?;
+    let row = process.task_row(id)?;
+    let task = &row.record();
     let site = process.site(task.site);
     let site_text = process.dictionary().site_text(task.site);
     let hist = |of: fn(&crate::entity::site::SiteDelta) -> &Hist| {
         site.map_or(Hist::new(), |site| of(site.totals()).clone())
     };
-    let children = || process.tasks().filter(|child| child.parent == Some(id) && !child.state.is_ended());
+    let total = process.children_of(id);
+    let shown = RELATIVES.min(usize::try_from(total).unwrap_or(RELATIVES));
+    let children = process.tasks().filter(|child| child.parent() == Some(id) && !child.state().is_ended());
     let mut slow_polls: Vec<_> =
         site.into_iter().flat_map(|site| site.slow_polls()).filter(|poll| poll.task == id).cloned().collect();
     slow_polls.sort_by_key(|poll| poll.start_ns);
     let about = |finding: &&super::detail::Finding| {
         finding.open && (finding.task == Some(id) || finding.site == site_text)
     };
-    let item = TaskItem { process, task, flag: judge.task(process.boot(), id) };
+    let item = TaskItem { process, task: row, flag: judge.task(process.boot(), id) };
     Some(TaskDetail {
         meta: meta(&[process]),
         row: run::row(&item, FIELDS),
         facts: facts(process, task),
         ancestors: ancestors(process, task),
-        children: children().take(RELATIVES).map(|child| link(process, child)).collect(),
-        children_total: children().count() as u64,
+        children: children.take(shown).map(|child| link(process, &child.record())).collect(),
+        children_total: total,
         slow_polls,
         poll: hist(|site| &site.poll),
         sched: hist(|site| &site.sched),
@@ -63,11 +67,11 @@ pub(super) fn link(process: &Process, task: &TaskRecord) -> TaskLink {
 
 /// Parents as far as their rows are known; a hostile ring of parents ends at the limit.
 fn ancestors(process: &Process, task: &TaskRecord) -> Vec<TaskLink> {
-    let parent = |task: &&TaskRecord| process.task(task.parent?);
+    let parent = |task: &TaskRecord| process.task(task.parent?);
     std::iter::successors(process.task(task.parent.unwrap_or(task.id)), parent)
         .filter(|ancestor| ancestor.id != task.id)
         .take(RELATIVES)
-        .map(|ancestor| link(process, ancestor))
+        .map(|ancestor| link(process, &ancestor))
         .collect()
 }
 
@@ -94,7 +98,7 @@ fn facts(process: &Process, task: &TaskRecord) -> Vec<(Arc<str>, Arc<str>)> {
     } else {
         facts.push(("last poll ended", "never: it was not polled to an end yet".to_owned()));
     }
-    let woken = woken_by(task);
+    let woken = woken_by(task.woken_by);
     let woken = if woken.is_null() { "nobody yet".to_owned() } else { woken.to_string() };
     facts.push(("woken by", measured(Metric::Wakes, woken)));
     let wakers = format!("{} alive, {} cloned, {} dropped", task.wakers, task.waker_clones, task.waker_drops);

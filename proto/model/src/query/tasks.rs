@@ -6,15 +6,15 @@ use super::flag::Flag;
 use super::page::{Level, RowId};
 use super::run::{Rows, Texts};
 use super::value::Value;
-use crate::entity::task::{HandleState, TaskRecord, WokenBy};
+use crate::entity::task::{HandleState, WokenBy};
 use crate::measured::Metric;
-use crate::world::Process;
+use crate::world::{Process, TaskRow};
 pub(super) use columns::FIELDS;
 
 /// One task, with what a cell may need.
 pub(super) struct TaskItem<'a> {
     pub(super) process: &'a Process,
-    pub(super) task: &'a TaskRecord,
+    pub(super) task: TaskRow<'a>,
     pub(super) flag: Option<&'a Flag>,
 }
 
@@ -33,7 +33,7 @@ impl Rows for TaskItem<'_> {
     const DEFAULT_ORDER: &'static [(&'static str, bool)] = &[("flag", true), ("busy_ns", true)];
 
     fn id(&self) -> RowId {
-        RowId::Task(self.process.boot(), self.task.id)
+        RowId::Task(self.process.boot(), self.task.id())
     }
 
     fn level(&self) -> Option<Level> {
@@ -44,24 +44,24 @@ impl Rows for TaskItem<'_> {
         match self.level() {
             Some(Level::Deny) => 4,
             Some(Level::Warn) => 3,
-            _ if self.task.state.is_ended() => 0,
+            _ if self.task.state().is_ended() => 0,
             Some(Level::Allow) => 2,
             None => 1,
         }
     }
 
     fn by_id(&self, other: &Self) -> std::cmp::Ordering {
-        let key = |item: &Self| (item.process.boot(), item.task.id);
+        let key = |item: &Self| (item.process.boot(), item.task.id());
         key(self).cmp(&key(other))
     }
 
     fn texts(&self, texts: &mut Texts<'_>) -> bool {
-        texts.name(self.process, self.task.name)
-            || texts.group(self.process, self.task.group)
-            || texts.site(self.process, self.task.site)
+        texts.name(self.process, self.task.name())
+            || texts.group(self.process, self.task.group())
+            || texts.site(self.process, self.task.site())
             || texts.long(self.process.label())
-            || texts.number(self.task.id.0)
-            || texts.long(self.task.state.as_str())
+            || texts.number(self.task.id().0)
+            || texts.long(self.task.state().as_str())
     }
 }
 
@@ -87,8 +87,8 @@ pub(super) fn level_text(level: Option<Level>) -> Value {
 }
 
 /// Who woke it last, in words.
-pub(super) fn woken_by(task: &TaskRecord) -> Value {
-    Value::text(match task.woken_by {
+pub(super) fn woken_by(by: WokenBy) -> Value {
+    Value::text(match by {
         WokenBy::Nobody => String::new(),
         WokenBy::Task(id) => format!("task {id}"),
         WokenBy::Itself => "itself".to_owned(),

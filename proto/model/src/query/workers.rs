@@ -200,7 +200,7 @@ impl<'a> WorkerItem<'a> {
         }
     }
 
-    fn task(&self) -> Option<&'a TaskRecord> {
+    fn task(&self) -> Option<TaskRecord> {
         self.process.task(self.record().polling?.0)
     }
 
@@ -210,7 +210,7 @@ impl<'a> WorkerItem<'a> {
 
     fn polling_text(&self) -> Option<String> {
         let (id, _) = self.record().polling?;
-        let label = self.task().map(|task| super::task_detail::label(self.process, task));
+        let label = self.task().map(|task| super::task_detail::label(self.process, &task));
         Some(label.map_or_else(|| id.to_string(), |label| format!("{id} {label}")))
     }
 }

@@ -15,13 +15,14 @@ use super::process::{Gaps, Process, Refused, Sums};
 use super::ring::Ring;
 use super::runtime::{RuntimeState, WorkerState};
 use super::site::SiteState;
-use super::tasks::{Put, TaskTable};
+use super::tasks::{Put, TaskRow, TaskTable};
 use crate::dict::Dictionary;
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::task::TaskRecord;
 use crate::hello::Hello;
+use crate::id::TaskId;
 use crate::query::page::Presence;
 use crate::report::{Detail, Losses, Report, ReportKind};
 use crate::time::SECOND;
@@ -113,16 +114,16 @@ impl Process {
     }
 
     /// Lets time pass.
-    pub(super) fn age(&mut self, limits: &Limits, now_unix_ns: u64, flagged: impl Fn(&TaskRecord) -> bool) {
+    pub(super) fn age(&mut self, limits: &Limits, now_unix_ns: u64, flagged: impl Fn(TaskId) -> bool) {
         let silent_ns = now_unix_ns.saturating_sub(self.heard_unix_ns);
         let patience_ns = self.hello.interval_ns.saturating_mul(3).clamp(3 * SECOND, 60 * SECOND);
         if self.presence == Presence::Live && silent_ns > patience_ns {
             self.presence = Presence::Stale;
         }
         let sites = &self.sites;
-        let flagged = |task: &TaskRecord| {
-            let evidence = |site: &SiteState| site.slow_polls().any(|poll| poll.task == task.id);
-            flagged(task) || sites.get(&task.site).is_some_and(evidence)
+        let flagged = |task: TaskRow<'_>| {
+            let evidence = |site: &SiteState| site.slow_polls().any(|poll| poll.task == task.id());
+            flagged(task.id()) || sites.get(&task.site()).is_some_and(evidence)
         };
         let most = limits.ended_tasks;
         self.retired_early +=

@@ -1,37 +1,55 @@
 //! The table of one process's tasks: alive ones, and ended ones for a while.
 //!
 //! Rows lie in chunks of a slab, so that a million of them grow without copying and are walked in
-//! memory order. Only the fold writes to it.
+//! memory order. A row keeps its place for as long as it is there. Only the fold writes to it.
 
-use std::collections::hash_map::Entry;
+mod census;
+mod changes;
+mod row;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
+
+use hashbrown::DefaultHashBuilder;
+use hashbrown::hash_table::{Entry, HashTable};
 
 use crate::entity::task::TaskRecord;
-use crate::id::TaskId;
+use crate::id::{RuntimeId, SiteId, TaskId};
 use crate::time::SECOND;
+pub use census::SiteRows;
+use census::{Census, Share};
+use changes::Changes;
+pub use row::TaskRow;
+use row::{Cold, Hot, pack};
 
 const CHUNK: usize = 1 << CHUNK_BITS;
 const CHUNK_BITS: u32 = 10;
 
-/// One row and when it was last told.
-#[derive(Clone, Debug)]
-struct Slot {
-    record: TaskRecord,
-    seen_s: u32,
-    generation: u32,
+/// The rows, by their places.
+#[derive(Clone, Debug, Default)]
+struct Rows {
+    chunks: Vec<(Vec<Hot>, Vec<Cold>)>,
+    /// Records that do not fit into a row.
+    wide: HashMap<u32, Box<TaskRecord>, DefaultHashBuilder>,
+    free: Vec<u32>,
 }
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
 pub(super) struct TaskTable {
-    index: HashMap<TaskId, u32>,
-    chunks: Vec<Vec<Option<Slot>>>,
-    free: Vec<u32>,
+    /// Places, by the ids of their rows.
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    rows: Rows,
+    census: Census,
+    changes: Changes,
     /// Ended tasks in the order in which they became so, with the process's time of it.
     ended: VecDeque<(u64, TaskId)>,
     /// Ended tasks that are kept longer, because a finding or a slow poll points at them.
     kept: VecDeque<(u64, TaskId)>,
-    generation: u32,
+    sweep: u8,
 }
 
 /// What became of a row.
@@ -44,12 +62,33 @@ pub(super) enum Put {
 }
 
 impl TaskTable {
-    pub(super) fn get(&self, id: TaskId) -> Option<&TaskRecord> {
-        self.slot(*self.index.get(&id)?).map(|slot| &slot.record)
+    pub(super) fn get(&self, id: TaskId) -> Option<TaskRow<'_>> {
+        self.rows.at(*self.index.find(self.hasher.hash_one(id), |place| self.rows.id(*place) == id)?)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &TaskRecord> + '_ {
-        self.chunks.iter().flatten().flatten().map(|slot| &slot.record)
+    pub(super) fn iter(&self) -> impl Iterator<Item = TaskRow<'_>> + Clone + '_ {
+        self.rows.iter().map(|(_, row)| row)
+    }
+
+    /// Every row with its place, for who comes back to it later.
+    pub(super) fn places(&self) -> impl Iterator<Item = (u32, TaskRow<'_>)> + '_ {
+        self.rows.iter()
+    }
+
+    /// The row at that place, if there still is one; another task may have taken it over, which
+    /// [`TaskTable::changes_since`] tells.
+    pub(super) fn at(&self, place: u32) -> Option<TaskRow<'_>> {
+        self.rows.at(place)
+    }
+
+    /// How many changes there ever were: the mark for [`TaskTable::changes_since`].
+    pub(super) fn changes_ever(&self) -> u64 {
+        self.changes.ever()
+    }
+
+    /// The places of rows that were told after that mark; `None` if that is too long ago.
+    pub(super) fn changes_since(&self, mark: u64) -> Option<impl Iterator<Item = u32> + '_> {
+        self.changes.since(mark)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,81 +99,77 @@ impl TaskTable {
         self.ended.len() + self.kept.len()
     }
 
+    pub(super) fn site(&self, site: SiteId) -> SiteRows {
+        self.census.site(site)
+    }
+
+    /// Living children of a task, and of these those that are not declared long-lived.
+    pub(super) fn children(&self, task: TaskId) -> (u32, u32) {
+        let children = self.census.children(task);
+        (children.living, children.short_lived)
+    }
+
+    /// Living tasks on a runtime.
+    pub(super) fn on_runtime(&self, runtime: RuntimeId) -> u64 {
+        self.census.runtime(runtime)
+    }
+
     /// Takes a row: the newest replaces, but a task that ended never comes back to life.
     pub(super) fn put(&mut self, record: TaskRecord, now_ns: u64, most: usize) -> Put {
         let id = record.id;
         let over = record.state.is_ended();
-        let slot = Slot {
-            record,
-            seen_s: (now_ns / SECOND).min(u32::MAX.into()) as u32,
-            generation: self.generation,
-        };
-        match self.index.entry(id) {
+        let seen_s = (now_ns / SECOND).min(u32::MAX.into()) as u32;
+        let Self { index, hasher, rows, census, .. } = self;
+        let hash = hasher.hash_one(id);
+        let entry =
+            index.entry(hash, |place| rows.id(*place) == id, |place| hasher.hash_one(rows.id(*place)));
+        let was_over = match entry {
             Entry::Occupied(place) => {
-                let at = *place.get() as usize;
-                if let Some(old) = self.chunks[at >> CHUNK_BITS][at & (CHUNK - 1)].as_mut() {
-                    let was_over = old.record.state.is_ended();
-                    if was_over && !over {
-                        return Put::Stored;
-                    }
-                    *old = slot;
-                    if over && !was_over {
-                        self.ended.push_back((now_ns, id));
-                    }
+                let place = *place.get();
+                let Some(before) = rows.at(place) else { return Put::Stored };
+                let (before, was_over) = (Share::of(before), before.state().is_ended());
+                if was_over && !over {
+                    return Put::Stored;
                 }
+                let after = rows.set(place, pack(record, seen_s, self.sweep));
+                census.change(before, Share::of(after));
+                self.changes.note(place);
+                was_over
             }
-            Entry::Vacant(place) => {
-                if let Some(at) = self.free.pop() {
-                    self.chunks[at as usize >> CHUNK_BITS][at as usize & (CHUNK - 1)] = Some(slot);
-                    place.insert(at);
-                } else {
-                    let len = self.chunks.len();
-                    let full = self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK);
-                    let rows =
-                        if full { len * CHUNK } else { (len - 1) * CHUNK + self.chunks[len - 1].len() };
-                    if rows >= most {
-                        return Put::Refused;
-                    }
-                    if full {
-                        self.chunks.push(Vec::with_capacity(CHUNK));
-                    }
-                    place.insert(rows as u32);
-                    self.chunks[rows >> CHUNK_BITS].push(Some(slot));
-                }
-                if over {
-                    self.ended.push_back((now_ns, id));
-                }
+            Entry::Vacant(vacant) => {
+                let Some(place) = rows.take_place(most) else { return Put::Refused };
+                vacant.insert(place);
+                census.meet(rows.set(place, pack(record, seen_s, self.sweep)));
+                self.changes.note(place);
+                false
             }
+        };
+        if over && !was_over {
+            self.ended.push_back((now_ns, id));
         }
         Put::Stored
     }
 
     /// From now on rows are told anew; see [`TaskTable::sweep`].
     pub(super) fn begin_sweep(&mut self) {
-        self.generation = self.generation.wrapping_add(1);
+        self.sweep = self.sweep.wrapping_add(1);
     }
 
     /// Drops every living task that was not told since [`TaskTable::begin_sweep`].
     pub(super) fn sweep(&mut self) {
-        let generation = self.generation;
-        self.drop_where(|slot| slot.generation != generation && !slot.record.state.is_ended());
+        let sweep = self.sweep;
+        self.drop_where(|row| row.sweep() != sweep && !row.is_over());
     }
 
     /// Drops every living task that was not told since that time.
     pub(super) fn drop_untold(&mut self, before_ns: u64) {
         let before_s = (before_ns / SECOND).min(u32::MAX.into()) as u32;
-        self.drop_where(|slot| slot.seen_s < before_s && !slot.record.state.is_ended());
+        self.drop_where(|row| row.seen_s < before_s && !row.is_over());
     }
 
-    fn drop_where(&mut self, unwanted: impl Fn(&Slot) -> bool) {
-        let ids: Vec<TaskId> = self
-            .chunks
-            .iter()
-            .flatten()
-            .flatten()
-            .filter(|slot| unwanted(slot))
-            .map(|slot| slot.record.id)
-            .collect();
+    fn drop_where(&mut self, unwanted: impl Fn(&Hot) -> bool) {
+        let rows = self.rows.iter().map(|(_, row)| row.hot);
+        let ids: Vec<TaskId> = rows.filter(|row| unwanted(row)).map(Hot::id).collect();
         for id in ids {
             self.remove(id);
         }
@@ -148,7 +183,7 @@ impl TaskTable {
         keep_ns: u64,
         keep_flagged_ns: u64,
         most: usize,
-        flagged: impl Fn(&TaskRecord) -> bool,
+        flagged: impl Fn(TaskRow<'_>) -> bool,
     ) -> u64 {
         let mut early = 0;
         while let Some((since, id)) = self.ended.front().copied() {
@@ -187,20 +222,93 @@ impl TaskTable {
         shed
     }
 
-    /// The clock was set back: what ended did so now.
+    /// The clock was set back: what ended did so now, and every row is another than before.
     pub(super) fn set_clock(&mut self, now_ns: u64) {
         for (since, _) in self.ended.iter_mut().chain(&mut self.kept) {
             *since = (*since).min(now_ns);
         }
+        self.changes.forget();
     }
 
     fn remove(&mut self, id: TaskId) {
-        let Some(at) = self.index.remove(&id) else { return };
-        self.chunks[at as usize >> CHUNK_BITS][at as usize & (CHUNK - 1)] = None;
-        self.free.push(at);
+        let rows = &mut self.rows;
+        let hash = self.hasher.hash_one(id);
+        let Ok(entry) = self.index.find_entry(hash, |place| rows.id(*place) == id) else { return };
+        let (place, _) = entry.remove();
+        if let Some(row) = rows.at(place) {
+            self.census.subtract(Share::of(row));
+        }
+        rows.clear(place);
+    }
+}
+
+impl Rows {
+    fn hot(&self, place: u32) -> Option<(&Hot, &Cold)> {
+        let (hot, cold) = self.chunks.get(place as usize >> CHUNK_BITS)?;
+        Some((hot.get(place as usize & (CHUNK - 1))?, cold.get(place as usize & (CHUNK - 1))?))
     }
 
-    fn slot(&self, at: u32) -> Option<&Slot> {
-        self.chunks.get(at as usize >> CHUNK_BITS)?.get(at as usize & (CHUNK - 1))?.as_ref()
+    fn at(&self, place: u32) -> Option<TaskRow<'_>> {
+        let (hot, cold) = self.hot(place).filter(|(hot, _)| hot.is_used())?;
+        Some(self.row(place, hot, cold))
+    }
+
+    fn row<'a>(&'a self, place: u32, hot: &'a Hot, cold: &'a Cold) -> TaskRow<'a> {
+        let wide = if hot.is_wide() { self.wide.get(&place).map(|record| &**record) } else { None };
+        TaskRow { hot, cold, wide }
+    }
+
+    fn id(&self, place: u32) -> TaskId {
+        self.hot(place).map_or(TaskId(0), |(hot, _)| hot.id())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u32, TaskRow<'_>)> + Clone + '_ {
+        self.chunks.iter().enumerate().flat_map(move |(chunk, (hot, cold))| {
+            let rows = hot.iter().zip(cold).enumerate().filter(|(_, (hot, _))| hot.is_used());
+            rows.map(move |(at, (hot, cold))| {
+                let place = (chunk << CHUNK_BITS | at) as u32;
+                (place, self.row(place, hot, cold))
+            })
+        })
+    }
+
+    /// A place that is free, while there are fewer than `most`.
+    fn take_place(&mut self, most: usize) -> Option<u32> {
+        if let Some(place) = self.free.pop() {
+            return Some(place);
+        }
+        let full = self.chunks.last().is_none_or(|(hot, _)| hot.len() == CHUNK);
+        let before = self.chunks.len().saturating_sub(usize::from(!full)) * CHUNK;
+        let place = before + if full { 0 } else { self.chunks.last().map_or(0, |(hot, _)| hot.len()) };
+        if place >= most {
+            return None;
+        }
+        if full {
+            self.chunks.push((Vec::with_capacity(CHUNK), Vec::with_capacity(CHUNK)));
+        }
+        let (hot, cold) = self.chunks.last_mut()?;
+        hot.push(Hot::default());
+        cold.push(Cold::default());
+        u32::try_from(place).ok()
+    }
+
+    /// Writes a row to a place that was taken.
+    fn set(&mut self, place: u32, (hot, cold, wide): (Hot, Cold, Option<Box<TaskRecord>>)) -> TaskRow<'_> {
+        let (chunk, at) = (place as usize >> CHUNK_BITS, place as usize & (CHUNK - 1));
+        let (hots, colds) = &mut self.chunks[chunk];
+        let was_wide = hots[at].is_wide();
+        (hots[at], colds[at]) = (hot, cold);
+        match wide {
+            Some(record) => drop(self.wide.insert(place, record)),
+            None if was_wide => drop(self.wide.remove(&place)),
+            None => {}
+        }
+        let (hots, colds) = &self.chunks[chunk];
+        self.row(place, &hots[at], &colds[at])
+    }
+
+    fn clear(&mut self, place: u32) {
+        self.set(place, (Hot::default(), Cold::default(), None));
+        self.free.push(place);
     }
 }

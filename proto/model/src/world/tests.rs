@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::entity::site::SiteDelta;
-use crate::entity::task::TaskState;
-use crate::id::{SiteId, TaskId};
+use crate::entity::task::{TaskRecord, TaskState};
+use crate::id::SiteId;
 use crate::report::ReportKind;
 use crate::testkit::Script;
 use crate::time::{MILLISECOND, SECOND};
@@ -33,7 +33,7 @@ fn totals(world: &World) -> Totals {
     let process = only(world);
     let mut sites: Vec<_> = process.sites().map(|site| site.totals().clone()).collect();
     sites.sort_by_key(|site| site.site);
-    let mut tasks: Vec<_> = process.tasks().cloned().collect();
+    let mut tasks: Vec<_> = process.tasks().map(|row| row.record()).collect();
     tasks.sort_by_key(|task| task.id);
     (sites, tasks, process.workers().map(|worker| worker.record().clone()).collect())
 }
@@ -250,7 +250,7 @@ fn tasks_that_ended_while_nobody_listened_leave_with_the_snapshot() {
     for part in script.snapshot(1) {
         world.apply(part, 0);
     }
-    let ids: Vec<TaskId> = only(&world).tasks().map(|task| task.id).collect();
+    let ids: Vec<TaskId> = only(&world).tasks().map(|task| task.id()).collect();
     assert_eq!(ids, [stays]);
 }
 

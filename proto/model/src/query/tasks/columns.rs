@@ -29,7 +29,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Worst open finding: ! deny, ~ warn, and the rule's letter; - when the task is over.",
         )
         .screen_only(),
-        |row| flag_text(row.flag, row.task.state.is_ended()),
+        |row| flag_text(row.flag, row.task.state().is_ended()),
     ),
     field(
         Column::new("process", "PROCESS", Unit::Text, 12, 5, "Label of the task's process.").hidden(),
@@ -37,7 +37,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
     ),
     field(
         Column::new("id", "ID", Unit::Id, 5, 0, "Number of the task in its process; never reused."),
-        |row| Value::Count(row.task.id.0),
+        |row| Value::Count(row.task.id().0),
     ),
     field(
         Column::new(
@@ -49,15 +49,15 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "idle, scheduled, running, completed, cancelled or panicked; in hooks mode every end \
                 reads completed (see outcome).",
         ),
-        |row| Value::Text(STATES[row.task.state as usize].clone()),
+        |row| Value::Text(STATES[row.task.state() as usize].clone()),
     ),
     field(
         Column::new("name", "NAME", Unit::Text, 18, 0, "Name given at the spawn; null if none was."),
-        |row| Value::text(row.process.dictionary().name(row.task.name)),
+        |row| Value::text(row.process.dictionary().name(row.task.name())),
     ),
     field(
         Column::new("group", "GROUP", Unit::Text, 8, 6, "Group given at the spawn; null if none was."),
-        |row| Value::text(row.process.dictionary().name(row.task.group)),
+        |row| Value::text(row.process.dictionary().name(row.task.group())),
     ),
     field(
         Column::new("age_ns", "AGE", Unit::Nanos, 6, 3, "From spawn to end, or until now.").alias("age"),
@@ -75,7 +75,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         .alias("busy"),
         |row| {
             let open_ns = row.task.current_poll_ns(row.now()).unwrap_or(0);
-            row.measured(Metric::Polls, || Value::Nanos(row.task.busy_ns.saturating_add(open_ns)))
+            row.measured(Metric::Polls, || Value::Nanos(row.task.busy_ns().saturating_add(open_ns)))
         },
     ),
     field(
@@ -90,10 +90,10 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         )
         .alias("sched"),
         |row| {
-            let since_ns = row.task.scheduled_since_ns;
+            let since_ns = row.task.scheduled_since_ns();
             let open_ns = if since_ns > 0 { row.now().saturating_sub(since_ns) } else { 0 };
             row.measured(Metric::ScheduleDelay, || {
-                Value::Nanos(row.task.scheduled_ns.saturating_add(open_ns))
+                Value::Nanos(row.task.scheduled_ns().saturating_add(open_ns))
             })
         },
     ),
@@ -110,7 +110,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         |row| row.measured(Metric::Polls, || Value::Nanos(row.task.idle_ns(row.now()))),
     ),
     field(Column::new("polls", "POLLS", Unit::Count, 5, 3, "Polls that have ended."), |row| {
-        row.measured(Metric::Polls, || Value::Count(row.task.polls))
+        row.measured(Metric::Polls, || Value::Count(row.task.polls()))
     }),
     field(
         Column::new(
@@ -121,13 +121,13 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             5,
             "Wakes, self-wakes included; not measured in hooks mode.",
         ),
-        |row| row.measured(Metric::Wakes, || Value::Count(row.task.wakes)),
+        |row| row.measured(Metric::Wakes, || Value::Count(row.task.wakes())),
     ),
     field(
         Column::new("site", "SPAWNED AT", Unit::Text, 24, 1, "Where it was spawned: file, line and column."),
         |row| {
             row.measured(Metric::SpawnSites, || {
-                Value::Text(row.process.dictionary().site_text(row.task.site))
+                Value::Text(row.process.dictionary().site_text(row.task.site()))
             })
         },
     ),
@@ -139,7 +139,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
     field(
         Column::new("parent", "PARENT", Unit::Id, 6, 7, "The task that spawned it; null if none is known.")
             .hidden(),
-        |row| row.task.parent.map_or(Value::Null, |parent| Value::Count(parent.0)),
+        |row| row.task.parent().map_or(Value::Null, |parent| Value::Count(parent.0)),
     ),
     field(
         Column::new(
@@ -151,7 +151,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Wakes of the task by itself during its own poll; not measured in hooks mode.",
         )
         .hidden(),
-        |row| row.measured(Metric::Wakes, || Value::Count(row.task.self_wakes)),
+        |row| row.measured(Metric::Wakes, || Value::Count(row.task.self_wakes())),
     ),
     field(
         Column::new("max_poll_ns", "MAXPOLL", Unit::Nanos, 7, 6, "Its longest poll, the open one included.")
@@ -159,7 +159,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             .hidden(),
         |row| {
             let open_ns = row.task.current_poll_ns(row.now()).unwrap_or(0);
-            row.measured(Metric::Polls, || Value::Nanos(row.task.max_poll_ns.max(open_ns)))
+            row.measured(Metric::Polls, || Value::Nanos(row.task.max_poll_ns().max(open_ns)))
         },
     ),
     field(
@@ -186,7 +186,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         )
         .alias("max_sched")
         .hidden(),
-        |row| row.measured(Metric::ScheduleDelay, || Value::Nanos(row.task.max_sched_ns)),
+        |row| row.measured(Metric::ScheduleDelay, || Value::Nanos(row.task.max_sched_ns())),
     ),
     field(
         Column::new("quiet_ns", "QUIET", Unit::Nanos, 6, 7, "Since its last poll ended, or since the spawn.")
@@ -205,7 +205,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         )
         .alias("size")
         .hidden(),
-        |row| row.measured(Metric::FutureSize, || Value::Bytes(row.task.future_bytes)),
+        |row| row.measured(Metric::FutureSize, || Value::Bytes(row.task.future_bytes())),
     ),
     field(
         Column::new(
@@ -218,7 +218,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
                 in hooks mode.",
         )
         .hidden(),
-        |row| row.measured(Metric::Wakes, || Value::Count(row.task.wakers.into())),
+        |row| row.measured(Metric::Wakes, || Value::Count(row.task.wakers().into())),
     ),
     field(
         Column::new(
@@ -230,7 +230,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Polls that ended with tokio's cooperative budget used up.",
         )
         .hidden(),
-        |row| row.measured(Metric::ForcedYields, || Value::Count(row.task.forced_yields)),
+        |row| row.measured(Metric::ForcedYields, || Value::Count(row.task.forced_yields())),
     ),
     field(
         Column::new(
@@ -242,7 +242,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Who woke it last: a task, itself, the runtime or another thread.",
         )
         .hidden(),
-        |row| row.measured(Metric::Wakes, || woken_by(row.task)),
+        |row| row.measured(Metric::Wakes, || woken_by(row.task.woken_by())),
     ),
     field(
         Column::new(
@@ -254,7 +254,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Its join handle: held, dropped, joined or aborted; not measured in hooks mode.",
         )
         .hidden(),
-        |row| row.measured(Metric::Handles, || Value::Text(handle(row.task.handle).into())),
+        |row| row.measured(Metric::Handles, || Value::Text(handle(row.task.handle()).into())),
     ),
     field(
         Column::new(
@@ -266,25 +266,25 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "completed, cancelled or panicked; null while alive, and in hooks mode.",
         )
         .hidden(),
-        |row| match row.task.state {
+        |row| match row.task.state() {
             state if state.is_ended() => row.measured(Metric::Outcome, || Value::Text(state.as_str().into())),
             _ => Value::Null,
         },
     ),
     field(
         Column::new("kind", "KIND", Unit::Text, 8, 8, "async, local, blocking, block-on or future.").hidden(),
-        |row| Value::Text(row.task.kind.as_str().into()),
+        |row| Value::Text(row.task.kind().as_str().into()),
     ),
     field(
         Column::new("scope", "SCOPE", Unit::Text, 12, 8, "Innermost scope at the spawn; null if none.")
             .hidden(),
-        |row| Value::text(row.process.dictionary().name(row.task.scope)),
+        |row| Value::text(row.process.dictionary().name(row.task.scope())),
     ),
     field(
         Column::new("runtime", "RUNTIME", Unit::Text, 8, 8, "Name of its runtime; null if not known.")
             .hidden(),
         |row| {
-            let runtime = row.task.runtime.and_then(|id| row.process.runtime(id));
+            let runtime = row.task.runtime().and_then(|id| row.process.runtime(id));
             runtime.map_or(Value::Null, |runtime| {
                 Value::text(row.process.dictionary().name(runtime.record().name))
             })
@@ -295,8 +295,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             .hidden(),
         |row| {
             row.task
-                .worker
-                .filter(|_| row.task.poll_start_ns > 0)
+                .worker()
+                .filter(|_| row.task.poll_start_ns() > 0)
                 .map_or(Value::Null, |w| Value::Count(w.into()))
         },
     ),
@@ -310,7 +310,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "How it is observed, which decides what is measured: wrap or hooks.",
         )
         .hidden(),
-        |row| Value::Text(row.task.mode.as_str().into()),
+        |row| Value::Text(row.task.mode().as_str().into()),
     ),
     field(
         Column::new(

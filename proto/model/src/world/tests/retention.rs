@@ -29,9 +29,9 @@ fn ended_tasks_stay_ten_seconds_and_a_minute_with_evidence() {
     for _ in 0..3 {
         world.apply(script.second(), script.now_unix_ns());
     }
-    world.tick(script.now_unix_ns(), |_, task| task.id == found);
+    world.tick(script.now_unix_ns(), |_, task| task == found);
     let rows = |world: &World| {
-        let mut ids: Vec<_> = only(world).tasks().map(|task| task.id).collect();
+        let mut ids: Vec<_> = only(world).tasks().map(|task| task.id()).collect();
         ids.sort();
         ids
     };

@@ -1,0 +1,133 @@
+//! What is counted over all rows while they come, change and go, so that nobody has to walk them for
+//! it. Only the table writes to it.
+
+use std::collections::HashMap;
+
+use hashbrown::DefaultHashBuilder;
+
+use super::row::TaskRow;
+use crate::entity::task::TaskKind;
+use crate::id::{NameId, RuntimeId, SiteId, TaskId};
+
+/// What the rows of a site's tasks tell that its counters do not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SiteRows {
+    /// What is spawned there.
+    pub kind: Option<TaskKind>,
+    /// The first name that was seen there.
+    pub name: NameId,
+    /// Living tasks that are declared long-lived.
+    pub long_lived: u64,
+}
+
+/// Living tasks that one task spawned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Children {
+    pub(super) living: u32,
+    /// Of these, not declared long-lived.
+    pub(super) short_lived: u32,
+}
+
+/// A row's share in the counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Share {
+    living: bool,
+    long_lived: bool,
+    site: SiteId,
+    parent: Option<TaskId>,
+    runtime: Option<RuntimeId>,
+}
+
+impl Share {
+    pub(super) fn of(row: TaskRow<'_>) -> Self {
+        Self {
+            living: !row.state().is_ended(),
+            long_lived: row.long_lived(),
+            site: row.site(),
+            parent: row.parent(),
+            runtime: row.runtime(),
+        }
+    }
+}
+
+/// See the [module](self).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Census {
+    sites: HashMap<SiteId, SiteRows, DefaultHashBuilder>,
+    children: HashMap<TaskId, Children, DefaultHashBuilder>,
+    runtimes: HashMap<RuntimeId, u64, DefaultHashBuilder>,
+}
+
+impl Census {
+    pub(super) fn site(&self, site: SiteId) -> SiteRows {
+        self.sites.get(&site).copied().unwrap_or_default()
+    }
+
+    pub(super) fn children(&self, task: TaskId) -> Children {
+        self.children.get(&task).copied().unwrap_or_default()
+    }
+
+    pub(super) fn runtime(&self, runtime: RuntimeId) -> u64 {
+        self.runtimes.get(&runtime).copied().unwrap_or(0)
+    }
+
+    /// A row is in the table that was not there before.
+    pub(super) fn meet(&mut self, row: TaskRow<'_>) {
+        let site = self.sites.entry(row.site()).or_default();
+        site.kind = Some(row.kind());
+        if site.name == NameId::NONE {
+            site.name = row.name();
+        }
+        self.add(Share::of(row));
+    }
+
+    /// A row's share is another now.
+    pub(super) fn change(&mut self, before: Share, after: Share) {
+        if before != after {
+            self.subtract(before);
+            self.add(after);
+        }
+    }
+
+    fn add(&mut self, share: Share) {
+        if !share.living {
+            return;
+        }
+        self.sites.entry(share.site).or_default().long_lived += u64::from(share.long_lived);
+        if let Some(parent) = share.parent {
+            let children = self.children.entry(parent).or_default();
+            children.living += 1;
+            children.short_lived += u32::from(!share.long_lived);
+        }
+        if let Some(runtime) = share.runtime {
+            *self.runtimes.entry(runtime).or_default() += 1;
+        }
+    }
+
+    /// A row leaves, or is counted anew.
+    pub(super) fn subtract(&mut self, share: Share) {
+        if !share.living {
+            return;
+        }
+        if let Some(site) = self.sites.get_mut(&share.site) {
+            site.long_lived -= u64::from(share.long_lived);
+        }
+        if let Some(parent) = share.parent
+            && let Some(children) = self.children.get_mut(&parent)
+        {
+            children.living -= 1;
+            children.short_lived -= u32::from(!share.long_lived);
+            if children.living == 0 {
+                self.children.remove(&parent);
+            }
+        }
+        if let Some(runtime) = share.runtime
+            && let Some(living) = self.runtimes.get_mut(&runtime)
+        {
+            *living -= 1;
+            if *living == 0 {
+                self.runtimes.remove(&runtime);
+            }
+        }
+    }
+}
