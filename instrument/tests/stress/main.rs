@@ -135,7 +135,9 @@ fn storm(spawn: Spawn, hooks: bool, books: &Arc<Books>, seconds: u64) {
     std::thread::scope(|scope| {
         for seed in 1..=3u64 {
             let handle = runtime.handle().clone();
-            scope.spawn(move || one_spawner(spawn, &handle, books, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15), until));
+            scope.spawn(move || {
+                one_spawner(spawn, &handle, books, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15), until)
+            });
         }
     });
     drop(runtime);

@@ -1,4 +1,4 @@
-//! One task's row as the table keeps it: 112 bytes instead of a [`TaskRecord`]'s 232, in two parts.
+//! One task's row as the table keeps it: 120 bytes, half of a [`TaskRecord`], in two parts.
 //!
 //! What a walk over all tasks asks for (who, where, state, times) is [`Hot`], one cache line; the rest
 //! is [`Cold`]. Numbers that are small in all but a few tasks have narrow room there. A record that
@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WokenBy, measures};
+use crate::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WakesBy, WokenBy, measures};
 use crate::id::{NameId, RuntimeId, SiteId, TaskId};
 use crate::measured::{Metric, Mode};
 
@@ -23,6 +23,8 @@ const KIND: u32 = 8;
 const STATE: u32 = 12;
 const WOKEN: u32 = 16;
 const HANDLE: u32 = 20;
+/// Its wakes were told by whom: those by the runtime are the rest.
+const TELLS_WAKES: u32 = 1 << 22;
 /// Eight bits: the newest snapshot in which it was told.
 const SWEEP: u32 = 24;
 
@@ -62,6 +64,8 @@ pub(super) struct Cold {
     self_wakes: u32,
     forced_yields: u32,
     waker_clones: u32,
+    woken_by_tasks: u32,
+    woken_by_threads: u32,
     future_bytes: u32,
     group: u16,
     scope: u16,
@@ -106,6 +110,7 @@ pub(super) fn pack(record: TaskRecord, seen_s: u32, sweep: u8) -> (Hot, Cold, Op
             | (record.state as u32) << STATE
             | woken << WOKEN
             | (record.handle as u32) << HANDLE
+            | flag(TELLS_WAKES, record.wakes_by != WakesBy::default())
             | u32::from(sweep) << SWEEP,
         name: record.name.0 as u16,
         wakers: record.wakers as u16,
@@ -119,6 +124,8 @@ pub(super) fn pack(record: TaskRecord, seen_s: u32, sweep: u8) -> (Hot, Cold, Op
         self_wakes: record.self_wakes as u32,
         forced_yields: record.forced_yields as u32,
         waker_clones: record.waker_clones as u32,
+        woken_by_tasks: record.wakes_by.tasks as u32,
+        woken_by_threads: record.wakes_by.threads as u32,
         future_bytes: record.future_bytes as u32,
         group: record.group.0 as u16,
         scope: record.scope.0 as u16,
@@ -233,7 +240,8 @@ getters! {
         3 => WokenBy::Runtime,
         _ => WokenBy::OtherThread,
     };
-    handle: HandleState = |row| pick(&HANDLES, row.hot.bits >> HANDLE);
+    wakes_by: WakesBy = |row| row.wakes_by_narrow();
+    handle: HandleState = |row| pick(&HANDLES, row.hot.bits >> HANDLE & 3);
     future_bytes: u64 = |row| row.cold.future_bytes.into();
 }
 
@@ -241,6 +249,15 @@ impl TaskRow<'_> {
     #[inline]
     fn has(&self, bit: u32) -> bool {
         self.hot.bits & bit != 0
+    }
+
+    fn wakes_by_narrow(&self) -> WakesBy {
+        if !self.has(TELLS_WAKES) {
+            return WakesBy::default();
+        }
+        let (tasks, threads) = (self.cold.woken_by_tasks.into(), self.cold.woken_by_threads.into());
+        let others = u64::from(self.hot.wakes).saturating_sub(self.cold.self_wakes.into());
+        WakesBy { tasks, threads, runtime: others.saturating_sub(tasks).saturating_sub(threads) }
     }
 
     /// See [`TaskRecord::measures`].

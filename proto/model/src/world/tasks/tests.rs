@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::entity::task::{HandleState, TaskKind, TaskState, WokenBy};
+use crate::entity::task::{HandleState, TaskKind, TaskState, WakesBy, WokenBy};
 use crate::id::NameId;
 use crate::measured::Mode;
+
+/// Some that fit into a row and one that does not.
+const RUNTIMES: [u32; 4] = [0, 1, 255, 256];
 
 fn small_or_any(small: u64) -> impl Strategy<Value = u64> {
     prop_oneof![8 => 0..small, 1 => Just(u64::from(u32::MAX)), 1 => any::<u64>()]
@@ -28,7 +31,7 @@ fn record() -> impl Strategy<Value = TaskRecord> {
     );
     let where_ = (
         prop::option::of(small_or_any(40)),
-        prop::option::of(0u32..300),
+        prop::option::of(one_of(&RUNTIMES)),
         prop::option::of(0u32..300),
         prop_oneof![
             Just(WokenBy::Nobody),
@@ -75,6 +78,15 @@ fn record() -> impl Strategy<Value = TaskRecord> {
             wakers,
             waker_clones: n[12],
             waker_drops: if odd { n[13] } else { n[12].saturating_sub(wakers.into()) },
+            wakes_by: WakesBy {
+                tasks: n[0] % 9,
+                threads: n[1] % 9,
+                runtime: if odd {
+                    n[2]
+                } else {
+                    n[11].saturating_sub(n[12]).saturating_sub(n[0] % 9 + n[1] % 9)
+                },
+            },
             woken_by,
             handle,
             future_bytes: n[9],
@@ -122,7 +134,7 @@ fn check(table: &TaskTable, map: &BTreeMap<TaskId, TaskRecord>) {
         let long = living().filter(|record| record.site == site && record.long_lived).count();
         assert_eq!(table.site(site).long_lived, long as u64);
     }
-    for runtime in (0..300).map(RuntimeId) {
+    for runtime in RUNTIMES.map(RuntimeId) {
         let on = living().filter(|record| record.runtime == Some(runtime)).count();
         assert_eq!(table.on_runtime(runtime), on as u64);
     }
@@ -199,9 +211,12 @@ fn an_ordinary_task_fits_into_its_row() {
         wakers: 2,
         waker_clones: 1_000_000,
         waker_drops: 999_998,
+        wakes: 10,
+        self_wakes: 3,
+        wakes_by: WakesBy { tasks: 1, threads: 2, runtime: 4 },
         woken_by: WokenBy::Task(TaskId(9)),
         ..TaskRecord::default()
     };
     assert!(pack(record, 1, 1).2.is_none());
-    assert_eq!((size_of::<Hot>(), size_of::<Cold>()), (64, 48));
+    assert_eq!((size_of::<Hot>(), size_of::<Cold>()), (64, 56));
 }
