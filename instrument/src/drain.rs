@@ -5,6 +5,8 @@
 //! that were touched and the sites whose counters moved.
 
 mod cpu;
+mod edges;
+mod harm;
 mod rows;
 mod sites;
 
@@ -51,6 +53,8 @@ pub(crate) struct Drain {
     thread_polls: Vec<u64>,
     cpu: cpu::Cpu,
     slow_polls: VecDeque<SlowPoll>,
+    cases: harm::Cases,
+    edges: edges::Totals,
     losses: Losses,
 }
 
@@ -75,6 +79,8 @@ impl Drain {
             thread_polls: Vec::new(),
             cpu: cpu::Cpu::default(),
             slow_polls: VecDeque::new(),
+            cases: harm::Cases::default(),
+            edges: edges::Totals::default(),
             losses: Losses::default(),
         }
     }
@@ -92,19 +98,16 @@ impl Drain {
             end_ns: now,
             tasks: self.changed_tasks(&threads),
             sites: self.sites.changes(&threads, self.seq == 1),
+            edges: self.edges.changes(&threads, self.seq == 1),
             ..Report::default()
         };
         self.sample(&threads, now, &mut report);
-        for thread in &threads {
-            report.slow_polls.extend(thread.split.take());
-        }
-        self.slow_polls.extend(report.slow_polls.iter().cloned());
-        let surplus = self.slow_polls.len().saturating_sub(LATEST_SLOW_POLLS);
-        self.slow_polls.drain(..surplus);
+        report.slow_polls = self.cases.news(&threads, now);
+        self.remember(&report.slow_polls);
         // After everything that may refer to it.
         report.dict = intern::since(&mut self.dict);
         self.losses.tasks_uncounted = threads.iter().map(|thread| thread.uncounted.get()).sum();
-        self.losses.slow_polls = threads.iter().map(|thread| thread.split.lost.get()).sum();
+        self.losses.slow_polls = threads.iter().map(|thread| thread.evidence.lost.get()).sum();
         self.losses.dict_entries = intern::refused();
         report.losses = self.losses;
         report
@@ -139,8 +142,23 @@ impl Drain {
         first.workers = self.workers.values().cloned().collect();
         first.workers.sort_by_key(|worker| worker.id);
         first.sites = self.sites.all();
+        first.edges = self.edges.all();
         first.slow_polls = self.slow_polls.iter().cloned().collect();
         reports
+    }
+
+    /// For snapshots: the latest, each as it was told last.
+    fn remember(&mut self, told: &[SlowPoll]) {
+        for poll in told {
+            let same = |known: &&mut SlowPoll| known.task == poll.task && known.start_ns == poll.start_ns;
+            match self.slow_polls.iter_mut().find(same) {
+                Some(known) => known.clone_from(poll),
+                None => self.slow_polls.push_back(poll.clone()),
+            }
+            if self.slow_polls.len() > LATEST_SLOW_POLLS {
+                self.slow_polls.pop_front();
+            }
+        }
     }
 
     fn changed_tasks(&mut self, threads: &[&'static Thread]) -> Vec<TaskRecord> {

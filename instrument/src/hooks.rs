@@ -177,6 +177,9 @@ pub fn after_poll(id: Id) {
             slow_poll(thread, outer, poll, now);
         }
         state.hooked_poll_ends(thread, start, now);
+        if outer.is_none() {
+            thread.blind_polls.add(1);
+        }
         thread.leave(outer, wall_ns);
         if terminated {
             end(&state, now);

@@ -35,7 +35,7 @@ pub(crate) fn capabilities() -> Vec<Capability> {
                 Metric::WorkerBusy | Metric::GlobalQueue | Metric::WorkerQueues | Metric::BlockingPool => {
                     of_runtimes(observed)
                 }
-                Metric::Stacks | Metric::Stalls | Metric::Harm | Metric::WakeEdges => {
+                Metric::Stacks | Metric::Stalls => {
                     (Coverage::Nobody, "this version of the crate does not measure it".to_owned())
                 }
                 _ => of_tasks(metric, mode),

@@ -12,6 +12,10 @@ pub(crate) mod inner;
 pub(crate) mod stack;
 
 #[cfg(not(loom))]
+pub(crate) mod edges;
+#[cfg(not(loom))]
+pub(crate) mod evidence;
+#[cfg(not(loom))]
 pub(crate) mod hold;
 #[cfg(not(loom))]
 pub(crate) mod intern;

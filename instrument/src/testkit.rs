@@ -6,6 +6,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pollscope_model::dict::Dictionary;
+use pollscope_model::entity::edge::Waker;
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
@@ -22,7 +23,9 @@ pub(crate) struct Fold {
     pub(crate) dict: Dictionary,
     pub(crate) sites: HashMap<SiteId, SiteDelta>,
     pub(crate) tasks: HashMap<TaskId, TaskRecord>,
+    /// Each as it was told last.
     pub(crate) slow_polls: Vec<SlowPoll>,
+    pub(crate) edges: HashMap<(SiteId, Waker), u64>,
     pub(crate) losses: Losses,
     pub(crate) runtimes: Vec<RuntimeRecord>,
     /// The last interval only.
@@ -37,6 +40,7 @@ static FOLD: LazyLock<Mutex<Fold>> = LazyLock::new(|| {
         sites: HashMap::new(),
         tasks: HashMap::new(),
         slow_polls: Vec::new(),
+        edges: HashMap::new(),
         losses: Losses::default(),
         runtimes: Vec::new(),
         workers: Vec::new(),
@@ -86,7 +90,14 @@ impl Fold {
                 .merge(&site);
         }
         self.tasks.extend(report.tasks.into_iter().map(|task| (task.id, task)));
-        self.slow_polls.extend(report.slow_polls);
+        for poll in report.slow_polls {
+            let same = |known: &SlowPoll| known.task == poll.task && known.start_ns == poll.start_ns;
+            self.slow_polls.retain(|known| !same(known));
+            self.slow_polls.push(poll);
+        }
+        for edge in report.edges {
+            *self.edges.entry(edge.key()).or_default() += edge.count;
+        }
         self.losses = report.losses;
         self.runtimes = report.runtimes;
         for worker in &report.workers {

@@ -14,6 +14,7 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
     let clones = clones(state);
     let wakers = state.wakers();
     let self_wakes = state.self_wakes.get();
+    let [tasks, runtime, threads] = state.inner.wakes();
     TaskRecord {
         id: TaskId(state.id),
         site: SiteId(state.site),
@@ -41,9 +42,9 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
         max_poll_ns: state.max_poll_ns.get(),
         scheduled_ns: state.scheduled_ns.get(),
         max_sched_ns: state.max_sched_ns.get(),
-        wakes: state.inner.wakes() + self_wakes,
+        wakes: tasks + runtime + threads + self_wakes,
         self_wakes,
-        wakes_by: WakesBy::default(),
+        wakes_by: WakesBy { tasks, runtime, threads },
         forced_yields: state.forced_yields.get(),
         wakers,
         waker_clones: clones,

@@ -17,11 +17,23 @@ const ONE: u64 = 1;
 const ONE_CLONE: u64 = 1 << 32;
 const HOLDERS: u64 = ONE_CLONE - 1;
 
+/// Who wakes, other than the task itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum By {
+    /// Another task, from within its poll.
+    Task,
+    /// The runtime between two polls: timers, I/O, joins.
+    Runtime,
+    /// A thread that runs no task.
+    OtherThread,
+}
+
 /// See the module.
 pub(crate) struct InnerWaker {
     /// Holders in the low half, clones ever made (wrapping) in the high half: one operation counts both.
     counts: AtomicU64,
-    wakes: AtomicU64,
+    /// By who woke: see [`By`].
+    wakes: [AtomicU64; 3],
     /// Written by the polling thread before the first wrapped waker exists and by the last holder.
     first: UnsafeCell<Option<Waker>>,
     /// Null until a poll came with another waker than the first.
@@ -39,7 +51,7 @@ impl InnerWaker {
     pub(crate) fn new() -> Self {
         Self {
             counts: AtomicU64::new(ONE),
-            wakes: AtomicU64::new(0),
+            wakes: std::array::from_fn(|_| AtomicU64::new(0)),
             first: UnsafeCell::new(None),
             replacement: AtomicPtr::new(std::ptr::null_mut()),
         }
@@ -72,9 +84,11 @@ impl InnerWaker {
         if current.is_null() {
             let fresh = Box::into_raw(Box::new(Mutex::new(waker.clone())));
             self.replacement.store(fresh, Ordering::Release);
-            // A wake either comes before this in the order of `wakes`, and then the poll that follows
+            // A wake either comes before this in the order of its counter, and then the poll that follows
             // sees what it woke for; or after it, and then it sees the replacement.
-            self.wakes.fetch_add(0, Ordering::AcqRel);
+            for wakes in &self.wakes {
+                wakes.fetch_add(0, Ordering::AcqRel);
+            }
             return;
         }
         // SAFETY: the replacement lives until the last holder leaves, and the future is one.
@@ -90,8 +104,8 @@ impl InnerWaker {
     /// Counts a wake by any thread. It must come before [`InnerWaker::forward`]: a changed waker is
     /// ordered by it.
     #[inline]
-    pub(crate) fn count_wake(&self) {
-        self.wakes.fetch_add(1, Ordering::AcqRel);
+    pub(crate) fn count_wake(&self, by: By) {
+        self.wakes[by as usize].fetch_add(1, Ordering::AcqRel);
     }
 
     /// Wakes the executor's task. The caller is a holder, or inside the task's poll.
@@ -154,9 +168,9 @@ impl InnerWaker {
         ((counts & HOLDERS) as u32, (counts >> 32) as u32)
     }
 
-    /// Wakes counted by [`InnerWaker::count_wake`].
-    pub(crate) fn wakes(&self) -> u64 {
-        self.wakes.load(Ordering::Acquire)
+    /// Wakes counted by [`InnerWaker::count_wake`], one number for each [`By`].
+    pub(crate) fn wakes(&self) -> [u64; 3] {
+        self.wakes.each_ref().map(|wakes| wakes.load(Ordering::Acquire))
     }
 }
 

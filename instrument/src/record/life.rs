@@ -141,7 +141,11 @@ impl Drop for OpenPoll<'_> {
         if wall_ns >= Recorder::global().slow_poll_ns() {
             shard.slow_polls.add(1);
             let nth = self.state().map_or(1, |state| state.polls.get() + 1);
-            let poll = SlowPoll { nth, ..evidence(self.life.id, self.life.label.site(), wall_ns, now) };
+            let mut poll = SlowPoll { nth, ..evidence(self.life.id, self.life.label.site(), wall_ns, now) };
+            // Where tasks are only hooked, nobody knows that none of them waited.
+            if !Recorder::global().hooked() {
+                (poll.waiters, poll.waited_ns, poll.max_waited_ns) = (Some(0), Some(0), Some(0));
+            }
             slow_poll(self.thread, self.outer, poll, now);
         }
         if let Some(state) = &self.life.hold {
@@ -172,7 +176,7 @@ pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: 
     poll.worker = thread.place().1;
     poll.busy_ns = split.map(|(busy, _)| busy);
     poll.preempted_ns = split.map(|(_, preempted)| preempted);
-    thread.split.keep(poll);
+    thread.evidence.keep(poll);
 }
 
 /// The join handle's view of the task. Dropping it without [`Tag::joined`] detaches the task.

@@ -140,7 +140,8 @@ impl HistShard {
         self.max.raise(value);
     }
 
-    fn add_to(&self, total: &mut Hist) {
+    /// Adds this share to a histogram's totals. For those who read.
+    pub(crate) fn add_to(&self, total: &mut Hist) {
         for (at, chunk) in self.chunks.iter().enumerate() {
             let Some(chunk) = chunk.get() else { continue };
             for (inner, tally) in chunk.iter().enumerate() {

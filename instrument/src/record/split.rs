@@ -5,20 +5,14 @@
 //! poll's start, and again after a poll that was slow. Of the time between the reading and the slow
 //! poll's start, what other polls took is known and subtracted.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use pollscope_model::entity::slow_poll::SlowPoll;
 
 use super::tally::Tally;
 
 /// Shortest time between two readings on one thread.
 const EVERY_NS: u64 = 1_000_000;
-/// Slow polls that one thread keeps between two ticks: at the default limit of a millisecond there
-/// are no more in the longest time between two, a second.
-const KEPT: usize = 1_024;
 
-/// One thread's latest reading, and the evidence since the last tick.
+/// One thread's latest reading.
 #[derive(Default)]
 pub(crate) struct Split {
     due_ns: Tally,
@@ -28,9 +22,6 @@ pub(crate) struct Split {
     /// Wall time of all polls that had ended at the reading.
     polled_ns: Tally,
     readable: AtomicU64,
-    evidence: Mutex<Vec<SlowPoll>>,
-    /// Slow polls that found no room.
-    pub(crate) lost: Tally,
 }
 
 impl Split {
@@ -77,19 +68,6 @@ impl Split {
         let busy = cpu.saturating_sub(cpu_before).saturating_sub(others).min(wall_ns);
         let preempted = waited.saturating_sub(waited_before).min(wall_ns - busy);
         Some((busy, preempted))
-    }
-
-    /// Keeps the evidence if there is room, or counts it as lost. Never waits for the drain.
-    pub(crate) fn keep(&self, poll: SlowPoll) {
-        match self.evidence.try_lock() {
-            Ok(mut evidence) if evidence.len() < KEPT => evidence.push(poll),
-            _ => self.lost.add(1),
-        }
-    }
-
-    /// The evidence since the last call. For the drain.
-    pub(crate) fn take(&self) -> Vec<SlowPoll> {
-        self.evidence.lock().map(|mut evidence| std::mem::take(&mut *evidence)).unwrap_or_default()
     }
 
     /// The thread ends: the next one has clocks of its own.
@@ -183,15 +161,5 @@ mod tests {
         assert!(judge(start + EVERY_NS).is_some());
         assert!(judge(start + 2 * EVERY_NS).is_none());
         assert_eq!(split.at_ns.get(), start);
-    }
-
-    #[test]
-    fn evidence_is_bounded_and_its_loss_counted() {
-        let split = Split::default();
-        for _ in 0..KEPT + 3 {
-            split.keep(SlowPoll::default());
-        }
-        assert_eq!((split.take().len(), split.lost.get()), (KEPT, 3));
-        assert!(split.take().is_empty());
     }
 }

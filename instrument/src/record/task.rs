@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::measured::Mode;
 
-use super::inner::InnerWaker;
+use super::edges::From;
+use super::inner::{By, InnerWaker};
 use super::stack::Linked;
 use super::tally::Tally;
 use super::thread::Thread;
@@ -225,6 +226,7 @@ impl TaskState {
             self.scheduled_ns.add(delay);
             self.max_sched_ns.raise(delay);
             thread.site(self.site).sched.record(delay);
+            thread.has_waited(since, now);
         }
         self.touch(thread);
     }
@@ -274,14 +276,17 @@ impl TaskState {
             // will count from the poll's end, so that any earlier time says enough.
             self.self_wakes.add(1);
             site.self_wakes.add(1);
+            thread.edges.add(From::site(self.site), self.site);
             if self.woken_ns.load(Ordering::Relaxed) == 0 {
                 self.woken_by.store(ITSELF, Ordering::Relaxed);
                 self.woken_ns.store(self.poll_start_ns.get(), Ordering::Relaxed);
             }
         } else {
-            self.inner.count_wake();
+            let (by, from, who) = who_wakes(thread);
+            thread.edges.add(from, self.site);
+            self.inner.count_wake(by);
             if self.woken_ns.load(Ordering::Relaxed) == 0 {
-                self.woken_by.store(who_wakes(thread), Ordering::Relaxed);
+                self.woken_by.store(who, Ordering::Relaxed);
                 self.woken_ns.store(crate::clock::now_ns(), Ordering::Relaxed);
             }
             self.touch(thread);
@@ -341,16 +346,22 @@ const ITSELF: u64 = 1;
 const RUNTIME: u64 = 2;
 const OTHER_THREAD: u64 = 3;
 
-/// What the thread that wakes is doing.
-fn who_wakes(thread: &Thread) -> u64 {
-    let task = thread.task();
-    if task != 0 {
-        return task << TAG_BITS;
+/// What the thread that wakes is doing: for the task's count, for the edge, and as the last waker.
+#[inline]
+fn who_wakes(thread: &Thread) -> (By, From, u64) {
+    match thread.task() {
+        0 => between_polls(),
+        task => (By::Task, From::site(thread.site_of_task()), task << TAG_BITS),
     }
-    // A worker between two polls (timers, I/O, deferred yields, joins), or a thread of the blocking
-    // pool that hands its result over.
+}
+
+/// A worker between two polls (timers, I/O, deferred yields, joins), or a thread of the blocking pool
+/// that hands its result over; else a thread that the runtime does not know.
+#[inline(never)]
+fn between_polls() -> (By, From, u64) {
     if tokio::runtime::worker_index().is_some() || tokio::runtime::Handle::try_current().is_ok() {
-        return RUNTIME;
+        (By::Runtime, From::RUNTIME, RUNTIME)
+    } else {
+        (By::OtherThread, From::OTHER_THREAD, OTHER_THREAD)
     }
-    OTHER_THREAD
 }

@@ -9,8 +9,10 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use super::edges::Edges;
+use super::evidence::Evidence;
 use super::intern;
-use super::shard::{Shards, SiteShard};
+use super::shard::{HistShard, Shards, SiteShard};
 use super::split::Split;
 use super::stack::Stack;
 use super::tally::Tally;
@@ -18,6 +20,8 @@ use super::task::TaskState;
 
 const IDS_AT_ONCE: u64 = 1 << 10;
 const CREDITS_AT_ONCE: u64 = 32;
+/// Waits below it are a healthy service's own.
+const LONG_WAIT_NS: u64 = 1_000_000;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// Task records that exist or are promised to some thread.
@@ -37,10 +41,18 @@ pub(crate) struct Thread {
     pub(crate) polls: Tally,
     /// Their wall time.
     pub(crate) polled_ns: Tally,
+    /// Of the polls, those of which nobody knows since when they were due.
+    pub(crate) blind_polls: Tally,
+    /// Waits of the others, from [`LONG_WAIT_NS`] on.
+    pub(crate) long_waits: HistShard,
     /// What was touched here for the first time since the last tick.
     pub(crate) touched: Stack<TaskState>,
     pub(crate) shards: Shards,
+    /// Wakes made here.
+    pub(crate) edges: Edges,
     pub(crate) split: Split,
+    /// Its slow polls.
+    pub(crate) evidence: Evidence,
     /// Tasks that got no record.
     pub(crate) uncounted: Tally,
     /// Set while our own spawn calls tokio's, whose hook then knows that the task is wrapped.
@@ -173,9 +185,13 @@ impl Thread {
             label: AtomicU64::new(0),
             polls: Tally::new(),
             polled_ns: Tally::new(),
+            blind_polls: Tally::new(),
+            long_waits: HistShard::default(),
             touched: Stack::new(),
             shards: Shards::new(),
+            edges: Edges::default(),
             split: Split::default(),
+            evidence: Evidence::default(),
             uncounted: Tally::new(),
             wrapping: AtomicBool::new(false),
             next_id: Tally::new(),
@@ -198,6 +214,7 @@ impl Thread {
         self.name.store(0, Ordering::Relaxed);
         self.wrapping.store(false, Ordering::Relaxed);
         self.split.forget();
+        self.evidence.forget();
         RECORDS.fetch_sub(self.credits.get(), Ordering::Relaxed);
         self.credits.set(0);
     }
@@ -253,6 +270,12 @@ impl Thread {
         Label(self.label.load(Ordering::Relaxed))
     }
 
+    /// The spawn site of the innermost task that is polled here; nothing sensible for none.
+    #[inline]
+    pub(crate) fn site_of_task(&self) -> u32 {
+        self.label().site()
+    }
+
     /// The name of the innermost scope.
     #[inline]
     pub(crate) fn scope(&self) -> u32 {
@@ -283,6 +306,26 @@ impl Thread {
             }
         }
         outer
+    }
+
+    /// A task that was due `since` begins to be polled here, `now`.
+    #[inline]
+    pub(crate) fn has_waited(&self, since: u64, now: u64) {
+        if now.saturating_sub(since) >= LONG_WAIT_NS || self.evidence.was_waited_for(since) {
+            self.has_waited_long(since, now);
+        }
+    }
+
+    #[cold]
+    fn has_waited_long(&self, since: u64, now: u64) {
+        // Inside of another task's poll it waited for that task.
+        if self.since.load(Ordering::Relaxed) != now {
+            return;
+        }
+        self.evidence.waited(since);
+        if now.saturating_sub(since) >= LONG_WAIT_NS {
+            self.long_waits.record(now.saturating_sub(since));
+        }
     }
 
     /// At most once a millisecond.

@@ -8,7 +8,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use super::InnerWaker;
+use super::{By, InnerWaker};
 
 /// An executor's waker that counts how often it was woken and whether it was dropped.
 #[derive(Default)]
@@ -41,7 +41,7 @@ fn loom_the_last_holder_drops_the_executors_waker() {
                 inner.hold();
                 let inner = Arc::clone(&inner);
                 thread::spawn(move || {
-                    inner.count_wake();
+                    inner.count_wake(By::Task);
                     inner.forward();
                     usize::from(inner.release())
                 })
@@ -53,7 +53,7 @@ fn loom_the_last_holder_drops_the_executors_waker() {
         assert_eq!(executor.woken.load(StdOrdering::SeqCst), 2);
         assert_eq!(StdArc::strong_count(&executor), 1);
         assert_eq!(inner.counts(), (0, 2));
-        assert_eq!(inner.wakes(), 2);
+        assert_eq!(inner.wakes(), [2, 0, 0]);
     });
 }
 
@@ -71,7 +71,7 @@ fn loom_a_changed_waker_loses_no_wake() {
             let (inner, ready) = (Arc::clone(&inner), Arc::clone(&ready));
             thread::spawn(move || {
                 ready.store(true, Ordering::Release);
-                inner.count_wake();
+                inner.count_wake(By::Task);
                 inner.forward();
                 inner.release();
             })
@@ -98,7 +98,7 @@ fn loom_a_waker_changed_twice_loses_no_wake() {
             let (inner, ready) = (Arc::clone(&inner), Arc::clone(&ready));
             thread::spawn(move || {
                 ready.store(true, Ordering::Release);
-                inner.count_wake();
+                inner.count_wake(By::Task);
                 inner.forward();
                 inner.release();
             })

@@ -92,7 +92,7 @@ impl TaskState {
             self.polls.get(),
             self.poll_start_ns.get(),
             self.self_wakes.get(),
-            self.inner.wakes(),
+            self.inner.wakes().iter().sum(),
             self.woken_ns.load(Ordering::Relaxed),
             u64::from(holders) << 32 | u64::from(clones),
             u64::from(self.flags.load(Ordering::Relaxed)),

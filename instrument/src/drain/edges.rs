@@ -1,0 +1,46 @@
+//! The wake edges' totals, and their change since the last tick.
+
+use std::collections::HashMap;
+
+use pollscope_model::entity::edge::{WakeEdge, Waker};
+use pollscope_model::id::SiteId;
+
+use crate::record::thread::Thread;
+
+/// Totals of every edge since the start.
+#[derive(Default)]
+pub(super) struct Totals {
+    said: HashMap<(SiteId, Waker), u64>,
+}
+
+impl Totals {
+    /// How often each edge was seen since the last call, or so far if it is the `first`; those that
+    /// were not are left out.
+    pub(super) fn changes(&mut self, threads: &[&'static Thread], first: bool) -> Vec<WakeEdge> {
+        let mut changed: HashMap<(SiteId, Waker), u64> = HashMap::new();
+        for thread in threads {
+            for (from, to, count) in thread.edges.changes(first) {
+                *changed.entry((to, from)).or_default() += count;
+            }
+        }
+        for (edge, count) in &changed {
+            *self.said.entry(*edge).or_default() += count;
+        }
+        sorted(&changed)
+    }
+
+    /// Every edge's total as of the last tick.
+    pub(super) fn all(&self) -> Vec<WakeEdge> {
+        sorted(&self.said)
+    }
+}
+
+/// By the woken site, which is what travels best.
+fn sorted(counts: &HashMap<(SiteId, Waker), u64>) -> Vec<WakeEdge> {
+    let mut edges: Vec<_> = counts.iter().map(|(&(to, from), &count)| WakeEdge { from, to, count }).collect();
+    edges.sort_unstable_by_key(WakeEdge::key);
+    edges
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! Slow polls on their way into the reports: told when they ended, and again as long as more tasks are
+//! seen that waited for them.
+
+use pollscope_model::entity::slow_poll::SlowPoll;
+
+use crate::record::evidence::{Evidence, Harm};
+use crate::record::thread::Thread;
+
+/// Whoever is polled later than that after a slow poll had other reasons to wait.
+const WATCHED_NS: u64 = 10_000_000_000;
+
+/// The slow polls of every thread that tasks may still be waiting for, by the thread's index.
+#[derive(Default)]
+pub(super) struct Cases {
+    threads: Vec<Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    /// What the thread had kept at the last visit.
+    kept: u64,
+    /// By number.
+    open: Vec<Open>,
+}
+
+struct Open {
+    number: u64,
+    poll: SlowPoll,
+    news: bool,
+}
+
+impl Cases {
+    /// The slow polls that ended since the last call, and those of which more is known now.
+    pub(super) fn news(&mut self, threads: &[&'static Thread], now: u64) -> Vec<SlowPoll> {
+        self.threads.resize_with(threads.len(), Watched::default);
+        let mut told = Vec::new();
+        for (thread, watched) in threads.iter().zip(&mut self.threads) {
+            watched.visit(&thread.evidence, now, &mut told);
+        }
+        told
+    }
+}
+
+impl Watched {
+    fn visit(&mut self, evidence: &Evidence, now: u64, told: &mut Vec<SlowPoll>) {
+        let kept = evidence.kept();
+        if kept == self.kept && self.open.is_empty() {
+            return;
+        }
+        self.kept = kept;
+        let taken = evidence.take(self.open.iter().map(|open| open.number));
+        let fresh = |(number, poll)| Open { number, poll, news: true };
+        self.open.extend(taken.polls.into_iter().map(fresh));
+        for (number, harm) in &taken.harm {
+            if let Ok(at) = self.open.binary_search_by_key(number, |open| open.number) {
+                self.open[at].learn(*harm);
+            }
+        }
+        self.open.retain_mut(|open| {
+            if std::mem::take(&mut open.news) {
+                told.push(open.poll.clone());
+            }
+            open.number >= taken.first_counted
+                && now.saturating_sub(open.poll.start_ns + open.poll.wall_ns) < WATCHED_NS
+        });
+    }
+}
+
+impl Open {
+    fn learn(&mut self, Harm { waiters, waited_ns, max_ns }: Harm) {
+        let poll = &mut self.poll;
+        if poll.waiters.unwrap_or(0) == waiters && poll.waited_ns.unwrap_or(0) == waited_ns {
+            return;
+        }
+        (poll.waiters, poll.waited_ns, poll.max_waited_ns) = (Some(waiters), Some(waited_ns), Some(max_ns));
+        self.news = true;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Who wakes whom, as one thread sees it: wakes per pair of spawn sites, in a table of fixed size that
+//! its thread writes with plain stores and the drain reads.
+//!
+//! A pair keeps its place for good, so that finding it again is one multiplication and mostly one
+//! comparison. A pair that finds no place is in no edge; its wakes are in the totals of site and task.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+
+use pollscope_model::entity::edge::Waker;
+use pollscope_model::id::SiteId;
+
+use super::tally::Tally;
+
+const PLACES: usize = 1 << PLACE_BITS;
+const PLACE_BITS: u32 = 10;
+/// Places that a pair may take; more would make every wake of a full table slow.
+const TRIES: usize = 8;
+
+/// Who wakes, in 32 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct From(u32);
+
+impl From {
+    pub(crate) const RUNTIME: Self = Self(0);
+    pub(crate) const OTHER_THREAD: Self = Self(1);
+
+    /// A task of that site.
+    #[inline]
+    pub(crate) fn site(site: u32) -> Self {
+        Self(site + 2)
+    }
+}
+
+/// See the module. Takes no memory before the thread's first wake, and 26 KiB from then on.
+#[derive(Default)]
+pub(crate) struct Edges(OnceLock<Table>);
+
+/// Slices, since a table as an array would be built on the stack, which may be small.
+struct Table {
+    /// As many as [`PLACES`], each.
+    places: Box<[Place]>,
+    /// Index of each pair's place plus one, in the order of their coming: what the drain walks.
+    order: Box<[AtomicU16]>,
+    taken: AtomicU16,
+    /// The drain's own: each place's count at its last visit.
+    seen: Box<[Tally]>,
+}
+
+#[derive(Default)]
+struct Place {
+    /// `(to + 1) << 32 | from`; 0 for none.
+    pair: AtomicU64,
+    count: Tally,
+}
+
+impl Edges {
+    /// Counts a wake of a task of site `to`. For the thread that these edges belong to.
+    #[inline]
+    pub(crate) fn add(&self, from: From, to: u32) {
+        let table = self.0.get_or_init(Table::new);
+        let pair = (u64::from(to) + 1) << 32 | u64::from(from.0);
+        let at = first_place(pair);
+        match table.places.get(at) {
+            Some(place) if place.pair.load(Ordering::Relaxed) == pair => place.count.add(1),
+            _ => table.add_elsewhere(pair, at),
+        }
+    }
+
+    /// How often each pair was seen since the last call, or so far if it is the `first` of a drain;
+    /// those that were not are left out. For the drain.
+    pub(crate) fn changes(&self, first: bool) -> impl Iterator<Item = (Waker, SiteId, u64)> {
+        self.0.get().into_iter().flat_map(move |table| {
+            let taken = table.taken.load(Ordering::Relaxed) as usize;
+            table.order.iter().take(taken).filter_map(move |at| {
+                // 0 while the thread is about to say where it put the pair.
+                let at = at.load(Ordering::Acquire).checked_sub(1)? as usize;
+                let (place, seen) = (&table.places[at], &table.seen[at]);
+                let count = place.count.get();
+                let before = if first { 0 } else { seen.get() };
+                seen.set(count);
+                let pair = place.pair.load(Ordering::Relaxed);
+                let from = match pair as u32 {
+                    0 => Waker::Runtime,
+                    1 => Waker::OtherThread,
+                    site => Waker::Site(SiteId(site - 2)),
+                };
+                (count > before).then(|| (from, SiteId((pair >> 32) as u32 - 1), count - before))
+            })
+        })
+    }
+}
+
+impl Table {
+    #[cold]
+    fn new() -> Self {
+        Self { places: places(), order: places(), taken: AtomicU16::new(0), seen: places() }
+    }
+
+    #[cold]
+    fn add_elsewhere(&self, pair: u64, first: usize) {
+        for at in (first..first + TRIES).map(|at| at % PLACES) {
+            let place = &self.places[at];
+            let mut there = place.pair.load(Ordering::Relaxed);
+            if there == 0 {
+                // Threads that are ending share one table, so that two may want one place.
+                match place.pair.compare_exchange(0, pair, Ordering::Relaxed, Ordering::Relaxed) {
+                    Ok(_) => {
+                        let nth = self.taken.fetch_add(1, Ordering::Relaxed) as usize;
+                        self.order[nth].store(at as u16 + 1, Ordering::Release);
+                        there = pair;
+                    }
+                    Err(other) => there = other,
+                }
+            }
+            if there == pair {
+                place.count.add(1);
+                return;
+            }
+        }
+    }
+}
+
+fn places<T: Default>() -> Box<[T]> {
+    std::iter::repeat_with(T::default).take(PLACES).collect()
+}
+
+/// 2^64 divided by the golden ratio: neighbours land far apart.
+#[inline]
+fn first_place(pair: u64) -> usize {
+    (pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - PLACE_BITS)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn every_pair_that_has_a_place_is_counted_to_the_last_wake() {
+        let edges = Edges::default();
+        assert_eq!(edges.changes(true).count(), 0);
+        let froms = [From::RUNTIME, From::OTHER_THREAD, From::site(0), From::site(65_535)];
+        for (nth, from) in froms.into_iter().enumerate() {
+            for to in 0..50 {
+                (0..=nth).for_each(|_| edges.add(from, to));
+            }
+        }
+        let seen: HashMap<_, _> = edges.changes(true).map(|(from, to, count)| ((from, to), count)).collect();
+        assert_eq!(seen.len(), 200);
+        for to in (0..50).map(SiteId) {
+            assert_eq!(seen[&(Waker::Runtime, to)], 1);
+            assert_eq!(seen[&(Waker::OtherThread, to)], 2);
+            assert_eq!(seen[&(Waker::Site(SiteId(0)), to)], 3);
+            assert_eq!(seen[&(Waker::Site(SiteId(65_535)), to)], 4);
+        }
+        edges.add(From::RUNTIME, 3);
+        let changes: Vec<_> = edges.changes(false).collect();
+        assert_eq!(changes, [(Waker::Runtime, SiteId(3), 1)]);
+        assert_eq!(edges.changes(true).map(|(_, _, count)| count).sum::<u64>(), 501);
+    }
+
+    #[test]
+    fn a_full_table_keeps_the_pairs_that_it_has() {
+        let edges = Edges::default();
+        edges.add(From::site(1), 1);
+        for to in 0..10_000 {
+            edges.add(From::site(7), to);
+        }
+        edges.add(From::site(1), 1);
+        let seen: Vec<_> = edges.changes(true).collect();
+        assert!(seen.len() <= PLACES && seen.len() > PLACES / 2, "{}", seen.len());
+        assert_eq!(seen[0], (Waker::Site(SiteId(1)), SiteId(1), 2));
+        assert!(seen[1..].iter().all(|(_, _, count)| *count == 1));
+    }
+}
