@@ -13,6 +13,7 @@ use pollscope_model::time::Nanos;
 use crate::guard::Guard;
 use crate::init::{self, InitError};
 use crate::notice::LogLevel;
+use crate::overload;
 use crate::record::Settings;
 
 /// Time between two reports while somebody reads them.
@@ -79,6 +80,7 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) endpoint: Option<String>,
     pub(crate) interval: Duration,
+    pub(crate) overload_limit: Duration,
     pub(crate) recorder: Settings,
     pub(crate) policy: String,
     pub(crate) log: LogLevel,
@@ -92,6 +94,7 @@ impl Default for Config {
             listen: Listen::Auto,
             endpoint: None,
             interval: DEFAULT_INTERVAL,
+            overload_limit: overload::DEFAULT_LIMIT,
             recorder: Settings::default(),
             policy: String::new(),
             log: LogLevel::default(),
@@ -179,6 +182,13 @@ impl Builder {
     pub fn slow_poll(mut self, limit: Duration) -> Self {
         self.config.recorder.slow_poll_ns = limit.as_nanos() as u64;
         self
+    }
+
+    /// Waits for a worker from this length on are an overload if they stay (see
+    /// [`overloaded`](crate::overloaded)), 2 ms to 60 s; by default 50 ms.
+    pub fn overload_limit(self, limit: Duration) -> Self {
+        let what = format!("overload limit {}", Nanos(limit.as_nanos() as u64));
+        self.set(&what, overload::limit(limit), |config, limit| config.overload_limit = limit)
     }
 
     /// Most tasks that get a record of their own; further ones are counted per site only.

@@ -10,6 +10,7 @@ use pollscope_model::time::parse_duration;
 
 use crate::config::{self, Config};
 use crate::notice::LogLevel;
+use crate::overload;
 
 /// An environment variable that pollscope reads at `init`.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ pub struct Variable {
 
 /// Every variable. One with an empty value counts as absent; one whose value cannot be used is
 /// reported in one line and counts as absent.
-pub const VARIABLES: [Variable; 8] = [
+pub const VARIABLES: [Variable; 9] = [
     Variable {
         name: "POLLSCOPE",
         expects: "off, sample, wrap or hooks",
@@ -100,6 +101,16 @@ pub const VARIABLES: [Variable; 8] = [
         help: "polls from this length on are slow: they leave evidence",
         apply: |config, text| {
             config.recorder.slow_poll_ns = duration(text)?.as_nanos() as u64;
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_OVERLOAD_LIMIT",
+        expects: "a duration from 2ms to 60s",
+        default: "50ms",
+        help: "waits for a worker from this length on are an overload if they stay",
+        apply: |config, text| {
+            config.overload_limit = overload::limit(duration(text)?)?;
             Ok(())
         },
     },
@@ -184,6 +195,8 @@ mod tests {
         let default = Config::default();
         let said = |name| VARIABLES.iter().find(|v| v.name == name).map(|v| v.default.to_owned());
         assert_eq!(said("POLLSCOPE_INTERVAL"), Some(Nanos(default.interval.as_nanos() as u64).to_string()));
+        let overload = Nanos(default.overload_limit.as_nanos() as u64);
+        assert_eq!(said("POLLSCOPE_OVERLOAD_LIMIT"), Some(overload.to_string()));
         assert_eq!(said("POLLSCOPE_SLOW_POLL"), Some(Nanos(default.recorder.slow_poll_ns).to_string()));
         assert_eq!(said("POLLSCOPE_LOG"), Some(default.log.as_str().to_owned()));
     }

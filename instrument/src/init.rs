@@ -8,6 +8,7 @@ use crate::drain::Drain;
 use crate::export::{Door, Exports};
 use crate::guard::{Guard, Running, Status};
 use crate::identity::Identity;
+use crate::overload::Lookout;
 use crate::record::Recorder;
 use crate::reporter::Reporter;
 use crate::{env, notice};
@@ -139,7 +140,8 @@ fn start_threads(
     let recorder = Recorder::global();
     recorder.start(config.recorder);
     let drain = Drain::new(recorder, identity.boot);
-    let (reporter, thread) = Reporter::start(drain, config.interval).map_err(InitError::Thread)?;
+    let lookout = Lookout::new(config.overload_limit);
+    let (reporter, thread) = Reporter::start(drain, config.interval, lookout).map_err(InitError::Thread)?;
     let exports = match Exports::start(identity, door, config.endpoint.clone(), reporter.clone()) {
         Ok(exports) => exports,
         Err(error) => {

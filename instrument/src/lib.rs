@@ -37,6 +37,8 @@ mod join_set;
 mod mode;
 #[cfg(not(loom))]
 mod notice;
+#[cfg(not(loom))]
+mod overload;
 mod record;
 #[cfg(not(loom))]
 mod reporter;
@@ -62,6 +64,7 @@ pub use crate::{
     init::{InitError, builder, init, try_init},
     join_set::JoinSet,
     notice::LogLevel,
+    overload::{overloaded, schedule_delay},
     sample::observe,
     scope::{Scoped, Traced, TracedFuture, scope},
     spawn::{spawn, spawn_blocking, spawn_local, spawn_on},

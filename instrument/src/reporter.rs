@@ -12,6 +12,7 @@ use pollscope_model::report::Report;
 
 use crate::drain::Drain;
 use crate::notice;
+use crate::overload::Lookout;
 use crate::record::Recorder;
 
 /// Time between two ticks while nobody reads: often enough to keep the recorder's buffers low.
@@ -44,10 +45,14 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     /// Starts the thread.
-    pub(crate) fn start(drain: Drain, interval: Duration) -> io::Result<(Self, JoinHandle<()>)> {
+    pub(crate) fn start(
+        drain: Drain,
+        interval: Duration,
+        lookout: Lookout,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
         let (commands, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new().name("pollscope-drain".to_owned()).spawn(move || {
-            let mut desk = Desk { drain, interval, subscribers: Vec::new(), last: Instant::now() };
+            let mut desk = Desk { drain, interval, lookout, subscribers: Vec::new(), last: Instant::now() };
             let outcome = catch_unwind(AssertUnwindSafe(|| desk.work(&inbox)));
             if outcome.is_err() {
                 Recorder::global().stop();
@@ -100,6 +105,7 @@ impl Reporter {
 struct Desk {
     drain: Drain,
     interval: Duration,
+    lookout: Lookout,
     subscribers: Vec<Weak<dyn Subscriber>>,
     last: Instant,
 }
@@ -107,8 +113,14 @@ struct Desk {
 impl Desk {
     fn work(&mut self, inbox: &Receiver<Command>) {
         loop {
-            match inbox.recv_timeout(self.due_in()) {
-                Err(RecvTimeoutError::Timeout) => self.tick(),
+            let due = self.due_in();
+            match inbox.recv_timeout(self.lookout.due_in().map_or(due, |look| look.min(due))) {
+                Err(RecvTimeoutError::Timeout) => {
+                    self.lookout.look();
+                    if self.due_in().is_zero() {
+                        self.tick();
+                    }
+                }
                 Ok(Command::Subscribe(subscriber)) => self.subscribe(subscriber),
                 Ok(Command::Tick(done)) => {
                     self.tick();

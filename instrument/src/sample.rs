@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::id::{NameId, RuntimeId, WorkerId};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
 use crate::record::intern;
 
@@ -165,6 +165,16 @@ pub(crate) fn sample(now_ns: u64) -> Sample {
         observed.last_ns = now_ns;
     }
     sample
+}
+
+/// Tasks in the queues of all observed runtimes, as far as tokio shows them.
+pub(crate) fn queued() -> u64 {
+    let metrics = |observed: &Observed| Some(observed.handle.as_ref()?.metrics());
+    let queued = |metrics: RuntimeMetrics| {
+        let locals = (0..metrics.num_workers()).filter_map(|index| unstable::queues(&metrics, index).local);
+        metrics.global_queue_depth() as u64 + locals.sum::<u64>()
+    };
+    runtimes().iter().filter_map(metrics).map(queued).sum()
 }
 
 /// The blocking pool, as far as tokio shows it.
