@@ -4,7 +4,6 @@
     allow(dead_code, reason = "without exports nobody subscribes, is greeted or told where to attach")
 )]
 
-#[cfg(not(loom))]
 mod backtrace;
 #[cfg(not(loom))]
 mod clock;

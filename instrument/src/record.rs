@@ -7,7 +7,7 @@
 //!
 //! Under `cfg(loom)` only the two protocols that threads race on are built: [`inner`] and [`stack`].
 
-mod atomic;
+pub(crate) mod atomic;
 pub(crate) mod inner;
 pub(crate) mod stack;
 

@@ -1,0 +1,146 @@
+//! From an address of a file to the functions that are there, inlined ones too: from its debug information,
+//! else from its symbols.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use addr2line::Context;
+use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian as Little, SectionId};
+use memmap2::Mmap;
+use object::read::elf::ElfFile64;
+use object::{LittleEndian, Object, ObjectSymbol, SymbolKind};
+
+use super::image::range_of;
+
+/// Addresses whose names are kept; at the next one all are dropped, and with them what was parsed for them.
+const MAX_ADDRESSES: usize = 2048;
+
+type Reader = EndianSlice<'static, Little>;
+
+/// What is known of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) function: Option<String>,
+    pub(super) file: Option<String>,
+    pub(super) line: Option<u32>,
+    pub(super) inlined: bool,
+}
+
+/// Debug information, parsed as far as anybody asked.
+enum Debug {
+    Unparsed,
+    Absent,
+    Parsed(Context<Reader>),
+}
+
+/// See the module.
+pub(super) struct Names {
+    /// Before `bytes`, which it reads: fields are dropped in this order.
+    debug: Debug,
+    bytes: Arc<Mmap>,
+    known: HashMap<u64, Arc<[Name]>>,
+}
+
+impl Names {
+    /// Nothing is parsed yet.
+    pub(super) fn new(bytes: &Arc<Mmap>) -> Self {
+        Self { debug: Debug::Unparsed, bytes: Arc::clone(bytes), known: HashMap::new() }
+    }
+
+    /// The calls at an address of the file, innermost first; empty if nothing is known there.
+    ///
+    /// Cost: nothing to speak of for an address seen before. The first of a file, and of a compilation unit,
+    /// parses debug information: milliseconds.
+    pub(super) fn at(&mut self, address: u64) -> Arc<[Name]> {
+        if let Some(names) = self.known.get(&address) {
+            return Arc::clone(names);
+        }
+        if self.known.len() >= MAX_ADDRESSES {
+            self.known = HashMap::new();
+            self.debug = Debug::Unparsed;
+        }
+        let bytes = &self.bytes;
+        if matches!(self.debug, Debug::Unparsed) {
+            self.debug = debug_information(bytes).map_or(Debug::Absent, Debug::Parsed);
+        }
+        let mut names = match &self.debug {
+            Debug::Parsed(debug) => from_debug(debug, address),
+            Debug::Unparsed | Debug::Absent => Vec::new(),
+        };
+        if let Some(function) = incomplete(&names).then(|| from_symbols(bytes, address)).flatten() {
+            match names.last_mut() {
+                Some(outermost) => outermost.function = Some(function),
+                None => names.push(Name { function: Some(function), file: None, line: None, inlined: false }),
+            }
+        }
+        let names: Arc<[Name]> = names.into();
+        self.known.insert(address, Arc::clone(&names));
+        names
+    }
+}
+
+#[expect(unsafe_code, reason = "the parsed form points into the bytes beside it")]
+fn debug_information(bytes: &Arc<Mmap>) -> Option<Context<Reader>> {
+    // SAFETY: the only holder of the context is `Names::debug`, which is dropped before `Names::bytes` and
+    // gives nothing away that it borrowed. A mapping stays where it is when its owner moves.
+    let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) };
+    let elf = ElfFile64::<LittleEndian>::parse(bytes).ok()?;
+    range_of(&elf, b".debug_info")?;
+    let section = |id: SectionId| {
+        let data =
+            range_of(&elf, id.name().as_bytes()).and_then(|range| bytes.get(range)).unwrap_or_default();
+        Ok::<_, addr2line::gimli::Error>(EndianSlice::new(data, Little))
+    };
+    Context::from_dwarf(Dwarf::load(section).ok()?).ok()
+}
+
+fn from_debug(debug: &Context<Reader>, address: u64) -> Vec<Name> {
+    // Paths below the folder of the compilation are as the compiler saw them: without it.
+    let unit = debug.find_dwarf_and_unit(address).skip_all_loads();
+    let folder = unit.and_then(|unit| Some(unit.comp_dir?.to_string_lossy().into_owned()));
+    let relative = |file: &str| {
+        let below = folder.as_deref().and_then(|folder| file.strip_prefix(folder)?.strip_prefix('/'));
+        below.unwrap_or(file).to_owned()
+    };
+    let mut names = Vec::new();
+    let Ok(mut frames) = debug.find_frames(address).skip_all_loads() else { return names };
+    while let Ok(Some(frame)) = frames.next() {
+        let function = frame.function.and_then(|function| Some(demangle(&function.raw_name().ok()?)));
+        let (file, line) =
+            frame.location.map_or((None, None), |location| (location.file.map(relative), location.line));
+        names.push(Name { function, file, line: line.filter(|line| *line != 0), inlined: true });
+    }
+    if let Some(outermost) = names.last_mut() {
+        outermost.inlined = false;
+    }
+    names
+}
+
+/// Whether symbols may know better what the function at an address is called: debug information can leave it at
+/// the bare name, without its path.
+fn incomplete(names: &[Name]) -> bool {
+    let function = names.last().and_then(|outermost| outermost.function.as_deref());
+    function.is_none_or(|function| {
+        // What stands before the generics of the function itself.
+        let path = function.trim_start_matches('<').split('<').next();
+        !path.is_some_and(|path| path.contains("::"))
+    })
+}
+
+/// The symbol that covers the address, of those at the same place the one with the plainest name. Looks at
+/// every symbol: no table of our own for what is asked rarely.
+fn from_symbols(bytes: &[u8], address: u64) -> Option<String> {
+    let elf = ElfFile64::<LittleEndian>::parse(bytes).ok()?;
+    elf.symbols()
+        .chain(elf.dynamic_symbols())
+        .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.is_definition())
+        .filter(|symbol| address.checked_sub(symbol.address()).is_some_and(|offset| offset < symbol.size()))
+        .filter_map(|symbol| symbol.name().ok())
+        .min_by_key(|name| name.len() - name.trim_start_matches('_').len())
+        .map(demangle)
+}
+
+/// Readable, without the hash.
+fn demangle(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name))
+}

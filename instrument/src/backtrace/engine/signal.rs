@@ -1,0 +1,191 @@
+//! Asking a thread for its stack, and the signal handler that answers.
+//!
+//! The handler runs on the asked thread, wherever that happens to be: in the allocator, the dynamic loader,
+//! an unwind, at its end. So it makes system calls and plain copies only: no allocation, no lock, no
+//! thread-local storage but `errno`, which it keeps. It runs on the alternate signal stack where there is
+//! one (all threads of Rust's std have one) and takes less than a millisecond: 256 KiB are copied at most.
+//!
+//! The signal is `SIGURG`, whose default is to be ignored, so that one that comes at the wrong time harms
+//! nobody. If the process has a handler of its own for it, there are no stacks.
+//!
+//! # What a service can observe
+//!
+//! A blocking system call of the asked thread is interrupted. Most of them (`read` of a pipe, `futex`, `flock`,
+//! `wait`, …) are restarted by the kernel (`SA_RESTART`) and notice nothing. Those that the kernel never
+//! restarts (`nanosleep`, `poll`, `select`, `epoll_wait`, and socket calls with a timeout) return `EINTR`.
+//! Rust's std and the common runtimes try again; code that calls these directly and takes `EINTR` for an
+//! error sees one. It is sent to no thread but one that is inside a poll above the limit.
+
+use std::mem::MaybeUninit;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use libc::{c_int, c_void, siginfo_t};
+
+use super::memory;
+use super::registers::Registers;
+use super::slot::Slot;
+use crate::backtrace::Refused;
+
+/// Bytes of a stack that are copied at most; what is deeper is missing from the trace, which says so.
+const MAX_BYTES: usize = 256 << 10;
+/// How long an answer that has begun is waited for, beyond the caller's patience.
+const GRACE: Duration = Duration::from_millis(100);
+
+const SIGNAL: c_int = libc::SIGURG;
+
+/// A stack as it was found; [`Resolver::resolve`](super::Resolver::resolve) names its frames, on any thread,
+/// while what was loaded then still is.
+#[derive(Debug)]
+pub struct RawStack {
+    pub(super) registers: Registers,
+    /// From the stack pointer on.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What the handler writes.
+struct Answer {
+    registers: Registers,
+    len: usize,
+    bytes: Box<[u8]>,
+}
+
+static SLOT: OnceLock<Slot<Answer>> = OnceLock::new();
+static INSTALLED: OnceLock<Result<(), &'static str>> = OnceLock::new();
+
+/// Makes [`take`] possible, or says why it is not. Once it has succeeded, it stays so for the process's life.
+///
+/// Sets the handler of `SIGURG` if it has none.
+pub fn install() -> Result<(), &'static str> {
+    if is_traced()? {
+        return Err("a debugger is attached");
+    }
+    *INSTALLED.get_or_init(|| {
+        memory::choose_method()?;
+        SLOT.get_or_init(|| {
+            let bytes = vec![0; MAX_BYTES].into_boxed_slice();
+            Slot::new(Answer { registers: Registers::default(), len: 0, bytes })
+        });
+        set_handler()
+    })
+}
+
+/// The stack of a thread of this process as it is now, or why not.
+///
+/// Blocks for `patience` at most if the thread does not answer, and a tenth of a second longer if it stops
+/// in the middle of its answer; usually it takes some tens of microseconds. For one thread of ours at a time.
+///
+/// Thread ids are used again: whoever asks for a thread that may have ended has to check afterwards that
+/// what made it ask is still so.
+pub fn take(tid: u32, patience: Duration) -> Result<RawStack, Refused> {
+    static ASKING: Mutex<()> = Mutex::new(());
+    if is_traced().map_err(Refused::Unavailable)? {
+        return Err(Refused::Traced);
+    }
+    INSTALLED.get().copied().unwrap_or(Err("not installed")).map_err(Refused::Unavailable)?;
+    let Some(slot) = SLOT.get() else { return Err(Refused::Replaced) };
+    let Ok(_alone) = ASKING.try_lock() else { return Err(Refused::Busy) };
+    if !handler_is_ours() {
+        return Err(Refused::Replaced);
+    }
+    if !slot.ask(tid) {
+        return Err(Refused::Busy);
+    }
+    if !send(tid, SIGNAL) {
+        slot.withdraw(tid);
+        return Err(Refused::Gone);
+    }
+    let answer = |answer: &Answer| RawStack {
+        registers: answer.registers,
+        bytes: answer.bytes[..answer.len].to_vec(),
+    };
+    if let Some(stack) = wait(patience, || slot.collect(tid, answer)) {
+        return Ok(stack);
+    }
+    if slot.withdraw(tid) {
+        return Err(if send(tid, 0) { Refused::Silent } else { Refused::Gone });
+    }
+    wait(GRACE, || slot.collect(tid, answer)).ok_or(Refused::Silent)
+}
+
+fn wait<T>(patience: Duration, mut ready: impl FnMut() -> Option<T>) -> Option<T> {
+    let begin = Instant::now();
+    let mut pause = Duration::from_micros(10);
+    loop {
+        // Before the look, so that the last look comes after the whole patience.
+        let late = begin.elapsed() >= patience;
+        if let Some(value) = ready() {
+            return Some(value);
+        }
+        if late {
+            return None;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(1));
+    }
+}
+
+/// Whether a debugger would stop at our signal.
+fn is_traced() -> Result<bool, &'static str> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|_| "/proc cannot be read")?;
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+    Ok(tracer.is_some_and(|pid| pid.trim() != "0"))
+}
+
+#[expect(unsafe_code, reason = "std sends no signals")]
+fn send(tid: u32, signal: c_int) -> bool {
+    // SAFETY: a signal, or with 0 only the question whether it could be sent; it goes to a thread of this
+    // process, because the kernel compares the process id.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, signal) == 0 }
+}
+
+#[expect(unsafe_code, reason = "std sets no signal handlers")]
+fn set_handler() -> Result<(), &'static str> {
+    let free = [libc::SIG_DFL, libc::SIG_IGN];
+    if !free.contains(&handler().ok_or("the handler of SIGURG cannot be read")?) {
+        return Err("the process has a handler of its own for SIGURG");
+    }
+    // SAFETY: all zeros is a valid `sigaction`, and both calls write into what they are given. The handler
+    // keeps to what is allowed in one: see `on_signal`.
+    let done = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_signal as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+        // No other handler gets in between.
+        libc::sigfillset(&raw mut action.sa_mask);
+        libc::sigaction(SIGNAL, &raw const action, std::ptr::null_mut())
+    };
+    if done == 0 { Ok(()) } else { Err("the handler of SIGURG cannot be set") }
+}
+
+fn handler_is_ours() -> bool {
+    handler() == Some(on_signal as *const () as usize)
+}
+
+#[expect(unsafe_code, reason = "std reads no signal handlers")]
+fn handler() -> Option<libc::sighandler_t> {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: the call writes `action`, which all zeros made valid already.
+    unsafe {
+        let done = libc::sigaction(SIGNAL, std::ptr::null(), action.as_mut_ptr());
+        (done == 0).then(|| action.assume_init().sa_sigaction)
+    }
+}
+
+#[expect(unsafe_code, reason = "a signal handler")]
+extern "C" fn on_signal(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
+    let Some(slot) = SLOT.get() else { return };
+    // SAFETY: `errno` is the thread's own and there from its first instruction to its last; the system calls
+    // have no arguments or those that `memory` answers for; and with SA_SIGINFO the kernel passes the
+    // context, which lives until the handler returns.
+    unsafe {
+        let errno = libc::__errno_location();
+        let before = *errno;
+        let tid = libc::syscall(libc::SYS_gettid) as u32;
+        slot.answer(tid, |answer| {
+            answer.registers = Registers::interrupted(&*context.cast::<libc::ucontext_t>());
+            answer.len = memory::copy(answer.registers.sp, &mut answer.bytes);
+        });
+        *errno = before;
+    }
+}
