@@ -100,6 +100,8 @@ fn unsafe_code() {
     breaks(rule, "tui/src/a.rs", "// SAFETY: none\nunsafe { f() }", "tui/src/a.rs:2");
     breaks(rule, "instrument/src/waker.rs", "unsafe { f() }", "instrument/src/waker.rs:1");
     keeps(rule, "instrument/src/waker.rs", "// SAFETY: the slot is ours until the drop.\nunsafe { f() }");
+    keeps(rule, "instrument/tests/stacks/a.rs", "// SAFETY: a mask of this thread alone.\nunsafe { f() }");
+    breaks(rule, "instrument/tests/transport/a.rs", "// SAFETY: none\nunsafe { f() }", "instrument/tests/");
     keeps(
         rule,
         "instrument/src/waker.rs",

@@ -82,7 +82,9 @@ pub(crate) fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<C
     if !file.is_rust() || file.is_tidy() {
         return Vec::new();
     }
-    if !file.path.starts_with("instrument/src/") {
+    // Whoever attacks the recorder does what services do: loads libraries, blocks signals.
+    let may = ["instrument/src/", "instrument/tests/stacks/"];
+    if !may.iter().any(|room| file.path.starts_with(room)) {
         return forbid(file, &["unsafe"], "find the safe way; only the recorder in instrument/src/ may");
     }
     let lines: Vec<&str> = file.text.lines().collect();

@@ -1,0 +1,29 @@
+//! Taking the stacks of threads that are in the middle of things: in a process of its own, because it sends
+//! signals and would end with a crash where it fails.
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "a test that can test nothing here says so")]
+
+mod attack;
+mod places;
+mod victim;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a thread gets to answer: this machine may be busy with much else.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The engine, ready and ours alone, since it answers one at a time. A sandbox that has none says why, and
+/// then there is nothing to test.
+fn engine() -> Option<MutexGuard<'static, ()>> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    match pollscope::__private::backtrace::install() {
+        Ok(()) => Some(alone),
+        Err(why) => {
+            eprintln!("no stacks here: {why}");
+            None
+        }
+    }
+}
