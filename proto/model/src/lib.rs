@@ -17,6 +17,7 @@ pub mod nearest;
 pub mod policy;
 pub mod query;
 pub mod report;
+pub mod size;
 pub mod testkit;
 pub mod time;
 pub mod world;

@@ -25,8 +25,9 @@ pub struct Welcome {
     pub label: Arc<str>,
 }
 
-/// See the [module](self).
-#[derive(Debug, Default)]
+/// See the [module](self). A clone is the state of that moment, to go on from: it costs what the world
+/// holds.
+#[derive(Clone, Debug, Default)]
 pub struct Monitor {
     world: World,
     engine: Engine,

@@ -32,7 +32,7 @@ use crate::world::{Process, World};
 const LOOK_NS: u64 = SECOND * 9 / 10;
 
 /// All that is kept of one process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Case {
     policy: Arc<Policy>,
     note: Option<String>,
@@ -46,7 +46,7 @@ struct Case {
 }
 
 /// See the [module](self).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Engine {
     policy: Arc<Policy>,
     cases: BTreeMap<BootId, Case>,
@@ -62,6 +62,11 @@ impl Engine {
     /// An engine that applies that policy to every process which brings none of its own.
     pub fn with_policy(policy: Policy) -> Self {
         Self { policy: Arc::new(policy), ..Self::default() }
+    }
+
+    /// How many findings were ever opened: who compares it before and after a tick knows of new ones.
+    pub fn findings_ever(&self) -> u64 {
+        self.last_number
     }
 
     /// Looks at whatever has news. Processes that left the world are forgotten with their findings; of

@@ -12,7 +12,7 @@ use crate::query::page::Level;
 use crate::world::Process;
 
 /// The flags of one process; made anew at each look, from what is open.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Flags {
     tasks: HashMap<TaskId, Flag>,
     sites: HashMap<SiteId, Flag>,

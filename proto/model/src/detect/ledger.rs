@@ -23,7 +23,7 @@ const MAX_ENTRIES: usize = 1_024;
 const OPENED_PER_MINUTE: u32 = 64;
 
 /// Where a key is in its life.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Phase {
     /// Signalled since, on the process's clock, but not for long enough.
     Candidate { since_ns: u64 },
@@ -31,7 +31,7 @@ enum Phase {
     Found(Box<Found>),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     phase: Phase,
     /// When it was last signalled, at whatever strength.
@@ -41,7 +41,7 @@ struct Entry {
 }
 
 /// See the [module](self).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Ledger {
     entries: BTreeMap<(usize, Key), Entry>,
     minute: u64,

@@ -68,7 +68,7 @@ struct CpuPoint {
 }
 
 /// See the [module](self).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     tracks: HashMap<SiteId, Track>,
     cpu: VecDeque<CpuPoint>,
