@@ -59,6 +59,12 @@ impl DecodeError {
         Self::new(field, Reason::Missing)
     }
 
+    /// Bytes that are no message of their kind.
+    #[cfg(feature = "recording")]
+    pub(crate) fn undecodable(error: &prost::DecodeError) -> Self {
+        Self::new("recording.message", Reason::Malformed(error.to_string()))
+    }
+
     /// The field that could not be read.
     pub fn field(&self) -> &'static str {
         self.field

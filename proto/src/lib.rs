@@ -13,6 +13,8 @@ pub mod fleet;
 mod greeting;
 pub mod ingest;
 pub mod limits;
+#[cfg(feature = "recording")]
+pub mod recording;
 pub mod version;
 
 pub use convert::DecodeError;
