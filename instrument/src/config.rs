@@ -22,6 +22,10 @@ use crate::record::Settings;
 /// follows what changed, stays far below one per cent of a core for a service of ordinary size.
 pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_millis(250);
 const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
+/// Bytes that the files of a recording may take together.
+pub(crate) const DEFAULT_RECORD_LIMIT: u64 = 256 << 20;
+/// Below that a recording would be all beginnings.
+const MIN_RECORD_LIMIT: u64 = 1 << 20;
 /// The most that a policy may take: it travels in every greeting.
 const MAX_POLICY_BYTES: usize = 256 * 1024;
 
@@ -72,6 +76,15 @@ impl FromStr for Listen {
     }
 }
 
+/// Where to record, and how much.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Record {
+    /// A file if it ends in `.mcap`, else a folder.
+    pub(crate) path: PathBuf,
+    /// Bytes of all its files together.
+    pub(crate) limit: u64,
+}
+
 /// What was decided; see [`Builder`] for the meaning of each.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -81,6 +94,8 @@ pub(crate) struct Config {
     pub(crate) endpoint: Option<String>,
     pub(crate) interval: Duration,
     pub(crate) overload_limit: Duration,
+    pub(crate) record: Option<PathBuf>,
+    pub(crate) record_limit: u64,
     pub(crate) recorder: Settings,
     pub(crate) policy: String,
     pub(crate) log: LogLevel,
@@ -95,11 +110,35 @@ impl Default for Config {
             endpoint: None,
             interval: DEFAULT_INTERVAL,
             overload_limit: overload::DEFAULT_LIMIT,
+            record: None,
+            record_limit: DEFAULT_RECORD_LIMIT,
             recorder: Settings::default(),
             policy: String::new(),
             log: LogLevel::default(),
         }
     }
+}
+
+impl Config {
+    /// The recording that is asked for.
+    pub(crate) fn recording(&self) -> Option<Record> {
+        self.record.clone().map(|path| Record { path, limit: self.record_limit })
+    }
+}
+
+/// A path to record into.
+pub(crate) fn record(path: PathBuf) -> Result<PathBuf, String> {
+    if path.as_os_str().is_empty() {
+        return Err("the path is empty".to_owned());
+    }
+    if path.to_string_lossy().contains(char::is_control) {
+        return Err("the path has control characters".to_owned());
+    }
+    Ok(path)
+}
+
+pub(crate) fn record_limit(bytes: u64) -> Result<u64, String> {
+    if bytes < MIN_RECORD_LIMIT { Err("it is below 1MiB".to_owned()) } else { Ok(bytes) }
 }
 
 /// Checks a collector's address and brings it into the form `http://host:port`.
@@ -170,6 +209,25 @@ impl Builder {
     pub fn interval(self, between: Duration) -> Self {
         let what = format!("interval {}", Nanos(between.as_nanos() as u64));
         self.set(&what, interval(between), |config, interval| config.interval = interval)
+    }
+
+    /// Where to record what viewers would be told: a file if the path ends in `.mcap`, else a folder
+    /// with a file for each process, made if it is missing. `pollscope open FILE` replays it.
+    ///
+    /// Files that are there already, and files that are full, become `name.1.mcap` to `name.3.mcap`, and
+    /// the oldest leaves. A thread of its own writes; a killed process loses a second at most. Needs the
+    /// `recording` feature, which is on by default.
+    pub fn record(self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let what = format!("record {}", path.display());
+        self.set(&what, record(path), |config, path| config.record = Some(path))
+    }
+
+    /// Bytes that the files of a recording may take together; by default 256 MiB, at least 1 MiB. A file
+    /// holds a quarter of it, or twice its own snapshot where that is more.
+    pub fn record_limit(self, bytes: u64) -> Self {
+        let what = format!("record limit of {bytes} bytes");
+        self.set(&what, record_limit(bytes), |config, bytes| config.record_limit = bytes)
     }
 
     /// The deepest mode that may be used; by default the deepest that the build allows.

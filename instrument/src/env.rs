@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pollscope_model::measured::Mode;
 use pollscope_model::nearest::nearest;
+use pollscope_model::size::parse_size;
 use pollscope_model::time::parse_duration;
 
 use crate::config::{self, Config};
@@ -29,7 +30,7 @@ pub struct Variable {
 
 /// Every variable. One with an empty value counts as absent; one whose value cannot be used is
 /// reported in one line and counts as absent.
-pub const VARIABLES: [Variable; 9] = [
+pub const VARIABLES: [Variable; 11] = [
     Variable {
         name: "POLLSCOPE",
         expects: "off, sample, wrap or hooks",
@@ -80,6 +81,27 @@ pub const VARIABLES: [Variable; 9] = [
         help: "time between two reports; at least 1s while nobody reads them",
         apply: |config, text| {
             config.interval = config::interval(duration(text)?)?;
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_RECORD",
+        expects: "a path that ends in .mcap, or a folder",
+        default: "none: nothing is recorded",
+        help: "the recording to write, for `pollscope open`; in a folder one file for each process",
+        apply: |config, text| {
+            config.record = Some(config::record(text.into())?);
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_RECORD_LIMIT",
+        expects: "a size of at least 1MiB, such as 256MiB or 2GiB",
+        default: "256MiB",
+        help: "how much the files of a recording may take together; the oldest of four leaves first",
+        apply: |config, text| {
+            config.record_limit =
+                config::record_limit(parse_size(text).map_err(|_| "that is no size".to_owned())?)?;
             Ok(())
         },
     },
@@ -198,6 +220,10 @@ mod tests {
         let overload = Nanos(default.overload_limit.as_nanos() as u64);
         assert_eq!(said("POLLSCOPE_OVERLOAD_LIMIT"), Some(overload.to_string()));
         assert_eq!(said("POLLSCOPE_SLOW_POLL"), Some(Nanos(default.recorder.slow_poll_ns).to_string()));
+        assert_eq!(
+            said("POLLSCOPE_RECORD_LIMIT").map(|size| parse_size(&size)),
+            Some(Ok(default.record_limit))
+        );
         assert_eq!(said("POLLSCOPE_LOG"), Some(default.log.as_str().to_owned()));
     }
 

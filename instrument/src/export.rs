@@ -1,9 +1,14 @@
 //! Exports: one thread, `pollscope-io`, with a tokio runtime of its own, that carries reports to
-//! viewers ([`serve`]) and to a collector ([`push`]). It never runs anything of the service's, and
+//! viewers ([`serve`]) and to a collector ([`push`]), and one that writes them into a [`file`]. It never runs anything of the service's, and
 //! the service's threads never wait for it. Whoever reads slowly costs bounded memory ([`backlog`]).
 
 mod backlog;
 mod door;
+#[cfg(feature = "recording")]
+mod file;
+#[cfg(not(feature = "recording"))]
+#[path = "export/no_file.rs"]
+mod file;
 mod greeting;
 mod lens;
 mod push;
@@ -11,6 +16,7 @@ mod serve;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -25,6 +31,7 @@ use crate::notice;
 use crate::reporter::Reporter;
 use backlog::Backlog;
 pub(crate) use door::Door;
+pub(crate) use file::Tape;
 
 /// How long stopping and flushing wait for readers.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -52,6 +59,8 @@ pub(crate) struct Exports {
     shared: Arc<Shared>,
     address: Option<Listen>,
     thread: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
+    #[cfg(feature = "recording")]
+    recording: Option<file::Recording>,
 }
 
 impl Exports {
@@ -60,6 +69,7 @@ impl Exports {
         identity: Identity,
         door: Option<Door>,
         endpoint: Option<String>,
+        tape: Option<Tape>,
         reporter: Reporter,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared { identity, reporter, backlogs: Mutex::default() });
@@ -76,7 +86,25 @@ impl Exports {
         if let Some(address) = &address {
             notice::info(&format!("listening on {address}"));
         }
-        Ok(Self { shared, address, thread })
+        #[cfg(feature = "recording")]
+        let recording = tape.map(|tape| file::Recording::start(tape, shared.clone())).transpose()?;
+        #[cfg(not(feature = "recording"))]
+        let _ = tape;
+        Ok(Self {
+            shared,
+            address,
+            thread,
+            #[cfg(feature = "recording")]
+            recording,
+        })
+    }
+
+    /// The file that is recorded into.
+    pub(crate) fn record_path(&self) -> Option<&Path> {
+        #[cfg(feature = "recording")]
+        return self.recording.as_ref().map(file::Recording::path);
+        #[cfg(not(feature = "recording"))]
+        None
     }
 
     /// Where viewers can attach.
@@ -91,6 +119,10 @@ impl Exports {
         for backlog in backlogs.iter().filter_map(Weak::upgrade) {
             backlog.wait_until_delivered(deadline);
         }
+        #[cfg(feature = "recording")]
+        if let Some(recording) = &self.recording {
+            recording.flush(deadline);
+        }
     }
 
     /// Says goodbye to the readers and ends the thread. The reporter has ended before.
@@ -98,6 +130,10 @@ impl Exports {
         if let Some((thread, stop)) = self.thread {
             let _ = stop.send(());
             let _ = thread.join();
+        }
+        #[cfg(feature = "recording")]
+        if let Some(recording) = self.recording {
+            recording.stop(Instant::now() + PATIENCE);
         }
     }
 }

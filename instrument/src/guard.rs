@@ -1,6 +1,7 @@
 //! The guard: what `init` gives back, and what keeps pollscope running.
 
 use std::fmt;
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -74,8 +75,14 @@ impl Guard {
         self.running.as_ref()?.exports.address()
     }
 
-    /// Collects now, and waits until attached viewers and the collector were sent everything, for at
-    /// most a second. Blocks the calling thread.
+    /// The file that is recorded into: the value for `pollscope open`. `None` if nothing is recorded.
+    /// A recording that the disk ended is still named.
+    pub fn record_path(&self) -> Option<&Path> {
+        self.running.as_ref()?.exports.record_path()
+    }
+
+    /// Collects now, and waits until attached viewers and the collector were sent everything and the
+    /// recording holds it, for at most a second. Blocks the calling thread.
     pub fn flush(&self) {
         if let Some(running) = &self.running {
             running.reporter.tick(PATIENCE);

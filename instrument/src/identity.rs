@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::hist;
 use pollscope_model::id::BootId;
+use pollscope_model::time::SECOND;
 
 use crate::config::Config;
 use crate::{clock, mode};
@@ -17,6 +18,7 @@ pub(crate) struct Identity {
     process: ProcessInfo,
     interval: Duration,
     policy: String,
+    started_unix_s: u64,
 }
 
 impl Identity {
@@ -34,7 +36,15 @@ impl Identity {
             },
             interval: config.interval,
             policy: config.policy.clone(),
+            started_unix_s: clock::anchor().unix_ns / SECOND,
         }
+    }
+
+    /// A file name that no other process has: `checkout-4711-20261121-081015.mcap`.
+    pub(crate) fn file_name(&self, extension: &str) -> String {
+        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+        let name: String = self.process.name.trim_start_matches('.').chars().take(64).map(plain).collect();
+        format!("{name}-{}-{}.{extension}", self.process.pid, date_and_time(self.started_unix_s))
     }
 
     /// The greeting of this moment: mode and capabilities grow when a runtime is attached.
@@ -52,6 +62,21 @@ impl Identity {
             policy: self.policy.clone(),
         }
     }
+}
+
+/// `20261121-081015`, UTC.
+fn date_and_time(unix_s: u64) -> String {
+    // Days to a date of the Gregorian calendar, in eras of 400 years that begin in March.
+    let (days, second) = (unix_s / 86_400 + 719_468, unix_s % 86_400);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
 }
 
 /// Random: the standard library draws the hashers' keys from the operating system.
@@ -79,4 +104,30 @@ fn host() -> String {
 #[cfg(not(unix))]
 fn host() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_has_the_service_its_pid_and_when_it_started() {
+        let config = Config { name: Some("../a b/checkout".to_owned()), ..Config::default() };
+        let identity = Identity { started_unix_s: 1_795_248_615, ..Identity::of_this_process(&config) };
+        let pid = std::process::id();
+        assert_eq!(identity.file_name("mcap"), format!("_a_b_checkout-{pid}-20261121-081015.mcap"));
+    }
+
+    #[test]
+    fn dates_are_right_round_leap_days() {
+        for (unix_s, text) in [
+            (0, "19700101-000000"),
+            (951_782_400, "20000229-000000"),
+            (1_709_251_199, "20240229-235959"),
+            (1_709_251_200, "20240301-000000"),
+            (4_107_542_400, "21000301-000000"),
+        ] {
+            assert_eq!(date_and_time(unix_s), text);
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::{Builder, Config};
 use crate::drain::Drain;
-use crate::export::{Door, Exports};
+use crate::export::{Door, Exports, Tape};
 use crate::guard::{Guard, Running, Status};
 use crate::identity::Identity;
 use crate::overload::Lookout;
@@ -26,6 +26,9 @@ pub enum InitError {
     /// The place to listen at cannot be had.
     #[error("{0}")]
     Listen(String),
+    /// The recording cannot be written.
+    #[error("{0}")]
+    Record(String),
     /// The operating system gave no thread.
     #[error("no thread could be started")]
     Thread(#[source] std::io::Error),
@@ -112,15 +115,15 @@ pub(crate) fn start_strictly(mut config: Config, mut complaints: Vec<String>) ->
     start(&config, Err)
 }
 
-/// `listen_failed` decides whether to go on when nothing can listen.
+/// `failed` decides whether to go on when nothing can listen, or nothing can be recorded.
 fn start(
     config: &Config,
-    listen_failed: impl FnOnce(InitError) -> Result<(), InitError>,
+    failed: impl FnMut(InitError) -> Result<(), InitError>,
 ) -> Result<Guard, InitError> {
     if RUNNING.swap(true, Ordering::AcqRel) {
         return Err(InitError::AlreadyRunning);
     }
-    let started = start_threads(config, listen_failed);
+    let started = start_threads(config, failed);
     if started.is_err() {
         Recorder::global().stop();
         release();
@@ -130,19 +133,23 @@ fn start(
 
 fn start_threads(
     config: &Config,
-    listen_failed: impl FnOnce(InitError) -> Result<(), InitError>,
+    mut failed: impl FnMut(InitError) -> Result<(), InitError>,
 ) -> Result<Running, InitError> {
     let identity = Identity::of_this_process(config);
     let door = match Door::open(&config.listen) {
         Ok(door) => door,
-        Err(why) => listen_failed(InitError::Listen(why)).map(|()| None)?,
+        Err(why) => failed(InitError::Listen(why)).map(|()| None)?,
+    };
+    let tape = match Tape::open(config.recording().as_ref(), &identity) {
+        Ok(tape) => tape,
+        Err(why) => failed(InitError::Record(why)).map(|()| None)?,
     };
     let recorder = Recorder::global();
     recorder.start(config.recorder);
     let drain = Drain::new(recorder, identity.boot);
     let lookout = Lookout::new(config.overload_limit);
     let (reporter, thread) = Reporter::start(drain, config.interval, lookout).map_err(InitError::Thread)?;
-    let exports = match Exports::start(identity, door, config.endpoint.clone(), reporter.clone()) {
+    let exports = match Exports::start(identity, door, config.endpoint.clone(), tape, reporter.clone()) {
         Ok(exports) => exports,
         Err(error) => {
             reporter.stop();

@@ -2,11 +2,16 @@
 //! nothing carries reports away, and whoever asks for it is told.
 
 use std::io;
+use std::path::Path;
 
 use crate::config::Listen;
 use crate::identity::Identity;
 use crate::notice;
 use crate::reporter::Reporter;
+
+#[path = "export/no_file.rs"]
+mod file;
+pub(crate) use file::Tape;
 
 const REMEDY: &str = "pollscope is built without its `grpc` feature";
 
@@ -33,6 +38,7 @@ impl Exports {
         _: Identity,
         _: Option<Door>,
         endpoint: Option<String>,
+        _: Option<Tape>,
         _: Reporter,
     ) -> io::Result<Self> {
         if let Some(url) = endpoint {
@@ -43,6 +49,11 @@ impl Exports {
 
     pub(crate) fn address(&self) -> Option<&Listen> {
         self.address.as_ref()
+    }
+
+    #[expect(clippy::unused_self, reason = "as with `grpc`")]
+    pub(crate) fn record_path(&self) -> Option<&Path> {
+        None
     }
 
     #[expect(clippy::unused_self, reason = "as with `grpc`")]

@@ -5,5 +5,7 @@
 mod attach;
 mod lines;
 mod push;
+#[cfg(feature = "recording")]
+mod record;
 mod rig;
 mod tasks;

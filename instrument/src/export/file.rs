@@ -1,0 +1,212 @@
+//! Recording into a file: one more reader of the reports, on a thread of its own, `pollscope-file`,
+//! which may wait for the disk as long as it likes. What waits meanwhile is bounded and folds
+//! ([`backlog`](super::backlog)). A disk that is full or gone ends the recording with one line; the
+//! service goes on, and what was written is readable up to the last second.
+
+mod place;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use pollscope_model::report::{Report, ReportKind};
+use pollscope_proto::recording::Writer;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tracing::subscriber::NoSubscriber;
+
+use super::Shared;
+use super::backlog::{Backlog, Next};
+use super::greeting::Greeting;
+use crate::config::Record;
+use crate::identity::Identity;
+use crate::notice;
+use place::Place;
+
+/// A chunk is closed at least so often: what a killed process can lose.
+const CHUNK: Duration = Duration::from_secs(1);
+
+/// A file that was opened and is not written yet.
+pub(crate) struct Tape {
+    place: Place,
+    file: File,
+}
+
+impl Tape {
+    /// Opens the file that the setting asks for, or says in one line why it cannot be had.
+    pub(crate) fn open(setting: Option<&Record>, identity: &Identity) -> Result<Option<Self>, String> {
+        let Some(setting) = setting else { return Ok(None) };
+        let place = Place::of(setting, identity);
+        let opened = place.begin();
+        let file = opened.map_err(|why| format!("cannot record to {}: {why}", place.path().display()))?;
+        Ok(Some(Self { place, file }))
+    }
+}
+
+/// Asks the thread to close the chunk and to say when that is done.
+type Flush = Sender<()>;
+
+/// The recording of one guard.
+pub(super) struct Recording {
+    path: Box<Path>,
+    flushes: UnboundedSender<Flush>,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<()>,
+}
+
+impl Recording {
+    /// Starts the thread.
+    pub(super) fn start(tape: Tape, shared: Arc<Shared>) -> std::io::Result<Self> {
+        let path: Box<Path> = tape.place.path().into();
+        let build = || tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = tracing::subscriber::with_default(NoSubscriber::new(), build)?;
+        let (flushes, asked) = unbounded_channel();
+        let (alive, ended) = channel();
+        let backlog = shared.new_backlog();
+        let keeper = move || {
+            let _quiet = tracing::subscriber::set_default(NoSubscriber::new());
+            let _alive: Sender<()> = alive;
+            refuse_file_size_signal();
+            let what = format!("recording to {}", tape.place.path().display());
+            notice::info(&what);
+            let kept = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                runtime.block_on(Keeper { shared, backlog, asked }.keep(tape))
+            }));
+            match kept {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => notice::warn(&format!("{what} stopped: {error}; the service goes on")),
+                Err(_) => notice::warn(&format!("{what} stopped: internal error; the service goes on")),
+            }
+        };
+        std::thread::Builder::new().name("pollscope-file".to_owned()).spawn(keeper)?;
+        Ok(Self { path, flushes, ended })
+    }
+
+    /// The file that is written now.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits until everything that was taken from the backlog can be read in the file.
+    pub(super) fn flush(&self, deadline: Instant) {
+        let (done, wait) = channel();
+        if self.flushes.send(done).is_ok() {
+            let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// Waits for the thread, whose backlog is closed; a disk that hangs is left behind.
+    pub(super) fn stop(self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if self.ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+            notice::warn(&format!("{} is not finished: the disk does not answer", self.path.display()));
+        }
+    }
+}
+
+/// What the thread works with.
+struct Keeper {
+    shared: Arc<Shared>,
+    backlog: Arc<Backlog>,
+    asked: UnboundedReceiver<Flush>,
+}
+
+impl Keeper {
+    async fn keep(mut self, tape: Tape) -> std::io::Result<()> {
+        let Tape { place, file } = tape;
+        let (mut greeting, mut hello) = Greeting::new(self.shared.clone());
+        let mut writer = Writer::new(file, &hello)?;
+        writer.flush()?;
+        self.shared.reporter.subscribe(&self.backlog);
+        let mut size = Size::default();
+        let mut closed = Instant::now();
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = self.backlog.next() => Some(next),
+                Some(done) = self.asked.recv() => {
+                    writer.flush()?;
+                    let _ = done.send(());
+                    continue;
+                }
+                () = tokio::time::sleep(CHUNK) => None,
+            };
+            match next {
+                Some(Next::Report(report)) => {
+                    if size.rotates && is_start(&report) {
+                        writer.finish()?;
+                        writer = Writer::new(place.rotate()?, &hello)?;
+                        size = Size::default();
+                    }
+                    if let Some(news) = greeting.news(&report) {
+                        writer.hello(&news)?;
+                        hello = news;
+                    }
+                    writer.report(&report)?;
+                    size.took(&report, writer.bytes());
+                }
+                Some(Next::Overrun) => self.shared.reporter.subscribe(&self.backlog),
+                Some(Next::Closed) => {
+                    writer.goodbye("the service stopped pollscope")?;
+                    writer.finish()?.sync_all()?;
+                    return Ok(());
+                }
+                None => {}
+            }
+            if closed.elapsed() >= CHUNK {
+                writer.flush()?;
+                closed = Instant::now();
+            }
+            if !size.rotates && size.is_over(place.part_bytes()) {
+                // The old file takes what comes before the snapshot that the new one begins with.
+                size.rotates = true;
+                self.shared.reporter.subscribe(&self.backlog);
+            }
+        }
+    }
+}
+
+/// How much is in the file.
+#[derive(Default)]
+struct Size {
+    snapshot: u64,
+    all: u64,
+    rotates: bool,
+}
+
+impl Size {
+    fn took(&mut self, report: &Report, bytes: u64) {
+        self.all = bytes;
+        if report.kind != ReportKind::Delta && !self.rotates {
+            self.snapshot = bytes;
+        }
+    }
+
+    /// A file whose snapshot alone is large holds at least as much history.
+    fn is_over(&self, part: u64) -> bool {
+        self.all >= part.max(self.snapshot.saturating_mul(2))
+    }
+}
+
+fn is_start(report: &Report) -> bool {
+    matches!(report.kind, ReportKind::Snapshot { part: 0, .. })
+}
+
+/// A process with a limit on file sizes is killed by default when it writes past it. On this thread
+/// the write fails instead.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "the standard library has no masks of signals")]
+fn refuse_file_size_signal() {
+    // SAFETY: the set is initialised by `sigemptyset` before it is read, and lives until the end of the
+    // call; only the mask of this thread, which is our own, changes.
+    unsafe {
+        let mut signals = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(signals.as_mut_ptr());
+        libc::sigaddset(signals.as_mut_ptr(), libc::SIGXFSZ);
+        libc::pthread_sigmask(libc::SIG_BLOCK, signals.as_ptr(), std::ptr::null_mut());
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_file_size_signal() {}
