@@ -34,7 +34,7 @@ impl Walk {
 }
 
 /// What is kept from look to look.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Watched {
     list: Watchlist,
     /// The detectors that could judge at the last look.

@@ -19,7 +19,7 @@ const UNLISTED: u32 = 0;
 const NOW: u32 = u32::MAX;
 
 /// See the [module](self).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Watchlist {
     /// Changes of the process's rows up to which all are known; `None` before the first look.
     mark: Option<u64>,
