@@ -7,8 +7,8 @@ mod place;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pollscope_model::report::{Report, ReportKind};
@@ -51,8 +51,8 @@ type Flush = Sender<()>;
 pub(super) struct Recording {
     path: Box<Path>,
     flushes: UnboundedSender<Flush>,
-    /// Disconnected when the thread has ended.
-    ended: Receiver<()>,
+    /// Disconnected when the thread has ended. In a mutex, because a guard is shared between threads.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Recording {
@@ -80,7 +80,7 @@ impl Recording {
             }
         };
         std::thread::Builder::new().name("pollscope-file".to_owned()).spawn(keeper)?;
-        Ok(Self { path, flushes, ended })
+        Ok(Self { path, flushes, ended: Mutex::new(ended) })
     }
 
     /// The file that is written now.
@@ -99,7 +99,8 @@ impl Recording {
     /// Waits for the thread, whose backlog is closed; a disk that hangs is left behind.
     pub(super) fn stop(self, deadline: Instant) {
         let left = deadline.saturating_duration_since(Instant::now());
-        if self.ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+        let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
             notice::warn(&format!("{} is not finished: the disk does not answer", self.path.display()));
         }
     }
