@@ -7,6 +7,7 @@
 //! `cargo run --release --manifest-path examples/bench/Cargo.toml -- [--quick] [--json FILE]`
 
 mod child;
+mod floors;
 mod table;
 mod workload;
 
@@ -148,6 +149,7 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
             rows.push(row);
         }
     }
+    println!("{}", floors::markdown());
     println!("{}", table::markdown(&rows, ops_of));
     if arguments.check {
         table::check(&rows)?;

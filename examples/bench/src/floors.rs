@@ -1,0 +1,68 @@
+//! What the building blocks of any recorder cost on this machine: without them an added nanosecond
+//! of one machine says nothing about another's.
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+const BATCHES: usize = 31;
+const OPS: u32 = 20_000;
+
+/// The floors as one Markdown table: name, nanoseconds of CPU time, median of 31 batches.
+pub fn markdown() -> String {
+    let mut text = String::from("| floor on this machine | ns |\n|---|---|\n");
+    for (name, ns) in measure() {
+        text += &format!("| {name} | {ns:.1} |\n");
+    }
+    text
+}
+
+/// Name and cost of each.
+fn measure() -> Vec<(&'static str, f64)> {
+    thread_local!(static WORD: Cell<u64> = const { Cell::new(0) });
+    static SHARED: AtomicU64 = AtomicU64::new(0);
+    let empty = batches(|| ());
+    let cost = |ns: f64| (ns - empty).max(0.0);
+    vec![
+        #[cfg(target_arch = "x86_64")]
+        ("rdtsc, two reads as round a poll", cost(batches(two_counters))),
+        ("Instant::now", cost(batches(|| black_box(Instant::now())))),
+        ("read-modify-write, uncontended", cost(batches(|| SHARED.fetch_add(1, Ordering::Relaxed)))),
+        ("thread-local get and set", cost(batches(|| WORD.with(|word| word.set(black_box(word.get() + 1)))))),
+        (
+            "relaxed load and store",
+            cost(batches(|| SHARED.store(SHARED.load(Ordering::Relaxed) + 1, Ordering::Relaxed))),
+        ),
+        ("Box of 64 B, made and dropped", cost(batches(|| drop(black_box(Box::new([0u64; 8])))))),
+    ]
+}
+
+/// Two reads with something in between that depends on neither.
+#[cfg(target_arch = "x86_64")]
+fn two_counters() -> u64 {
+    // SAFETY: `rdtsc` is part of the x86_64 baseline and touches no memory.
+    let read = || unsafe { core::arch::x86_64::_rdtsc() };
+    let start = read();
+    black_box(&start);
+    read().wrapping_sub(start)
+}
+
+fn batches<T>(mut f: impl FnMut() -> T) -> f64 {
+    let mut ns: Vec<f64> = (0..BATCHES)
+        .map(|_| {
+            let begin = thread_cpu_ns();
+            for _ in 0..OPS {
+                black_box(f());
+            }
+            thread_cpu_ns().saturating_sub(begin) as f64 / f64::from(OPS)
+        })
+        .collect();
+    ns.sort_by(f64::total_cmp);
+    ns[BATCHES / 2]
+}
+
+fn thread_cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
