@@ -9,42 +9,29 @@ mod edges;
 mod harm;
 mod rows;
 mod sites;
+mod tasks;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::slow_poll::SlowPoll;
-use pollscope_model::entity::task::TaskRecord;
 use pollscope_model::id::{BootId, NameId, TaskId, WorkerId};
 use pollscope_model::report::{Losses, Report, ReportKind};
 
 use crate::clock;
-use crate::record::task::TaskState;
 use crate::record::thread::{self, Thread};
 use crate::record::{Recorder, intern};
 use crate::sample;
 
-/// Rows of ended tasks in one delta; more are counted as lost (their sites still count them).
-const MAX_ENDED_ROWS: usize = 100_000;
 /// Slow polls that a snapshot repeats.
 const LATEST_SLOW_POLLS: usize = 64;
-/// In a task's place: its end was said.
-const SAID: u32 = u32::MAX;
-
-/// Live tasks that the last drain knew, for the next one.
-static LEFT: Mutex<Vec<Arc<TaskState>>> = Mutex::new(Vec::new());
-
 /// Turns the recorder's totals into deltas and snapshots.
 pub(crate) struct Drain {
     recorder: &'static Recorder,
     boot: BootId,
     seq: u64,
     last_ns: u64,
-    live: Vec<Arc<TaskState>>,
-    /// Taken at the last tick, and looked at once more: see [`TaskState::touch`].
-    again: Vec<Arc<TaskState>>,
+    tasks: tasks::Tasks,
     sites: sites::Totals,
     dict: intern::Mark,
     runtimes: Vec<RuntimeRecord>,
@@ -61,17 +48,12 @@ pub(crate) struct Drain {
 impl Drain {
     /// A drain whose first tick says everything that was recorded so far.
     pub(crate) fn new(recorder: &'static Recorder, boot: BootId) -> Self {
-        let live = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
-        for state in &live {
-            state.drained.said.set(0);
-        }
         Self {
             recorder,
             boot,
             seq: 0,
             last_ns: clock::now_ns(),
-            again: live.clone(),
-            live,
+            tasks: tasks::Tasks::new(),
             sites: sites::Totals::default(),
             dict: intern::Mark::default(),
             runtimes: Vec::new(),
@@ -87,6 +69,7 @@ impl Drain {
 
     /// What changed since the last call, as the next delta.
     pub(crate) fn tick(&mut self) -> Report {
+        thread::tick();
         let now = clock::now_ns();
         let threads = thread::all();
         self.seq += 1;
@@ -96,7 +79,7 @@ impl Drain {
             seq: self.seq,
             start_ns: std::mem::replace(&mut self.last_ns, now),
             end_ns: now,
-            tasks: self.changed_tasks(&threads),
+            tasks: self.tasks.changed(),
             sites: self.sites.changes(&threads, self.seq == 1),
             edges: self.edges.changes(&threads, self.seq == 1),
             ..Report::default()
@@ -107,6 +90,8 @@ impl Drain {
         // After everything that may refer to it.
         report.dict = intern::since(&mut self.dict);
         self.losses.tasks_uncounted = threads.iter().map(|thread| thread.uncounted.get()).sum();
+        self.losses.ended_rows =
+            self.tasks.ends_unsaid + threads.iter().map(|thread| thread.ends_unsaid.get()).sum::<u64>();
         self.losses.slow_polls = threads.iter().map(|thread| thread.evidence.lost.get()).sum();
         self.losses.dict_entries = intern::refused();
         report.losses = self.losses;
@@ -117,7 +102,8 @@ impl Drain {
     /// at most `max_tasks` task rows. There is always at least one part.
     pub(crate) fn snapshot(&mut self, max_tasks: usize) -> Vec<Report> {
         let max_tasks = max_tasks.max(1);
-        let parts = self.live.len().div_ceil(max_tasks).max(1);
+        let parts = self.tasks.alive().div_ceil(max_tasks).max(1);
+        let mut rows = self.tasks.rows();
         let mut reports: Vec<Report> = (0..parts)
             .map(|part| Report {
                 boot: self.boot,
@@ -125,17 +111,12 @@ impl Drain {
                 first_seq: self.seq,
                 seq: self.seq,
                 end_ns: self.last_ns,
-                tasks: self
-                    .live
-                    .iter()
-                    .skip(part * max_tasks)
-                    .take(max_tasks)
-                    .map(|state| rows::row(state))
-                    .collect(),
+                tasks: rows.by_ref().take(max_tasks).collect(),
                 losses: self.losses,
                 ..Report::default()
             })
             .collect();
+        drop(rows);
         let first = &mut reports[0];
         first.dict = intern::until(self.dict);
         first.runtimes.clone_from(&self.runtimes);
@@ -157,73 +138,6 @@ impl Drain {
             }
             if self.slow_polls.len() > LATEST_SLOW_POLLS {
                 self.slow_polls.pop_front();
-            }
-        }
-    }
-
-    fn changed_tasks(&mut self, threads: &[&'static Thread]) -> Vec<TaskRecord> {
-        let before = std::mem::take(&mut self.again);
-        let (mut rows, mut ended) = (Vec::new(), 0);
-        for thread in threads {
-            for state in thread.touched.take() {
-                state.untouch();
-                self.visit(&state, &mut rows, &mut ended);
-                if state.drained.place.load(Ordering::Relaxed) != SAID {
-                    self.again.push(state);
-                }
-            }
-        }
-        for state in before {
-            self.visit(&state, &mut rows, &mut ended);
-        }
-        rows
-    }
-
-    fn visit(&mut self, state: &Arc<TaskState>, rows: &mut Vec<TaskRecord>, ended: &mut usize) {
-        let place = &state.drained.place;
-        if place.load(Ordering::Relaxed) == SAID {
-            // Its end was said. Only what became of its handle may follow.
-            let fate = state.fate();
-            if state.drained.said.get() != fate {
-                state.drained.said.set(fate);
-                rows.push(rows::row(state));
-            }
-            return;
-        }
-        let fingerprint = state.fingerprint();
-        if state.drained.said.get() == fingerprint {
-            return;
-        }
-        state.drained.said.set(fingerprint);
-        let fate = state.fate();
-        let row = rows::row(state);
-        match (row.state.is_ended(), place.load(Ordering::Relaxed)) {
-            (true, at) => {
-                state.drained.said.set(fate);
-                place.store(SAID, Ordering::Relaxed);
-                self.forget(at);
-                *ended += 1;
-                if *ended > MAX_ENDED_ROWS {
-                    self.losses.ended_rows += 1;
-                    return;
-                }
-            }
-            (false, 0) => {
-                self.live.push(Arc::clone(state));
-                place.store(self.live.len() as u32, Ordering::Relaxed);
-            }
-            (false, _) => {}
-        }
-        rows.push(row);
-    }
-
-    /// Takes the task at a place (0: none) out of the list.
-    fn forget(&mut self, place: u32) {
-        let Some(index) = (place as usize).checked_sub(1) else { return };
-        if index < self.live.len() {
-            self.live.swap_remove(index);
-            if let Some(moved) = self.live.get(index) {
-                moved.drained.place.store(place, Ordering::Relaxed);
             }
         }
     }
@@ -262,13 +176,6 @@ impl Drain {
         self.runtimes.clone_from(&runtimes);
         report.runtimes = runtimes;
         report.workers = workers;
-    }
-}
-
-impl Drop for Drain {
-    fn drop(&mut self) {
-        // The tasks stay registered for a drain that may come.
-        LEFT.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.live);
     }
 }
 

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskKind;
@@ -19,9 +19,10 @@ use pollscope_model::measured::Mode;
 use tokio::task::Id;
 
 use crate::clock;
+use crate::record::hold::Record;
 use crate::record::life::{evidence, slow_poll};
 use crate::record::task::{Birth, Labels, Outcome, TaskState};
-use crate::record::thread::{self, Label, Outer};
+use crate::record::thread::{self, Outer};
 use crate::record::tokio_id::{self, BuildIdHasher};
 use crate::record::{Recorder, intern};
 
@@ -60,7 +61,7 @@ pub fn on_thread_stop() {
 }
 
 const SHARDS: usize = 64;
-type Shard = Mutex<HashMap<Id, Arc<TaskState>, BuildIdHasher>>;
+type Shard = Mutex<HashMap<Id, Record, BuildIdHasher>>;
 
 static TASKS: LazyLock<[Shard; SHARDS]> = LazyLock::new(|| std::array::from_fn(|_| Shard::default()));
 
@@ -70,7 +71,7 @@ fn shard(id: Id) -> &'static Shard {
 
 /// In front of the shards: a task is mostly polled where it was polled before.
 const CACHED: usize = 1024;
-type Cached = Option<(Id, Option<Arc<TaskState>>)>;
+type Cached = Option<(Id, Option<Record>)>;
 
 struct Local {
     /// By hash; `(id, None)` is known to be ignored.
@@ -81,7 +82,7 @@ struct Local {
 
 struct Open {
     id: Id,
-    state: Arc<TaskState>,
+    state: Record,
     outer: Outer,
     start: u64,
     terminated: bool,
@@ -105,13 +106,11 @@ pub fn on_spawn(id: Id, spawned_at: &'static Location<'static>) {
     if thread.wrapping.load(Ordering::Relaxed) {
         return;
     }
-    if !thread.admit(recorder.max_tasks()) {
-        return;
-    }
+    let Some(state) = thread.new_record(recorder.max_tasks()) else { return };
     recorder.set_hooked();
     let site = intern::site(spawned_at);
     thread.site(site).spawned.add(1);
-    let state = TaskState::new(&Birth {
+    let birth = Birth {
         id: thread.next_task_id(),
         parent: thread.task(),
         site,
@@ -121,9 +120,10 @@ pub fn on_spawn(id: Id, spawned_at: &'static Location<'static>) {
         labels: Labels::default(),
         kind: TaskKind::Async,
         mode: Mode::Hooks,
-    });
-    state.touch(thread);
-    shard(id).lock().unwrap_or_else(PoisonError::into_inner).insert(id, state);
+    };
+    // One claim is the drain's.
+    state.begin(&birth, 2);
+    shard(id).lock().unwrap_or_else(PoisonError::into_inner).insert(id, Record::counted(state));
 }
 
 /// To be called from `on_before_task_poll` with the task's id.
@@ -150,7 +150,7 @@ pub fn before_poll(id: Id) {
         };
         let thread = thread::here();
         let now = clock::now_ns();
-        let outer = thread.enter(state.id, Label::new(state.site, state.scope, false), now);
+        let outer = thread.enter(state.id.get(), state.label(), now);
         state.poll_begins(thread, now);
         local.open.push(Open { id, state, outer, start: now, terminated: false });
     });
@@ -168,12 +168,12 @@ pub fn after_poll(id: Id) {
         // Not the task's own record of it: that may be of its next poll, on another thread.
         let wall_ns = now.saturating_sub(start);
         let thread = thread::here();
-        let site = thread.site(state.site);
+        let site = thread.site(state.site.get());
         site.poll.record(wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
             site.slow_polls.add(1);
             let nth = state.polls.get() + 1;
-            let poll = SlowPoll { nth, ..evidence(state.id, state.site, wall_ns, now) };
+            let poll = SlowPoll { nth, ..evidence(state.id.get(), state.site.get(), wall_ns, now) };
             slow_poll(thread, outer, poll, now);
         }
         state.hooked_poll_ends(thread, start, now);
@@ -203,11 +203,11 @@ pub fn on_terminate(id: Id) {
     }
 }
 
-fn end(state: &TaskState, now: u64) {
+fn end(state: &'static TaskState, now: u64) {
     let thread = thread::here();
-    let site = thread.site(state.site);
+    let site = thread.site(state.site.get());
     site.ended.add(1);
-    site.life.record(now.saturating_sub(state.spawned_ns));
+    site.life.record(now.saturating_sub(state.spawned_ns.get()));
     state.end(thread, Outcome::Unknown, now);
 }
 

@@ -5,11 +5,12 @@
 //! [`drain`](crate::drain). Counters have one writer each (plain loads and stores); what several
 //! threads write is a read-modify-write, and there are few of those.
 //!
-//! Under `cfg(loom)` only the two protocols that threads race on are built: [`inner`] and [`stack`].
+//! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`], [`inner`] and [`marks`].
 
 pub(crate) mod atomic;
+pub(crate) mod claims;
 pub(crate) mod inner;
-pub(crate) mod stack;
+pub(crate) mod marks;
 
 #[cfg(not(loom))]
 pub(crate) mod edges;
@@ -25,6 +26,8 @@ pub(crate) mod life;
 mod recorder;
 #[cfg(not(loom))]
 pub(crate) mod shard;
+#[cfg(not(loom))]
+pub(crate) mod slots;
 #[cfg(not(loom))]
 pub(crate) mod split;
 #[cfg(not(loom))]

@@ -170,8 +170,7 @@ impl Spawn {
         future: F,
         kind: TaskKind,
     ) -> (Instrumented<F>, Option<Tag>) {
-        let life = Life::begin(site, kind, self.labels, size_of::<F>());
-        let tag = life.tag();
+        let (life, tag) = Life::begin_joinable(site, kind, self.labels, size_of::<F>());
         (Instrumented::new(future, life), tag)
     }
 
@@ -180,8 +179,7 @@ impl Spawn {
     where
         F: FnOnce() -> R,
     {
-        let mut life = Life::begin(site, TaskKind::Blocking, self.labels, size_of::<F>());
-        let tag = life.tag();
+        let (mut life, tag) = Life::begin_joinable(site, TaskKind::Blocking, self.labels, size_of::<F>());
         let job = move || {
             let open = life.open_poll();
             let result = job();

@@ -45,13 +45,11 @@ unsafe fn wake_by_ref(pointer: *const ()) {
 
 #[expect(unsafe_code, reason = "a waker with a table of our own")]
 unsafe fn drop_waker(pointer: *const ()) {
-    let state = pointer.cast::<TaskState>();
+    // SAFETY: this waker owns a hold, made by `clone`, which is given back once; records live for ever.
+    let state: &'static TaskState = unsafe { &*pointer.cast::<TaskState>() };
     // The population changed, which matters most when nothing else happens any more.
-    // SAFETY: this waker owns a hold, made by `clone`, that keeps the record alive and is given back once.
-    unsafe {
-        (*state).touch(crate::record::thread::here());
-        TaskState::leave(state);
-    }
+    state.touch();
+    state.leave();
 }
 
 #[cfg(test)]

@@ -11,26 +11,26 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
     // The state first: whoever ended the task had written everything else before.
     let (phase, scheduled_since_ns) = state.state();
     let running = phase == pollscope_model::entity::task::TaskState::Running;
-    let clones = clones(state);
+    let clones = state.clones();
     let wakers = state.wakers();
     let self_wakes = state.self_wakes.get();
     let [tasks, runtime, threads] = state.inner.wakes();
     TaskRecord {
-        id: TaskId(state.id),
-        site: SiteId(state.site),
-        name: NameId(state.name),
-        group: NameId(state.group),
-        scope: NameId(state.scope),
-        parent: (state.parent != 0).then_some(TaskId(state.parent)),
+        id: TaskId(state.id.get()),
+        site: SiteId(state.site.get()),
+        name: NameId(state.name.get().into()),
+        group: NameId(state.group.get().into()),
+        scope: NameId(state.scope.get().into()),
+        parent: Some(state.parent.get()).filter(|parent| *parent != 0).map(TaskId),
         runtime: state.runtime().map(RuntimeId),
-        mode: state.mode,
-        kind: state.kind,
+        mode: state.mode(),
+        kind: state.kind(),
         state: phase,
         long_lived: state.is_long_lived(),
-        spawned_ns: state.spawned_ns,
-        ended_ns: if phase.is_ended() { state.ended_ns.get() } else { 0 },
+        spawned_ns: state.spawned_ns.get(),
+        ended_ns: state.ended_ns(),
         last_poll_end_ns: state.last_poll_end_ns.get(),
-        poll_start_ns: if running { state.poll_start_ns.get() } else { 0 },
+        poll_start_ns: if running { state.poll_start_ns() } else { 0 },
         worker: if running {
             state.poller().and_then(thread::at).and_then(|thread| thread.place().1)
         } else {
@@ -45,25 +45,16 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
         wakes: tasks + runtime + threads + self_wakes,
         self_wakes,
         wakes_by: WakesBy { tasks, runtime, threads },
-        forced_yields: state.forced_yields.get(),
+        forced_yields: state.forced_yields.get().into(),
         wakers,
         waker_clones: clones,
         waker_drops: clones.saturating_sub(wakers.into()),
-        woken_by: if state.polls.get() == 0 && scheduled_since_ns == state.spawned_ns {
+        woken_by: if state.polls.get() == 0 && scheduled_since_ns == state.spawned_ns.get() {
             WokenBy::Nobody
         } else {
             state.woken_by()
         },
         handle: state.handle(),
-        future_bytes: state.future_bytes.into(),
+        future_bytes: state.future_bytes.get().into(),
     }
-}
-
-/// Clones ever made: the record has the low 32 bits, the drain continues them.
-fn clones(state: &TaskState) -> u64 {
-    let known = state.drained.clones.get();
-    let (_, low) = state.inner.counts();
-    let clones = known + u64::from(low.wrapping_sub(known as u32));
-    state.drained.clones.set(clones);
-    clones
 }

@@ -4,12 +4,12 @@
 pub(crate) use std::{
     cell::UnsafeCell,
     sync::Mutex,
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, Ordering, fence},
 };
 
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
     sync::Mutex,
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, Ordering, fence},
 };

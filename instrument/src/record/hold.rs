@@ -1,50 +1,95 @@
-//! The holds on a task's record: one by its future, one by each wrapped waker. Together they own one
-//! `Arc`, and the last to leave lets go of it.
+//! How a task's record is held: by [`Record`]s, one claim each, and by the task's future and wakers,
+//! which together have one claim that the last of them gives up.
 
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
+use std::ops::Deref;
 
 use super::task::TaskState;
+use super::thread;
 
-/// The future's own hold on its record: one holder of the executor's waker, and of the memory.
-pub(crate) struct Hold(ManuallyDrop<Arc<TaskState>>);
+/// One claim on a record, as an `Arc` would be.
+pub(crate) struct Record(&'static TaskState);
 
-impl Hold {
-    /// The first hold, which [`InnerWaker::new`] already counted.
-    pub(crate) fn first(state: Arc<TaskState>) -> Self {
-        Self(ManuallyDrop::new(state))
+impl Record {
+    /// Takes over a claim that was counted already.
+    #[inline]
+    pub(crate) fn counted(state: &'static TaskState) -> Self {
+        Self(state)
     }
 }
 
-impl std::ops::Deref for Hold {
+impl Deref for Record {
+    type Target = &'static TaskState;
+
+    #[inline]
+    fn deref(&self) -> &&'static TaskState {
+        &self.0
+    }
+}
+
+impl Clone for Record {
+    fn clone(&self) -> Self {
+        self.claims.claim();
+        Self(self.0)
+    }
+}
+
+impl Drop for Record {
+    #[inline]
+    fn drop(&mut self) {
+        match self.claims.give_up() {
+            0 => {
+                self.claims.free();
+                thread::here().slots.give(self.0);
+            }
+            // Maybe the drain's, which then has to find out. If the slot is another task's by now,
+            // it looks once in vain.
+            1 => self.mark(),
+            _ => {}
+        }
+    }
+}
+
+/// The future's own hold on its record: one holder of the executor's waker.
+pub(crate) struct Hold(ManuallyDrop<Record>);
+
+impl Hold {
+    /// The first hold, which [`InnerWaker::reset`](super::inner::InnerWaker::reset) counted.
+    #[inline]
+    pub(crate) fn first(record: Record) -> Self {
+        Self(ManuallyDrop::new(record))
+    }
+
+    /// The record, for as long as the caller knows that this hold lasts.
+    #[inline]
+    pub(crate) fn state(&self) -> &'static TaskState {
+        self.0.0
+    }
+}
+
+impl Deref for Hold {
     type Target = TaskState;
 
+    #[inline]
     fn deref(&self) -> &TaskState {
         &self.0
     }
 }
 
 impl Drop for Hold {
+    #[inline]
     fn drop(&mut self) {
-        #[expect(unsafe_code, reason = "the holders own the memory together")]
-        // SAFETY: this hold was counted once, by `InnerWaker::new`, and is given back once, here.
-        unsafe {
-            TaskState::leave(Arc::as_ptr(&self.0));
-        }
+        self.0.0.leave();
     }
 }
 
 impl TaskState {
-    /// Gives one hold back; the last one also lets go of the memory.
-    ///
-    /// # Safety
-    /// The caller owns one counted hold on this record and does not use it afterwards.
-    #[expect(unsafe_code, reason = "the wrapped wakers carry plain pointers")]
-    pub(crate) unsafe fn leave(state: *const Self) {
-        // SAFETY: the caller's hold keeps the record alive up to the release.
-        if unsafe { &*state }.inner.release() {
-            // SAFETY: the holders together own the one `Arc` that `Hold::first` took, and the last is gone.
-            drop(unsafe { Arc::from_raw(state) });
+    /// Gives one hold back, which the caller has and does not use afterwards; the last one also gives up
+    /// the holders' claim.
+    #[inline]
+    pub(crate) fn leave(&'static self) {
+        if self.inner.release() {
+            drop(Record::counted(self));
         }
     }
 }

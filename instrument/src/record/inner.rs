@@ -47,14 +47,21 @@ pub(crate) struct InnerWaker {
 unsafe impl Sync for InnerWaker {}
 
 impl InnerWaker {
-    /// Nobody's waker yet, held by the task's future alone.
+    /// Nobody's waker, held by nobody.
     pub(crate) fn new() -> Self {
         Self {
-            counts: AtomicU64::new(ONE),
+            counts: AtomicU64::new(0),
             wakes: std::array::from_fn(|_| AtomicU64::new(0)),
             first: UnsafeCell::new(None),
             replacement: AtomicPtr::new(std::ptr::null_mut()),
         }
+    }
+
+    /// For a new task, held by its future alone. The last holder of the one before has left.
+    #[inline]
+    pub(crate) fn reset(&self) {
+        self.counts.store(ONE, Ordering::Relaxed);
+        self.wakes.iter().for_each(|wakes| wakes.store(0, Ordering::Relaxed));
     }
 
     /// Takes the waker that this poll came with, if it would wake something else than the one kept.

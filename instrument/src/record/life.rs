@@ -7,57 +7,58 @@ use pollscope_model::id::{SiteId, TaskId};
 use pollscope_model::measured::Mode;
 
 use super::Recorder;
-use super::hold::Hold;
+use super::hold::{Hold, Record};
+use super::intern::NO_SITE;
 use super::task::{Birth, Labels, Outcome, TaskState};
 use super::thread::{self, Label, Outer, Thread};
 use crate::clock;
 
 /// See the module. Dropping it before the end is the task's cancellation.
-pub(crate) struct Life {
-    /// `None` when the cap is reached (the task is then counted per site only) and after the end.
-    hold: Option<Hold>,
+pub(crate) struct Life(Stage);
+
+enum Stage {
+    Recorded(Hold),
+    /// The cap was reached: counted per site only.
+    Counted(Box<Counted>),
+    Over,
+}
+
+/// What a task without a record knows of itself.
+struct Counted {
     id: u64,
     spawned_ns: u64,
     label: Label,
-    over: bool,
 }
 
 impl Life {
-    /// A task begins on this thread. Costs an allocation of 256 bytes and two clock reads.
+    /// A part of a task, or of another executor's, begins on this thread.
     pub(crate) fn begin(site: u32, kind: TaskKind, labels: Labels, future_bytes: usize) -> Self {
-        let thread = thread::here();
-        let spawned_ns = clock::now_ns();
-        let (id, scope) = (thread.next_task_id(), thread.scope());
-        let shard = thread.site(site);
-        shard.spawned.add(1);
-        shard.max_future_bytes.raise(future_bytes as u64);
-        let hold = thread.admit(Recorder::global().max_tasks()).then(|| {
-            let state = TaskState::new(&Birth {
-                id,
-                parent: thread.task(),
-                site,
-                scope,
-                spawned_ns,
-                future_bytes: future_bytes as u64,
-                labels,
-                kind,
-                mode: Mode::Wrap,
-            });
-            state.touch(thread);
-            Hold::first(state)
-        });
-        let label = Label::new(site, scope, kind == TaskKind::Blocking);
-        Self { hold, id, spawned_ns, label, over: false }
+        Self(match begin(site, kind, labels, future_bytes, false) {
+            Ok(state) => Stage::Recorded(Hold::first(Record::counted(state))),
+            Err(counted) => Stage::Counted(counted),
+        })
     }
 
-    /// A share of the record for the join handle.
-    pub(crate) fn tag(&self) -> Option<Tag> {
-        self.hold.as_ref().map(|state| Tag(state.share()))
+    /// A task with a join handle begins on this thread. Costs no allocation while there are free records,
+    /// and one clock read.
+    pub(crate) fn begin_joinable(
+        site: u32,
+        kind: TaskKind,
+        labels: Labels,
+        future_bytes: usize,
+    ) -> (Self, Option<Tag>) {
+        match begin(site, kind, labels, future_bytes, true) {
+            Ok(state) => {
+                let hold = Hold::first(Record::counted(state));
+                (Self(Stage::Recorded(hold)), Some(Tag(Record::counted(state))))
+            }
+            Err(counted) => (Self(Stage::Counted(counted)), None),
+        }
     }
 
     /// Whether the task has ended.
     pub(crate) fn is_over(&self) -> bool {
-        self.over
+        matches!(self.0, Stage::Over)
     }
 
     /// Opens a poll. The guard closes it; dropped without [`OpenPoll::close`], by unwinding, it counts
@@ -66,35 +67,80 @@ impl Life {
     pub(crate) fn open_poll(&mut self) -> OpenPoll<'_> {
         let thread = thread::here();
         let start = clock::now_ns();
-        let outer = thread.enter(self.id, self.label, start);
-        if let Some(state) = &self.hold {
-            state.poll_begins(thread, start);
-        }
-        OpenPoll { life: self, thread, outer, start, outcome: Some(Outcome::Panicked) }
+        let (outer, site) = match &self.0 {
+            Stage::Recorded(state) => {
+                let outer = thread.enter(state.id.get(), state.label(), start);
+                state.poll_begins(thread, start);
+                (outer, state.site.get())
+            }
+            Stage::Counted(task) => (thread.enter(task.id, task.label, start), task.label.site()),
+            // Whoever polls after the end is sent to the future itself, by `is_over`.
+            Stage::Over => (thread.enter(thread.task(), thread.label(), start), NO_SITE),
+        };
+        OpenPoll { life: self, thread, outer, start, site, outcome: Some(Outcome::Panicked) }
     }
 
     fn end(&mut self, thread: &Thread, outcome: Outcome, now: u64) {
-        self.over = true;
-        let shard = thread.site(self.label.site());
+        let (site, spawned_ns) = match &self.0 {
+            Stage::Recorded(state) => (state.site.get(), state.spawned_ns.get()),
+            Stage::Counted(task) => (task.label.site(), task.spawned_ns),
+            Stage::Over => return,
+        };
+        let shard = thread.site(site);
         match outcome {
             Outcome::Completed => shard.completed.add(1),
             Outcome::Cancelled => shard.cancelled.add(1),
             Outcome::Panicked => shard.panicked.add(1),
             Outcome::Unknown => shard.ended.add(1),
         }
-        shard.life.record(now.saturating_sub(self.spawned_ns));
-        if let Some(state) = self.hold.take() {
-            state.end(thread, outcome, now);
+        shard.life.record(now.saturating_sub(spawned_ns));
+        if let Stage::Recorded(state) = std::mem::replace(&mut self.0, Stage::Over) {
+            state.state().end(thread, outcome, now);
         }
     }
 }
 
 impl Drop for Life {
     fn drop(&mut self) {
-        if !self.over {
+        if !self.is_over() {
             self.end(thread::here(), Outcome::Cancelled, clock::now_ns());
         }
     }
+}
+
+/// A record of a task that begins now, with the claims of its holders and of the drain, and one more if
+/// it has a handle; or what is left to know of it when there is none.
+#[inline]
+fn begin(
+    site: u32,
+    kind: TaskKind,
+    labels: Labels,
+    future_bytes: usize,
+    joinable: bool,
+) -> Result<&'static TaskState, Box<Counted>> {
+    let thread = thread::here();
+    let spawned_ns = clock::now_ns();
+    let (id, scope) = (thread.next_task_id(), thread.scope());
+    let shard = thread.site(site);
+    shard.spawned.add(1);
+    shard.max_future_bytes.raise(future_bytes as u64);
+    let Some(state) = thread.new_record(Recorder::global().max_tasks()) else {
+        let label = Label::new(site, scope, kind == TaskKind::Blocking);
+        return Err(Box::new(Counted { id, spawned_ns, label }));
+    };
+    let birth = Birth {
+        id,
+        parent: thread.task(),
+        site,
+        scope,
+        spawned_ns,
+        future_bytes: future_bytes as u64,
+        labels,
+        kind,
+        mode: Mode::Wrap,
+    };
+    state.begin(&birth, if joinable { 3 } else { 2 });
+    Ok(state)
 }
 
 /// A poll that is running.
@@ -103,14 +149,18 @@ pub(crate) struct OpenPoll<'a> {
     thread: &'static Thread,
     outer: Outer,
     start: u64,
+    site: u32,
     outcome: Option<Outcome>,
 }
 
 impl OpenPoll<'_> {
     /// The task's record, if it has one.
     #[inline]
-    pub(crate) fn state(&self) -> Option<&TaskState> {
-        self.life.hold.as_deref()
+    pub(crate) fn state(&self) -> Option<&'static TaskState> {
+        match &self.life.0 {
+            Stage::Recorded(hold) => Some(hold.state()),
+            _ => None,
+        }
     }
 
     /// The poll returned.
@@ -124,9 +174,9 @@ impl OpenPoll<'_> {
 
     #[cold]
     fn forced_yield(&self) {
-        self.thread.site(self.life.label.site()).forced_yields.add(1);
+        self.thread.site(self.site).forced_yields.add(1);
         if let Some(state) = self.state() {
-            state.forced_yields.add(1);
+            state.yields_by_force();
         }
     }
 }
@@ -136,25 +186,36 @@ impl Drop for OpenPoll<'_> {
     fn drop(&mut self) {
         let now = clock::now_ns();
         let wall_ns = now.saturating_sub(self.start);
-        let shard = self.thread.site(self.life.label.site());
+        let shard = self.thread.site(self.site);
         shard.poll.record(wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
-            shard.slow_polls.add(1);
-            let nth = self.state().map_or(1, |state| state.polls.get() + 1);
-            let mut poll = SlowPoll { nth, ..evidence(self.life.id, self.life.label.site(), wall_ns, now) };
-            // Where tasks are only hooked, nobody knows that none of them waited.
-            if !Recorder::global().hooked() {
-                (poll.waiters, poll.waited_ns, poll.max_waited_ns) = (Some(0), Some(0), Some(0));
-            }
-            slow_poll(self.thread, self.outer, poll, now);
+            self.was_slow(wall_ns, now);
         }
-        if let Some(state) = &self.life.hold {
-            state.poll_ends(self.thread, wall_ns, now);
+        if let Some(state) = self.state() {
+            state.poll_ends(wall_ns, now);
         }
         self.thread.leave(self.outer, wall_ns);
         if let Some(outcome) = self.outcome {
             self.life.end(self.thread, outcome, now);
         }
+    }
+}
+
+impl OpenPoll<'_> {
+    #[cold]
+    fn was_slow(&self, wall_ns: u64, now: u64) {
+        self.thread.site(self.site).slow_polls.add(1);
+        let (id, nth) = match &self.life.0 {
+            Stage::Recorded(state) => (state.id.get(), state.polls.get() + 1),
+            Stage::Counted(task) => (task.id, 1),
+            Stage::Over => return,
+        };
+        let mut poll = SlowPoll { nth, ..evidence(id, self.site, wall_ns, now) };
+        // Where tasks are only hooked, nobody knows that none of them waited.
+        if !Recorder::global().hooked() {
+            (poll.waiters, poll.waited_ns, poll.max_waited_ns) = (Some(0), Some(0), Some(0));
+        }
+        slow_poll(self.thread, self.outer, poll, now);
     }
 }
 
@@ -180,7 +241,7 @@ pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: 
 }
 
 /// The join handle's view of the task. Dropping it without [`Tag::joined`] detaches the task.
-pub(crate) struct Tag(std::sync::Arc<TaskState>);
+pub(crate) struct Tag(Record);
 
 impl Tag {
     /// The outcome was taken.

@@ -1,6 +1,6 @@
 //! A counter with one writer: plain loads and stores, readable by anybody at any time.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// See the module. Adding costs a load and a store and needs no lock prefix; two writers would lose
 /// counts, so each tally belongs to one thread, or to whoever polls its task.
@@ -52,4 +52,36 @@ impl Tally {
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// A word that one thread at a time writes and anybody may read at any time, in as many bytes as it needs.
+macro_rules! note {
+    ($($(#[$doc:meta])* $name:ident($atomic:ident, $number:ty);)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(crate) struct $name($atomic);
+
+        impl $name {
+            /// Sets; only for the one writer.
+            #[inline]
+            pub(crate) fn set(&self, value: $number) {
+                self.0.store(value, Ordering::Relaxed);
+            }
+
+            /// The value as last seen.
+            #[inline]
+            pub(crate) fn get(&self) -> $number {
+                self.0.load(Ordering::Relaxed)
+            }
+        }
+    )*};
+}
+
+note! {
+    /// Eight bits.
+    Note8(AtomicU8, u8);
+    /// Sixteen bits.
+    Note16(AtomicU16, u16);
+    /// Thirty-two bits.
+    Note32(AtomicU32, u32);
 }

@@ -1,30 +1,24 @@
-//! One task's record: a single allocation that the polling thread, the wakers, the join handle and
-//! the drain share. It outlives the task until the drain has told its end and the last waker is gone.
+//! One task's record: 208 bytes that the polling thread, the wakers, the join handle and the
+//! drain share. It outlives the task until the drain has told its end and the last of the others is gone;
+//! then the slot is another task's.
 //!
-//! Here is what writes; the drain's side is in [`read`].
+//! Here is what writes; the drain's side is in [`read`]. Every field is atomic, since the drain may hold a
+//! reference while a slot changes hands; it reads nothing then (see [`claims`](super::claims)).
 
 mod read;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::measured::Mode;
 
+use super::claims::{ABORTED, CANCELLED, COMPLETED, Claims, HANDLE_DROPPED, JOINED, LONG_LIVED, PANICKED};
 use super::edges::From;
+use super::hold::Record;
 use super::inner::{By, InnerWaker};
-use super::stack::Linked;
-use super::tally::Tally;
-use super::thread::Thread;
-
-const COMPLETED: u32 = 1;
-const CANCELLED: u32 = 1 << 1;
-const PANICKED: u32 = 1 << 2;
-const ENDED: u32 = COMPLETED | CANCELLED | PANICKED;
-const HANDLE_DROPPED: u32 = 1 << 3;
-const JOINED: u32 = 1 << 4;
-const ABORTED: u32 = 1 << 5;
-const LONG_LIVED: u32 = 1 << 6;
+use super::marks::Marks;
+use super::tally::{Note8, Note16, Note32, Tally};
+use super::thread::{Label, Thread};
 
 /// How a task ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,145 +51,147 @@ pub(crate) struct Birth {
     pub(crate) mode: Mode,
 }
 
-/// See the module. Exists only inside an `Arc`.
+/// See the module.
+#[repr(C)]
 pub(crate) struct TaskState {
-    pub(crate) id: u64,
-    pub(crate) parent: u64,
-    pub(crate) spawned_ns: u64,
-    pub(crate) site: u32,
-    pub(crate) name: u32,
-    pub(crate) group: u32,
-    pub(crate) scope: u32,
-    pub(crate) future_bytes: u32,
-    pub(crate) kind: TaskKind,
-    pub(crate) mode: Mode,
-
-    // Written by the thread that polls.
+    // Written by the thread that polls, at every poll.
     pub(crate) polls: Tally,
     pub(crate) busy_ns: Tally,
     pub(crate) max_poll_ns: Tally,
     pub(crate) scheduled_ns: Tally,
     pub(crate) max_sched_ns: Tally,
-    pub(crate) self_wakes: Tally,
-    pub(crate) forced_yields: Tally,
     pub(crate) last_poll_end_ns: Tally,
-    /// 0 between polls.
-    pub(crate) poll_start_ns: Tally,
-    pub(crate) ended_ns: Tally,
-    /// Index of the thread whose poll is open; 0 between polls.
-    poller: AtomicU32,
-    /// Runtime of the first poll, plus one.
-    runtime: AtomicU32,
-
-    // Written by whoever wakes.
-    /// Time of the first wake since the last poll began; 0 for none.
+    /// 0 between polls; after the end, when that was.
+    poll_start_ns: Tally,
+    /// Time of the first wake since the last poll began; 0 for none. Written by whoever wakes.
     woken_ns: AtomicU64,
-    woken_by: AtomicU64,
+
+    // Read by every poll or wake.
     pub(crate) inner: InnerWaker,
+    woken_by: AtomicU64,
+    marks: &'static Marks,
 
-    flags: AtomicU32,
-
-    // The way to the drain.
-    touched: AtomicU32,
-    next: AtomicPtr<TaskState>,
-
-    // The drain's own.
-    pub(crate) drained: Drained,
-}
-
-/// What the drain remembers of a task.
-#[derive(Default)]
-pub(crate) struct Drained {
-    /// Fingerprint of the row that was said last.
+    // Written once, or seldom.
+    pub(crate) site: Note32,
+    /// Index of the thread whose poll is open; 0 between polls.
+    poller: Note32,
+    pub(crate) id: Tally,
+    pub(crate) parent: Tally,
+    pub(crate) spawned_ns: Tally,
+    pub(crate) self_wakes: Tally,
+    /// The drain's own: fingerprint of the row that was said last.
     pub(crate) said: Tally,
-    /// Clones of wakers, continued past 32 bits.
-    pub(crate) clones: Tally,
-    /// Index in the drain's list plus one; 0 when not in it.
-    pub(crate) place: AtomicU32,
+    /// Stops at its largest value, which is days of a task that does nothing else.
+    pub(crate) forced_yields: Note32,
+    pub(crate) future_bytes: Note32,
+    pub(crate) scope: Note16,
+    pub(crate) name: Note16,
+    pub(crate) group: Note16,
+    /// Runtime of the first poll, plus one.
+    runtime: Note16,
+    /// The drain's own: see [`TaskState::clones`].
+    clones_above: Note16,
+    /// A [`TaskKind`], and [`WRAPPED`].
+    kind: Note8,
+    /// Which of its chunk's slots this is.
+    at: u8,
+    pub(crate) claims: Claims,
 }
 
-impl Linked for TaskState {
-    fn next(&self) -> &AtomicPtr<Self> {
-        &self.next
-    }
-}
+/// In [`TaskState::kind`]: the task's wakes are seen.
+const WRAPPED: u8 = 1 << 7;
 
-impl Drop for TaskState {
-    fn drop(&mut self) {
-        Thread::release_record();
-    }
-}
+/// A million tasks have a million of these.
+const _: () = assert!(size_of::<TaskState>() == 208, "a record has grown");
 
 impl TaskState {
-    /// A record of a task that begins. The caller was admitted by [`Thread::admit`].
-    pub(crate) fn new(birth: &Birth) -> Arc<Self> {
-        let flags = if birth.labels.long_lived { LONG_LIVED } else { 0 };
-        Arc::new(Self {
-            id: birth.id,
-            parent: birth.parent,
-            spawned_ns: birth.spawned_ns,
-            site: birth.site,
-            name: birth.labels.name,
-            group: birth.labels.group,
-            scope: birth.scope,
-            future_bytes: u32::try_from(birth.future_bytes).unwrap_or(u32::MAX),
-            kind: birth.kind,
-            mode: birth.mode,
+    /// A slot that no task has.
+    pub(crate) fn unused(marks: &'static Marks, at: u8) -> Self {
+        Self {
             polls: Tally::new(),
             busy_ns: Tally::new(),
             max_poll_ns: Tally::new(),
             scheduled_ns: Tally::new(),
             max_sched_ns: Tally::new(),
-            self_wakes: Tally::new(),
-            forced_yields: Tally::new(),
             last_poll_end_ns: Tally::new(),
             poll_start_ns: Tally::new(),
-            ended_ns: Tally::new(),
-            poller: AtomicU32::new(0),
-            runtime: AtomicU32::new(0),
             woken_ns: AtomicU64::new(0),
-            woken_by: AtomicU64::new(0),
             inner: InnerWaker::new(),
-            flags: AtomicU32::new(flags),
-            touched: AtomicU32::new(0),
-            next: AtomicPtr::new(std::ptr::null_mut()),
-            drained: Drained::default(),
-        })
+            woken_by: AtomicU64::new(0),
+            marks,
+            site: Note32::default(),
+            poller: Note32::default(),
+            id: Tally::new(),
+            parent: Tally::new(),
+            spawned_ns: Tally::new(),
+            self_wakes: Tally::new(),
+            said: Tally::new(),
+            forced_yields: Note32::default(),
+            future_bytes: Note32::default(),
+            scope: Note16::default(),
+            name: Note16::default(),
+            group: Note16::default(),
+            runtime: Note16::default(),
+            clones_above: Note16::default(),
+            kind: Note8::default(),
+            at,
+            claims: Claims::none(),
+        }
     }
 
-    /// Puts the task on the thread's list for the next tick, unless it is on one.
-    ///
-    /// A task that was taken from the list at this very moment may miss it: the drain looks at each
-    /// task that it took once more one tick later.
+    /// The slot is a new task's, with so many claims. The caller has it from
+    /// [`Magazine::take`](super::slots::Magazine::take).
     #[inline]
-    pub(crate) fn touch(&self, thread: &Thread) {
-        if self.touched.load(Ordering::Relaxed) == 0 {
-            self.touch_surely(thread);
+    pub(crate) fn begin(&self, birth: &Birth, claims: u16) {
+        for zero in [
+            &self.polls,
+            &self.busy_ns,
+            &self.max_poll_ns,
+            &self.scheduled_ns,
+            &self.max_sched_ns,
+            &self.last_poll_end_ns,
+            &self.poll_start_ns,
+            &self.self_wakes,
+        ] {
+            zero.set(0);
         }
+        self.woken_ns.store(0, Ordering::Relaxed);
+        self.woken_by.store(NOBODY, Ordering::Relaxed);
+        self.inner.reset();
+        self.site.set(birth.site);
+        self.poller.set(0);
+        self.id.set(birth.id);
+        self.parent.set(birth.parent);
+        self.spawned_ns.set(birth.spawned_ns);
+        self.forced_yields.set(0);
+        self.future_bytes.set(u32::try_from(birth.future_bytes).unwrap_or(u32::MAX));
+        // Names are numbered up to 65,535.
+        self.scope.set(birth.scope as u16);
+        self.name.set(birth.labels.name as u16);
+        self.group.set(birth.labels.group as u16);
+        self.runtime.set(0);
+        self.kind.set(birth.kind as u8 | if birth.mode == Mode::Wrap { WRAPPED } else { 0 });
+        self.claims.born(claims, if birth.labels.long_lived { LONG_LIVED } else { 0 });
+        self.touch();
     }
 
-    /// The same without the gap, for what comes last and is not looked at once more: either the drain
-    /// takes the task after this, or it has seen all that was written before.
-    #[inline(never)]
-    fn touch_surely(&self, thread: &Thread) {
-        if self.touched.swap(1, Ordering::AcqRel) == 0 {
-            thread.touched.push(self.share());
-        }
+    /// What a poll of it is of.
+    #[inline]
+    pub(crate) fn label(&self) -> Label {
+        let job = self.kind.get() & !WRAPPED == TaskKind::Blocking as u8;
+        Label::new(self.site.get(), self.scope.get().into(), job)
     }
 
-    /// For the drain, before it reads: from now on a touch puts the task on a list again.
-    pub(crate) fn untouch(&self) {
-        self.touched.swap(0, Ordering::AcqRel);
+    /// Has the drain look at the task at the next tick, or at the one after.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        self.marks.note(self.at);
     }
 
-    /// One more owner.
-    pub(crate) fn share(&self) -> Arc<Self> {
-        #[expect(unsafe_code, reason = "the wrapped wakers carry plain pointers")]
-        // SAFETY: `new` is the only constructor and returns an `Arc`; the caller's reference keeps it alive.
-        unsafe {
-            Arc::increment_strong_count(self);
-            Arc::from_raw(self)
-        }
+    /// Has the drain look at the task at the next tick, for what comes last.
+    #[inline]
+    pub(crate) fn mark(&self) {
+        self.marks.set(self.at);
     }
 
     /// A poll begins on this thread.
@@ -206,45 +202,57 @@ impl TaskState {
         if woken != 0 {
             self.woken_ns.store(0, Ordering::Relaxed);
         }
-        self.poller.store(thread.index, Ordering::Relaxed);
+        self.poller.set(thread.index);
         self.poll_start_ns.set(now);
         if first {
             let (runtime, _) = thread.place();
-            self.runtime.store(runtime.map_or(0, |runtime| runtime + 1), Ordering::Relaxed);
+            self.runtime.set(runtime.map_or(0, |runtime| runtime as u16 + 1));
         }
         // Without a wake nobody scheduled this poll: it belongs to a future that its parent polls on
         // the way, or to an observer that sees no wakes.
         let since = if first && self.is_scheduled_by_spawn() {
-            self.spawned_ns
+            self.spawned_ns.get()
         } else if woken != 0 {
             woken.max(self.last_poll_end_ns.get())
         } else {
             0
         };
-        if since != 0 && self.mode == Mode::Wrap {
+        if since != 0 && self.is_wrapped() {
             let delay = now.saturating_sub(since);
             self.scheduled_ns.add(delay);
             self.max_sched_ns.raise(delay);
-            thread.site(self.site).sched.record(delay);
+            thread.site(self.site.get()).sched.record(delay);
             thread.has_waited(since, now);
         }
-        self.touch(thread);
+        self.touch();
     }
 
     fn is_scheduled_by_spawn(&self) -> bool {
-        !matches!(self.kind, TaskKind::Future | TaskKind::BlockOn)
+        !matches!(self.kind(), TaskKind::Future | TaskKind::BlockOn)
+    }
+
+    /// Whether its wakes are seen.
+    #[inline]
+    fn is_wrapped(&self) -> bool {
+        self.kind.get() & WRAPPED != 0
+    }
+
+    /// One more forced yield.
+    #[cold]
+    pub(crate) fn yields_by_force(&self) {
+        self.forced_yields.set(self.forced_yields.get().saturating_add(1));
     }
 
     /// The poll that began `wall_ns` ago ends on the same thread.
     #[inline]
-    pub(crate) fn poll_ends(&self, thread: &Thread, wall_ns: u64, now: u64) {
+    pub(crate) fn poll_ends(&self, wall_ns: u64, now: u64) {
         self.busy_ns.add(wall_ns);
         self.max_poll_ns.raise(wall_ns);
         self.last_poll_end_ns.set(now);
         self.polls.add(1);
-        self.poller.store(0, Ordering::Relaxed);
+        self.poller.set(0);
         self.poll_start_ns.set(0);
-        self.touch(thread);
+        self.touch();
     }
 
     /// The poll that began at `start` ended on this thread, told by tokio's hook.
@@ -258,85 +266,87 @@ impl TaskState {
         self.max_poll_ns.raise_shared(wall_ns);
         self.last_poll_end_ns.raise_shared(now);
         self.polls.add_shared(1);
-        if self.poller.load(Ordering::Relaxed) == thread.index && self.poll_start_ns.get() == start {
-            self.poller.store(0, Ordering::Relaxed);
+        if self.poller.get() == thread.index && self.poll_start_ns.get() == start {
+            self.poller.set(0);
             self.poll_start_ns.set(0);
         }
-        self.touch(thread);
+        self.touch();
     }
 
     /// A wrapped waker is woken, on any thread. Forwards to the executor.
     #[inline]
     pub(crate) fn wake(&self) {
         let thread = super::thread::here();
-        let site = thread.site(self.site);
+        let site = thread.site(self.site.get());
         site.wakes.add(1);
-        if self.poller.load(Ordering::Relaxed) == thread.index {
+        if self.poller.get() == thread.index {
             // Inside our own poll on this thread, so this is the one writer of the tally. The delay
             // will count from the poll's end, so that any earlier time says enough.
             self.self_wakes.add(1);
             site.self_wakes.add(1);
-            thread.edges.add(From::site(self.site), self.site);
+            thread.edges.add(From::site(self.site.get()), self.site.get());
             if self.woken_ns.load(Ordering::Relaxed) == 0 {
                 self.woken_by.store(ITSELF, Ordering::Relaxed);
                 self.woken_ns.store(self.poll_start_ns.get(), Ordering::Relaxed);
             }
         } else {
             let (by, from, who) = who_wakes(thread);
-            thread.edges.add(from, self.site);
+            thread.edges.add(from, self.site.get());
             self.inner.count_wake(by);
             if self.woken_ns.load(Ordering::Relaxed) == 0 {
                 self.woken_by.store(who, Ordering::Relaxed);
                 self.woken_ns.store(crate::clock::now_ns(), Ordering::Relaxed);
             }
-            self.touch(thread);
+            self.touch();
         }
         self.inner.forward();
     }
 
-    /// The task is over. Only the first call counts.
-    pub(crate) fn end(&self, thread: &Thread, outcome: Outcome, now: u64) {
+    /// The task is over, and so are its polls. For whoever has a claim.
+    pub(crate) fn end(&'static self, thread: &Thread, outcome: Outcome, now: u64) {
         let flag = match outcome {
             Outcome::Completed | Outcome::Unknown => COMPLETED,
             Outcome::Cancelled => CANCELLED,
             Outcome::Panicked => PANICKED,
         };
-        self.ended_ns.set(now);
-        let before = self.flags.fetch_or(flag, Ordering::AcqRel);
-        if flag == PANICKED && before & HANDLE_DROPPED != 0 {
-            let site = thread.site(self.site);
+        self.poll_start_ns.set(now);
+        let waive = !self.claims.is_known() && !thread.has_room_for_an_end();
+        let ended = self.claims.end(flag, waive);
+        if flag == PANICKED && ended.before & HANDLE_DROPPED != 0 {
+            let site = thread.site(self.site.get());
             site.swallowed_panics.add(1);
             site.detached_failures.add(1);
         }
-        self.touch_surely(thread);
+        if ended.waived {
+            thread.ends_unsaid.add(1);
+            drop(Record::counted(self));
+        } else {
+            self.mark();
+        }
     }
 
-    /// The handle gave the outcome to somebody.
+    /// The handle gave the outcome to somebody, and goes.
     pub(crate) fn joined(&self) {
-        self.flag(JOINED);
+        self.claims.set(JOINED);
+        self.mark();
     }
 
     /// The handle asked the task to stop.
     pub(crate) fn aborted(&self) {
-        self.flag(ABORTED);
-    }
-
-    fn flag(&self, flag: u32) {
-        self.flags.fetch_or(flag, Ordering::AcqRel);
-        self.touch_surely(super::thread::here());
+        self.claims.set(ABORTED);
+        self.mark();
     }
 
     /// The handle is gone.
     pub(crate) fn handle_dropped(&self) {
-        if self.flags.load(Ordering::Relaxed) & JOINED != 0 {
+        if self.claims.flags() & JOINED != 0 {
             return;
         }
-        let before = self.flags.fetch_or(HANDLE_DROPPED, Ordering::AcqRel);
-        let thread = super::thread::here();
+        let before = self.claims.set(HANDLE_DROPPED);
         if before & PANICKED != 0 {
-            thread.site(self.site).swallowed_panics.add(1);
+            super::thread::here().site(self.site.get()).swallowed_panics.add(1);
         }
-        self.touch_surely(thread);
+        self.mark();
     }
 }
 

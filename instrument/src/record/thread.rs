@@ -13,19 +13,21 @@ use super::edges::Edges;
 use super::evidence::Evidence;
 use super::intern;
 use super::shard::{HistShard, Shards, SiteShard};
+use super::slots::Magazine;
 use super::split::Split;
-use super::stack::Stack;
-use super::tally::Tally;
+use super::tally::{Note32, Tally};
 use super::task::TaskState;
 
 const IDS_AT_ONCE: u64 = 1 << 10;
-const CREDITS_AT_ONCE: u64 = 32;
+/// Tasks that may end on one thread between two ticks, unknown to the drain before, and still have a
+/// row. It bounds what the drain says of a service that spawns tasks faster than anybody can look, and
+/// keeps such a service in few slots.
+const ENDS_AT_ONCE: u32 = 1 << 14;
 /// Waits below it are a healthy service's own.
 const LONG_WAIT_NS: u64 = 1_000_000;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-/// Task records that exist or are promised to some thread.
-static RECORDS: AtomicU64 = AtomicU64::new(0);
+static TICKS: AtomicU32 = AtomicU32::new(0);
 
 /// See the module.
 pub(crate) struct Thread {
@@ -45,8 +47,8 @@ pub(crate) struct Thread {
     pub(crate) blind_polls: Tally,
     /// Waits of the others, from [`LONG_WAIT_NS`] on.
     pub(crate) long_waits: HistShard,
-    /// What was touched here for the first time since the last tick.
-    pub(crate) touched: Stack<TaskState>,
+    /// Free records.
+    pub(crate) slots: Magazine,
     pub(crate) shards: Shards,
     /// Wakes made here.
     pub(crate) edges: Edges,
@@ -55,11 +57,15 @@ pub(crate) struct Thread {
     pub(crate) evidence: Evidence,
     /// Tasks that got no record.
     pub(crate) uncounted: Tally,
+    /// Tasks whose end had no room for a row.
+    pub(crate) ends_unsaid: Tally,
     /// Set while our own spawn calls tokio's, whose hook then knows that the task is wrapped.
     pub(crate) wrapping: AtomicBool,
     next_id: Tally,
     last_id: Tally,
-    credits: Tally,
+    /// The tick since which [`Thread::ends`] counts.
+    tick: Note32,
+    ends: Note32,
     tid: AtomicU32,
     name: AtomicU32,
     /// `(runtime + 1) << 32 | (worker + 1)`, each 0 when unknown.
@@ -109,7 +115,8 @@ static THREADS: LazyLock<Mutex<Threads>> = LazyLock::new(Mutex::default);
 
 /// Shared by threads whose own state is gone already, while the last of their thread-local values are
 /// dropped. Its counters have several writers then and may lose counts.
-static LATE: LazyLock<&'static Thread> = LazyLock::new(|| Thread::register(&mut threads()));
+static LATE: LazyLock<&'static Thread> =
+    LazyLock::new(|| Thread::register(&mut threads(), Magazine::shared()));
 
 fn threads() -> MutexGuard<'static, Threads> {
     THREADS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -143,13 +150,18 @@ pub(crate) fn at(index: u32) -> Option<&'static Thread> {
     threads().all.get((index as usize).checked_sub(1)?).copied()
 }
 
+/// The drain begins a tick.
+pub(crate) fn tick() {
+    TICKS.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Gives the state back when the thread ends.
 struct Lease(&'static Thread);
 
 impl Lease {
     fn new() -> Self {
         let mut threads = threads();
-        let thread = threads.free.pop().unwrap_or_else(|| Thread::register(&mut threads));
+        let thread = threads.free.pop().unwrap_or_else(|| Thread::register(&mut threads, Magazine::new()));
         drop(threads);
         let name = std::thread::current().name().map_or(0, intern::name);
         thread.name.store(name, Ordering::Relaxed);
@@ -177,7 +189,7 @@ fn thread_id() -> u32 {
 }
 
 impl Thread {
-    fn register(threads: &mut Threads) -> &'static Self {
+    fn register(threads: &mut Threads, slots: Magazine) -> &'static Self {
         let thread: &'static Self = Box::leak(Box::new(Self {
             index: threads.all.len() as u32 + 1,
             task: AtomicU64::new(0),
@@ -187,16 +199,18 @@ impl Thread {
             polled_ns: Tally::new(),
             blind_polls: Tally::new(),
             long_waits: HistShard::default(),
-            touched: Stack::new(),
+            slots,
             shards: Shards::new(),
             edges: Edges::default(),
             split: Split::default(),
             evidence: Evidence::default(),
             uncounted: Tally::new(),
+            ends_unsaid: Tally::new(),
             wrapping: AtomicBool::new(false),
             next_id: Tally::new(),
             last_id: Tally::new(),
-            credits: Tally::new(),
+            tick: Note32::default(),
+            ends: Note32::default(),
             tid: AtomicU32::new(0),
             name: AtomicU32::new(0),
             place: AtomicU64::new(0),
@@ -215,8 +229,7 @@ impl Thread {
         self.wrapping.store(false, Ordering::Relaxed);
         self.split.forget();
         self.evidence.forget();
-        RECORDS.fetch_sub(self.credits.get(), Ordering::Relaxed);
-        self.credits.set(0);
+        self.slots.empty();
     }
 
     /// The calling thread's share of a site.
@@ -237,26 +250,27 @@ impl Thread {
         id
     }
 
-    /// Whether one more task may have a record of its own; `false` is counted.
+    /// A record for a task that begins; that there is none is counted.
     #[inline]
-    pub(crate) fn admit(&self, max_records: u64) -> bool {
-        let credits = self.credits.get();
-        if credits > 0 {
-            self.credits.set(credits - 1);
-            return true;
+    pub(crate) fn new_record(&self, max_records: u64) -> Option<&'static TaskState> {
+        let slot = self.slots.take(max_records);
+        if slot.is_none() {
+            self.uncounted.add(1);
         }
-        if RECORDS.fetch_add(CREDITS_AT_ONCE, Ordering::Relaxed) + CREDITS_AT_ONCE <= max_records {
-            self.credits.set(CREDITS_AT_ONCE - 1);
-            return true;
-        }
-        RECORDS.fetch_sub(CREDITS_AT_ONCE, Ordering::Relaxed);
-        self.uncounted.add(1);
-        false
+        slot
     }
 
-    /// Takes back the place of a record that is gone. Any thread may call it.
-    pub(crate) fn release_record() {
-        RECORDS.fetch_sub(1, Ordering::Relaxed);
+    /// Whether one more end may wait here for the drain.
+    #[inline]
+    pub(crate) fn has_room_for_an_end(&self) -> bool {
+        let tick = TICKS.load(Ordering::Relaxed);
+        if self.tick.get() != tick {
+            self.tick.set(tick);
+            self.ends.set(0);
+        }
+        let ends = self.ends.get();
+        self.ends.set(ends.saturating_add(1));
+        ends < ENDS_AT_ONCE
     }
 
     /// The innermost task that is polled here; 0 for none.
@@ -266,7 +280,7 @@ impl Thread {
     }
 
     #[inline]
-    fn label(&self) -> Label {
+    pub(crate) fn label(&self) -> Label {
         Label(self.label.load(Ordering::Relaxed))
     }
 

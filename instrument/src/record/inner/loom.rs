@@ -27,13 +27,20 @@ fn executor() -> (StdArc<Executor>, Waker) {
     (executor.clone(), Waker::from(executor))
 }
 
+/// Of a task that begins.
+fn held() -> Arc<InnerWaker> {
+    let inner = InnerWaker::new();
+    inner.reset();
+    Arc::new(inner)
+}
+
 /// The executor's waker is dropped exactly once, by whoever leaves last, and never while another
 /// thread still wakes through it.
 #[test]
 fn loom_the_last_holder_drops_the_executors_waker() {
     loom::model(|| {
         let (executor, waker) = executor();
-        let inner = Arc::new(InnerWaker::new());
+        let inner = held();
         inner.update(&waker);
         drop(waker);
         let wakers: Vec<_> = (0..2)
@@ -63,7 +70,7 @@ fn loom_the_last_holder_drops_the_executors_waker() {
 fn loom_a_changed_waker_loses_no_wake() {
     loom::model(|| {
         let ((_old, old_waker), (new, new_waker)) = (executor(), executor());
-        let inner = Arc::new(InnerWaker::new());
+        let inner = held();
         let ready = Arc::new(AtomicBool::new(false));
         inner.update(&old_waker);
         inner.hold();
@@ -89,7 +96,7 @@ fn loom_a_changed_waker_loses_no_wake() {
 fn loom_a_waker_changed_twice_loses_no_wake() {
     loom::model(|| {
         let ((_, first), (_, second), (last, last_waker)) = (executor(), executor(), executor());
-        let inner = Arc::new(InnerWaker::new());
+        let inner = held();
         let ready = Arc::new(AtomicBool::new(false));
         inner.update(&first);
         inner.update(&second);

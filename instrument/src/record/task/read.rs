@@ -2,18 +2,17 @@
 
 use std::sync::atomic::Ordering;
 
-use pollscope_model::entity::task::{HandleState, TaskState as State, WokenBy};
+use pollscope_model::entity::task::{HandleState, TaskKind, TaskState as State, WokenBy};
 use pollscope_model::id::TaskId;
+use pollscope_model::measured::Mode;
 
-use super::{
-    ABORTED, CANCELLED, ENDED, HANDLE_DROPPED, ITSELF, JOINED, LONG_LIVED, NOBODY, OTHER_THREAD, PANICKED,
-    RUNTIME, TAG_BITS, TaskState,
-};
+use super::{ITSELF, NOBODY, OTHER_THREAD, RUNTIME, TAG_BITS, TaskState, WRAPPED};
+use crate::record::claims::{ABORTED, CANCELLED, ENDED, HANDLE_DROPPED, JOINED, LONG_LIVED, PANICKED};
 
 impl TaskState {
     /// Where the task is, and since when it waits if it is scheduled. For the drain: racy by nature.
     pub(crate) fn state(&self) -> (State, u64) {
-        let flags = self.flags.load(Ordering::Acquire);
+        let flags = self.claims.flags();
         if flags & PANICKED != 0 {
             return (State::Panicked, 0);
         }
@@ -28,14 +27,14 @@ impl TaskState {
             return (State::Scheduled, woken.max(self.last_poll_end_ns.get()));
         }
         if self.polls.get() == 0 && self.is_scheduled_by_spawn() {
-            return (State::Scheduled, self.spawned_ns);
+            return (State::Scheduled, self.spawned_ns.get());
         }
         (State::Idle, 0)
     }
 
     /// What became of the handle.
     pub(crate) fn handle(&self) -> HandleState {
-        let flags = self.flags.load(Ordering::Relaxed);
+        let flags = self.claims.flags();
         if flags & ABORTED != 0 {
             HandleState::Aborted
         } else if flags & JOINED != 0 {
@@ -49,7 +48,7 @@ impl TaskState {
 
     /// Declared long-lived.
     pub(crate) fn is_long_lived(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & LONG_LIVED != 0
+        self.claims.flags() & LONG_LIVED != 0
     }
 
     /// Who woke it last.
@@ -65,41 +64,87 @@ impl TaskState {
 
     /// Runtime of its first poll, if known.
     pub(crate) fn runtime(&self) -> Option<u32> {
-        self.runtime.load(Ordering::Relaxed).checked_sub(1)
+        self.runtime.get().checked_sub(1).map(u32::from)
     }
 
     /// Index of the thread that polls it now, if one does.
     pub(crate) fn poller(&self) -> Option<u32> {
-        let poller = self.poller.load(Ordering::Relaxed);
+        let poller = self.poller.get();
         (poller != 0).then_some(poller)
     }
 
     /// Wakers outside of the task.
     pub(crate) fn wakers(&self) -> u32 {
-        let own = u32::from(self.flags.load(Ordering::Relaxed) & ENDED == 0);
+        let own = u32::from(self.claims.flags() & ENDED == 0);
         self.inner.counts().0.saturating_sub(own)
     }
 
-    /// Outcome and handle as one number: all that may still change after the end.
+    /// What kind of task it is.
+    #[inline]
+    pub(crate) fn kind(&self) -> TaskKind {
+        const KINDS: [TaskKind; 5] =
+            [TaskKind::Async, TaskKind::Local, TaskKind::Blocking, TaskKind::BlockOn, TaskKind::Future];
+        KINDS.get(usize::from(self.kind.get() & !WRAPPED)).copied().unwrap_or_default()
+    }
+
+    /// Who sees it.
+    pub(crate) fn mode(&self) -> Mode {
+        if self.is_wrapped() { Mode::Wrap } else { Mode::Hooks }
+    }
+
+    /// Start of the poll that runs, if one does.
+    pub(crate) fn poll_start_ns(&self) -> u64 {
+        self.poll_start_ns.get()
+    }
+
+    /// When it ended, if it has.
+    pub(crate) fn ended_ns(&self) -> u64 {
+        if self.claims.flags() & ENDED == 0 { 0 } else { self.poll_start_ns.get() }
+    }
+
+    /// The drain knows the task from now on.
+    pub(crate) fn meet(&self) {
+        self.said.set(0);
+        self.clones_above.set(0);
+    }
+
+    /// Clones of its wakers ever made. The record has the low 32 bits; the drain, which looks more often
+    /// than every two billion clones, keeps those from the 31st on, so that they overlap in one.
+    pub(crate) fn clones(&self) -> u64 {
+        let (_, low) = self.inner.counts();
+        let mut above = self.clones_above.get();
+        if u32::from(above & 1) != low >> 31 {
+            above = above.wrapping_add(1);
+            self.clones_above.set(above);
+        }
+        u64::from(above >> 1) << 32 | u64::from(low)
+    }
+
+    /// Handle and wakers as one number: all that may still change after the end.
     pub(crate) fn fate(&self) -> u64 {
-        self.flags.load(Ordering::Relaxed).into()
+        let (holders, clones) = self.inner.counts();
+        mix([u64::from(self.claims.flags()), u64::from(holders) << 32 | u64::from(clones)])
     }
 
     /// A number that differs whenever the row would.
     pub(crate) fn fingerprint(&self) -> u64 {
         let (holders, clones) = self.inner.counts();
-        let words = [
+        mix([
+            self.id.get(),
             self.polls.get(),
             self.poll_start_ns.get(),
             self.self_wakes.get(),
             self.inner.wakes().iter().sum(),
             self.woken_ns.load(Ordering::Relaxed),
             u64::from(holders) << 32 | u64::from(clones),
-            u64::from(self.flags.load(Ordering::Relaxed)),
-        ];
-        // FNV over words; the constant start keeps a fresh record apart from "never said".
-        words.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| {
-            (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
-        })
+            u64::from(self.claims.flags()),
+        ])
     }
+}
+
+/// FNV over words; the constant start keeps a fresh record apart from "never said".
+fn mix<const N: usize>(words: [u64; N]) -> u64 {
+    words.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| {
+        (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
+    })
 }

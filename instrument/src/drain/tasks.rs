@@ -1,0 +1,176 @@
+//! The drain's view of the tasks: which records it knows, what it said of each, and which it has to look
+//! at. Everything of it lies beside the records, in bits, so that a million idle tasks cost a tick
+//! some thousand loads.
+
+use std::sync::{Mutex, PoisonError};
+
+use pollscope_model::entity::task::TaskRecord;
+
+use super::rows;
+use crate::record::marks::CHUNK;
+use crate::record::slots::{self, Chunk};
+use crate::record::task::TaskState;
+
+/// Rows in one delta of tasks that nobody knew before they ended; more are counted as lost (their
+/// sites still count them).
+const MAX_ENDED_ROWS: usize = 100_000;
+const WORDS: usize = CHUNK / 64;
+
+/// What the last drain knew of each chunk, for the next one: its claims are still out.
+static LEFT: Mutex<Vec<[Known; WORDS]>> = Mutex::new(Vec::new());
+
+/// See the module.
+pub(super) struct Tasks {
+    chunks: Vec<&'static Chunk>,
+    /// Of each chunk.
+    known: Vec<[Known; WORDS]>,
+    alive: usize,
+    /// Slots that are free since this tick.
+    freed: Vec<&'static TaskState>,
+    /// Ends beyond [`MAX_ENDED_ROWS`], in all.
+    pub(super) ends_unsaid: u64,
+}
+
+/// What the drain knows of 64 slots.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// Adopted: the drain has a claim on them.
+    mine: u64,
+    /// Of those, tasks whose end was said.
+    over: u64,
+    /// Looked at in the last tick, and to be looked at once more: see [`marks`](crate::record::marks).
+    again: u64,
+}
+
+impl Tasks {
+    /// Takes over from the last drain of the process, and will say everything again that lives.
+    pub(super) fn new() -> Self {
+        let mut known = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut chunks = Vec::new();
+        slots::learn(&mut chunks);
+        let mut alive = 0;
+        for (chunk, known) in chunks.iter().zip(&mut known) {
+            for (word, known) in known.iter_mut().enumerate() {
+                let living = known.mine & !known.over;
+                bits(living).for_each(|bit| chunk.slots[word * 64 + bit].said.set(0));
+                known.again |= living;
+                alive += living.count_ones() as usize;
+            }
+        }
+        Self { chunks, known, alive, freed: Vec::new(), ends_unsaid: 0 }
+    }
+
+    /// Tasks that were said and not said to have ended.
+    pub(super) fn alive(&self) -> usize {
+        self.alive
+    }
+
+    /// A row of each of them.
+    pub(super) fn rows(&self) -> impl Iterator<Item = TaskRecord> {
+        self.chunks.iter().zip(&self.known).flat_map(|(chunk, known)| {
+            known.iter().enumerate().flat_map(move |(word, known)| {
+                bits(known.mine & !known.over).map(move |bit| rows::row(&chunk.slots[word * 64 + bit]))
+            })
+        })
+    }
+
+    /// The rows that changed since the last call.
+    pub(super) fn changed(&mut self) -> Vec<TaskRecord> {
+        slots::learn(&mut self.chunks);
+        self.known.resize(self.chunks.len(), [Known::default(); WORDS]);
+        let mut tick = Tick { rows: Vec::new(), ended: 0, unsaid: 0, freed: &mut self.freed };
+        for (chunk, known) in self.chunks.iter().zip(&mut self.known) {
+            for (word, known) in known.iter_mut().enumerate() {
+                let taken = chunk.marks.take(word);
+                let look = taken | known.again;
+                known.again = taken;
+                let before = (known.mine & !known.over).count_ones();
+                for bit in bits(look) {
+                    tick.visit(&chunk.slots[word * 64 + bit], known, 1 << bit);
+                }
+                self.alive -= before as usize;
+                self.alive += (known.mine & !known.over).count_ones() as usize;
+            }
+        }
+        self.ends_unsaid += tick.unsaid;
+        let rows = tick.rows;
+        slots::give_back(&mut self.freed);
+        rows
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        *LEFT.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.known);
+    }
+}
+
+/// One tick's harvest.
+struct Tick<'a> {
+    rows: Vec<TaskRecord>,
+    ended: usize,
+    unsaid: u64,
+    freed: &'a mut Vec<&'static TaskState>,
+}
+
+impl Tick<'_> {
+    fn visit(&mut self, state: &'static TaskState, known: &mut Known, bit: u64) {
+        let new = known.mine & bit == 0;
+        if new {
+            if !state.claims.adopt() {
+                return;
+            }
+            known.mine |= bit;
+            state.meet();
+        }
+        // Before the rest is read: if nobody else is left, what is read is the last word.
+        let alone = state.claims.is_last();
+        if known.over & bit != 0 {
+            let fate = state.fate();
+            if state.said.get() != fate {
+                state.said.set(fate);
+                self.rows.push(rows::row(state));
+            }
+        } else {
+            self.say(state, new, known, bit);
+        }
+        if alone && known.over & bit != 0 {
+            known.mine &= !bit;
+            known.over &= !bit;
+            state.claims.free();
+            self.freed.push(state);
+        }
+    }
+
+    /// Says what changed of a task whose end was not said yet.
+    fn say(&mut self, state: &TaskState, new: bool, known: &mut Known, bit: u64) {
+        let fingerprint = state.fingerprint();
+        if state.said.get() == fingerprint {
+            return;
+        }
+        state.said.set(fingerprint);
+        let fate = state.fate();
+        let row = rows::row(state);
+        if row.state.is_ended() {
+            state.said.set(fate);
+            known.over |= bit;
+            if new {
+                self.ended += 1;
+                if self.ended > MAX_ENDED_ROWS {
+                    self.unsaid += 1;
+                    return;
+                }
+            }
+        }
+        self.rows.push(row);
+    }
+}
+
+/// The numbers of the bits that are set.
+fn bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = word.checked_ilog2()?;
+        word &= !(1 << bit);
+        Some(bit as usize)
+    })
+}

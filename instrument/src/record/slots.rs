@@ -1,0 +1,158 @@
+//! Where the records live: slots in chunks that are made when they are needed, used again and never
+//! freed, so that a record's memory is a record for ever. A service that spawns and ends tasks all the
+//! time writes to the same few warm slots.
+//!
+//! Each thread keeps a few free slots of its own ([`Magazine`]); the rest is in one depot behind a
+//! lock that is taken once per 32 spawns at most. The depot makes no more slots than the cap says.
+
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use super::marks::{CHUNK, Marks};
+use super::tally::Tally;
+use super::task::TaskState;
+
+/// Slots that change hands at once.
+const BATCH: usize = 32;
+/// Free slots that a thread keeps at most.
+const KEPT: usize = 2 * BATCH;
+
+/// Slots that were made together, and their marks.
+pub(crate) struct Chunk {
+    pub(crate) marks: &'static Marks,
+    pub(crate) slots: Box<[TaskState]>,
+}
+
+#[derive(Default)]
+struct Depot {
+    chunks: Vec<&'static Chunk>,
+    /// Slots ever handed out: those of the last chunk from here on are unused.
+    made: usize,
+    free: Vec<&'static TaskState>,
+}
+
+static DEPOT: LazyLock<Mutex<Depot>> = LazyLock::new(Mutex::default);
+
+fn depot() -> MutexGuard<'static, Depot> {
+    DEPOT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Depot {
+    fn take(&mut self, cap: u64) -> Option<&'static TaskState> {
+        if let Some(slot) = self.free.pop() {
+            return Some(slot);
+        }
+        if self.made as u64 >= cap {
+            return None;
+        }
+        if self.made == self.chunks.len() * CHUNK {
+            let marks: &'static Marks = Box::leak(Box::new(Marks::new()));
+            let slots = (0..CHUNK).map(|at| TaskState::unused(marks, at as u8)).collect();
+            self.chunks.push(Box::leak(Box::new(Chunk { marks, slots })));
+        }
+        let slot = self.chunks.last()?.slots.get(self.made % CHUNK)?;
+        self.made += 1;
+        Some(slot)
+    }
+}
+
+/// Appends the chunks that the caller does not know yet. For the drain.
+pub(crate) fn learn(known: &mut Vec<&'static Chunk>) {
+    let depot = depot();
+    known.extend_from_slice(&depot.chunks[known.len()..]);
+}
+
+/// Gives free slots back to everybody. For the drain, which frees many at once.
+pub(crate) fn give_back(slots: &mut Vec<&'static TaskState>) {
+    if !slots.is_empty() {
+        depot().free.append(slots);
+    }
+}
+
+/// A thread's own free slots. Only for the thread that owns it, unless it is [`Magazine::shared`].
+pub(crate) struct Magazine {
+    slots: [AtomicPtr<TaskState>; KEPT],
+    filled: Tally,
+    room: usize,
+}
+
+impl Magazine {
+    /// Empty.
+    pub(crate) fn new() -> Self {
+        let slots = [const { AtomicPtr::new(std::ptr::null_mut()) }; KEPT];
+        Self { slots, filled: Tally::new(), room: KEPT }
+    }
+
+    /// For several threads at once: keeps nothing and always goes to the depot.
+    pub(crate) fn shared() -> Self {
+        Self { room: 0, ..Self::new() }
+    }
+
+    /// A free slot, unless the cap is reached.
+    #[inline]
+    pub(crate) fn take(&self, cap: u64) -> Option<&'static TaskState> {
+        let filled = self.filled.get() as usize;
+        if filled == 0 {
+            return self.refill(cap);
+        }
+        self.filled.set(filled as u64 - 1);
+        self.at(filled - 1)
+    }
+
+    /// Takes a slot that is free now.
+    #[inline]
+    pub(crate) fn give(&self, slot: &'static TaskState) {
+        let filled = self.filled.get() as usize;
+        if filled >= self.room {
+            return self.spill(slot);
+        }
+        self.put(filled, slot);
+    }
+
+    /// Gives everything back to the depot.
+    pub(crate) fn empty(&self) {
+        let mut depot = depot();
+        while let Some(slot) = self.pop() {
+            depot.free.push(slot);
+        }
+    }
+
+    #[cold]
+    fn refill(&self, cap: u64) -> Option<&'static TaskState> {
+        let mut depot = depot();
+        while (self.filled.get() as usize) < self.room.min(BATCH - 1) {
+            let Some(slot) = depot.take(cap) else { break };
+            self.put(self.filled.get() as usize, slot);
+        }
+        self.pop().or_else(|| depot.take(cap))
+    }
+
+    #[cold]
+    fn spill(&self, slot: &'static TaskState) {
+        let mut depot = depot();
+        depot.free.push(slot);
+        for _ in 0..BATCH {
+            let Some(slot) = self.pop() else { break };
+            depot.free.push(slot);
+        }
+    }
+
+    fn pop(&self) -> Option<&'static TaskState> {
+        let last = (self.filled.get() as usize).checked_sub(1)?;
+        self.filled.set(last as u64);
+        self.at(last)
+    }
+
+    #[inline]
+    fn put(&self, at: usize, slot: &'static TaskState) {
+        self.slots[at].store(std::ptr::from_ref(slot).cast_mut(), Ordering::Relaxed);
+        self.filled.set(at as u64 + 1);
+    }
+
+    #[inline]
+    #[expect(unsafe_code, reason = "the room of a reference that a plain store can replace")]
+    fn at(&self, at: usize) -> Option<&'static TaskState> {
+        // SAFETY: null, or a `&'static TaskState` that `put` stored.
+        unsafe { self.slots[at].load(Ordering::Relaxed).as_ref() }
+    }
+}
