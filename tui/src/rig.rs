@@ -12,7 +12,7 @@ use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::{Column, Kind, Unit, columns};
 use pollscope_model::query::detail::{
-    Finding, HeatColumn, Overview, RuntimeNow, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
+    Finding, HeatColumn, Overview, RuntimeNow, SeenPoll, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
 };
 use pollscope_model::query::page::{Level, Meta, Page, Presence, Query, Row, RowId, Scope};
 use pollscope_model::query::value::Value;
@@ -239,6 +239,7 @@ fn cell(kind: Kind, column: &Column, at: u64, level: Option<Level>, id: &RowId) 
         ("state", _) => text(match (kind, at) {
             (Kind::Processes, _) => "live",
             (Kind::Findings, _) => "open",
+            (Kind::Workers, 1) => "stuck",
             (Kind::Workers, 3) => "parked",
             (Kind::Workers, _) => "polling",
             (_, 0) => "running",
@@ -248,6 +249,10 @@ fn cell(kind: Kind, column: &Column, at: u64, level: Option<Level>, id: &RowId) 
         ("health", _) => text(if level == Some(Level::Deny) { "!!" } else { "ok" }),
         ("polling", _) if at == 3 => Value::Null,
         ("polling", _) => text(&format!("{} {}", 100 + at, NAMES[at as usize % NAMES.len()])),
+        ("waiting_in", _) if at == 1 => text("futex_wait"),
+        ("stuck_at", _) if at == 1 => text("cart::load src/cart.rs:70"),
+        ("waiting_in" | "stuck_at", _) => Value::Null,
+        ("runtime", _) => text("main"),
         ("thread", _) => text("pollscope-worker"),
         ("findings", _) if column.unit == Unit::Count => Value::Count(u64::from(level.is_some())),
         ("findings", _) if level.is_some() => Value::List(vec![Arc::from(DETECTORS[at as usize % 3])]),
@@ -309,22 +314,34 @@ fn finding(number: u64) -> Finding {
         last_ns: NOW - SECOND,
         open: true,
         kind: Some(pollscope_model::entity::slow_poll::PollKind::Blocked),
-        stack: vec![Arc::from("cart::render (src/cart.rs:91)"), Arc::from("std::thread::sleep (std)")],
-        headline: Arc::from("one poll took 412ms in render_cart (limit 10ms)"),
-        why: Arc::from("37 tasks queued on w1 could not move; their p99 delay rose from 2ms to 1.8s."),
+        waiting_in: Arc::from("futex_wait"),
+        waiters: Some(37),
+        waited_ns: Some(81 * MILLISECOND),
+        max_waited_ns: Some(12 * MILLISECOND),
+        stack: vec![Arc::from("cart::load (src/cart.rs:70)"), Arc::from("cart::render (src/cart.rs:91)")],
+        headline: Arc::from(
+            "412ms in one poll, blocked (limit 10ms): it slept in futex_wait at cart::load src/cart.rs:70",
+        ),
+        why: Arc::from("37 tasks waited 81ms behind it, the longest 12ms."),
         fix: Arc::from("spawn_blocking for the parse, or split it and yield every 256 items."),
     }
 }
 
 fn task_detail(task: TaskId, amount: Amount) -> TaskDetail {
-    let slow = |nth: u64| pollscope_model::entity::slow_poll::SlowPoll {
-        task,
-        nth,
-        worker: Some(1),
-        wall_ns: 412 * MILLISECOND,
-        busy_ns: Some(4 * MILLISECOND),
-        preempted_ns: Some(MILLISECOND),
-        ..Default::default()
+    let slow = |nth: u64| SeenPoll {
+        poll: pollscope_model::entity::slow_poll::SlowPoll {
+            task,
+            nth,
+            worker: Some(1),
+            wall_ns: 412 * MILLISECOND,
+            busy_ns: Some(4 * MILLISECOND),
+            preempted_ns: Some(MILLISECOND),
+            waiters: (nth > 5).then_some(37),
+            waited_ns: (nth > 5).then_some(81 * MILLISECOND),
+            ..Default::default()
+        },
+        waiting_in: Arc::from(if nth == 7 { "futex_wait" } else { "" }),
+        stack: if nth == 7 { finding(1).stack } else { Vec::new() },
     };
     let fact = |label: &str, text: &str| (Arc::from(label), Arc::from(text));
     TaskDetail {
@@ -333,6 +350,7 @@ fn task_detail(task: TaskId, amount: Amount) -> TaskDetail {
         facts: vec![
             fact("runtime", "main"),
             fact("woken by", "the runtime 0.4s ago"),
+            fact("wakes", "12 by tasks, 30 by the runtime, 0 by threads, 2 by itself"),
             fact("handle", "held"),
         ],
         ancestors: vec![
@@ -362,6 +380,7 @@ fn site_detail(site: &Arc<str>, amount: Amount) -> SiteDetail {
         heat,
         tasks: vec![TaskLink { id: TaskId(311), label: Arc::from("render_cart") }],
         names: vec![(Arc::from("render_cart"), 41)],
+        woken_by: Some(vec![(Arc::from("the runtime"), 9_000), (Arc::from("src/serve.rs:40:13"), 120)]),
         findings: vec![finding(1)],
     }
 }

@@ -30,6 +30,7 @@ pub mod never_yields;
 pub mod runtime_saturated;
 mod scan;
 pub mod sched_delay;
+mod seen;
 pub mod self_wake_storm;
 pub mod signal;
 pub mod stuck_poll;
@@ -65,6 +66,8 @@ pub struct Detector {
     pub clear_ns: u64,
     /// What must be measured for at least some tasks; without it the detector cannot tell.
     pub needs: &'static [Metric],
+    /// What will do, alone, where those are not measured.
+    pub or_else: Option<Metric>,
     /// Its limits with their defaults.
     pub limits: &'static [Limit],
     /// How it judges the process as a whole: sites, workers, slow polls.
@@ -124,6 +127,9 @@ impl Detector {
 
     /// Why it cannot judge this process at all, if so.
     pub fn not_measured(&self, process: &Process) -> Option<String> {
+        if self.or_else.is_some_and(|metric| process.measures_for_some(metric)) {
+            return None;
+        }
         let missing = self.needs.iter().find(|metric| !process.measures_for_some(**metric))?;
         let hello = process.hello();
         let reason = hello.capabilities.iter().find(|c| c.metric == *missing).map(|c| c.reason.as_str());

@@ -18,13 +18,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dict::{DictEntry, Dictionary, Site};
+use crate::dict::{DictEntry, Dictionary, Site, Stack};
+use crate::entity::edge::WakeEdge;
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
+use crate::entity::stall::Stall;
 use crate::entity::task::{HandleState, TaskRecord, TaskState, WokenBy};
 use crate::hello::{Hello, ProcessInfo, ProtocolVersion};
-use crate::id::{BootId, NameId, RuntimeId, SiteId, TaskId, WorkerId};
+use crate::id::{BootId, NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
 use crate::measured::{Capability, Coverage, Metric, Mode};
 use crate::report::{Losses, Report, ReportKind};
 use crate::time::{ClockAnchor, SECOND};
@@ -99,6 +101,10 @@ pub struct Script {
     worker_deltas: BTreeMap<WorkerId, WorkerDelta>,
     runtimes: BTreeMap<RuntimeId, RuntimeRecord>,
     slow_polls: Vec<SlowPoll>,
+    stalls: Vec<Stall>,
+    edges: Vec<WakeEdge>,
+    edge_totals: Vec<WakeEdge>,
+    stacks: u32,
     losses: Losses,
 }
 
@@ -128,6 +134,10 @@ impl Script {
             worker_deltas: BTreeMap::new(),
             runtimes: BTreeMap::new(),
             slow_polls: Vec::new(),
+            stalls: Vec::new(),
+            edges: Vec::new(),
+            edge_totals: Vec::new(),
+            stacks: 0,
             losses: Losses::default(),
         }
     }
@@ -186,6 +196,14 @@ impl Script {
         let id = NameId(self.names.len() as u32 + 1);
         self.names.insert(text.to_owned(), id);
         self.enter(DictEntry::Name(id, text.into()));
+        id
+    }
+
+    /// A stack; each one is new.
+    pub fn stack(&mut self, stack: Stack) -> StackId {
+        let id = StackId(self.stacks);
+        self.stacks += 1;
+        self.enter(DictEntry::Stack(id, stack));
         id
     }
 
@@ -307,6 +325,29 @@ impl Script {
         self.count(site, |site| site.slow_polls += 1);
     }
 
+    /// Adds to what the newest slow poll of the current interval tells.
+    ///
+    /// # Panics
+    /// If the interval has none.
+    pub fn edit_slow_poll(&mut self, change: impl FnOnce(&mut SlowPoll)) {
+        change(self.slow_polls.last_mut().expect("the interval has a slow poll"));
+    }
+
+    /// The open polls above the limit, in every report until they are set anew.
+    pub fn stalls(&mut self, stalls: Vec<Stall>) {
+        self.stalls = stalls;
+    }
+
+    /// Wakes of one site's tasks by one waker. The tasks' and sites' own counters are not changed.
+    pub fn edge(&mut self, edge: WakeEdge) {
+        for edges in [&mut self.edges, &mut self.edge_totals] {
+            match edges.iter_mut().find(|known| known.key() == edge.key()) {
+                Some(known) => known.count += edge.count,
+                None => edges.push(edge),
+            }
+        }
+    }
+
     /// A poll begins now on that worker, and stays open until the next [`Script::poll`].
     pub fn open_poll(&mut self, task: TaskId, worker: u32) {
         let now_ns = self.now_ns;
@@ -388,6 +429,8 @@ impl Script {
             sites: std::mem::take(&mut self.deltas).into_values().collect(),
             tasks: changed.iter().map(|id| self.tasks[id].clone()).collect(),
             slow_polls: std::mem::take(&mut self.slow_polls),
+            stalls: self.stalls.clone(),
+            edges: std::mem::take(&mut self.edges),
             losses: self.losses,
             ..Report::default()
         };
@@ -414,6 +457,8 @@ impl Script {
                 workers: if part == 0 { self.workers.values().cloned().collect() } else { Vec::new() },
                 sites: deal(&self.totals, of(part)),
                 tasks: deal(&self.tasks, of(part)),
+                stalls: if part == 0 { self.stalls.clone() } else { Vec::new() },
+                edges: if part == 0 { self.edge_totals.clone() } else { Vec::new() },
                 losses: self.losses,
                 ..Report::default()
             })

@@ -8,6 +8,7 @@
 //! [`RuntimeView`]). Times are on each process's own clock, whose "now" is the end of its newest
 //! report: a process that does not report does not age.
 
+mod edges;
 mod fold;
 mod limits;
 mod process;

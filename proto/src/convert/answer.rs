@@ -54,11 +54,11 @@ fn hist_from_wire(field: &'static str, columns: Option<&wire::HistColumns>) -> R
     Ok(hist)
 }
 
-fn texts_to_wire(texts: &[Arc<str>]) -> Vec<String> {
+pub(super) fn texts_to_wire(texts: &[Arc<str>]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
 }
 
-fn texts_from_wire(texts: Vec<String>) -> Vec<Arc<str>> {
+pub(super) fn texts_from_wire(texts: Vec<String>) -> Vec<Arc<str>> {
     texts.into_iter().map(Into::into).collect()
 }
 
@@ -93,7 +93,8 @@ fn task_to_wire(task: &TaskDetail) -> wire::TaskDetail {
         ancestors: links_to_wire(&task.ancestors),
         children: links_to_wire(&task.children),
         children_total: task.children_total,
-        slow_polls: task.slow_polls.iter().map(slow::poll_to_wire).collect(),
+        slow_polls: task.slow_polls.iter().map(|seen| slow::poll_to_wire(&seen.poll)).collect(),
+        sights: slow::sights_to_wire(&task.slow_polls),
         poll: hist_to_wire(&task.poll),
         sched: hist_to_wire(&task.sched),
         life: hist_to_wire(&task.life),
@@ -110,7 +111,7 @@ fn task_from_wire(task: wire::TaskDetail) -> Result<TaskDetail, DecodeError> {
         ancestors: links_from_wire(task.ancestors),
         children: links_from_wire(task.children),
         children_total: task.children_total,
-        slow_polls: task.slow_polls.into_iter().map(slow::poll_from_wire).collect(),
+        slow_polls: slow::seen_polls_from_wire(task.slow_polls, task.sights),
         poll: hist_from_wire("answer.task.poll", task.poll.as_ref())?,
         sched: hist_from_wire("answer.task.sched", task.sched.as_ref())?,
         life: hist_from_wire("answer.task.life", task.life.as_ref())?,
@@ -134,6 +135,12 @@ fn site_to_wire(site: &SiteDetail) -> wire::SiteDetail {
             .map(|(name, alive)| wire::NameCount { name: name.to_string(), alive: *alive })
             .collect(),
         findings: site.findings.iter().map(finding_to_wire).collect(),
+        woken_by: site.woken_by.as_ref().map(|wakers| wire::WakeCounts {
+            wakers: wakers
+                .iter()
+                .map(|(waker, count)| wire::WakeCount { waker: waker.to_string(), count: *count })
+                .collect(),
+        }),
     }
 }
 
@@ -152,6 +159,9 @@ fn site_from_wire(site: wire::SiteDetail) -> Result<SiteDetail, DecodeError> {
         tasks: links_from_wire(site.tasks),
         names: site.names.into_iter().map(|count| (count.name.into(), count.alive)).collect(),
         findings: findings_from_wire(site.findings)?,
+        woken_by: site.woken_by.map(|woken_by| {
+            woken_by.wakers.into_iter().map(|waker| (waker.waker.into(), waker.count)).collect()
+        }),
     })
 }
 
@@ -182,6 +192,10 @@ fn finding_to_wire(finding: &Finding) -> wire::Finding {
         headline: finding.headline.to_string(),
         why: finding.why.to_string(),
         fix: finding.fix.to_string(),
+        waiting_in: finding.waiting_in.to_string(),
+        waiters: finding.waiters,
+        waited_ns: finding.waited_ns,
+        max_waited_ns: finding.max_waited_ns,
     }
 }
 
@@ -202,6 +216,10 @@ fn finding_from_wire(finding: wire::Finding) -> Result<Finding, DecodeError> {
         last_ns: finding.last_ns,
         open: finding.open,
         kind: poll_kind(&finding.kind)?,
+        waiting_in: finding.waiting_in.into(),
+        waiters: finding.waiters,
+        waited_ns: finding.waited_ns,
+        max_waited_ns: finding.max_waited_ns,
         stack: texts_from_wire(finding.stack),
         headline: finding.headline.into(),
         why: finding.why.into(),

@@ -1,9 +1,11 @@
-//! Slow polls and open ones.
+//! Slow polls and open ones, and what was seen of them.
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::{NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
+use pollscope_model::query::detail::SeenPoll;
 
+use super::answer::{texts_from_wire, texts_to_wire};
 use crate::wire;
 
 pub(crate) fn poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
@@ -70,4 +72,32 @@ pub(crate) fn stall_from_wire(stall: wire::Stall) -> Stall {
         stack: stall.stack.map(StackId),
         waiting_in: stall.waiting_in.map(NameId),
     }
+}
+
+/// Nothing if none was looked at, which is the common case.
+pub(crate) fn sights_to_wire(polls: &[SeenPoll]) -> Vec<wire::PollSight> {
+    if polls.iter().all(|seen| seen.waiting_in.is_empty() && seen.stack.is_empty()) {
+        return Vec::new();
+    }
+    let sight = |seen: &SeenPoll| wire::PollSight {
+        waiting_in: seen.waiting_in.to_string(),
+        stack: texts_to_wire(&seen.stack),
+    };
+    polls.iter().map(sight).collect()
+}
+
+pub(crate) fn seen_polls_from_wire(
+    polls: Vec<wire::SlowPoll>,
+    sights: Vec<wire::PollSight>,
+) -> Vec<SeenPoll> {
+    let sights = sights.into_iter().chain(std::iter::repeat_with(wire::PollSight::default));
+    polls
+        .into_iter()
+        .zip(sights)
+        .map(|(poll, sight)| SeenPoll {
+            poll: poll_from_wire(poll),
+            waiting_in: sight.waiting_in.into(),
+            stack: texts_from_wire(sight.stack),
+        })
+        .collect()
 }

@@ -1810,6 +1810,37 @@ pub struct TaskDetail {
     /// Open findings.
     #[prost(message, repeated, tag = "12")]
     pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// What was seen of the slow polls' threads, one for each of them, in their order; none at all if
+    /// nobody looked.
+    #[prost(message, repeated, tag = "13")]
+    pub sights: ::prost::alloc::vec::Vec<PollSight>,
+}
+/// What was seen of a thread inside a slow poll.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PollSight {
+    /// The kernel's word for what the thread did; empty if nobody asked.
+    #[prost(string, tag = "1")]
+    pub waiting_in: ::prost::alloc::string::String,
+    /// Frames, the user's code first; none if no stack was taken.
+    #[prost(string, repeated, tag = "2")]
+    pub stack: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Who woke the tasks of a site.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WakeCounts {
+    /// The most frequent first.
+    #[prost(message, repeated, tag = "1")]
+    pub wakers: ::prost::alloc::vec::Vec<WakeCount>,
+}
+/// How often one waker did.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WakeCount {
+    /// A spawn site, the runtime, other threads.
+    #[prost(string, tag = "1")]
+    pub waker: ::prost::alloc::string::String,
+    /// How often.
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
 }
 /// One column of a heat map.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1858,6 +1889,9 @@ pub struct SiteDetail {
     /// Open findings.
     #[prost(message, repeated, tag = "9")]
     pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// Who woke its tasks; absent if not measured.
+    #[prost(message, optional, tag = "10")]
+    pub woken_by: ::core::option::Option<WakeCounts>,
 }
 /// Something that a detector found.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1919,6 +1953,18 @@ pub struct Finding {
     /// What to do.
     #[prost(string, tag = "19")]
     pub fix: ::prost::alloc::string::String,
+    /// The kernel's word for what the thread did; empty if nobody looked.
+    #[prost(string, tag = "20")]
+    pub waiting_in: ::prost::alloc::string::String,
+    /// Tasks that waited for the poll.
+    #[prost(uint32, optional, tag = "21")]
+    pub waiters: ::core::option::Option<u32>,
+    /// What they waited, added up.
+    #[prost(uint64, optional, tag = "22")]
+    pub waited_ns: ::core::option::Option<u64>,
+    /// The longest of these waits.
+    #[prost(uint64, optional, tag = "23")]
+    pub max_waited_ns: ::core::option::Option<u64>,
 }
 /// Busy time of one worker over time.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -3,6 +3,7 @@
 use pollscope_model::query::detail::Finding;
 use pollscope_model::query::page::{Level, Page};
 use pollscope_model::query::value::Value;
+use pollscope_model::time::Nanos;
 
 use super::cells::role_of_level;
 use super::text::Line;
@@ -17,10 +18,11 @@ pub(super) fn lines(finding: &Finding, width: usize) -> Vec<Line> {
     paragraph(&mut lines, "What", role_of_level(Some(finding.level)), &finding.headline, width);
     paragraph(&mut lines, "Why", Role::Text, &finding.why, width);
     paragraph(&mut lines, "Where", Role::Text, &place(finding), width);
-    paragraph(&mut lines, "Proof", Role::Text, &proof(finding), width);
     for (at, frame) in finding.stack.iter().enumerate() {
-        paragraph(&mut lines, if at == 0 { "Stack" } else { "" }, Role::Dim, frame, width);
+        let role = if at == 0 { Role::Text } else { Role::Dim };
+        paragraph(&mut lines, if at == 0 { "Stack" } else { "" }, role, &fmt::clean(frame), width);
     }
+    paragraph(&mut lines, "Proof", Role::Text, &proof(finding), width);
     paragraph(&mut lines, "Fix", Role::Good, &finding.fix, width);
     lines
 }
@@ -116,6 +118,16 @@ fn proof(finding: &Finding) -> String {
         (value, limit) => parts.push(format!("{value} (limit {limit})")),
     }
     parts.extend(finding.kind.map(|kind| format!("mostly {}", kind.as_str())));
+    if !finding.waiting_in.is_empty() {
+        parts.push(format!("the kernel says {}", finding.waiting_in));
+    }
+    match (finding.waiters, finding.waited_ns) {
+        (Some(waiters), Some(waited)) if waiters > 0 => {
+            parts.push(format!("{} waited {} behind it", fmt::thousands(waiters.into()), Nanos(waited)));
+        }
+        (Some(0), _) => parts.push("nobody that is measured waited".to_owned()),
+        _ => {}
+    }
     parts.push(match finding.count {
         1 => "once".to_owned(),
         count => format!("{} times", fmt::thousands(count)),

@@ -1,6 +1,7 @@
 //! One spawn site: its poll times as histogram and over time, its tasks, its findings.
 
 use pollscope_model::query::detail::SiteDetail;
+use pollscope_model::query::value::Value;
 
 use super::text::{Line, flow};
 use super::{cells, finding, heat, histogram, task};
@@ -17,6 +18,7 @@ pub(super) fn lines(site: &SiteDetail, width: usize, height: usize, glyphs: Glyp
     )];
     lines.extend(flow(task::facts(&site.row).into_iter().filter(|(label, _)| label != "site"), width));
     lines.extend(people(site, width));
+    lines.extend(woken_by(site, width));
     lines.push(Line::new());
     let pictures = over_time(site, width, glyphs);
     let room = height.saturating_sub(lines.len() + pictures.len() + site.findings.len() * 2 + 2);
@@ -56,6 +58,21 @@ fn over_time(site: &SiteDetail, width: usize, glyphs: Glyphs) -> Vec<Line> {
     let mut lines = vec![Line::rule(&name, "poll time, 15 min, 1 column = 10 s, shade = polls (log)", width)];
     lines.extend(heat::polls(&site.heat, width, glyphs));
     lines
+}
+
+/// Who wakes its tasks, the most frequent first, with their shares.
+fn woken_by(site: &SiteDetail, width: usize) -> Option<Line> {
+    let wakers = site.woken_by.as_ref().filter(|wakers| !wakers.is_empty())?;
+    let all = wakers.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count)).max(1);
+    let share = |count: u64| Value::Ratio(count as f64 / all as f64);
+    let told: Vec<String> = wakers
+        .iter()
+        .map(|(waker, count)| {
+            let waker = fmt::short_site(&fmt::clean(waker));
+            format!("{waker} {} ({})", fmt::thousands(*count), share(*count))
+        })
+        .collect();
+    Some(Line::of(Role::Dim, "  woken by ").with(Role::Text, told.join(", ")).cut(width))
 }
 
 /// Names of its tasks and some of those alive.

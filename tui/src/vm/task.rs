@@ -1,8 +1,7 @@
 //! One task: facts, the histograms of its site, its slow polls, its findings.
 
-use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::query::column::{Unit, columns};
-use pollscope_model::query::detail::TaskDetail;
+use pollscope_model::query::detail::{SeenPoll, TaskDetail};
 use pollscope_model::query::page::Row;
 use pollscope_model::query::value::Value;
 use pollscope_model::time::Nanos;
@@ -13,6 +12,8 @@ use crate::fmt;
 use crate::glyph::Glyphs;
 use crate::theme::Role;
 
+/// Frames of a stack below the slow polls; the finding has them all.
+const MOST_FRAMES: usize = 6;
 /// Columns that the heading says.
 const ELSEWHERE: [&str; 4] = ["id", "parent", "worker", "current_poll_ns"];
 
@@ -188,24 +189,50 @@ fn slow_polls(task: &TaskDetail, width: usize, most: usize) -> Vec<Line> {
     let limit = format!("limit {}", Nanos(task.poll_limit_ns));
     let mut lines = vec![Line::rule(&title, &limit, width)];
     lines.push(
-        Line::of(Role::Header, "     POLL    WALL    BUSY BLOCKED PREEMPTED  MOSTLY     WORKER").cut(width),
+        Line::of(
+            Role::Header,
+            "     POLL    WALL    BUSY BLOCKED PREEMPTED  MOSTLY     WORKER  WAITED BEHIND IT   THE THREAD",
+        )
+        .cut(width),
     );
     lines.extend(task.slow_polls.iter().rev().take(most).map(|poll| slow_poll(poll).cut(width)));
     let more = task.slow_polls.len().saturating_sub(most);
     if more > 0 {
         lines.push(Line::of(Role::Dim, format!("  and {more} older ones")));
     }
+    lines.extend(stack(task, width));
     lines
 }
 
-fn slow_poll(poll: &SlowPoll) -> Line {
+/// The newest stack that was taken inside one of its slow polls.
+fn stack(task: &TaskDetail, width: usize) -> Vec<Line> {
+    let Some(seen) = task.slow_polls.iter().rev().find(|seen| !seen.stack.is_empty()) else {
+        return Vec::new();
+    };
+    let mut lines = vec![Line::of(Role::Dim, format!("  poll {} was seen in", seen.poll.nth)).cut(width)];
+    for (at, frame) in seen.stack.iter().take(MOST_FRAMES).enumerate() {
+        let role = if at == 0 { Role::Text } else { Role::Dim };
+        lines.push(Line::of(role, format!("    {}", fmt::clean(frame))).cut(width));
+    }
+    lines
+}
+
+fn slow_poll(seen: &SeenPoll) -> Line {
+    let poll = &seen.poll;
     let ns = |ns: Option<u64>| ns.map_or_else(|| "–".to_owned(), |ns| Nanos(ns).to_string());
     let kind = poll.kind().map_or("–", |kind| kind.as_str());
     let worker = poll.worker.map_or_else(|| "–".to_owned(), |worker| format!("w{worker}"));
+    let waited = match (poll.waiters, poll.waited_ns) {
+        (None, _) => "–".to_owned(),
+        (Some(0), _) => "nobody".to_owned(),
+        (Some(waiters), None) => format!("{waiters} tasks"),
+        (Some(waiters), Some(waited)) => format!("{waiters} tasks {}", Nanos(waited)),
+    };
+    let thread = if seen.waiting_in.is_empty() { "–".into() } else { fmt::clean(&seen.waiting_in) };
     Line::of(
         Role::Text,
         format!(
-            "  {:>7} {:>7} {:>7} {:>7} {:>9}  {kind:<10} {worker}",
+            "  {:>7} {:>7} {:>7} {:>7} {:>9}  {kind:<10} {worker:<7} {waited:<18} {thread}",
             poll.nth,
             Nanos(poll.wall_ns).to_string(),
             ns(poll.busy_ns),

@@ -1,6 +1,7 @@
 //! Runtimes and their workers: the table, the queues over time, what is wrong, what is not measured.
 
 use pollscope_model::query::detail::RuntimeNow;
+use pollscope_model::query::page::Row;
 use pollscope_model::query::value::Value;
 
 use super::stack::{Need, split};
@@ -18,7 +19,7 @@ pub(super) fn body(state: &State, list: &List, area: Area, full: Need, screen: &
     let width = area.w as usize;
     let runtimes =
         state.answers.overview.as_deref().map(|overview| overview.runtimes.as_slice()).unwrap_or_default();
-    let mut queues = Vec::new();
+    let mut queues = stuck(list, width);
     for runtime in runtimes {
         queues.extend(runtime_lines(runtime, width, state.look.glyphs));
     }
@@ -45,6 +46,31 @@ pub(super) fn body(state: &State, list: &List, area: Area, full: Need, screen: &
         screen.put(below, finding::panel(state.answers.findings.as_ref(), width, usize::from(below.h)));
     }
     list::put_cut(notes, "a taller window", last, screen);
+}
+
+/// The workers that are stuck inside one poll: since when, in what, at which line.
+fn stuck(list: &List, width: usize) -> Vec<Line> {
+    let rows = list.page.iter().flat_map(|page| &page.rows);
+    let rows: Vec<&Row> = rows.filter(|row| cells::text(row, "state") == "stuck").collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let title = format!("Stuck ({})", fmt::thousands(rows.len() as u64));
+    let mut lines = vec![Line::rule(&title, "inside one poll right now", width)];
+    for row in rows {
+        let text = |key| fmt::clean(&cells::text(row, key)).into_owned();
+        let of = [text("process"), text("runtime")].join(" ");
+        let mut line = Line::of(Role::Bad, format!("  w{} for {} ", text("worker"), text("polling_for_ns")));
+        for (label, key) in [("in ", "waiting_in"), ("at ", "stuck_at"), ("polling ", "polling")] {
+            let text = text(key);
+            if !text.is_empty() {
+                line.push(Role::Dim, format!(" {label}"));
+                line.push(Role::Text, text);
+            }
+        }
+        lines.push(line.beside(Line::of(Role::Dim, of.trim().to_owned()).with(Role::Text, " "), width));
+    }
+    lines
 }
 
 fn runtime_lines(runtime: &RuntimeNow, width: usize, glyphs: Glyphs) -> Vec<Line> {

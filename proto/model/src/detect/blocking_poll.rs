@@ -14,8 +14,15 @@
 //! worker, wall time and its split. The limit is `warn`, or `factor` times the site's own 99th
 //! percentile but not below `floor`, whichever is smaller; what passes only the latter is reported above
 //! `allow` only if other tasks waited. It is reported after `repeats` such polls within `within`, or at
-//! once if a single one passed `deny` on a machine that has enough CPU. It rises to deny if a poll passed
-//! `deny` and others waited for a worker, or if that happened more than once.
+//! once if a single one passed `deny` on a machine that has enough CPU.
+//!
+//! Where it is measured which tasks had to wait for that very poll, it rises to deny only if a poll
+//! passed `deny` and made others wait: what harmed nobody stays a warning, however long it took. Where
+//! that is not measured, absent is not zero: it rises if tasks waited for a worker at that time, or if
+//! nobody can tell, or if it happened more than once.
+//!
+//! If the thread was looked at while it was inside the poll, the finding has its stack, the user's code
+//! first, and the kernel's word for what it did: computing, without a CPU, or asleep in which call.
 //!
 //! # Fix
 //! `busy`: move the computation to `spawn_blocking` or a pool of threads, or split it and yield between
@@ -27,14 +34,15 @@
 //! Preemption is taken off, and a poll that was mostly preempted never reaches deny. Where the split is
 //! not measured, only polls above `uncertain` count and none is denied; the same limit holds for what
 //! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none.
-//! `spawn_blocking` jobs and `block_on` bodies have threads of their own and are not judged. A first poll within the first five
-//! seconds of a process is initialisation. Debug builds are slow: judge release builds, or raise the
-//! limit.
+//! `spawn_blocking` jobs and `block_on` bodies have threads of their own and are not judged. A first poll
+//! within the first five seconds of a process is initialisation. A poll that `stuck-poll` reported while
+//! it was open is not reported again. Debug builds are slow: judge release builds, or raise the limit.
 
 use std::collections::BTreeMap;
 
 use super::Detector;
-use super::signal::{Count, Key, Signal, Verdict};
+use super::seen::Tense;
+use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{SiteScene, View};
 use crate::entity::slow_poll::{PollKind, SlowPoll};
 use crate::measured::Metric;
@@ -67,6 +75,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 0,
     clear_ns: 30 * SECOND,
     needs: &[Metric::Polls],
+    or_else: None,
     limits: &[WARN, DENY, FACTOR, FLOOR, REPEATS, WITHIN, UNCERTAIN],
     whole: Some(judge),
     tasks: None,
@@ -75,7 +84,7 @@ pub(super) static DETECTOR: Detector = Detector {
 
 fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     let mut fresh: BTreeMap<_, Vec<&SlowPoll>> = BTreeMap::new();
-    for poll in view.new_slow_polls() {
+    for poll in view.new_slow_polls().filter(|poll| view.said_stuck(poll).is_none()) {
         fresh.entry(poll.site).or_default().push(poll);
     }
     for (site, fresh) in fresh {
@@ -114,24 +123,30 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
         poll.start_ns.saturating_add(poll.wall_ns) >= oldest
             && poll.judged_ns() > limit_of(poll)
             && !initial(poll)
+            && view.said_stuck(poll).is_none()
     };
     let worst = fresh.iter().copied().filter(is_over).max_by_key(|poll| poll.judged_ns())?;
-    let known: BTreeMap<_, u64> = scene
+    let known: BTreeMap<_, &SlowPoll> = scene
         .view
         .slow_polls()
         .chain(fresh.iter().copied())
         .filter(is_over)
-        .map(|poll| ((poll.task, poll.nth), poll.judged_ns()))
+        .map(|poll| ((poll.task, poll.nth), poll))
         .collect();
     let over = known.len() as u64;
-    let denied = known.values().filter(|judged| **judged > deny).count();
+    let harmed = |poll: &SlowPoll| view.harmed(poll, warn / 2);
+    let denied = known.values().filter(|poll| poll.judged_ns() > deny && harmed(poll) != Some(false)).count();
     let judged = worst.judged_ns();
     if over < rule.whole(&REPEATS) && (uncertain || judged <= deny) {
         return None;
     }
-    let waited = view.others_waited(warn / 2);
+    let waited = harmed(worst).or_else(|| view.others_waited(warn / 2));
+    let may_deny = match harmed(worst) {
+        Some(harmed) => harmed,
+        None => waited != Some(false) || denied > 1,
+    };
     let certain = worst.kind().is_some_and(|kind| kind != PollKind::Preempted);
-    let level = if judged > deny && certain && (waited != Some(false) || denied > 1) {
+    let level = if judged > deny && certain && may_deny {
         Level::Deny
     } else if judged > warn || waited == Some(true) {
         Level::Warn
@@ -142,6 +157,19 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
     let polls = scene.view.totals().poll.count();
     let slow = scene.view.totals().slow_polls.max(over);
     let kind = worst.kind();
+    // Not every poll is looked at. Another one of the site that was tells where to search.
+    let looked_at = |poll: &&&SlowPoll| PollFacts::from(**poll).was_seen();
+    let seen = Some(&worst).filter(looked_at).or_else(|| {
+        known.values().filter(looked_at).max_by_key(|poll| (poll.stack.is_some(), poll.judged_ns()))
+    });
+    let facts = PollFacts {
+        waiting_in: seen.and_then(|poll| poll.waiting_in),
+        stack: seen.and_then(|poll| poll.stack),
+        ..PollFacts::from(worst)
+    };
+    let other = seen.filter(|poll| !poll.is_same(worst)).map(|poll| {
+        format!(" What its thread did was seen in poll {} of {}.", poll.nth, view.task_text(poll.task))
+    });
     Some(Signal {
         key: Key::Site(scene.id()),
         task: Some(worst.task),
@@ -149,20 +177,23 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
         value: Value::Nanos(judged),
         limit: Value::Nanos(limit),
         count: Count::Total(slow),
-        kind,
-        headline: match kind {
-            Some(kind) => {
-                format!("{} in one poll, {} (limit {})", Nanos(judged), kind.as_str(), Nanos(limit))
-            }
-            None => format!("{} in one poll (limit {})", Nanos(judged), Nanos(limit)),
-        },
+        poll: facts,
+        headline: format!(
+            "{} in one poll{} (limit {}){}",
+            Nanos(judged),
+            kind.map_or_else(String::new, |kind| format!(", {}", kind.as_str())),
+            Nanos(limit),
+            view.seen(&facts, Tense::Past)
+        ),
         why: format!(
-            "{} of {} polls at {} were slow. The worst now: {}. Meanwhile its worker ran nothing else. {}",
+            "{} of {} polls at {} were slow. The worst now: {}. Meanwhile its worker ran nothing else.{}{} {}",
             Value::Count(slow),
             Value::Count(polls),
             view.short_site(scene.id()),
             evidence(view, worst),
-            view.harm()
+            view.called(&facts, Tense::Past),
+            other.unwrap_or_default(),
+            view.harm_of(&facts)
         ),
         fix: fix(kind).into(),
     })

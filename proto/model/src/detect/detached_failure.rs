@@ -20,7 +20,7 @@
 //! allowed in the policy.
 
 use super::Detector;
-use super::signal::{Count, Key, Signal, Verdict};
+use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -38,6 +38,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 0,
     clear_ns: 600 * SECOND,
     needs: &[Metric::Outcome, Metric::Handles],
+    or_else: None,
     limits: &[FAILURES],
     whole: Some(judge),
     tasks: None,
@@ -59,7 +60,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             value: Value::Count(failures),
             limit: Value::Count(limit),
             count: Count::Total(failures),
-            kind: None,
+            poll: PollFacts::default(),
             headline: match failures {
                 1 => "a detached task failed".to_owned(),
                 n => format!("{} detached tasks failed", Value::Count(n)),

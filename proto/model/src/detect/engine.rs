@@ -17,6 +17,7 @@ use super::ledger::Ledger;
 use super::memory::Memory;
 use super::scan::{self, Watched};
 use super::signal::Verdict;
+use super::stuck_poll;
 use super::task_leak;
 use super::view::{Moment, View};
 use crate::id::{BootId, SiteId, TaskId};
@@ -187,8 +188,12 @@ impl Case {
             self.dropped = self.dropped.saturating_add(verdict.dropped());
             self.ledger.take(&view, index, rule, verdict.signals(), number);
         }
+        let stuck = stuck_poll::reported(process, &walk, &self.ledger);
         let wait_p99 = view.waits().quantile(0.99);
         self.flags = Flags::new(self.ledger.found(), &walk, process);
+        for (task, nth, key) in stuck {
+            self.memory.say_stuck(task, nth, key);
+        }
         self.memory.end_look(process, wait_p99);
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Found {
     pub(super) detector: usize,
     /// What it is about.
     pub(super) key: Key,
+    /// The fingerprint names the function that was running.
+    pub(super) framed: bool,
     /// All that is shown of it.
     pub(super) shown: Finding,
 }
@@ -35,15 +37,25 @@ pub(super) fn fingerprint(detector: &str, file: &str, name: &str) -> String {
     let mut text = format!("{detector} {}", file.replace('\\', "/"));
     if !name.is_empty() {
         text.push(' ');
-        let mut number = false;
-        for c in name.chars() {
-            if !c.is_ascii_digit() {
-                text.push(c);
-            } else if !number {
-                text.push('#');
-            }
-            number = c.is_ascii_digit();
+        text.push_str(&without_digits(name));
+    }
+    text
+}
+
+/// The same with the function, of the user's, that was running.
+pub(super) fn with_frame(fingerprint: &str, function: &str) -> String {
+    format!("{fingerprint} in {}", without_digits(function))
+}
+
+fn without_digits(name: &str) -> String {
+    let (mut text, mut number) = (String::new(), false);
+    for c in name.chars() {
+        if !c.is_ascii_digit() {
+            text.push(c);
+        } else if !number {
+            text.push('#');
         }
+        number = c.is_ascii_digit();
     }
     text
 }
@@ -55,6 +67,8 @@ mod tests {
     #[test]
     fn a_fingerprint_has_neither_lines_nor_ids() {
         assert_eq!(fingerprint("task-leak", "src\\net.rs", "conn{:51028}"), "task-leak src/net.rs conn{:#}");
-        assert_eq!(fingerprint("task-leak", "src/net.rs", ""), "task-leak src/net.rs");
+        let plain = fingerprint("task-leak", "src/net.rs", "");
+        assert_eq!(plain, "task-leak src/net.rs");
+        assert_eq!(with_frame(&plain, "cart::load_v2"), "task-leak src/net.rs in cart::load_v#");
     }
 }

@@ -55,6 +55,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 0,
     clear_ns: 5 * SECOND,
     needs: &[Metric::Wakes],
+    or_else: None,
     limits: &[IDLE, FACTOR, SAMPLES, LONE],
     whole: None,
     tasks: Some(TaskRule { test, due, tell }),

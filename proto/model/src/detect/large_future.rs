@@ -19,7 +19,7 @@
 //! Debug builds lay futures out less tightly. The body of `block_on` is made once and not judged.
 
 use super::Detector;
-use super::signal::{Count, Key, Signal, Verdict};
+use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -38,6 +38,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 0,
     clear_ns: 5 * SECOND,
     needs: &[Metric::FutureSize],
+    or_else: None,
     limits: &[SIZE],
     whole: Some(judge),
     tasks: None,
@@ -60,7 +61,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             value: Value::Bytes(size),
             limit: Value::Bytes(limit),
             count: Count::Now(totals.spawned),
-            kind: None,
+            poll: PollFacts::default(),
             headline: format!("a future of {} (limit {})", Value::Bytes(size), Value::Bytes(limit)),
             why: format!(
                 "{} tasks were spawned at {}, {} are alive: up to {} at this moment, and every spawn moves one.",

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ALL;
-use super::finding::{Found, fingerprint};
-use super::signal::{Count, Key, Signal};
+use super::finding::{Found, fingerprint, with_frame};
+use super::signal::{Count, Key, PollFacts, Signal};
 use super::view::View;
-use crate::id::NameId;
+use crate::dict::Stack;
 use crate::policy::Rule;
 use crate::query::detail::Finding;
 use crate::query::page::Level;
@@ -55,6 +55,14 @@ impl Ledger {
         self.entries.values().filter_map(|entry| match &entry.phase {
             Phase::Found(found) => Some(&**found),
             Phase::Candidate { .. } => None,
+        })
+    }
+
+    /// Whether a finding about that is open, above `allow`.
+    pub(super) fn is_open(&self, detector: usize, key: Key) -> bool {
+        self.entries.get(&(detector, key)).is_some_and(|entry| match &entry.phase {
+            Phase::Found(found) => found.shown.open && found.shown.level > Level::Allow,
+            Phase::Candidate { .. } => false,
         })
     }
 
@@ -166,15 +174,14 @@ fn identity(count: Count) -> Option<u64> {
 fn open(view: &View<'_>, detector: usize, rule: &Rule, signal: Signal, number: u64, first_ns: u64) -> Found {
     let process = view.moment.process;
     let id = ALL[detector].id;
-    let name = match signal.key {
-        Key::Process => NameId::NONE,
-        Key::Site(site) => view.first_name(site),
-        Key::Named(_, name) => name,
-    };
-    let name = view.name(name);
-    let site = signal.key.site();
     let dictionary = process.dictionary();
-    let (file, site) = match site {
+    let name = match signal.key {
+        Key::Process => "".into(),
+        Key::Site(site) => view.name(view.first_name(site)),
+        Key::Named(_, name) | Key::Thread(name) => view.name(name),
+        Key::Worker(worker) => view.worker_text(worker).into(),
+    };
+    let (file, site) = match signal.key.site() {
         Some(site) => (dictionary.site(site).file, Arc::from(dictionary.site(site).to_string())),
         None => (Arc::from(process.hello().process.name.as_str()), Arc::from("")),
     };
@@ -182,6 +189,7 @@ fn open(view: &View<'_>, detector: usize, rule: &Rule, signal: Signal, number: u
         boot: process.boot(),
         detector,
         key: signal.key,
+        framed: false,
         shown: Finding {
             number,
             detector: id.into(),
@@ -198,6 +206,10 @@ fn open(view: &View<'_>, detector: usize, rule: &Rule, signal: Signal, number: u
             last_ns: 0,
             open: true,
             kind: None,
+            waiting_in: "".into(),
+            waiters: None,
+            waited_ns: None,
+            max_waited_ns: None,
             stack: Vec::new(),
             headline: "".into(),
             why: "".into(),
@@ -232,7 +244,6 @@ fn update(view: &View<'_>, rule: &Rule, found: &mut Found, signal: Signal, count
         return;
     }
     shown.level = level;
-    shown.kind = signal.kind;
     shown.value = signal.value;
     shown.limit = signal.limit;
     if shown.task != signal.task {
@@ -243,4 +254,23 @@ fn update(view: &View<'_>, rule: &Rule, found: &mut Found, signal: Signal, count
     shown.headline = signal.headline.into();
     shown.why = signal.why.into();
     shown.fix = signal.fix.into();
+    tell_poll(view, found, &signal.poll, reopened);
+}
+
+/// What is known of the poll. A stack stays until there is a newer one: not every poll is looked at.
+fn tell_poll(view: &View<'_>, found: &mut Found, poll: &PollFacts, reopened: bool) {
+    let shown = &mut found.shown;
+    shown.kind = poll.kind;
+    shown.waiters = poll.waiters;
+    shown.waited_ns = poll.waited_ns;
+    shown.max_waited_ns = poll.max_waited_ns;
+    if poll.was_seen() || reopened {
+        shown.waiting_in = poll.waiting_in.map_or_else(|| "".into(), |word| view.name(word));
+        shown.stack = view.stack(poll).map(Stack::shown).unwrap_or_default();
+    }
+    // The first of the user's functions that is seen names the fault from then on.
+    let frame = view.stack(poll).and_then(Stack::users_frame);
+    if let Some((_, frame)) = frame.filter(|_| !std::mem::replace(&mut found.framed, true)) {
+        shown.fingerprint = with_frame(&shown.fingerprint, frame.name()).into();
+    }
 }

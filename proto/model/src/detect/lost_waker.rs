@@ -43,6 +43,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: SECOND,
     clear_ns: 5 * SECOND,
     needs: &[Metric::Wakes],
+    or_else: None,
     limits: &[GRACE],
     whole: None,
     tasks: Some(TaskRule { test, due, tell }),

@@ -3,8 +3,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::signal::Key;
 use super::view::{Cpu, LONG_NS, SHORT_NS};
-use crate::id::SiteId;
+use crate::id::{SiteId, TaskId};
 use crate::time::SECOND;
 use crate::world::Process;
 
@@ -14,6 +15,8 @@ const TRACK_POINTS: usize = 16;
 const MAX_TRACKS: usize = 1_024;
 /// How many of the newest looks are remembered.
 const LOOKS: usize = 90;
+/// The most open polls that are remembered to have been reported; the oldest leave first.
+const MAX_STUCK: usize = 4_096;
 
 /// One point of a [`Track`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -76,6 +79,8 @@ pub(super) struct Memory {
     waits: VecDeque<(u64, u64)>,
     slow_polls_seen: u64,
     since_ns: u64,
+    stuck: HashMap<(TaskId, u64), Key>,
+    stuck_order: VecDeque<(TaskId, u64)>,
 }
 
 impl Memory {
@@ -97,6 +102,21 @@ impl Memory {
 
     pub(super) fn slow_polls_seen(&self) -> u64 {
         self.slow_polls_seen
+    }
+
+    /// An open poll (by its task and number) is part of a finding of `stuck-poll`.
+    pub(super) fn say_stuck(&mut self, task: TaskId, nth: u64, key: Key) {
+        if self.stuck.insert((task, nth), key).is_none() {
+            self.stuck_order.push_back((task, nth));
+        }
+        while self.stuck_order.len() > MAX_STUCK {
+            let oldest = self.stuck_order.pop_front();
+            oldest.and_then(|oldest| self.stuck.remove(&oldest));
+        }
+    }
+
+    pub(super) fn said_stuck(&self, task: TaskId, nth: u64) -> Option<Key> {
+        self.stuck.get(&(task, nth)).copied()
     }
 
     /// Follows the sites that have at least `min_alive` tasks, over a window of `window_ns`.

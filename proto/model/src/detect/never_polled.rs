@@ -40,6 +40,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: SECOND,
     clear_ns: 5 * SECOND,
     needs: &[Metric::Polls],
+    or_else: None,
     limits: &[AGE, STARTING],
     whole: None,
     tasks: Some(TaskRule { test, due, tell }),

@@ -23,7 +23,7 @@
 //! Batch jobs that own their runtime. A busy consumer under load is forced to yield by design, which is
 //! why harm must be shown. `spawn_blocking` jobs are not judged.
 
-use super::signal::{Count, Group, Hit, Key, Signal, Verdict, grade, near};
+use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
 use super::view::{Moment, SHORT_NS, SiteScene, View};
 use super::{Detector, TaskRule, TaskTest};
 use crate::entity::task::TaskKind;
@@ -51,6 +51,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 500 * MILLISECOND,
     clear_ns: 10 * SECOND,
     needs: &[Metric::Polls],
+    or_else: None,
     limits: &[FIRST_POLL, SHARE, POLLS],
     whole: Some(judge),
     tasks: Some(TaskRule { test, due, tell }),
@@ -121,7 +122,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, site: &SiteScene<'_>) -> Option<Sign
         value: Value::Ratio(share),
         limit: Value::Ratio(limit),
         count: Count::Total(site.view.totals().forced_yields),
-        kind: None,
+        poll: PollFacts::default(),
         headline: format!(
             "{} of all polls end in a forced yield (limit {})",
             Value::Ratio(share),

@@ -22,7 +22,7 @@
 //! is found then is labelled and reported at `allow`.
 
 use super::Detector;
-use super::signal::{Count, Key, Signal, Verdict};
+use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{LONG_NS, SHORT_NS, View};
 use crate::id::RuntimeId;
 use crate::measured::Metric;
@@ -46,6 +46,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 5 * SECOND,
     clear_ns: 10 * SECOND,
     needs: &[Metric::WorkerBusy, Metric::ScheduleDelay],
+    or_else: None,
     limits: &[BUSY, RISING, DELAY],
     whole: Some(judge),
     tasks: None,
@@ -92,7 +93,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         value: Value::Ratio(busy),
         limit: Value::Ratio(limit),
         count: Count::Event(0),
-        kind: None,
+        poll: PollFacts::default(),
         headline: format!(
             "all {workers} workers {} busy, and the p99 schedule delay rose from {} to {}",
             Value::Ratio(busy),

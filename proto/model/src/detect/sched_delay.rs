@@ -29,7 +29,7 @@
 use std::borrow::Cow;
 
 use super::Detector;
-use super::signal::{Count, Key, Signal, Verdict, grade};
+use super::signal::{Count, Key, PollFacts, Signal, Verdict, grade};
 use super::view::{SiteScene, View};
 use crate::hist::Hist;
 use crate::measured::Metric;
@@ -58,6 +58,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 3 * SECOND,
     clear_ns: 10 * SECOND,
     needs: &[Metric::ScheduleDelay],
+    or_else: None,
     limits: &[P99, CONTENDED, UNKNOWN, SAMPLES],
     whole: Some(judge),
     tasks: None,
@@ -100,7 +101,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         value: Value::Nanos(if by_machine { wall } else { own }),
         limit: Value::Nanos(if by_machine { rule.whole(&P99) } else { limit }),
         count: Count::Total(view.sites().iter().map(|s| s.view.totals().sched.count_over(limit)).sum()),
-        kind: None,
+        poll: PollFacts::default(),
         headline: headline(view, wall, limit, by_machine),
         why: why(view, wall, victim, cause.as_ref()),
         fix: fix(by_machine, cause.is_some()),

@@ -21,7 +21,7 @@
 //! budget) stay below the rate in practice. Tasks that only tokio's hooks see cannot be judged.
 
 use super::Detector;
-use super::signal::{Count, Key, Signal, Verdict};
+use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -41,6 +41,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: SECOND,
     clear_ns: 10 * SECOND,
     needs: &[Metric::Wakes],
+    or_else: None,
     limits: &[SHARE, POLLS, RATE],
     whole: Some(judge),
     tasks: None,
@@ -66,7 +67,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             value: Value::Rate(rate),
             limit: Value::Rate(rate_limit),
             count: Count::Total(site.view.totals().self_wakes),
-            kind: None,
+            poll: PollFacts::default(),
             headline: format!(
                 "{} self-wakes a second, {} of all polls (limits {} and {})",
                 Value::Rate(rate),

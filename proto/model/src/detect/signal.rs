@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::entity::slow_poll::PollKind;
-use crate::id::{NameId, SiteId, TaskId};
+use crate::entity::slow_poll::{PollKind, SlowPoll};
+use crate::entity::stall::Stall;
+use crate::id::{NameId, SiteId, StackId, TaskId, WorkerId};
 use crate::query::page::Level;
 use crate::query::value::Value;
 
@@ -19,13 +20,17 @@ pub enum Key {
     Site(SiteId),
     /// The tasks of one name at a spawn site.
     Named(SiteId, NameId),
+    /// A worker whose task is not known.
+    Worker(WorkerId),
+    /// A thread that is no worker, by its name.
+    Thread(NameId),
 }
 
 impl Key {
     /// The site, if it is about one.
     pub fn site(self) -> Option<SiteId> {
         match self {
-            Self::Process => None,
+            Self::Process | Self::Worker(_) | Self::Thread(_) => None,
             Self::Site(site) | Self::Named(site, _) => Some(site),
         }
     }
@@ -40,6 +45,49 @@ pub enum Count {
     Now(u64),
     /// Once for each different identity, counted by the engine.
     Event(u64),
+}
+
+/// What is known of the poll that a signal is about; nothing for a signal about none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PollFacts {
+    /// Where the time went.
+    pub kind: Option<PollKind>,
+    /// The kernel's word for what the thread did.
+    pub waiting_in: Option<NameId>,
+    /// Where the thread was.
+    pub stack: Option<StackId>,
+    /// Tasks that waited for it.
+    pub waiters: Option<u32>,
+    /// What they waited, added up.
+    pub waited_ns: Option<u64>,
+    /// The longest of these waits.
+    pub max_waited_ns: Option<u64>,
+}
+
+impl PollFacts {
+    /// Whether the thread was looked at.
+    pub fn was_seen(&self) -> bool {
+        self.stack.is_some() || self.waiting_in.is_some()
+    }
+}
+
+impl From<&SlowPoll> for PollFacts {
+    fn from(poll: &SlowPoll) -> Self {
+        Self {
+            kind: poll.kind(),
+            waiting_in: poll.waiting_in,
+            stack: poll.stack,
+            waiters: poll.waiters,
+            waited_ns: poll.waited_ns,
+            max_waited_ns: poll.max_waited_ns,
+        }
+    }
+}
+
+impl From<&Stall> for PollFacts {
+    fn from(stall: &Stall) -> Self {
+        Self { waiting_in: stall.waiting_in, stack: stall.stack, ..Self::default() }
+    }
 }
 
 /// One observation that is over, or close to, a limit.
@@ -58,8 +106,8 @@ pub struct Signal {
     pub limit: Value,
     /// How often.
     pub count: Count,
-    /// For polls: where the time went.
-    pub kind: Option<PollKind>,
+    /// For polls: what is known of the one that shows it.
+    pub poll: PollFacts,
     /// One line: what, how much, against which limit.
     pub headline: String,
     /// Why it matters, with the harm that was measured.
@@ -153,7 +201,7 @@ impl Group {
             value: Value::Nanos(self.ns),
             limit: Value::Nanos(limit_ns),
             count,
-            kind: None,
+            poll: PollFacts::default(),
             headline: String::new(),
             why: String::new(),
             fix: Cow::Borrowed(""),

@@ -1,7 +1,8 @@
 //! stuck-poll: a poll began and has not come back.
 //!
 //! # What
-//! A task has been inside one and the same `poll` for longer than the limit, and still is.
+//! A task has been inside one and the same `poll` for longer than the limit, and still is. Where single
+//! tasks are not seen, a worker has.
 //!
 //! # Why
 //! Its worker is lost to the runtime for as long as that lasts. On a runtime with one worker, or with as
@@ -9,28 +10,39 @@
 //!
 //! # Evidence
 //! The start of the poll that is open now, seen at two looks at least, so that a process that was
-//! stopped and continued is not blamed. Over `warn` it is a warning, over `deny` a fault.
+//! stopped and continued is not blamed. Over `warn` it is a warning, over `deny` a fault. If the thread
+//! was looked at, its stack, the user's code first, and the kernel's word for what it does: computing,
+//! without a CPU, or asleep in which call. Once such a poll has ended, its finding says how long it took
+//! and who waited, and `blocking-poll` leaves it alone. A worker whose task is not known is found by
+//! its busy time, which stands still while the worker does not park; that works on every build of tokio.
 //!
 //! # Fix
-//! Take a stack of the process (`gdb -p`, `perf`, `eu-stack`) and look at the worker that is named here: a
-//! lock that is held by a task which waits for this worker, an endless loop, a blocking call without a
-//! time-out. Put blocking work into `spawn_blocking` with a time-out.
+//! Look at the line that the stack names first: a lock that is held by a task which waits for this
+//! worker, an endless loop, a blocking call without a time-out. Put blocking work into `spawn_blocking`
+//! with a time-out. Where no stack was taken, take one of the process (`gdb -p`, `perf`, `eu-stack`).
 //!
 //! # False alarms
 //! A debugger that holds the process. `block_in_place`, which hands the worker's other tasks to another
 //! thread first. The limit grows with the CPU that the machine withheld. `spawn_blocking` jobs are not
 //! judged, and `block_on` bodies never reach deny, since they hold no worker of a multi-thread runtime.
 
-use super::signal::{Count, Group, Hit, Signal, grade, near};
+use super::ledger::Ledger;
+use super::scan::Walk;
+use super::seen::Tense;
+use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
 use super::view::{Moment, View};
-use super::{Detector, TaskRule, TaskTest};
+use super::{Detector, TaskRule, TaskTest, index_of};
+use crate::entity::slow_poll::SlowPoll;
+use crate::entity::stall::Stall;
 use crate::entity::task::TaskKind;
-use crate::measured::Metric;
+use crate::id::TaskId;
+use crate::measured::{Metric, Mode};
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
 use crate::query::page::Level;
+use crate::query::value::Value;
 use crate::time::{MILLISECOND, Nanos, SECOND};
-use crate::world::TaskRow;
+use crate::world::{Process, TaskRow};
 
 const WARN: Limit = Limit::nanos("warn", 500 * MILLISECOND, "longest time inside one open poll");
 const DENY: Limit = Limit::nanos("deny", 5 * SECOND, "longest such time that is only a warning");
@@ -42,8 +54,9 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 500 * MILLISECOND,
     clear_ns: 5 * SECOND,
     needs: &[Metric::Polls],
+    or_else: Some(Metric::Stalls),
     limits: &[WARN, DENY],
-    whole: None,
+    whole: Some(judge),
     tasks: Some(TaskRule { test, due, tell }),
     source: include_str!("stuck_poll.rs"),
 };
@@ -67,29 +80,156 @@ fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
     (start_ns > 0).then(|| start_ns.saturating_add(near(rule.whole(&WARN).min(rule.whole(&DENY)))))
 }
 
+const FIX: &str = "Look at the line that the stack names first (without one: gdb -p, perf, eu-stack, at that worker): a \
+                   lock in a circle, an endless loop, a blocking call without a time-out. Blocking work \
+                   belongs into spawn_blocking.";
+
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
-    let deny = group.level == Some(Level::Deny);
-    let limit = rule.whole(if deny { &DENY } else { &WARN });
-    let record = view.moment.process.task(group.worst);
+    let limit = limit_of(rule, group.level);
+    let process = view.moment.process;
+    let record = process.task(group.worst);
     let nth = record.as_ref().map_or(0, |task| task.polls + 1);
     let worker = record.and_then(|task| task.worker).map_or(String::new(), |n| format!(" on worker {n}"));
+    let stall = process.stalls().iter().find(|stall| stall.task == Some(group.worst));
+    let facts = stall.map(PollFacts::from).unwrap_or_default();
+    let alone = match group.tasks {
+        1 => "it is the only one".to_owned(),
+        tasks => format!("{tasks} are so"),
+    };
     Signal {
-        headline: format!("one poll has been running for {} (limit {})", Nanos(group.ns), Nanos(limit)),
+        poll: facts,
+        headline: format!(
+            "one poll has been running for {} (limit {}){}",
+            Nanos(group.ns),
+            Nanos(limit),
+            view.seen(&facts, Tense::Present)
+        ),
         why: format!(
-            "{} entered poll {nth}{worker} {} ago and has not come back; {} at this site. That worker runs \
-             nothing else. {}",
+            "{} entered poll {nth}{worker} {} ago and has not come back; {alone} at this site. That worker \
+             runs nothing else.{} {}",
             view.task_text(group.worst),
             Nanos(group.ns),
-            if group.tasks == 1 {
-                "it is the only one".to_owned()
-            } else {
-                format!("{} are so", group.tasks)
-            },
+            view.called(&facts, Tense::Present),
             view.harm()
         ),
-        fix: "Take a stack of the process and look at that worker: a lock in a circle, an endless loop, a \
-              blocking call without a time-out. Blocking work belongs into spawn_blocking."
-            .into(),
-        ..group.signal(limit, Count::Event(group.worst.0 ^ nth.rotate_left(40)))
+        fix: FIX.into(),
+        ..group.signal(limit, Count::Event(identity(group.worst, nth)))
     }
+}
+
+fn limit_of(rule: &Rule, level: Option<Level>) -> u64 {
+    rule.whole(if level == Some(Level::Deny) { &DENY } else { &WARN })
+}
+
+/// One poll of one task, as the ledger counts it.
+fn identity(task: TaskId, nth: u64) -> u64 {
+    task.0 ^ nth.rotate_left(40)
+}
+
+/// What the tasks' rows do not tell: workers whose task is not known, and polls that have ended.
+fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+    let mut stalls: Vec<&Stall> = view.moment.process.stalls().iter().collect();
+    stalls.sort_by_key(|stall| stall.since_ns);
+    for stall in stalls {
+        if let Some(signal) = stalled(view, rule, stall) {
+            verdict.push(signal);
+        }
+    }
+    for poll in view.new_slow_polls() {
+        if let Some(key) = view.said_stuck(poll) {
+            verdict.push(ended(view, rule, poll, key));
+        }
+    }
+}
+
+fn stalled(view: &View<'_>, rule: &Rule, stall: &Stall) -> Option<Signal> {
+    let process = view.moment.process;
+    if stall.task.is_some_and(|task| process.task(task).is_some()) {
+        return None; // its row tells
+    }
+    let key = match (stall.site, stall.worker) {
+        (Some(site), _) => Key::Site(site),
+        (None, Some(worker)) => Key::Worker(worker),
+        (None, None) => Key::Thread(stall.thread),
+    };
+    let ns = view.moment.now_ns.saturating_sub(stall.since_ns);
+    let stretch = |limit| view.moment.cpu.stretch(rule.whole(limit)) as f64;
+    let level = grade(ns as f64, stretch(&WARN), stretch(&DENY))?;
+    let limit = limit_of(rule, level);
+    let facts = PollFacts::from(stall);
+    let who = match stall.worker {
+        Some(worker) => view.worker_text(worker),
+        None => format!("thread `{}`", view.name(stall.thread)),
+    };
+    let unknown = match (stall.task, process.hello().mode) {
+        (Some(task), _) => format!("It is task {task}, which has no row of its own here."),
+        (None, Mode::Sample) => "Nothing is spawned through pollscope, so the task is not known.".to_owned(),
+        (None, _) => "The task was not spawned through pollscope, so it is not known.".to_owned(),
+    };
+    Some(Signal {
+        key,
+        task: stall.task,
+        level,
+        value: Value::Nanos(ns),
+        limit: Value::Nanos(limit),
+        count: Count::Event(stall.since_ns),
+        poll: facts,
+        headline: format!(
+            "{who} has been inside one poll for {} (limit {}){}",
+            Nanos(ns),
+            Nanos(limit),
+            view.seen(&facts, Tense::Present)
+        ),
+        why: format!(
+            "It runs nothing else meanwhile. {unknown}{} {}",
+            view.called(&facts, Tense::Present),
+            view.harm()
+        ),
+        fix: FIX.into(),
+    })
+}
+
+/// The poll of an open finding came back: now it is known how long it took and whom it harmed.
+fn ended(view: &View<'_>, rule: &Rule, poll: &SlowPoll, key: Key) -> Signal {
+    let deny = poll.judged_ns() > view.moment.cpu.stretch(rule.whole(&DENY));
+    let level = if deny { Level::Deny } else { Level::Warn };
+    let limit = limit_of(rule, Some(level));
+    let facts = PollFacts::from(poll);
+    let kind = facts.kind.map_or_else(String::new, |kind| format!(", {}", kind.as_str()));
+    Signal {
+        key,
+        task: Some(poll.task),
+        level: Some(level),
+        value: Value::Nanos(poll.judged_ns()),
+        limit: Value::Nanos(limit),
+        count: Count::Event(identity(poll.task, poll.nth)),
+        poll: facts,
+        headline: format!(
+            "one poll took {}{kind} (limit {}){}",
+            Nanos(poll.judged_ns()),
+            Nanos(limit),
+            view.seen(&facts, Tense::Past)
+        ),
+        why: format!(
+            "{} came back from poll {} after {}. Meanwhile its worker ran nothing else.{} {}",
+            view.task_text(poll.task),
+            poll.nth,
+            Nanos(poll.wall_ns),
+            view.called(&facts, Tense::Past),
+            view.harm_of(&facts)
+        ),
+        fix: FIX.into(),
+    }
+}
+
+/// The open polls that are part of an open finding: task, number of the poll, what the finding is
+/// about. `blocking-poll` does not report them once more when they end.
+pub(super) fn reported(process: &Process, walk: &Walk, ledger: &Ledger) -> Vec<(TaskId, u64, Key)> {
+    let Some(this) = index_of(DETECTOR.id) else { return Vec::new() };
+    let stuck = walk.flagged.iter().filter(|(_, detector, _)| *detector == this);
+    let stuck = stuck.filter_map(|(task, ..)| process.task(*task));
+    stuck
+        .map(|task| (task.id, task.polls + 1, Key::Named(task.site, task.name)))
+        .filter(|(.., key)| ledger.is_open(this, *key))
+        .collect()
 }

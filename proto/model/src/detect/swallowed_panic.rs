@@ -19,7 +19,7 @@
 //! process ends are not counted as dropped.
 
 use super::Detector;
-use super::signal::{Count, Key, Signal, Verdict};
+use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -37,6 +37,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 0,
     clear_ns: 600 * SECOND,
     needs: &[Metric::Outcome, Metric::Handles],
+    or_else: None,
     limits: &[PANICS],
     whole: Some(judge),
     tasks: None,
@@ -58,7 +59,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             value: Value::Count(panics),
             limit: Value::Count(limit),
             count: Count::Total(panics),
-            kind: None,
+            poll: PollFacts::default(),
             headline: match panics {
                 1 => "a task panicked and nobody awaited it".to_owned(),
                 n => format!("{} tasks panicked and nobody awaited them", Value::Count(n)),

@@ -24,7 +24,7 @@
 //! grows by as much.
 
 use super::Detector;
-use super::signal::{Count, Key, Signal, Verdict};
+use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{LONG_NS, SiteScene, View};
 use crate::entity::site::SiteDelta;
 use crate::hist::Hist;
@@ -55,6 +55,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 0,
     clear_ns: 30 * SECOND,
     needs: &[Metric::SpawnSites],
+    or_else: None,
     limits: &[SAMPLES, SPREAD, SHARE, BASELINE, FLOOR],
     whole: Some(judge),
     tasks: None,
@@ -91,7 +92,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             value: Value::Nanos(tail.value),
             limit: Value::Nanos(tail.limit),
             count: Count::Total(totals.life.count_over(tail.limit)),
-            kind: None,
+            poll: PollFacts::default(),
             headline: tail.headline,
             why: format!(
                 "{} {} tasks of {} ended in the last minute: p50 {}, p99 {}, longest {}.{}",

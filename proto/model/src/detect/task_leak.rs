@@ -25,7 +25,7 @@
 
 use super::Detector;
 use super::memory::{Track, TrackPoint};
-use super::signal::{Count, Key, Signal, Verdict};
+use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -50,6 +50,7 @@ pub(super) static DETECTOR: Detector = Detector {
     for_ns: 0,
     clear_ns: 30 * SECOND,
     needs: &[Metric::SpawnSites],
+    or_else: None,
     limits: &[WINDOW, ALIVE, GROWTH],
     whole: Some(judge),
     tasks: None,
@@ -81,7 +82,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             value: Value::Count(alive),
             limit: Value::Count(limit),
             count: Count::Now(alive),
-            kind: None,
+            poll: PollFacts::default(),
             headline: format!(
                 "{} tasks alive and growing, {} of them in the last {} (limit {})",
                 Value::Count(alive),

@@ -4,10 +4,11 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::memory::{Memory, Track};
+use super::signal::Key;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::task::TaskKind;
 use crate::hist::Hist;
-use crate::id::{NameId, SiteId, TaskId};
+use crate::id::{NameId, SiteId, TaskId, WorkerId};
 use crate::time::{Nanos, SECOND};
 use crate::world::{Process, SiteRows, SiteView, WindowView};
 
@@ -150,6 +151,11 @@ impl<'a> View<'a> {
         self.moment.process.slow_polls_since(self.memory.slow_polls_seen())
     }
 
+    /// What `stuck-poll` said of the poll while it was open, if it did.
+    pub fn said_stuck(&self, poll: &SlowPoll) -> Option<Key> {
+        self.memory.said_stuck(poll.task, poll.nth)
+    }
+
     /// How a site's count of living tasks went; `None` while it has too few to be followed.
     pub fn track(&self, site: SiteId) -> Option<&Track> {
         self.memory.track(site)
@@ -217,6 +223,16 @@ impl<'a> View<'a> {
         match name.filter(|name| !name.is_empty()) {
             Some(name) => format!("task {task} `{name}`"),
             None => format!("task {task}"),
+        }
+    }
+
+    /// "worker 1 of main", or without the runtime if it has no name.
+    pub fn worker_text(&self, worker: WorkerId) -> String {
+        let runtime = self.moment.process.runtime(worker.runtime);
+        let runtime = runtime.map(|runtime| self.name(runtime.record().name));
+        match runtime.filter(|name| !name.is_empty()) {
+            Some(name) => format!("worker {} of {name}", worker.index),
+            None => format!("worker {}", worker.index),
         }
     }
 

@@ -23,6 +23,29 @@ pub struct Frame {
     pub users: bool,
 }
 
+impl Frame {
+    /// The function without the closures inside of it: an `async fn` runs as a closure of itself.
+    pub fn name(&self) -> &str {
+        let mut name = &*self.function;
+        while let Some((outer, last)) = name.rsplit_once("::")
+            && last.contains("closure")
+            && last.starts_with('{')
+        {
+            name = outer;
+        }
+        name
+    }
+
+    /// In a few words, `cart::load src/cart.rs:70`.
+    pub fn short(&self) -> String {
+        match (&self.file, self.line) {
+            (Some(file), 0) => format!("{} {file}", self.name()),
+            (Some(file), line) => format!("{} {file}:{line}", self.name()),
+            (None, _) => self.name().to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.file, self.line) {
@@ -47,6 +70,21 @@ impl Stack {
     pub fn users_frame(&self) -> Option<(usize, &Frame)> {
         self.frames.iter().enumerate().find(|(_, frame)| frame.users)
     }
+
+    /// What the user's innermost frame called, if anything: the lock, the sleep, the read.
+    pub fn called(&self) -> Option<&Frame> {
+        let (at, _) = self.users_frame()?;
+        self.frames.get(at.checked_sub(1)?)
+    }
+
+    /// The frames for people, `function (file:line)`: from the user's innermost to the user's
+    /// outermost, without what lies beyond on either side; all of them if none is the user's.
+    pub fn shown(&self) -> Vec<Arc<str>> {
+        let users = |frame: &Frame| frame.users;
+        let first = self.frames.iter().position(users).unwrap_or(0);
+        let last = self.frames.iter().rposition(users).map_or(self.frames.len(), |last| last + 1);
+        self.frames[first..last].iter().map(|frame| frame.to_string().into()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -62,5 +100,35 @@ mod tests {
         assert_eq!(frame(Some("src/cart.rs"), 70), "cart::load (src/cart.rs:70)");
         assert_eq!(frame(Some("src/cart.rs"), 0), "cart::load (src/cart.rs)");
         assert_eq!(frame(None, 70), "cart::load");
+    }
+
+    #[test]
+    fn people_see_the_users_frames_first() {
+        let frame = |function: &str, users: bool| Frame {
+            function: function.into(),
+            file: users.then(|| "src/cart.rs".into()),
+            line: 7,
+            users,
+        };
+        let stack = Stack {
+            frames: vec![
+                frame("clock_nanosleep", false),
+                frame("std::thread::sleep", false),
+                frame("cart::load::{{closure}}::{{closure}}", true),
+                frame("core::future::poll_fn", false),
+                frame("cart::render::{{closure}}", true),
+                frame("tokio::runtime::task::raw::poll", false),
+            ],
+            truncated: false,
+        };
+        let shown = stack.shown();
+        assert_eq!((shown.len(), &*shown[1]), (3, "core::future::poll_fn"));
+        assert_eq!(stack.called().map(Frame::name), Some("std::thread::sleep"));
+        assert_eq!(
+            stack.users_frame().map(|(_, frame)| frame.short()),
+            Some("cart::load src/cart.rs:7".into())
+        );
+        let foreign = Stack { frames: stack.frames[..2].to_vec(), truncated: true };
+        assert_eq!((foreign.shown().len(), foreign.called()), (2, None));
     }
 }

@@ -27,7 +27,7 @@ impl PollKind {
 
 /// A slow poll, split by what the operating system says of the thread (see `Metric::PollSplit`).
 ///
-/// It may be told again, with the same task and start, when more is known of it; the newest replaces.
+/// It may be told again, with the same task, number and start, when more is known of it; the newest replaces.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SlowPoll {
     /// The task.
@@ -61,6 +61,11 @@ pub struct SlowPoll {
 }
 
 impl SlowPoll {
+    /// Whether both tell of one and the same poll.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.task, self.nth, self.start_ns) == (other.task, other.nth, other.start_ns)
+    }
+
     /// Time that the code itself is answerable for: wall time without preemption.
     pub fn judged_ns(&self) -> u64 {
         self.wall_ns.saturating_sub(self.preempted_ns.unwrap_or(0))

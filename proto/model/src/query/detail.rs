@@ -41,6 +41,14 @@ pub struct Finding {
     pub open: bool,
     /// For polls: where the time went.
     pub kind: Option<PollKind>,
+    /// For polls that were looked at: the kernel's word for what the thread did, or empty.
+    pub waiting_in: Arc<str>,
+    /// For polls: tasks that waited for it. `None` if not measured.
+    pub waiters: Option<u32>,
+    /// For polls: what they waited, added up.
+    pub waited_ns: Option<u64>,
+    /// For polls: the longest of these waits.
+    pub max_waited_ns: Option<u64>,
     /// Frames, the user's code first: `function (file:line)`; empty if no stack was taken.
     pub stack: Vec<Arc<str>>,
     /// One line: what happened, how long against which limit.
@@ -60,6 +68,17 @@ pub struct TaskLink {
     pub label: Arc<str>,
 }
 
+/// A slow poll, with what was seen of its thread in words that need no dictionary.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SeenPoll {
+    /// The poll.
+    pub poll: SlowPoll,
+    /// The kernel's word for what the thread did, or empty.
+    pub waiting_in: Arc<str>,
+    /// Frames, the user's code first: `function (file:line)`; empty if no stack was taken.
+    pub stack: Vec<Arc<str>>,
+}
+
 /// Everything about one task.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TaskDetail {
@@ -76,7 +95,7 @@ pub struct TaskDetail {
     /// How many living children it has.
     pub children_total: u64,
     /// Slow polls of this task that are still remembered, the newest last.
-    pub slow_polls: Vec<SlowPoll>,
+    pub slow_polls: Vec<SeenPoll>,
     /// Poll times of its **site** (histograms are kept per site, not per task).
     pub poll: Hist,
     /// Schedule delays of its site; empty if not measured.
@@ -115,6 +134,10 @@ pub struct SiteDetail {
     pub tasks: Vec<TaskLink>,
     /// Names that its tasks were given, with how many are alive of each.
     pub names: Vec<(Arc<str>, u64)>,
+    /// Who woke its tasks since the process started, the most frequent first: spawn sites, the
+    /// runtime, other threads; what was in no edge comes last, under a name that says so. `None` if
+    /// not measured.
+    pub woken_by: Option<Vec<(Arc<str>, u64)>>,
     /// Open findings at the site.
     pub findings: Vec<Finding>,
 }

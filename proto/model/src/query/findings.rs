@@ -112,6 +112,54 @@ pub(super) static FIELDS: &[Field<Get>] = &[
     ),
     field(
         Column::new(
+            "waiting_in",
+            "KERNEL SAYS",
+            Unit::Text,
+            14,
+            6,
+            "For polls that were looked at: running, runnable, or the call that the thread slept in.",
+        )
+        .hidden(),
+        |row| Value::text(row.finding.waiting_in.clone()),
+    ),
+    field(
+        Column::new(
+            "waiters",
+            "WAITED",
+            Unit::Count,
+            6,
+            6,
+            "For polls: tasks that had to wait for it; null if not measured.",
+        )
+        .hidden(),
+        |row| row.finding.waiters.map_or(Value::Null, |waiters| Value::Count(waiters.into())),
+    ),
+    field(
+        Column::new(
+            "waited_ns",
+            "IN ALL",
+            Unit::Nanos,
+            6,
+            6,
+            "For polls: what they waited, added up; null if not measured.",
+        )
+        .hidden(),
+        |row| row.finding.waited_ns.map_or(Value::Null, Value::Nanos),
+    ),
+    field(
+        Column::new(
+            "max_waited_ns",
+            "LONGEST",
+            Unit::Nanos,
+            7,
+            6,
+            "For polls: the longest of these waits; null if not measured.",
+        )
+        .hidden(),
+        |row| row.finding.max_waited_ns.map_or(Value::Null, Value::Nanos),
+    ),
+    field(
+        Column::new(
             "stack",
             "STACK",
             Unit::List,

@@ -10,6 +10,8 @@ use super::page::Level;
 use super::run;
 use super::sites::{FIELDS, SiteItem, collect};
 use super::task_detail::link;
+use crate::entity::edge::Waker;
+use crate::measured::Metric;
 use crate::world::Process;
 
 /// Tasks and names shown at most.
@@ -38,8 +40,39 @@ pub(super) fn build(scope: &[&Process], judge: &dyn Judge, text: &str) -> Option
         heat: heat(&site),
         tasks,
         names,
+        woken_by: woken_by(&site),
         findings,
     })
+}
+
+/// Who wakes the site's tasks; `None` if no process measures it.
+fn woken_by(site: &SiteItem<'_>) -> Option<Vec<(Arc<str>, u64)>> {
+    let measures = |part: &&super::sites::Part<'_>| part.process.measures_for_some(Metric::WakeEdges);
+    let mut counts: HashMap<Arc<str>, u64> = HashMap::new();
+    let (mut any, mut wakes, mut told) = (false, 0u64, 0u64);
+    for part in site.parts.iter().filter(measures) {
+        any = true;
+        wakes = wakes.saturating_add(part.site.totals().wakes);
+        for (waker, count) in part.process.wakers_of(part.site.id()) {
+            let label = match waker {
+                Waker::Site(site) => part.process.dictionary().site_text(site),
+                Waker::Runtime => "the runtime".into(),
+                Waker::OtherThread => "threads outside of it".into(),
+            };
+            told = told.saturating_add(count);
+            let sum = counts.entry(label).or_insert(0);
+            *sum = sum.saturating_add(count);
+        }
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by(|(a, many), (b, more)| more.cmp(many).then_with(|| a.cmp(b)));
+    let others: u64 = counts.iter().skip(SHOWN).fold(0, |sum, (_, count)| sum.saturating_add(*count));
+    counts.truncate(SHOWN);
+    let rest = wakes.saturating_sub(told).saturating_add(others);
+    if rest > 0 {
+        counts.push(("others".into(), rest));
+    }
+    any.then_some(counts)
 }
 
 /// The sum of the processes' heat maps, newest ends aligned.

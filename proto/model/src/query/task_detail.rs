@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::answer::meta;
-use super::detail::{TaskDetail, TaskLink};
+use super::detail::{SeenPoll, TaskDetail, TaskLink};
 use super::flag::Judge;
 use super::run;
 use super::tasks::{FIELDS, TaskItem, handle, woken_by};
-use crate::entity::task::TaskRecord;
+use crate::entity::slow_poll::SlowPoll;
+use crate::entity::task::{TaskRecord, WakesBy};
 use crate::hist::Hist;
 use crate::id::TaskId;
 use crate::measured::Metric;
@@ -32,9 +33,9 @@ pub(super) fn build(process: &Process, judge: &dyn Judge, id: TaskId) -> Option<
     let total = process.children_of(id);
     let shown = RELATIVES.min(usize::try_from(total).unwrap_or(RELATIVES));
     let children = process.tasks().filter(|child| child.parent() == Some(id) && !child.state().is_ended());
-    let mut slow_polls: Vec<_> =
-        site.into_iter().flat_map(|site| site.slow_polls()).filter(|poll| poll.task == id).cloned().collect();
-    slow_polls.sort_by_key(|poll| poll.start_ns);
+    let of_it = site.into_iter().flat_map(|site| site.slow_polls()).filter(|poll| poll.task == id);
+    let mut slow_polls: Vec<_> = of_it.map(|poll| seen(process, poll)).collect();
+    slow_polls.sort_by_key(|seen| seen.poll.start_ns);
     let about = |finding: &&super::detail::Finding| {
         finding.open && (finding.task == Some(id) || finding.site == site_text)
     };
@@ -53,6 +54,19 @@ pub(super) fn build(process: &Process, judge: &dyn Judge, id: TaskId) -> Option<
         poll_limit_ns: judge.poll_limit_ns(process.boot()),
         findings: judge.findings(process.boot()).into_iter().filter(about).cloned().collect(),
     })
+}
+
+fn seen(process: &Process, poll: &SlowPoll) -> SeenPoll {
+    let dictionary = process.dictionary();
+    SeenPoll {
+        poll: poll.clone(),
+        waiting_in: poll.waiting_in.map_or_else(|| "".into(), |word| dictionary.name(word)),
+        stack: poll
+            .stack
+            .and_then(|stack| dictionary.stack(stack))
+            .map(|stack| stack.shown())
+            .unwrap_or_default(),
+    }
 }
 
 /// What to call a task: its name, or its short site if it has none.
@@ -101,6 +115,12 @@ fn facts(process: &Process, task: &TaskRecord) -> Vec<(Arc<str>, Arc<str>)> {
     let woken = woken_by(task.woken_by);
     let woken = if woken.is_null() { "nobody yet".to_owned() } else { woken.to_string() };
     facts.push(("woken by", measured(Metric::Wakes, woken)));
+    if let Some(WakesBy { tasks, runtime, threads }) = task.wakes_by() {
+        let own = task.self_wakes;
+        let counts =
+            format!("{tasks} by tasks, {runtime} by the runtime, {threads} by threads, {own} by itself");
+        facts.push(("wakes", counts));
+    }
     let wakers = format!("{} alive, {} cloned, {} dropped", task.wakers, task.waker_clones, task.waker_drops);
     facts.push(("wakers", measured(Metric::Wakes, wakers)));
     facts.push(("join handle", measured(Metric::Handles, handle(task.handle).to_owned())));

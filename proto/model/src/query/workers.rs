@@ -8,6 +8,7 @@ use super::page::{Level, RowId};
 use super::run::{Rows, Texts};
 use super::value::Value;
 use crate::entity::runtime::WorkerDelta;
+use crate::entity::stall::Stall;
 use crate::entity::task::TaskRecord;
 use crate::world::{Process, WorkerRates, WorkerView};
 
@@ -50,7 +51,8 @@ pub(super) static FIELDS: &[Field<Get>] = &[
             Unit::Text,
             7,
             1,
-            "polling a task that pollscope sees, parked, or busy with something else.",
+            "stuck in one poll, polling a task that pollscope sees, parked, or busy with something \
+             else.",
         ),
         |row| Value::Text(row.state().into()),
     ),
@@ -77,10 +79,35 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         )
         .alias("polling_for"),
         |row| {
-            row.record().polling.map_or(Value::Null, |(_, since_ns)| {
-                Value::Nanos(row.process.now_ns().saturating_sub(since_ns))
-            })
+            let stuck = row.stall().map(|stall| stall.since_ns);
+            let since = stuck.or_else(|| row.record().polling.map(|(_, since_ns)| since_ns));
+            since.map_or(Value::Null, |ns| Value::Nanos(row.process.now_ns().saturating_sub(ns)))
         },
+    ),
+    field(
+        Column::new(
+            "waiting_in",
+            "STUCK IN",
+            Unit::Text,
+            14,
+            2,
+            "Of a stuck worker: running, runnable, or the call that its thread sleeps in; null if nobody \
+             looked.",
+        )
+        .hidden(),
+        |row| row.waiting_in().map_or(Value::Null, Value::text),
+    ),
+    field(
+        Column::new(
+            "stuck_at",
+            "AT",
+            Unit::Text,
+            28,
+            3,
+            "Of a stuck worker: the user's innermost function with its line; null if no stack was taken.",
+        )
+        .hidden(),
+        |row| row.stuck_at().map_or(Value::Null, Value::text),
     ),
     field(Column::new("busy", "BUSY", Unit::Ratio, 5, 0, "Busy share over the last 10 s."), |row| {
         row.rate(|rates| rates.busy).map_or(Value::Null, Value::Ratio)
@@ -194,6 +221,7 @@ impl<'a> WorkerItem<'a> {
 
     fn state(&self) -> &'static str {
         match self.record() {
+            _ if self.stall().is_some() => "stuck",
             WorkerDelta { polling: Some(_), .. } => "polling",
             WorkerDelta { parked: true, .. } => "parked",
             _ => "busy",
@@ -202,6 +230,19 @@ impl<'a> WorkerItem<'a> {
 
     fn task(&self) -> Option<TaskRecord> {
         self.process.task(self.record().polling?.0)
+    }
+
+    fn stall(&self) -> Option<&'a Stall> {
+        self.process.stall_of(self.worker.id())
+    }
+
+    fn waiting_in(&self) -> Option<Arc<str>> {
+        Some(self.process.dictionary().name(self.stall()?.waiting_in?))
+    }
+
+    fn stuck_at(&self) -> Option<String> {
+        let stack = self.process.dictionary().stack(self.stall()?.stack?)?;
+        Some(stack.users_frame().map(|(_, frame)| frame).or(stack.frames.first())?.short())
     }
 
     fn rate(&self, of: impl Fn(WorkerRates) -> Option<f64>) -> Option<f64> {

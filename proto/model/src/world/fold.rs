@@ -10,6 +10,7 @@ mod snapshot;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::edges::EdgeTable;
 use super::limits::Limits;
 use super::process::{Gaps, Process, Refused, Sums};
 use super::ring::Ring;
@@ -20,6 +21,7 @@ use crate::dict::Dictionary;
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
+use crate::entity::stall::Stall;
 use crate::entity::task::TaskRecord;
 use crate::hello::Hello;
 use crate::id::TaskId;
@@ -88,6 +90,8 @@ impl Process {
             runtimes: BTreeMap::new(),
             slow_polls: VecDeque::new(),
             slow_polls_ever: 0,
+            stalls: Vec::new(),
+            edges: EdgeTable::default(),
             cover: Ring::default(),
             cover_tens: Ring::default(),
             polls: Ring::default(),
@@ -199,11 +203,15 @@ impl Process {
             for delta in report.sites {
                 self.add_site(&delta, start_ns, end_ns, limits);
             }
+            for edge in report.edges {
+                self.refused.details += u64::from(!self.edges.add(&edge, limits.edges));
+            }
         }
         self.put_tasks(report.tasks, end_ns, limits);
         for poll in report.slow_polls {
             self.put_slow_poll(poll);
         }
+        self.put_stalls(report.stalls, limits);
         applied
     }
 
@@ -313,12 +321,24 @@ impl Process {
 
     fn put_slow_poll(&mut self, poll: SlowPoll) {
         let Some(site) = self.sites.get_mut(&poll.site) else { return };
-        if site.slow_poll(&poll) {
+        if !site.slow_poll(&poll) {
+            // Known: from a snapshot, or told again with more than was known before.
+            let known = self.slow_polls.iter_mut().rev().find(|known| known.is_same(&poll));
+            if let Some(known) = known {
+                *known = poll;
+            }
+        } else {
             if self.slow_polls.len() >= SLOW_POLLS {
                 self.slow_polls.pop_front();
             }
             self.slow_polls.push_back(poll);
             self.slow_polls_ever += 1;
         }
+    }
+
+    fn put_stalls(&mut self, mut stalls: Vec<Stall>, limits: &Limits) {
+        self.refused.details += stalls.len().saturating_sub(limits.workers) as u64;
+        stalls.truncate(limits.workers);
+        self.stalls = stalls;
     }
 }

@@ -13,7 +13,9 @@ pub struct Limits {
     pub ended_tasks: usize,
     /// Spawn sites.
     pub sites: usize,
-    /// Workers.
+    /// Pairs of a site and who wakes its tasks.
+    pub edges: usize,
+    /// Workers; and open polls above the limit.
     pub workers: usize,
     /// Runtimes.
     pub runtimes: usize,
@@ -36,6 +38,7 @@ impl Default for Limits {
             tasks: 2_000_000,
             ended_tasks: 10_000,
             sites: crate::dict::MAX_ENTRIES + 1,
+            edges: 16_384,
             workers: 4_096,
             runtimes: 256,
             keep_ended_ns: 10 * SECOND,

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::edges::EdgeTable;
 use super::fold::Staging;
 use super::ring::Ring;
 use super::runtime::{Busy, RuntimeState, RuntimeView, WorkerState, WorkerView};
 use super::site::{SiteState, SiteView};
 use super::tasks::{SiteRows, TaskRow, TaskTable};
 use crate::dict::Dictionary;
+use crate::entity::edge::Waker;
 use crate::entity::slow_poll::SlowPoll;
+use crate::entity::stall::Stall;
 use crate::entity::task::TaskRecord;
 use crate::hello::Hello;
 use crate::hist::Hist;
@@ -39,6 +42,8 @@ pub struct Refused {
     pub workers: u64,
     /// Runtimes' states.
     pub runtimes: u64,
+    /// Wake edges' intervals, and open polls.
+    pub details: u64,
 }
 
 impl Refused {
@@ -48,12 +53,15 @@ impl Refused {
             sites: self.sites.saturating_add(other.sites),
             workers: self.workers.saturating_add(other.workers),
             runtimes: self.runtimes.saturating_add(other.runtimes),
+            details: self.details.saturating_add(other.details),
         }
     }
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.tasks.saturating_add(self.sites).saturating_add(self.workers).saturating_add(self.runtimes)
+        [self.tasks, self.sites, self.workers, self.runtimes, self.details]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 }
 
@@ -108,6 +116,8 @@ pub struct Process {
     pub(super) runtimes: BTreeMap<RuntimeId, RuntimeState>,
     pub(super) slow_polls: VecDeque<SlowPoll>,
     pub(super) slow_polls_ever: u64,
+    pub(super) stalls: Vec<Stall>,
+    pub(super) edges: EdgeTable,
     pub(super) cover: Ring<Cover, 1, 60>,
     pub(super) cover_tens: Ring<Cover, 10, 90>,
     pub(super) polls: Ring<f32, 1, 60>,
@@ -339,6 +349,21 @@ impl Process {
     pub fn slow_polls_since(&self, mark: u64) -> impl Iterator<Item = &SlowPoll> + '_ {
         let fresh = self.slow_polls_ever.saturating_sub(mark).min(self.slow_polls.len() as u64) as usize;
         self.slow_polls.range(self.slow_polls.len() - fresh..)
+    }
+
+    /// Polls above the process's limit that were open at the end of its newest report.
+    pub fn stalls(&self) -> &[Stall] {
+        &self.stalls
+    }
+
+    /// The open poll above the limit that holds a worker, the longest if it says several.
+    pub fn stall_of(&self, worker: WorkerId) -> Option<&Stall> {
+        self.stalls.iter().filter(|stall| stall.worker == Some(worker)).min_by_key(|stall| stall.since_ns)
+    }
+
+    /// Who wakes the site's tasks, and how often they did since the process started, in no order.
+    pub fn wakers_of(&self, site: SiteId) -> impl Iterator<Item = (Waker, u64)> + '_ {
+        self.edges.to(site)
     }
 
     /// How much of the last `ns` nanoseconds (up to 15 min) reports cover; see

@@ -87,10 +87,15 @@ impl SiteState {
         self.seconds.at(end_ns).merge(delta);
     }
 
-    /// Takes a slow poll; one that is known already (from a snapshot) is not doubled.
+    /// Takes a slow poll; one that is known already (from a snapshot, or told again with more) is not
+    /// doubled but replaced.
     pub(super) fn slow_poll(&mut self, poll: &SlowPoll) -> bool {
-        let same = |known: &SlowPoll| known.task == poll.task && known.nth == poll.nth;
-        if self.newest.iter().chain(&self.longest).any(same) {
+        let mut known = false;
+        for same in self.newest.iter_mut().chain(&mut self.longest).filter(|known| known.is_same(poll)) {
+            same.clone_from(poll);
+            known = true;
+        }
+        if known {
             return false;
         }
         if self.longest.len() < SLOW_POLLS {

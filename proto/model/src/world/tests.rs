@@ -8,7 +8,10 @@ mod retention;
 use proptest::prelude::*;
 
 use super::*;
+use crate::entity::edge::{WakeEdge, Waker};
 use crate::entity::site::SiteDelta;
+use crate::entity::slow_poll::SlowPoll;
+use crate::entity::stall::Stall;
 use crate::entity::task::{TaskRecord, TaskState};
 use crate::id::SiteId;
 use crate::report::ReportKind;
@@ -314,4 +317,47 @@ proptest! {
         let window = |process: &Process| process.site(site).unwrap().window(60 * SECOND);
         prop_assert_eq!(window(plain), window(folded));
     }
+}
+
+#[test]
+fn stalls_are_the_newest_list_and_edges_add_up_or_are_replaced() {
+    let mut script = Script::new("checkout");
+    let mut world = world_of(&script);
+    let site = script.site("src/cart.rs:88:9");
+    script.spawn(site);
+    let by_runtime = |count| WakeEdge { from: Waker::Runtime, to: site, count };
+    script.stalls(vec![Stall { since_ns: 7, ..Stall::default() }]);
+    script.edge(by_runtime(3));
+    world.apply(script.second(), 0);
+    script.edge(by_runtime(4));
+    world.apply(script.second(), 0);
+    let edges = |world: &World| only(world).wakers_of(site).collect::<Vec<_>>();
+    assert_eq!((only(&world).stalls().len(), edges(&world)), (1, vec![(Waker::Runtime, 7)]));
+
+    for part in script.snapshot(3) {
+        world.apply(part, 0);
+    }
+    assert_eq!((only(&world).stalls().len(), edges(&world)), (1, vec![(Waker::Runtime, 7)]));
+    script.stalls(Vec::new());
+    world.apply(script.second(), 0);
+    assert!(only(&world).stalls().is_empty(), "it came back");
+}
+
+#[test]
+fn a_slow_poll_that_is_told_again_replaces_what_was_known_of_it() {
+    let mut script = Script::new("checkout");
+    let mut world = world_of(&script);
+    let site = script.site("src/cart.rs:88:9");
+    let task = script.spawn(site);
+    script.pass(SECOND);
+    script.slow_poll(task, 1_000_000, 1_000_000, 0);
+    let mut report = script.second();
+    let again = SlowPoll { waiters: Some(3), ..report.slow_polls[0].clone() };
+    report.slow_polls.push(again);
+    world.apply(report, 0);
+    let process = only(&world);
+    assert_eq!(process.slow_polls_ever(), 1);
+    assert_eq!(process.slow_polls_since(0).map(|poll| poll.waiters).collect::<Vec<_>>(), vec![Some(3)]);
+    let known = process.site(site).expect("it spawned there");
+    assert_eq!(known.slow_polls().map(|poll| poll.waiters).collect::<Vec<_>>(), vec![Some(3)]);
 }

@@ -5,7 +5,7 @@ use pollscope_model::id::{RuntimeId, TaskId, WorkerId};
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::detail::{
-    Finding, HeatColumn, Overview, RuntimeNow, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
+    Finding, HeatColumn, Overview, RuntimeNow, SeenPoll, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
 };
 use pollscope_model::query::page::{Level, Meta, Page, Presence, Query, Row, RowId, Scope, Sort};
 use pollscope_model::query::value::Value;
@@ -112,12 +112,14 @@ prop_compose! {
         (number_of, count, first_ns, last_ns) in (number(), number(), number(), number()),
         (level, task, value, limit, open) in (level(), option::of(number()), value(), value(), any::<bool>()),
         kind in option::of(select(vec![PollKind::Busy, PollKind::Blocked, PollKind::Preempted])),
-        stack in vec(text(), 0..3),
+        (stack, waiting_in, waiters) in (vec(text(), 0..3), text(), option::of(any::<u32>())),
+        waits in [option::of(number()), option::of(number())],
     ) -> Finding {
         let [detector, fingerprint, site, task_name, process, headline, why, fix] = texts;
         Finding {
             number: number_of, detector, level, fingerprint, site, task: task.map(TaskId), task_name,
             process, value, limit, count, first_ns, last_ns, open, kind, stack, headline, why, fix,
+            waiting_in, waiters, waited_ns: waits[0], max_waited_ns: waits[1],
         }
     }
 }
@@ -126,11 +128,19 @@ fn link() -> impl Strategy<Value = TaskLink> {
     (number(), text()).prop_map(|(id, label)| TaskLink { id: TaskId(id), label })
 }
 
+fn seen_poll() -> impl Strategy<Value = SeenPoll> {
+    (slow_poll(), text(), vec(text(), 0..3)).prop_map(|(poll, waiting_in, stack)| SeenPoll {
+        poll,
+        waiting_in,
+        stack,
+    })
+}
+
 prop_compose! {
     fn task_detail()(
         (meta, row, facts) in (meta().boxed(), row().boxed(), vec((text(), text()), 0..3)),
         (ancestors, children, children_total) in (vec(link(), 0..3), vec(link(), 0..3), number()),
-        (slow_polls, poll_limit_ns, findings) in (vec(slow_poll(), 0..3), number(), vec(finding().boxed(), 0..2)),
+        (slow_polls, poll_limit_ns, findings) in (vec(seen_poll().boxed(), 0..3), number(), vec(finding().boxed(), 0..2)),
         hists in [hist(), hist(), hist()],
     ) -> TaskDetail {
         let [poll, sched, life] = hists;
@@ -147,10 +157,11 @@ prop_compose! {
         hists in [hist(), hist(), hist()],
         heat in vec([number(), number(), number(), number(), number(), number(), number(), number()], 0..3),
         (names, findings) in (vec((text(), number()), 0..3), vec(finding().boxed(), 0..2)),
+        woken_by in option::of(vec((text(), number()), 0..3)),
     ) -> SiteDetail {
         let [poll, sched, life] = hists;
         let heat = heat.into_iter().map(|decades| HeatColumn { decades }).collect();
-        SiteDetail { meta, row, poll, sched, life, heat, tasks, names, findings }
+        SiteDetail { meta, row, poll, sched, life, heat, tasks, names, woken_by, findings }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::super::edges::EdgeTable;
 use super::super::limits::Limits;
 use super::super::process::{Process, Refused, Sums};
 use super::super::site::SiteState;
@@ -12,6 +13,7 @@ use super::{Applied, SLOW_POLLS};
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
+use crate::entity::stall::Stall;
 use crate::id::{RuntimeId, SiteId, WorkerId};
 use crate::report::Report;
 
@@ -25,6 +27,8 @@ pub(in crate::world) struct Staging {
     workers: BTreeMap<WorkerId, WorkerDelta>,
     runtimes: BTreeMap<RuntimeId, RuntimeRecord>,
     slow_polls: Vec<SlowPoll>,
+    stalls: Vec<Stall>,
+    edges: EdgeTable,
 }
 
 impl Process {
@@ -48,6 +52,8 @@ impl Process {
                 workers: BTreeMap::new(),
                 runtimes: BTreeMap::new(),
                 slow_polls: Vec::new(),
+                stalls: Vec::new(),
+                edges: EdgeTable::default(),
             }));
         }
         let Some(mut staging) = self.staging.take().filter(|s| s.seq == report.seq && s.parts == parts)
@@ -69,10 +75,15 @@ impl Process {
         self.refused = self.refused.plus(staging.take(report.sites, report.workers, report.runtimes, limits));
         staging.slow_polls.extend(report.slow_polls);
         staging.slow_polls.truncate(SLOW_POLLS);
+        staging.stalls.extend(report.stalls);
+        staging.stalls.truncate(limits.workers + 1);
+        for edge in report.edges {
+            self.refused.details += u64::from(!staging.edges.add(&edge, limits.edges));
+        }
         let end_ns = report.end_ns;
         self.put_tasks(report.tasks, end_ns.max(self.now_ns), limits);
         if staging.next == parts {
-            self.finish_snapshot(*staging, end_ns);
+            self.finish_snapshot(*staging, end_ns, limits);
         } else {
             self.staging = Some(staging);
         }
@@ -81,7 +92,7 @@ impl Process {
 
     /// All parts are in: totals are replaced at once, and what they grew by since the last report
     /// becomes one coarse point of history.
-    fn finish_snapshot(&mut self, staging: Staging, end_ns: u64) {
+    fn finish_snapshot(&mut self, staging: Staging, end_ns: u64, limits: &Limits) {
         let before_ns = self.now_ns;
         let known = self.last_seq;
         let (start_ns, end_ns) = self.advance(before_ns, end_ns);
@@ -106,6 +117,8 @@ impl Process {
                 self.put_slow_poll(poll);
             }
         }
+        self.put_stalls(staging.stalls, limits);
+        self.edges = staging.edges;
         self.last_seq = Some(staging.seq);
         self.exact = true;
         self.based = true;

@@ -3,7 +3,6 @@
 use super::*;
 use crate::dict::DictEntry;
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
-use crate::entity::slow_poll::SlowPoll;
 use crate::entity::task::TaskRecord;
 use crate::hist::Hist;
 use crate::id::{NameId, RuntimeId, WorkerId};
@@ -64,6 +63,8 @@ prop_compose! {
             runtimes: vec![RuntimeRecord { id: RuntimeId(ids[0]), global_queue: Some(n[4]), gone, ..Default::default() }],
             workers: vec![WorkerDelta { id: worker, busy_ns: n[4], interval_ns: n[5], polling: Some((TaskId(n[6]), n[7])), ..Default::default() }],
             slow_polls: vec![SlowPoll { site: SiteId(ids[0]), start_ns: n[6], wall_ns: n[7], ..Default::default() }],
+            stalls: vec![Stall { since_ns: n[6], ..Default::default() }; ids[3] as usize % 9],
+            edges: (0..n[6] % 9).map(|from| WakeEdge { from: Waker::Site(SiteId(from as u32)), to: SiteId(ids[0]), count: n[7] }).collect(),
             sites, tasks, ..Report::default()
         }
     }
@@ -74,7 +75,7 @@ proptest! {
 
     #[test]
     fn nothing_that_a_peer_sends_panics(reports in prop::collection::vec((report().boxed(), number()), 1..12)) {
-        let mut world = World::new(Limits { ended_tasks: 4, tasks: 16, sites: 3, workers: 2, runtimes: 2, ..Limits::default() });
+        let mut world = World::new(Limits { ended_tasks: 4, tasks: 16, sites: 3, workers: 2, runtimes: 2, edges: 5, ..Limits::default() });
         let mut hello = crate::testkit::hello("x", 1);
         hello.boot = BootId(0);
         hello.interval_ns = u64::MAX;
@@ -86,6 +87,7 @@ proptest! {
         for process in world.processes() {
             prop_assert!(process.task_rows() <= 16);
             prop_assert!(process.sites().count() <= 3 && process.workers().count() <= 2);
+            prop_assert!(process.stalls().len() <= 2 && process.wakers_of(SiteId(0)).count() <= 5);
             let _ = (process.polls_per_s(), process.busy(), process.ribbon(), process.lost(), process.now_unix_ns());
             for site in process.sites() {
                 let _ = (site.window(SECOND), site.window(u64::MAX), site.points(), site.heat(), site.polls_series());
