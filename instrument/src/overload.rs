@@ -2,7 +2,7 @@
 //!
 //! The signal is the schedule delay: how long what is ready waits for a worker. Polls leave only their
 //! long waits for it, of a millisecond and more; a [`Gauge`](gauge::Gauge) on the reporter's thread
-//! looks at them twenty times a second, from the first time on that somebody asks, and leaves one word here.
+//! looks at them forty times a second, from the first time on that somebody asks, and leaves one word here.
 
 mod gauge;
 
@@ -20,7 +20,7 @@ pub(crate) const DEFAULT_LIMIT: Duration = Duration::from_millis(50);
 /// Below it a wait is not seen as long, above it nobody waits.
 const LIMITS: std::ops::RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_secs(60);
 /// How often the gauge looks.
-const WINDOW: Duration = Duration::from_millis(50);
+const BETWEEN: Duration = Duration::from_millis(25);
 
 /// `delay in nanoseconds << 2 | state`.
 static WORD: AtomicU64 = AtomicU64::new(UNASKED);
@@ -35,9 +35,9 @@ const OVERLOADED: u64 = 3;
 /// Whether the service should refuse work for now, because what is ready waits too long for a worker.
 ///
 /// True when the waits of one poll in twenty have been above the limit
-/// ([`Builder::overload_limit`](crate::Builder::overload_limit), 50 ms) in three looks in a row, which are
-/// taken every 50 ms; false again when they are below half of it. So a burst or a single blocked worker is no
-/// overload, but a queue that stays is, after some 150 ms.
+/// ([`Builder::overload_limit`](crate::Builder::overload_limit), 50 ms) for 150 ms on end, or for 25 ms within
+/// two seconds after an overload; false again when they are below half of it. So a burst or a single blocked
+/// worker is no overload, but a queue that stays is.
 ///
 /// ```no_run
 /// # async fn answer() -> u16 { 200 }
@@ -50,7 +50,7 @@ const OVERLOADED: u64 = 3;
 /// ```
 ///
 /// **Cost**: one relaxed load. The first call starts the measuring, which takes our own thread some
-/// microseconds twenty times a second; until then, for up to a second, the answer is false.
+/// microseconds forty times a second; until then, for up to a second, the answer is false.
 ///
 /// **What each mode sees**: with *wrap* the waits of the tasks that were spawned through pollscope. With
 /// *hooks* alone nobody tells how long a task waited; the mean wait is then estimated from the length of the
@@ -62,7 +62,7 @@ pub fn overloaded() -> bool {
 }
 
 /// What [`overloaded`] judges: the time that one poll in twenty waits for a worker, or more, as of the
-/// last 50 ms in which something was polled. For finer answers than yes and no, such as refusing the least
+/// last 25 ms in which something was polled. For finer answers than yes and no, such as refusing the least
 /// important work first.
 ///
 /// Waits below a millisecond count as zero. `None` until it is measured; cost and modes are those of
@@ -106,7 +106,7 @@ impl Lookout {
 
     /// When to look next; `None` while nobody has asked.
     pub(crate) fn due_in(&self) -> Option<Duration> {
-        (WORD.load(Ordering::Relaxed) != UNASKED).then(|| WINDOW.saturating_sub(self.last.elapsed()))
+        (WORD.load(Ordering::Relaxed) != UNASKED).then(|| BETWEEN.saturating_sub(self.last.elapsed()))
     }
 
     /// Looks, if it is time.

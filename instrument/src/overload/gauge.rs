@@ -6,8 +6,10 @@ use pollscope_model::hist::Hist;
 /// other pass the queue, so that even in an overloaded service most polls may wait for nothing.
 const SHARE: u64 = 20;
 /// As many looks in a row have to be above the limit: what waited for one blocked worker is polled in one
-/// go, and seen by two looks at most.
-const LOOKS: u32 = 3;
+/// go, and seen by one look or two.
+const LOOKS: u32 = 6;
+/// For so long after an overload a single look is enough: the load that was refused may be back.
+const RECENT_NS: u64 = 2_000_000_000;
 /// After that long without a poll the service is idle, whatever it was before.
 const STALE_NS: u64 = 1_000_000_000;
 
@@ -39,13 +41,15 @@ pub(super) struct Gauge {
     polled_ns: u64,
     /// Looks in a row that were above the limit.
     above: u32,
+    /// When it was overloaded last; 0 for never.
+    overloaded_ns: u64,
     verdict: Verdict,
 }
 
 impl Gauge {
     pub(super) fn new(limit_ns: u64) -> Self {
         let verdict = Verdict { overloaded: false, delay_ns: None };
-        Self { limit_ns, before: None, polled_ns: 0, above: 0, verdict }
+        Self { limit_ns, before: None, polled_ns: 0, above: 0, overloaded_ns: 0, verdict }
     }
 
     /// Judges what happened since the last call.
@@ -57,8 +61,14 @@ impl Gauge {
             Some(delay_ns) => {
                 self.polled_ns = now_ns;
                 self.above = if delay_ns >= self.limit_ns { self.above.saturating_add(1) } else { 0 };
+                let recently =
+                    self.overloaded_ns != 0 && now_ns.saturating_sub(self.overloaded_ns) < RECENT_NS;
+                let begins = self.above >= if recently { 1 } else { LOOKS };
                 let stays = self.verdict.overloaded && delay_ns >= self.limit_ns / 2;
-                self.verdict = Verdict { overloaded: stays || self.above >= LOOKS, delay_ns: Some(delay_ns) };
+                if begins || stays {
+                    self.overloaded_ns = now_ns;
+                }
+                self.verdict = Verdict { overloaded: begins || stays, delay_ns: Some(delay_ns) };
             }
             // Polls may be longer than the time between two looks.
             None if now_ns.saturating_sub(self.polled_ns) < STALE_NS => {}
@@ -97,7 +107,7 @@ mod tests {
     use super::*;
 
     const LIMIT: u64 = 50_000_000;
-    const LOOK: u64 = 50_000_000;
+    const LOOK: u64 = 25_000_000;
 
     /// Looks at a service of which one look after the other tells.
     struct Service {
@@ -130,6 +140,11 @@ mod tests {
             })
         }
 
+        fn overload(&mut self) {
+            (0..LOOKS).for_each(|_| _ = self.look(1_000, 1_000, 80_000_000, 0));
+            assert!(self.gauge.verdict.overloaded);
+        }
+
         fn is_overloaded(&mut self, polls: u64, long: u64, wait_ns: u64) -> bool {
             self.look(polls, long, wait_ns, 0).overloaded
         }
@@ -139,19 +154,32 @@ mod tests {
     fn only_a_queue_that_stays_is_an_overload() {
         let mut service = Service::new();
         for _ in 0..10 {
-            assert!(!service.is_overloaded(1_000, 900, 120_000_000));
-            assert!(!service.is_overloaded(1_000, 900, 120_000_000));
-            assert!(!service.is_overloaded(1_000, 0, 0), "a burst that two looks saw");
+            for _ in 1..LOOKS {
+                assert!(!service.is_overloaded(1_000, 900, 120_000_000));
+            }
+            assert!(!service.is_overloaded(1_000, 0, 0), "that was a burst");
+        }
+        for look in 1..=LOOKS {
+            assert_eq!(service.is_overloaded(1_000, 60, 120_000_000), look == LOOKS);
+        }
+    }
+
+    #[test]
+    fn it_is_back_at_once_unless_it_was_long_ago() {
+        let mut service = Service::new();
+        service.overload();
+        assert!(!service.is_overloaded(1_000, 0, 0));
+        assert!(service.is_overloaded(1_000, 60, 120_000_000));
+        for _ in 0..RECENT_NS / LOOK {
+            assert!(!service.is_overloaded(1_000, 0, 0));
         }
         assert!(!service.is_overloaded(1_000, 60, 120_000_000));
-        assert!(!service.is_overloaded(1_000, 60, 120_000_000));
-        assert!(service.is_overloaded(1_000, 60, 120_000_000));
     }
 
     #[test]
     fn it_ends_at_half_of_the_limit_and_not_before() {
         let mut service = Service::new();
-        (0..3).for_each(|_| _ = service.look(1_000, 1_000, 80_000_000, 0));
+        service.overload();
         assert!(service.is_overloaded(1_000, 1_000, 30_000_000), "between half and whole");
         assert!(!service.is_overloaded(1_000, 1_000, 20_000_000));
         assert!(!service.is_overloaded(1_000, 1_000, 30_000_000), "the same, from below");
@@ -166,15 +194,14 @@ mod tests {
                 Verdict { overloaded: false, delay_ns: Some(0) }
             );
         }
-        (0..3).for_each(|_| _ = service.look(1_000, 51, 500_000_000, 0));
-        assert!(service.gauge.verdict.overloaded);
+        assert_eq!(service.look(1_000, 51, 500_000_000, 0).delay_ns, Some(500_000_000));
     }
 
     #[test]
     fn long_polls_do_not_end_it_but_silence_does() {
         let mut service = Service::new();
-        (0..3).for_each(|_| _ = service.look(1, 1, 300_000_000, 0));
-        for _ in 0..19 {
+        service.overload();
+        for _ in 1..STALE_NS / LOOK {
             assert!(service.is_overloaded(0, 0, 0), "the next poll takes its time");
         }
         assert_eq!(service.look(0, 0, 0, 0), Verdict { overloaded: false, delay_ns: None });
@@ -187,10 +214,10 @@ mod tests {
             service.blind_polls += polls;
             service.look(polls, 0, 0, queued)
         };
-        assert_eq!(look(1_000, 10), Verdict { overloaded: false, delay_ns: Some(500_000) });
-        assert_eq!(look(0, 10), Verdict { overloaded: false, delay_ns: Some(500_000) });
-        (0..2).for_each(|_| assert!(!look(100, 200).overloaded));
-        assert_eq!(look(100, 200), Verdict { overloaded: true, delay_ns: Some(100_000_000) });
+        assert_eq!(look(1_000, 10), Verdict { overloaded: false, delay_ns: Some(250_000) });
+        assert_eq!(look(0, 10), Verdict { overloaded: false, delay_ns: Some(250_000) });
+        (1..LOOKS).for_each(|_| assert!(!look(100, 400).overloaded));
+        assert_eq!(look(100, 400), Verdict { overloaded: true, delay_ns: Some(100_000_000) });
         assert!(!look(1_000, 0).overloaded);
     }
 }
