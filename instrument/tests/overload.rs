@@ -1,12 +1,15 @@
 //! Load shedding: a service that is overloaded says so, and takes it back when it is over.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pollscope::{Listen, overloaded, schedule_delay};
+use tokio::runtime::Builder;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_millis(20);
 
 #[track_caller]
 fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -24,39 +27,48 @@ fn works(time: Duration) {
     }
 }
 
+/// Thirty tasks of two milliseconds in a ring: each waits 58 ms for its turn.
+struct Ring {
+    stop: Arc<AtomicBool>,
+}
+
+impl Ring {
+    fn start(mut spawn: impl FnMut(Pin<Box<dyn Future<Output = ()> + Send>>)) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..30 {
+            let stop = Arc::clone(&stop);
+            spawn(Box::pin(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    works(Duration::from_millis(2));
+                    tokio::task::yield_now().await;
+                }
+            }));
+        }
+        Self { stop }
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        wait("all tasks returned", || Arc::strong_count(&self.stop) == 1);
+    }
+}
+
 /// One test, since there is one answer per process.
 #[test]
 fn a_queue_that_stays_is_an_overload_until_it_is_gone() {
     assert!(!overloaded(), "before init");
     assert_eq!(schedule_delay(), None);
 
-    let guard = pollscope::builder().listen(Listen::Off).overload_limit(Duration::from_millis(20)).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let guard = pollscope::builder().listen(Listen::Off).overload_limit(LIMIT).init();
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     assert!(!overloaded(), "nothing runs");
-
-    // Thirty tasks of two milliseconds in a ring: each waits 58 ms for its turn.
-    let stop = Arc::new(AtomicBool::new(false));
-    let tasks: Vec<_> = (0..30)
-        .map(|_| {
-            let stop = Arc::clone(&stop);
-            let turns = async move {
-                while !stop.load(Ordering::Relaxed) {
-                    works(Duration::from_millis(2));
-                    tokio::task::yield_now().await;
-                }
-            };
-            pollscope::spawn_on(turns, runtime.handle())
-        })
-        .collect();
+    let ring = Ring::start(|task| drop(pollscope::spawn_on(task, runtime.handle())));
     wait("it is overloaded", overloaded);
     let delay = schedule_delay().expect("it is known");
-    assert!(delay >= Duration::from_millis(10), "{delay:?}");
-
-    stop.store(true, Ordering::Relaxed);
-    for task in tasks {
-        runtime.block_on(task).expect("it returns");
-    }
+    assert!(delay >= LIMIT / 2, "{delay:?}");
+    ring.stop();
     wait("it is over", || !overloaded());
+
     // Light work goes on, and the delay is known to be none.
     let light = pollscope::spawn_on(
         async {
@@ -66,12 +78,29 @@ fn a_queue_that_stays_is_an_overload_until_it_is_gone() {
         },
         runtime.handle(),
     );
-    wait("it is calm", || schedule_delay().is_some_and(|delay| delay < Duration::from_millis(10)));
+    wait("it is calm", || schedule_delay().is_some_and(|delay| delay < LIMIT / 2));
     assert!(!overloaded());
     light.abort();
-
     drop(guard);
     assert!(!overloaded(), "after the guard is gone");
     assert_eq!(schedule_delay(), None);
+    runtime.shutdown_timeout(PATIENCE);
+
+    #[cfg(tokio_unstable)]
+    hooks_alone();
+}
+
+/// Nobody tells how long the tasks wait, but how many do.
+#[cfg(tokio_unstable)]
+fn hooks_alone() {
+    let guard = pollscope::builder().listen(Listen::Off).overload_limit(LIMIT).init();
+    let mut builder = Builder::new_multi_thread();
+    pollscope::attach(builder.worker_threads(1));
+    let runtime = builder.build().expect("a runtime");
+    let ring = Ring::start(|task| drop(runtime.spawn(task)));
+    wait("it is overloaded, by hooks alone", overloaded);
+    ring.stop();
+    wait("it is over, by hooks alone", || !overloaded());
+    drop(guard);
     runtime.shutdown_timeout(PATIENCE);
 }
