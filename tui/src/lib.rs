@@ -2,7 +2,7 @@
 //!
 //! The terminal UI is a row of pure steps round one closed event enum: a key becomes an
 //! [`action`], the action changes the [`state`], the [`vm`] makes a screen of text and roles out of
-//! it, and the `view` puts that into the terminal's buffer. [`app`] is the loop that turns the row;
+//! it, and the [`view`] puts that into the terminal's buffer. [`app`] is the loop that turns the row;
 //! [`source`] is where the data comes from.
 //!
 //! The command line begins at [`cli`], which is data, and [`command`], which does what it says. What
@@ -28,7 +28,7 @@ pub mod state;
 pub mod term;
 pub mod theme;
 pub mod update;
-mod view;
+pub mod view;
 pub mod vm;
 mod widget;
 

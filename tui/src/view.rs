@@ -11,7 +11,7 @@ use crate::widget;
 pub(crate) mod text;
 
 /// Draws the state into a buffer of any size and tells where things are.
-pub(crate) fn paint(state: &State, buffer: &mut Buffer) -> Hits {
+pub fn paint(state: &State, buffer: &mut Buffer) -> Hits {
     let screen = vm::screen(state, (buffer.area.width, buffer.area.height));
     draw(&screen, state.look, buffer);
     screen.hits

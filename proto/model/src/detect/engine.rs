@@ -20,10 +20,10 @@ use super::signal::Verdict;
 use super::stuck_poll;
 use super::task_leak;
 use super::view::{Moment, View};
-use crate::id::{BootId, SiteId, TaskId};
+use crate::id::{BootId, SiteId};
 use crate::policy::Policy;
 use crate::query::detail::Finding;
-use crate::query::flag::{Flag, Judge};
+use crate::query::flag::{Flag, Judge, TaskFlags};
 use crate::query::value::Value;
 use crate::time::SECOND;
 use crate::world::{Process, World};
@@ -91,8 +91,8 @@ impl Engine {
 }
 
 impl Judge for Engine {
-    fn task(&self, boot: BootId, task: TaskId) -> Option<&Flag> {
-        self.cases.get(&boot)?.flags.task(task)
+    fn flagged(&self, boot: BootId) -> Option<&TaskFlags> {
+        self.cases.get(&boot)?.flags.tasks()
     }
 
     fn site(&self, boot: BootId, site: SiteId) -> Option<&Flag> {

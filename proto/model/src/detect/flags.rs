@@ -1,20 +1,21 @@
 //! Who is flagged: for each task, each site and the process itself, what its open findings say.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
 
 use super::ALL;
 use super::finding::Found;
 use super::scan::Walk;
 use super::signal::Key;
-use crate::id::{SiteId, TaskId};
-use crate::query::flag::Flag;
+use crate::id::SiteId;
+use crate::query::flag::{Flag, TaskFlags};
 use crate::query::page::Level;
 use crate::world::Process;
 
 /// The flags of one process; made anew at each look, from what is open.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flags {
-    tasks: HashMap<TaskId, Flag>,
+    tasks: TaskFlags,
     sites: HashMap<SiteId, Flag>,
 }
 
@@ -44,8 +45,8 @@ impl Flags {
         flags
     }
 
-    pub(super) fn task(&self, task: TaskId) -> Option<&Flag> {
-        self.tasks.get(&task)
+    pub(super) fn tasks(&self) -> Option<&TaskFlags> {
+        Some(&self.tasks).filter(|tasks| !tasks.is_empty())
     }
 
     pub(super) fn site(&self, site: SiteId) -> Option<&Flag> {
@@ -54,7 +55,7 @@ impl Flags {
 }
 
 /// Adds a detector to what is said of a thing, the worst first.
-fn add<K: std::hash::Hash + Eq>(flags: &mut HashMap<K, Flag>, key: K, detector: usize, level: Level) {
+fn add<K: Hash + Eq, S: BuildHasher>(flags: &mut HashMap<K, Flag, S>, key: K, detector: usize, level: Level) {
     let detector = ALL[detector];
     let flag =
         flags.entry(key).or_insert_with(|| Flag { level, letter: detector.letter, detectors: Vec::new() });

@@ -57,32 +57,43 @@ fn page(world: &World, judge: &dyn Judge, query: &Query, now_unix_ns: u64) -> Re
     let meta = meta(&scope);
     match query.kind {
         Kind::Processes => {
-            let items = scope.iter().map(|process| {
-                let (level, findings) = trouble(judge, process.boot());
+            let item = |process| {
+                let (level, findings) = trouble(judge, Process::boot(process));
                 ProcessItem { process, level, findings, now_unix_ns }
-            });
-            run::page(query, meta, processes::FIELDS, items)
+            };
+            run::page(query, meta, processes::FIELDS, || scope.iter().copied().map(item))
         }
         Kind::Tasks => {
-            let items = scope.iter().flat_map(|process| {
-                let boot = process.boot();
-                process.tasks().map(move |task| TaskItem { process, task, flag: judge.task(boot, task.id()) })
-            });
+            let items = || {
+                scope.iter().copied().flat_map(|process| {
+                    let flagged = judge.flagged(process.boot());
+                    process.tasks().map(move |task| {
+                        let flag = flagged.and_then(|flagged| flagged.get(&task.id()));
+                        TaskItem { process, task, flag }
+                    })
+                })
+            };
             run::page(query, meta, tasks::FIELDS, items)
         }
         Kind::Sites => {
-            let items = sites::collect(scope.iter().copied(), judge);
-            run::page(query, meta, sites::FIELDS, items.into_iter())
+            let items = || sites::collect(scope.iter().copied(), judge).into_iter();
+            run::page(query, meta, sites::FIELDS, items)
         }
         Kind::Workers => {
-            let items = scope
-                .iter()
-                .flat_map(|process| process.workers().map(|worker| WorkerItem { process, worker }));
+            let items = || {
+                scope
+                    .iter()
+                    .copied()
+                    .flat_map(|process| process.workers().map(move |worker| WorkerItem { process, worker }))
+            };
             run::page(query, meta, workers::FIELDS, items)
         }
         Kind::Findings => {
-            let items = scope.iter().flat_map(|process| judge.findings(process.boot()));
-            run::page(query, meta, findings::FIELDS, items.map(|finding| FindingItem { finding }))
+            let items = || {
+                let of = |process: &&Process| judge.findings(process.boot());
+                scope.iter().flat_map(of).map(|finding| FindingItem { finding })
+            };
+            run::page(query, meta, findings::FIELDS, items)
         }
     }
 }

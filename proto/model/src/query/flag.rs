@@ -2,6 +2,10 @@
 //!
 //! The detector engine implements [`Judge`]; `()` is the judge that found nothing.
 
+use std::collections::HashMap;
+
+use hashbrown::DefaultHashBuilder;
+
 use super::detail::Finding;
 use super::page::Level;
 use crate::id::{BootId, SiteId, TaskId};
@@ -17,11 +21,17 @@ pub struct Flag {
     pub detectors: Vec<&'static str>,
 }
 
+/// Flagged tasks of one process.
+pub type TaskFlags = HashMap<TaskId, Flag, DefaultHashBuilder>;
+
 /// Whoever holds the findings.
 pub trait Judge {
-    /// What the open findings say of a task; `None` if nothing. Called once per row, so it is a
-    /// look-up, not a search.
-    fn task(&self, boot: BootId, task: TaskId) -> Option<&Flag>;
+    /// The tasks of a process of which the open findings say something; `None` if of none.
+    fn flagged(&self, boot: BootId) -> Option<&TaskFlags>;
+    /// What the open findings say of a task; `None` if nothing.
+    fn task(&self, boot: BootId, task: TaskId) -> Option<&Flag> {
+        self.flagged(boot)?.get(&task)
+    }
     /// What they say of a site; `None` if nothing.
     fn site(&self, boot: BootId, site: SiteId) -> Option<&Flag>;
     /// Every finding of a process, open ones and those that are over but still remembered.
@@ -35,7 +45,7 @@ pub trait Judge {
 }
 
 impl Judge for () {
-    fn task(&self, _: BootId, _: TaskId) -> Option<&Flag> {
+    fn flagged(&self, _: BootId) -> Option<&TaskFlags> {
         None
     }
 

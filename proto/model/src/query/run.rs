@@ -1,15 +1,19 @@
 //! Running a query: filter, sort, cut out the page. Only the rows on the page become cells.
 
-use std::cmp::Ordering;
-use std::sync::Arc;
+mod best;
 
-use super::column::{Column, Field, Fields, Unit, columns};
+use std::cmp::Ordering;
+
+use super::column::{Column, Fields, Unit, columns};
 use super::filter::{Filter, FilterError, Sieve};
 use super::page::{Level, Meta, Page, Query, Row, RowId};
-use super::value::Value;
 use crate::nearest::nearest;
+use best::{Best, Order};
 
 pub(super) use super::filter::Texts;
+
+/// Pages that end so far from either end of the list are cut out in one pass without sorting the rest.
+const KEPT: u64 = 16_384;
 
 /// Why a query cannot be run.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -51,65 +55,72 @@ pub(super) trait Rows {
     fn texts(&self, texts: &mut Texts<'_>) -> bool;
 }
 
-/// A cell to sort by. What is not measured comes last in either direction.
-#[derive(Clone, Debug)]
-enum Key {
-    Null,
-    Number(f64),
-    Text(Arc<str>),
-}
-
-/// Answers a query over all of `items`.
+/// Answers a query over all things that `items` gives; it may be asked for them twice.
 ///
-/// Cost: one look at each item for the filter, one sort key per match, a partial selection of the
-/// page, and cells for the page's rows alone.
-pub(super) fn page<I: Rows>(
+/// Cost: one look at each item for the filter and, mostly, for its first sort key; then that of the
+/// page. A page deep inside of very many rows sorts all of them.
+pub(super) fn page<I: Rows, T: Iterator<Item = I>>(
     query: &Query,
     meta: Meta,
     fields: &Fields<I>,
-    items: impl Iterator<Item = I>,
+    items: impl Fn() -> T,
+) -> Result<Page, QueryError> {
+    page_keeping(KEPT, query, meta, fields, items)
+}
+
+fn page_keeping<I: Rows, T: Iterator<Item = I>>(
+    kept: u64,
+    query: &Query,
+    meta: Meta,
+    fields: &Fields<I>,
+    items: impl Fn() -> T,
 ) -> Result<Page, QueryError> {
     let filter = Filter::parse(&query.filter, query.kind)?;
-    let order = sort_order::<I>(query)?;
+    let order = Order::new(sort_order::<I>(query)?, fields);
     let mut sieve = Sieve::new(&filter);
-    let mut total = 0;
-    let mut matched: Vec<I> = Vec::new();
-    for item in items {
-        total += 1;
-        if filter.is_empty() || sieve.passes(&item, fields) {
-            matched.push(item);
+    let mut pass = |take: &mut dyn FnMut(I)| {
+        let (mut total, mut matched) = (0u64, 0u64);
+        for item in items() {
+            total += 1;
+            if sieve.passes(&item, fields) {
+                matched += 1;
+                take(item);
+            }
         }
-    }
-    let width = order.len();
-    let mut keys: Vec<Key> = Vec::with_capacity(width * matched.len());
-    for item in &matched {
-        keys.extend(order.iter().map(|(column, _)| key(item, &fields[*column])));
-    }
-    let compare = |a: &u32, b: &u32| {
-        let (a, b) = (*a as usize, *b as usize);
-        let sides = keys[a * width..(a + 1) * width].iter().zip(&keys[b * width..(b + 1) * width]);
-        let mut by_keys = sides.zip(&order).map(|((a, b), (_, descending))| by_key(a, b, *descending));
-        by_keys.find(|ordering| ordering.is_ne()).unwrap_or_else(|| matched[a].by_id(&matched[b]))
+        (total, matched)
     };
-    let mut rows: Vec<u32> = (0..u32::try_from(matched.len()).unwrap_or(u32::MAX)).collect();
-    let start = usize::try_from(query.offset).unwrap_or(usize::MAX).min(rows.len());
-    let end = start.saturating_add(usize::try_from(query.limit).unwrap_or(usize::MAX)).min(rows.len());
-    if end < rows.len() && end > 0 {
-        rows.select_nth_unstable_by(end - 1, compare);
-        rows.truncate(end);
+    let end = query.offset.saturating_add(query.limit);
+    let mut first = Best::new(&order, end, false);
+    if end <= kept {
+        let (total, matched) = pass(&mut |item| first.take(item));
+        return Ok(cut(query, meta, fields, (total, matched), &first.rows(query.offset, query.limit)));
     }
-    if start > 0 && start < rows.len() {
-        rows.select_nth_unstable_by(start, compare);
-    }
-    let rows = &mut rows[start..end];
-    rows.sort_unstable_by(compare);
-    let rows = rows.iter().map(|row| {
-        let item = &matched[*row as usize];
-        let cells = fields.iter().map(|field| (field.get)(item)).collect();
-        Row { id: item.id(), level: item.level(), cells }
-    });
-    let rows = rows.collect();
-    Ok(Page { kind: query.kind, meta, total, matched: matched.len() as u64, offset: query.offset, rows })
+    // Far down the list, perhaps near its other end.
+    let (total, matched) = pass(&mut drop);
+    let (start, end) = (query.offset.min(matched), end.min(matched));
+    let found = if matched - start <= kept {
+        let mut last = Best::new(&order, matched - start, true);
+        pass(&mut |item| last.take(item));
+        let mut found = last.rows(matched - end, end - start);
+        found.reverse();
+        found
+    } else {
+        pass(&mut |item| first.take(item));
+        first.rows(start, end - start)
+    };
+    Ok(cut(query, meta, fields, (total, matched), &found))
+}
+
+/// The page of what was found.
+fn cut<I: Rows>(
+    query: &Query,
+    meta: Meta,
+    fields: &Fields<I>,
+    (total, matched): (u64, u64),
+    found: &[I],
+) -> Page {
+    let rows = found.iter().map(|item| row(item, fields)).collect();
+    Page { kind: query.kind, meta, total, matched, offset: query.offset, rows }
 }
 
 /// The cells of one thing, as a row.
@@ -143,27 +154,5 @@ fn unknown(query: &Query, column: &str, columns: &[&Column]) -> QueryError {
     QueryError::Sort { kind: query.kind.as_str(), column: column.to_owned(), hint, names: names.join(", ") }
 }
 
-fn key<I: Rows>(item: &I, field: &Field<fn(&I) -> Value>) -> Key {
-    if matches!(field.column.key, "flag" | "health") {
-        return Key::Number(item.rank().into());
-    }
-    match (field.get)(item) {
-        Value::Text(text) if field.column.key == "level" => {
-            Level::from_name(&text).map_or(Key::Null, |level| Key::Number(f64::from(level as u8)))
-        }
-        Value::Text(text) => Key::Text(text),
-        Value::List(items) => Key::Number(items.len() as f64),
-        cell => cell.number().map_or(Key::Null, Key::Number),
-    }
-}
-
-fn by_key(a: &Key, b: &Key, descending: bool) -> Ordering {
-    let turn = |ordering: Ordering| if descending { ordering.reverse() } else { ordering };
-    match (a, b) {
-        (Key::Null, Key::Null) => Ordering::Equal,
-        (Key::Number(a), Key::Number(b)) => turn(a.total_cmp(b)),
-        (Key::Text(a), Key::Text(b)) => turn(a.cmp(b)),
-        (Key::Number(_), Key::Text(_)) | (_, Key::Null) => Ordering::Less,
-        (Key::Text(_), Key::Number(_)) | (Key::Null, _) => Ordering::Greater,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use super::answer;
 use super::ask::{Answer, Ask};
 use super::column::{Kind, columns};
 use super::detail::Finding;
-use super::flag::{Flag, Judge};
+use super::flag::{Flag, Judge, TaskFlags};
 use super::page::{Level, Page, Query, Scope, Sort};
 use super::value::Value;
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
@@ -26,14 +26,14 @@ use crate::world::{Limits, World};
 /// A judge that says what a test tells it.
 #[derive(Default)]
 struct Told {
-    tasks: HashMap<TaskId, Flag>,
+    tasks: TaskFlags,
     sites: HashMap<SiteId, Flag>,
     findings: Vec<(BootId, Finding)>,
 }
 
 impl Judge for Told {
-    fn task(&self, _: BootId, task: TaskId) -> Option<&Flag> {
-        self.tasks.get(&task)
+    fn flagged(&self, _: BootId) -> Option<&TaskFlags> {
+        Some(&self.tasks)
     }
 
     fn site(&self, _: BootId, site: SiteId) -> Option<&Flag> {

@@ -83,10 +83,6 @@ impl Filter {
         let terms = tokens(text)?.into_iter().map(|token| term(&token, kind, &columns));
         Ok(Self { terms: terms.collect::<Result<_, _>>()? })
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.terms.is_empty()
-    }
 }
 
 fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {

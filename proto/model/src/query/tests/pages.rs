@@ -215,7 +215,7 @@ proptest! {
             columns(Kind::Tasks).into_iter().map(|column| Field { column: *column, get }).collect();
         let rows = || values.iter().enumerate().map(|(id, value)| Number(id as u64, *value));
         let query = tasks("", &[("polls", descending)], offset, limit);
-        let page = run_page(&query, Meta::default(), &fields, rows()).unwrap();
+        let page = run_page(&query, Meta::default(), &fields, rows).unwrap();
         let mut whole: Vec<Number> = rows().collect();
         whole.sort_by_key(|row| {
             let value = row.1.map(|value| if descending { 10 - value } else { value });

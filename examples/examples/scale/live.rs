@@ -1,0 +1,186 @@
+//! A real service with very many tasks and a real viewer, each in a process of its own.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pollscope_model::query::ask::{Answer, Ask};
+use pollscope_model::query::column::Kind;
+use pollscope_model::query::page::{Query, Scope};
+use pollscope_tui::source::endpoint::Endpoint;
+use pollscope_tui::source::inbox::Inbox;
+use pollscope_tui::source::lookup::Watched;
+use pollscope_tui::source::process::ProcessSource;
+use pollscope_tui::source::{QuestionId, Source as _};
+
+use crate::{CHANGED, Row};
+
+/// Reports come so often while somebody reads.
+const TICK: Duration = Duration::from_millis(250);
+/// How long the steady state is looked at.
+const STEADY: Duration = Duration::from_secs(6);
+
+/// A service whose tasks sleep so long that [`CHANGED`] of them wake up in each [`TICK`]. With the
+/// socket `-` it runs without pollscope.
+pub(crate) fn serve(tasks: &str, socket: &str) -> Result<(), String> {
+    let tasks: u64 = tasks.parse().map_err(|error| format!("{tasks}: {error}"))?;
+    let observed = socket != "-";
+    let _guard = observed.then(|| {
+        pollscope::builder()
+            .name("scale")
+            .max_tasks(2_000_000)
+            .listen(pollscope::Listen::Unix(PathBuf::from(socket)))
+            .init()
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let nap = TICK * (tasks / CHANGED as u64).max(1) as u32;
+    let sleep = move |n: u64| async move {
+        tokio::time::sleep(nap.mul_f64(n as f64 / tasks as f64)).await;
+        loop {
+            tokio::time::sleep(nap).await;
+        }
+    };
+    runtime.block_on(async move {
+        for n in 0..tasks {
+            if observed {
+                drop(pollscope::task("sleeper").long_lived().spawn(sleep(n)));
+            } else {
+                drop(tokio::spawn(sleep(n)));
+            }
+        }
+        tokio::time::sleep(nap).await;
+        say("ready");
+        std::future::pending::<()>().await;
+    });
+    Ok(())
+}
+
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = std::io::stdout().flush();
+}
+
+/// A viewer without a screen: it asks what the Tasks screen asks, and tells when the first full page
+/// was there.
+pub(crate) fn watch(socket: &str) -> Result<(), String> {
+    let began = Instant::now();
+    let inbox = Inbox::default();
+    let watched = Watched::Address(Endpoint::Unix(PathBuf::from(socket)));
+    let mut source = ProcessSource::open(watched, inbox.sink()).map_err(|error| error.to_string())?;
+    let page = Ask::Page(Query::all(Kind::Tasks, 128));
+    source.ask(vec![(QuestionId(1), page), (QuestionId(2), Ask::Overview(Scope::All))]);
+    let mut full = false;
+    loop {
+        inbox.wait(inbox.count(), Instant::now() + Duration::from_secs(60));
+        let Some(Answer::Page(page)) = inbox.take(QuestionId(1)) else { continue };
+        if !full && !page.rows.is_empty() && inbox.status().as_ref().is_some_and(is_up) {
+            full = true;
+            say(&format!("{}", began.elapsed().as_secs_f64() * 1e3));
+        }
+    }
+}
+
+fn is_up(status: &pollscope_tui::source::Status) -> bool {
+    matches!(status, pollscope_tui::source::Status::Connected { .. })
+}
+
+/// A child that dies with us.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    fn start(words: &[&str]) -> Result<Self, String> {
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let child = Command::new(program).args(words).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        child.map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Waits for the next line that it says.
+    fn line(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        let out = self.0.stdout.as_mut().ok_or("no output")?;
+        BufReader::with_capacity(1, out).read_line(&mut line).map_err(|error| error.to_string())?;
+        Ok(line.trim().to_owned())
+    }
+
+    /// A line of `/proc/PID/status` in MB.
+    fn memory(&self, key: &str) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        let kib = line.and_then(|line| line.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<f64>().ok());
+        kib.map_or(f64::NAN, |kib| kib / 1e3 * 1.024)
+    }
+
+    /// CPU time in milliseconds of the threads whose name begins so; of all with an empty one.
+    fn cpu_ms(&self, name: &str) -> f64 {
+        let folder = std::fs::read_dir(format!("/proc/{}/task", self.0.id()));
+        let threads = folder.into_iter().flatten().flatten();
+        let ms = threads.filter_map(|thread| {
+            let comm = std::fs::read_to_string(thread.path().join("comm")).ok()?;
+            let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            let ns: f64 = stat.split_whitespace().next()?.parse().ok()?;
+            comm.starts_with(name).then_some(ns / 1e6)
+        });
+        ms.sum()
+    }
+
+    /// CPU milliseconds per [`TICK`] of those threads over the steady state.
+    fn per_tick<const N: usize>(&self, names: [&str; N]) -> [f64; N] {
+        let before = names.map(|name| self.cpu_ms(name));
+        std::thread::sleep(STEADY);
+        let ticks = STEADY.as_secs_f64() / TICK.as_secs_f64();
+        let mut used = names.map(|name| self.cpu_ms(name));
+        for (used, before) in used.iter_mut().zip(before) {
+            *used = (*used - before) / ticks;
+        }
+        used
+    }
+}
+
+/// A service of so many tasks: without us, with us, and with a viewer.
+pub(crate) fn measure(tasks: usize) -> Result<Row, String> {
+    let number = tasks.to_string();
+    let mut plain = Process::start(&["--serve", &number, "-"])?;
+    plain.line()?;
+    let plain_mb = plain.memory("VmRSS");
+    let [plain_cpu] = plain.per_tick([""]);
+    drop(plain);
+
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let socket = folder.path().join("scale.sock").display().to_string();
+    let mut service = Process::start(&["--serve", &number, &socket])?;
+    service.line()?;
+    let alone_mb = service.memory("VmRSS");
+    let [alone_cpu, alone_drain] = service.per_tick(["", "pollscope-drain"]);
+
+    let mut viewer = Process::start(&["--watch", &socket])?;
+    let attach_ms = viewer.line()?.parse().unwrap_or(f64::NAN);
+    std::thread::sleep(Duration::from_secs(2));
+    let viewer_before = viewer.cpu_ms("");
+    let [drain, io] = service.per_tick(["pollscope-drain", "pollscope-io"]);
+    let viewer_cpu = (viewer.cpu_ms("") - viewer_before) / (STEADY.as_secs_f64() / TICK.as_secs_f64());
+    Ok(vec![
+        ("tasks", tasks as f64),
+        ("service without us MB", plain_mb),
+        ("with us MB", alone_mb),
+        ("us B/task", (alone_mb - plain_mb) * 1e6 / tasks as f64),
+        ("CPU ms/tick without us", plain_cpu),
+        ("with us, unread", alone_cpu),
+        ("of it drain", alone_drain),
+        ("drain, read", drain),
+        ("convert + encode + send", io),
+        ("service peak MB", service.memory("VmHWM")),
+        ("attach to first page ms", attach_ms),
+        ("viewer CPU ms/tick", viewer_cpu),
+        ("viewer MB", viewer.memory("VmRSS")),
+        ("viewer peak MB", viewer.memory("VmHWM")),
+    ])
+}
