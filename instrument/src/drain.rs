@@ -9,6 +9,7 @@ mod edges;
 mod harm;
 mod rows;
 mod sites;
+mod snapshot;
 mod tasks;
 
 use std::collections::{HashMap, VecDeque};
@@ -16,12 +17,13 @@ use std::collections::{HashMap, VecDeque};
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::id::{BootId, NameId, TaskId, WorkerId};
-use pollscope_model::report::{Losses, Report, ReportKind};
+use pollscope_model::report::{Losses, Report};
 
 use crate::clock;
 use crate::record::thread::{self, Thread};
 use crate::record::{Recorder, intern};
 use crate::sample;
+pub(crate) use snapshot::Snapshot;
 
 /// Slow polls that a snapshot repeats.
 const LATEST_SLOW_POLLS: usize = 64;
@@ -96,36 +98,6 @@ impl Drain {
         self.losses.dict_entries = intern::refused();
         report.losses = self.losses;
         report
-    }
-
-    /// The whole state, totals since the start, with the last tick's sequence number; each part has
-    /// at most `max_tasks` task rows. There is always at least one part.
-    pub(crate) fn snapshot(&mut self, max_tasks: usize) -> Vec<Report> {
-        let max_tasks = max_tasks.max(1);
-        let parts = self.tasks.alive().div_ceil(max_tasks).max(1);
-        let mut rows = self.tasks.rows();
-        let mut reports: Vec<Report> = (0..parts)
-            .map(|part| Report {
-                boot: self.boot,
-                kind: ReportKind::Snapshot { part: part as u32, parts: parts as u32 },
-                first_seq: self.seq,
-                seq: self.seq,
-                end_ns: self.last_ns,
-                tasks: rows.by_ref().take(max_tasks).collect(),
-                losses: self.losses,
-                ..Report::default()
-            })
-            .collect();
-        drop(rows);
-        let first = &mut reports[0];
-        first.dict = intern::until(self.dict);
-        first.runtimes.clone_from(&self.runtimes);
-        first.workers = self.workers.values().cloned().collect();
-        first.workers.sort_by_key(|worker| worker.id);
-        first.sites = self.sites.all();
-        first.edges = self.edges.all();
-        first.slow_polls = self.slow_polls.iter().cloned().collect();
-        reports
     }
 
     /// For snapshots: the latest, each as it was told last.

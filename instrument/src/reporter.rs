@@ -10,24 +10,41 @@ use std::time::{Duration, Instant};
 
 use pollscope_model::report::Report;
 
-use crate::drain::Drain;
+use crate::drain::{Drain, Snapshot};
 use crate::notice;
 use crate::overload::Lookout;
 use crate::record::Recorder;
 
 /// Time between two ticks while nobody reads: often enough to keep the recorder's buffers low.
 const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks whether a snapshot's reader has room for the next part.
+const COPY_PAUSE: Duration = Duration::from_millis(1);
 /// Task rows of one part of a snapshot.
 const SNAPSHOT_ROWS: usize = 16_384;
 
 /// Takes reports. Called on the reporter's thread: returns at once, whatever became of its reader.
 pub(crate) trait Subscriber: Send + Sync {
-    /// The whole state as of now; what was not delivered yet is out of date.
-    fn restart(&self, parts: Vec<Report>);
-    /// The delta that follows the last.
+    /// The first part of the whole state as of now; what was not delivered yet is out of date.
+    fn restart(&self, first: Report);
+    /// How the snapshot goes on.
+    fn wants_part(&self) -> Wants;
+    /// The next part.
+    fn part(&self, next: Report);
+    /// The delta that follows the last, to be delivered after all parts of a snapshot.
     fn push(&self, delta: &Arc<Report>);
     /// There will be no more.
     fn close(&self);
+}
+
+/// What a subscriber says of the next part of its snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wants {
+    /// There is room for it.
+    More,
+    /// Not yet.
+    Wait,
+    /// Never: it is closed, or will begin again.
+    Nothing,
 }
 
 enum Command {
@@ -52,7 +69,14 @@ impl Reporter {
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (commands, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new().name("pollscope-drain".to_owned()).spawn(move || {
-            let mut desk = Desk { drain, interval, lookout, subscribers: Vec::new(), last: Instant::now() };
+            let mut desk = Desk {
+                drain,
+                interval,
+                lookout,
+                subscribers: Vec::new(),
+                copies: Vec::new(),
+                last: Instant::now(),
+            };
             let outcome = catch_unwind(AssertUnwindSafe(|| desk.work(&inbox)));
             if outcome.is_err() {
                 Recorder::global().stop();
@@ -107,19 +131,25 @@ struct Desk {
     interval: Duration,
     lookout: Lookout,
     subscribers: Vec<Weak<dyn Subscriber>>,
+    /// Snapshots under way.
+    copies: Vec<(Weak<dyn Subscriber>, Snapshot)>,
     last: Instant,
 }
 
 impl Desk {
     fn work(&mut self, inbox: &Receiver<Command>) {
         loop {
-            let due = self.due_in();
-            match inbox.recv_timeout(self.lookout.due_in().map_or(due, |look| look.min(due))) {
+            let copy = (!self.copies.is_empty()).then_some(COPY_PAUSE);
+            let due = [self.lookout.due_in(), copy].into_iter().flatten().fold(self.due_in(), Duration::min);
+            match inbox.recv_timeout(due) {
                 Err(RecvTimeoutError::Timeout) => {
-                    self.lookout.look();
+                    if self.lookout.due_in().is_some_and(|look| look.is_zero()) {
+                        self.lookout.look();
+                    }
                     if self.due_in().is_zero() {
                         self.tick();
                     }
+                    self.copy(false);
                 }
                 Ok(Command::Subscribe(subscriber)) => self.subscribe(subscriber),
                 Ok(Command::Tick(done)) => {
@@ -132,6 +162,9 @@ impl Desk {
                 }
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.tick();
+                    while !self.copies.is_empty() {
+                        self.copy(true);
+                    }
                     return;
                 }
             }
@@ -161,9 +194,31 @@ impl Desk {
     fn subscribe(&mut self, subscriber: Weak<dyn Subscriber>) {
         self.tick();
         let Some(reader) = subscriber.upgrade() else { return };
-        reader.restart(self.drain.snapshot(SNAPSHOT_ROWS));
+        let mut snapshot = self.drain.begin_snapshot(SNAPSHOT_ROWS);
+        if let Some(first) = self.drain.next_part(&mut snapshot) {
+            reader.restart(first);
+        }
         self.subscribers.retain(|known| !Weak::ptr_eq(known, &subscriber));
-        self.subscribers.push(subscriber);
+        self.copies.retain(|(known, _)| !Weak::ptr_eq(known, &subscriber));
+        self.subscribers.push(subscriber.clone());
+        self.copies.push((subscriber, snapshot));
+        self.copy(false);
+    }
+
+    /// Gives each snapshot's reader one part more if it has room for it, or in any case if it is the
+    /// `last` chance.
+    fn copy(&mut self, last: bool) {
+        let drain = &self.drain;
+        self.copies.retain_mut(|(subscriber, snapshot)| {
+            let Some(reader) = subscriber.upgrade() else { return false };
+            match reader.wants_part() {
+                Wants::Nothing => return false,
+                Wants::Wait if !last => return true,
+                Wants::Wait | Wants::More => {}
+            }
+            let part = drain.next_part(snapshot);
+            part.map(|part| reader.part(part)).is_some()
+        });
     }
 
     fn totals(&mut self) -> Report {

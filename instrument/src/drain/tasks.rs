@@ -2,6 +2,7 @@
 //! at. Everything of it lies beside the records, in bits, so that a million idle tasks cost a tick
 //! some thousand loads.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use pollscope_model::entity::task::TaskRecord;
@@ -24,7 +25,6 @@ pub(super) struct Tasks {
     chunks: Vec<&'static Chunk>,
     /// Of each chunk.
     known: Vec<[Known; WORDS]>,
-    alive: usize,
     /// Slots that are free since this tick.
     freed: Vec<&'static TaskState>,
     /// Ends beyond [`MAX_ENDED_ROWS`], in all.
@@ -48,29 +48,28 @@ impl Tasks {
         let mut known = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
         let mut chunks = Vec::new();
         slots::learn(&mut chunks);
-        let mut alive = 0;
         for (chunk, known) in chunks.iter().zip(&mut known) {
             for (word, known) in known.iter_mut().enumerate() {
                 let living = known.mine & !known.over;
                 bits(living).for_each(|bit| chunk.slots[word * 64 + bit].said.set(0));
                 known.again |= living;
-                alive += living.count_ones() as usize;
             }
         }
-        Self { chunks, known, alive, freed: Vec::new(), ends_unsaid: 0 }
+        Self { chunks, known, freed: Vec::new(), ends_unsaid: 0 }
     }
 
-    /// Tasks that were said and not said to have ended.
-    pub(super) fn alive(&self) -> usize {
-        self.alive
+    /// Slots, free ones included; a task stays in its own.
+    pub(super) fn slots(&self) -> usize {
+        self.known.len() * CHUNK
     }
 
-    /// A row of each of them.
-    pub(super) fn rows(&self) -> impl Iterator<Item = TaskRecord> {
-        self.chunks.iter().zip(&self.known).flat_map(|(chunk, known)| {
-            known.iter().enumerate().flat_map(move |(word, known)| {
-                bits(known.mine & !known.over).map(move |bit| rows::row(&chunk.slots[word * 64 + bit]))
-            })
+    /// Rows of the tasks in those slots that were said and not said to have ended.
+    pub(super) fn rows(&self, slots: Range<usize>) -> impl Iterator<Item = TaskRecord> {
+        (slots.start..slots.end.min(self.slots())).filter_map(|slot| {
+            let (chunk, at) = (slot / CHUNK, slot % CHUNK);
+            let known = self.known.get(chunk)?[at / 64];
+            let lives = (known.mine & !known.over) >> (at % 64) & 1 == 1;
+            lives.then(|| rows::row(&self.chunks[chunk].slots[at]))
         })
     }
 
@@ -84,12 +83,9 @@ impl Tasks {
                 let taken = chunk.marks.take(word);
                 let look = taken | known.again;
                 known.again = taken;
-                let before = (known.mine & !known.over).count_ones();
                 for bit in bits(look) {
                     tick.visit(&chunk.slots[word * 64 + bit], known, 1 << bit);
                 }
-                self.alive -= before as usize;
-                self.alive += (known.mine & !known.over).count_ones() as usize;
             }
         }
         self.ends_unsaid += tick.unsaid;

@@ -116,7 +116,7 @@ fn new_tasks_show_at_the_next_tick_and_a_snapshot_has_them_in_parts() {
     let handles: Vec<_> = (0..1_000)
         .map(|_| task("unpolled").group("idle").spawn_on(std::future::pending::<()>(), runtime.handle()))
         .collect();
-    let mut fold = fold();
+    let fold = fold();
     let ids: Vec<_> = fold.named("unpolled").into_iter().map(|row| row.id).collect();
     assert_eq!(ids.len(), 1_000);
     for row in fold.named("unpolled") {

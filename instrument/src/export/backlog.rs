@@ -12,12 +12,15 @@ use std::time::Instant;
 use pollscope_model::report::{Report, ReportKind};
 use tokio::sync::Notify;
 
-use crate::reporter::Subscriber;
+use crate::reporter::{Subscriber, Wants};
 
 /// Deltas that wait without being folded: four seconds at the default interval.
 pub(super) const MAX_REPORTS: usize = 16;
 /// Task rows that wait without being folded, and rows of ended tasks that wait at all.
 pub(super) const MAX_ROWS: usize = 262_144;
+
+/// Parts of a snapshot that wait.
+const MAX_PARTS: usize = 2;
 
 /// What the reader does next.
 #[derive(Debug)]
@@ -42,6 +45,10 @@ pub(super) struct Backlog {
 #[derive(Debug, Default)]
 struct State {
     phase: Phase,
+    /// Parts of the newest snapshot, and deltas from before it: they go before everything in the queue.
+    ahead: VecDeque<Arc<Report>>,
+    /// Parts that have not come yet.
+    due: u32,
     queue: VecDeque<Arc<Report>>,
     rows: usize,
     /// Sequence number of the newest report that was taken in.
@@ -68,15 +75,35 @@ enum Phase {
 }
 
 impl Subscriber for Backlog {
-    fn restart(&self, parts: Vec<Report>) {
+    fn restart(&self, first: Report) {
         let mut state = self.lock();
         if state.phase != Phase::Closed {
             state.phase = Phase::Live;
             state.begun = true;
-            for part in parts {
-                state.append(Arc::new(part));
-            }
+            state.due = match first.kind {
+                ReportKind::Snapshot { parts, .. } => parts,
+                ReportKind::Delta => 1,
+            };
+            let older = std::mem::take(&mut state.queue);
+            state.ahead.extend(older);
+            state.rows = 0;
+            state.append_part(first);
         }
+        self.ready.notify_one();
+    }
+
+    fn wants_part(&self) -> Wants {
+        let state = self.lock();
+        match state.phase {
+            Phase::Live if state.due == 0 => Wants::Nothing,
+            Phase::Live if state.ahead.len() < MAX_PARTS => Wants::More,
+            Phase::Live => Wants::Wait,
+            Phase::Waiting | Phase::Overrun | Phase::Closed => Wants::Nothing,
+        }
+    }
+
+    fn part(&self, next: Report) {
+        self.lock().append_part(next);
         self.ready.notify_one();
     }
 
@@ -144,9 +171,11 @@ impl Backlog {
     /// nothing waits and the newest was `seq`.
     pub(super) fn continues_after(&self, seq: u64) -> bool {
         let state = self.lock();
-        match state.queue.front() {
+        match state.queue.front().filter(|_| state.is_whole()) {
             Some(next) => next.kind == ReportKind::Delta && next.first_seq == seq + 1,
-            None => matches!(state.phase, Phase::Live | Phase::Closed) && state.newest == seq,
+            None => {
+                matches!(state.phase, Phase::Live | Phase::Closed) && state.is_whole() && state.newest == seq
+            }
         }
     }
 
@@ -177,7 +206,8 @@ impl Backlog {
     /// Waits until the reader has been given everything and has come back for more.
     pub(super) fn wait_until_delivered(&self, deadline: Instant) {
         let mut state = self.lock();
-        while (!state.queue.is_empty() || state.in_hand) && state.phase != Phase::Closed {
+        while (!state.queue.is_empty() || !state.is_whole() || state.in_hand) && state.phase != Phase::Closed
+        {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -191,6 +221,17 @@ impl Backlog {
 }
 
 impl State {
+    fn append_part(&mut self, part: Report) {
+        self.newest = part.seq;
+        self.due = self.due.saturating_sub(1);
+        self.ahead.push_back(Arc::new(part));
+    }
+
+    /// No part of a snapshot waits or is still to come.
+    fn is_whole(&self) -> bool {
+        self.ahead.is_empty() && self.due == 0
+    }
+
     fn append(&mut self, report: Arc<Report>) {
         self.newest = report.seq;
         self.rows += report.tasks.len();
@@ -231,14 +272,21 @@ impl State {
 
     /// What is dropped is part of the snapshot that will follow: totals stay exact, history does not.
     fn drop_queue(&mut self) {
-        self.folded += self.queue.iter().filter(|report| report.kind == ReportKind::Delta).count() as u64;
-        self.ended_rows_lost += self.queue.drain(..).map(|report| ended_rows(&report)).sum::<u64>();
+        for report in self.ahead.drain(..).chain(self.queue.drain(..)) {
+            self.folded += u64::from(report.kind == ReportKind::Delta);
+            self.ended_rows_lost += ended_rows(&report);
+        }
         self.rows = 0;
+        self.due = 0;
     }
 
     fn pop(&mut self) -> Option<Arc<Report>> {
-        let mut report = self.queue.pop_front()?;
-        self.rows -= report.tasks.len();
+        let mut report = match self.ahead.pop_front() {
+            Some(report) => report,
+            // What follows a snapshot waits for its last part.
+            None if self.due > 0 => return None,
+            None => self.queue.pop_front().inspect(|report| self.rows -= report.tasks.len())?,
+        };
         if self.folded > 0 || self.ended_rows_lost > 0 {
             let losses = &mut Arc::make_mut(&mut report).losses;
             losses.reports_folded += self.folded;

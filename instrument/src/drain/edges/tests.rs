@@ -139,7 +139,7 @@ fn a_snapshot_has_the_sum_of_all_changes() {
         runtime.block_on(yielded).expect("it returns");
         drop(fold());
     }
-    let mut fold = fold();
+    let fold = fold();
     let site = fold.named("edges-snapshot")[0].site;
     assert_eq!(fold.edges[&(site, From::Site(site))], 15);
     let snapshot = fold.drain.snapshot(usize::MAX);

@@ -7,13 +7,12 @@ use pollscope_model::id::{SiteId, TaskId};
 
 use super::*;
 
-fn snapshot(seq: u64) -> Vec<Report> {
-    vec![Report {
-        kind: ReportKind::Snapshot { part: 0, parts: 1 },
-        seq,
-        first_seq: seq,
-        ..Report::default()
-    }]
+fn part(part: u32, parts: u32, seq: u64) -> Report {
+    Report { kind: ReportKind::Snapshot { part, parts }, seq, first_seq: seq, ..Report::default() }
+}
+
+fn snapshot(seq: u64) -> Report {
+    part(0, 1, seq)
 }
 
 /// A delta that spawned one task, whose row says that it has ended.
@@ -128,4 +127,36 @@ fn it_knows_what_it_can_continue() {
     assert!(!backlog.continues_after(6));
     backlog.clear();
     assert!(!backlog.continues_after(6));
+}
+
+#[test]
+fn a_snapshot_comes_part_by_part_as_there_is_room_and_before_the_deltas_that_follow_it() {
+    let backlog = Backlog::default();
+    backlog.restart(snapshot(0));
+    backlog.push(&delta(1));
+    assert_eq!(backlog.wants_part(), Wants::Nothing, "it was whole");
+    backlog.restart(part(0, 4, 1));
+    backlog.push(&delta(2));
+    let mut told = Vec::new();
+    for next in 1..4 {
+        assert_eq!(backlog.wants_part(), if next == 1 { Wants::Wait } else { Wants::More });
+        told.extend(drain(&backlog));
+        assert!(!backlog.continues_after(1), "it is not whole");
+        backlog.part(part(next, 4, 1));
+    }
+    assert_eq!(backlog.wants_part(), Wants::Nothing);
+    told.extend(drain(&backlog));
+    let part = |report: &Arc<Report>| match report.kind {
+        ReportKind::Snapshot { part, parts } => Some((part, parts)),
+        ReportKind::Delta => None,
+    };
+    let told: Vec<_> = told.iter().map(|report| (report.seq, part(report))).collect();
+    let parts = (0..4).map(|part| (1, Some((part, 4))));
+    let expected: Vec<_> =
+        [(0, Some((0, 1))), (1, None)].into_iter().chain(parts).chain([(2, None)]).collect();
+    assert_eq!(told, expected);
+
+    backlog.restart(self::part(0, 2, 2));
+    backlog.clear();
+    assert_eq!(backlog.wants_part(), Wants::Nothing, "the reader begins again");
 }
