@@ -25,6 +25,8 @@ pub(crate) mod life;
 #[cfg(not(loom))]
 mod recorder;
 #[cfg(not(loom))]
+mod room;
+#[cfg(not(loom))]
 pub(crate) mod shard;
 #[cfg(not(loom))]
 pub(crate) mod slots;

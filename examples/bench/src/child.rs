@@ -121,7 +121,12 @@ fn pollscope(workload: Workload, ops: u64, mode: Mode) -> Measurement {
         workload::run(&runtime, &Plain, workload, ops)
     };
     guard.flush();
-    // Counts: that the evidence of one slow poll of many found its room taken is no count.
-    measurement.lost = guard.report().map(|report| report.losses.total() - report.losses.slow_polls);
+    measurement.lost = guard.report().map(|report| {
+        // Counts: that one slow poll of many, or one end, has no row of its own is no count.
+        let lost = report.losses.total() - report.losses.slow_polls - report.losses.ended_rows;
+        let counted: u64 = report.sites.iter().map(|site| site.spawned).sum();
+        let missed = |spawned: u64| if mode == Mode::Sample { 0 } else { spawned.abs_diff(counted) };
+        lost + workload::spawns(workload, ops).map_or(0, missed)
+    });
     measurement
 }

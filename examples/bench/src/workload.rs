@@ -76,6 +76,20 @@ pub struct Measurement {
     pub lost: Option<u64>,
 }
 
+/// Tasks that [`run`] spawns in all: what a tool that sees each of them must have counted. Not for http,
+/// whose clients are not the spawner's.
+pub fn spawns(workload: Workload, ops: u64) -> Option<u64> {
+    let each = |ops: u64| match workload {
+        Workload::Poll => Some(4),
+        Workload::Spawn => Some(1 + ops),
+        Workload::Pingpong => Some(2),
+        Workload::Live => Some(ops),
+        Workload::Http => None,
+    };
+    let warm_up = if workload == Workload::Live { 0 } else { each((ops / 10).max(1))? };
+    Some(warm_up + each(ops)?)
+}
+
 /// Runs the workload with `ops` operations, after a tenth of it as warm-up.
 pub fn run<S: Spawner>(runtime: &Runtime, spawner: &S, workload: Workload, ops: u64) -> Measurement {
     if workload != Workload::Live {

@@ -4,12 +4,12 @@
 //! A pair keeps its place for good, so that finding it again is one multiplication and mostly one
 //! comparison. A pair that finds no place is in no edge; its wakes are in the totals of site and task.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
 use pollscope_model::entity::edge::Waker;
 use pollscope_model::id::SiteId;
 
+use super::room::Room;
 use super::tally::Tally;
 
 const PLACES: usize = 1 << PLACE_BITS;
@@ -34,7 +34,7 @@ impl From {
 
 /// See the module. Takes no memory before the thread's first wake, and 26 KiB from then on.
 #[derive(Default)]
-pub(crate) struct Edges(OnceLock<Table>);
+pub(crate) struct Edges(Room<Table>);
 
 /// Slices, since a table as an array would be built on the stack, which may be small.
 struct Table {
@@ -58,7 +58,7 @@ impl Edges {
     /// Counts a wake of a task of site `to`. For the thread that these edges belong to.
     #[inline]
     pub(crate) fn add(&self, from: From, to: u32) {
-        let table = self.0.get_or_init(Table::new);
+        let table = self.0.get_or_make(Table::new);
         let pair = (u64::from(to) + 1) << 32 | u64::from(from.0);
         let at = first_place(pair);
         match table.places.get(at) {
@@ -93,8 +93,8 @@ impl Edges {
 
 impl Table {
     #[cold]
-    fn new() -> Self {
-        Self { places: places(), order: places(), taken: AtomicU16::new(0), seen: places() }
+    fn new() -> Box<Self> {
+        Box::new(Self { places: places(), order: places(), taken: AtomicU16::new(0), seen: places() })
     }
 
     #[cold]

@@ -162,8 +162,9 @@ impl InnerWaker {
     fn clear(&self) {
         // SAFETY: the last holder is alone.
         drop(self.first.with_mut_ref(|first| unsafe { (*first).take() }));
-        let replacement = self.replacement.swap(std::ptr::null_mut(), Ordering::Acquire);
+        let replacement = self.replacement.load(Ordering::Acquire);
         if !replacement.is_null() {
+            self.replacement.store(std::ptr::null_mut(), Ordering::Relaxed);
             // SAFETY: it came from `Box::into_raw` in `replace`, and nobody else can reach it.
             drop(unsafe { Box::from_raw(replacement) });
         }

@@ -1,13 +1,13 @@
 //! One thread's share of the sites' counters and histograms. The thread writes with plain stores;
 //! the drain adds the threads' shares up. Rooms are made when a site is first used on the thread.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::hist::{BUCKETS, Hist, bucket_of};
 
 use super::intern::NO_SITE;
+use super::room::Room;
 use super::tally::Tally;
 
 const PAGE: usize = 256;
@@ -16,31 +16,31 @@ const PAGES: usize = NO_SITE as usize / PAGE + 1;
 const CHUNK: usize = 64;
 const CHUNKS: usize = BUCKETS.div_ceil(CHUNK);
 
-type Page = [OnceLock<Box<SiteShard>>; PAGE];
+type Page = [Room<SiteShard>; PAGE];
 
 /// All sites of one thread.
 pub(crate) struct Shards {
-    pages: Box<[OnceLock<Box<Page>>; PAGES]>,
+    pages: Box<[Room<Page>; PAGES]>,
 }
 
 impl Shards {
-    /// No site yet; 4 KiB.
+    /// No site yet; 2 KiB.
     pub(crate) fn new() -> Self {
-        Self { pages: Box::new([const { OnceLock::new() }; PAGES]) }
+        Self { pages: Box::new([const { Room::empty() }; PAGES]) }
     }
 
     /// The site's share; made on the thread's first use of the site.
     #[inline]
     pub(crate) fn site(&self, site: u32) -> &SiteShard {
         let site = site.min(NO_SITE) as usize;
-        let page = self.pages[site / PAGE].get_or_init(|| Box::new([const { OnceLock::new() }; PAGE]));
-        page[site % PAGE].get_or_init(Box::default)
+        let page = self.pages[site / PAGE].get_or_make(|| Box::new([const { Room::empty() }; PAGE]));
+        page[site % PAGE].get_or_make(Box::default)
     }
 
     /// The site's share if the thread ever used it.
     pub(crate) fn known(&self, site: u32) -> Option<&SiteShard> {
         let site = site.min(NO_SITE) as usize;
-        self.pages[site / PAGE].get()?[site % PAGE].get().map(|shard| &**shard)
+        self.pages[site / PAGE].get()?[site % PAGE].get()
     }
 
     /// Every share that exists.
@@ -49,7 +49,7 @@ impl Shards {
             |(at, page)| {
                 page.iter()
                     .enumerate()
-                    .filter_map(move |(inner, shard)| Some(((at * PAGE + inner) as u32, &**shard.get()?)))
+                    .filter_map(move |(inner, shard)| Some(((at * PAGE + inner) as u32, shard.get()?)))
             },
         )
     }
@@ -125,7 +125,7 @@ pub(crate) struct HistShard {
     count: Tally,
     sum: Tally,
     max: Tally,
-    chunks: [OnceLock<Box<[Tally; CHUNK]>>; CHUNKS],
+    chunks: [Room<[Tally; CHUNK]>; CHUNKS],
 }
 
 impl HistShard {
@@ -133,14 +133,14 @@ impl HistShard {
     #[inline]
     pub(crate) fn record(&self, value: u64) {
         let bucket = bucket_of(value);
-        let chunk = self.chunks[bucket / CHUNK].get_or_init(|| Box::new([const { Tally::new() }; CHUNK]));
+        let chunk = self.chunks[bucket / CHUNK].get_or_make(|| Box::new([const { Tally::new() }; CHUNK]));
         chunk[bucket % CHUNK].add(1);
         self.count.add(1);
         self.sum.add(value);
         self.max.raise(value);
     }
 
-    /// Adds this share to a histogram's totals. For those who read.
+    /// Adds this share to a total.
     pub(crate) fn add_to(&self, total: &mut Hist) {
         for (at, chunk) in self.chunks.iter().enumerate() {
             let Some(chunk) = chunk.get() else { continue };

@@ -8,6 +8,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
+use super::super::claims::{COMPLETED, Claims};
 use super::{By, InnerWaker};
 
 /// An executor's waker that counts how often it was woken and whether it was dropped.
@@ -117,5 +118,49 @@ fn loom_a_waker_changed_twice_loses_no_wake() {
         assert!(inner.release());
         drop(last_waker);
         assert_eq!(StdArc::strong_count(&last), 1);
+    });
+}
+
+/// A wake while the poll runs that ends the task, under the drain's eyes: the wake gets through, the
+/// executor's waker goes with the last holder, and the record is given up by exactly one: by the drain if
+/// it got to know the task, else by whoever leaves last.
+#[test]
+fn loom_a_wake_races_with_the_last_poll_and_the_drain() {
+    loom::model(|| {
+        let (executor, waker) = executor();
+        let inner = InnerWaker::new();
+        inner.reset();
+        let claims = Claims::none();
+        // The holders' and the drain's.
+        claims.born(2, 0);
+        let task = Arc::new((inner, claims));
+        // The first poll leaves a waker behind.
+        task.0.update(&waker);
+        task.0.hold();
+        let wake = {
+            let task = Arc::clone(&task);
+            thread::spawn(move || {
+                task.0.count_wake(By::OtherThread);
+                task.0.forward();
+                usize::from(task.0.release() && task.1.give_up() == 0)
+            })
+        };
+        let drain = {
+            let task = Arc::clone(&task);
+            thread::spawn(move || task.1.adopt())
+        };
+        task.0.update(&waker);
+        let waived = task.1.end(COMPLETED, true).waived;
+        let mut given_up = usize::from(waived && task.1.give_up() == 0);
+        given_up += usize::from(task.0.release() && task.1.give_up() == 0);
+        given_up += wake.join().expect("no panic");
+        let known = drain.join().expect("no panic");
+        assert_eq!(known, !waived);
+        assert_eq!(given_up, usize::from(waived));
+        assert_eq!(task.1.is_last(), known);
+        assert_eq!(task.0.wakes().iter().sum::<u64>(), 1);
+        assert_eq!(executor.woken.load(StdOrdering::SeqCst), 1);
+        drop(waker);
+        assert_eq!(StdArc::strong_count(&executor), 1);
     });
 }
