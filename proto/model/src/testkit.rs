@@ -65,7 +65,7 @@ pub fn capabilities(mode: Mode) -> Vec<Capability> {
     let coverage = |metric| match (mode, metric) {
         (Mode::Wrap, _)
         | (Mode::Hooks, Metric::Polls | Metric::SpawnSites | Metric::LibraryTasks)
-        | (_, Metric::WorkerBusy | Metric::GlobalQueue) => Coverage::All,
+        | (_, Metric::WorkerBusy | Metric::GlobalQueue | Metric::Stalls | Metric::Stacks) => Coverage::All,
         _ => Coverage::Nobody,
     };
     let reason = |coverage| match coverage {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use pollscope_model::dict::{Frame, Stack};
 use pollscope_model::entity::runtime::WorkerDelta;
 use pollscope_model::entity::slow_poll::PollKind;
+use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::task::{TaskKind, TaskRecord, TaskState, WokenBy};
 use pollscope_model::hist::Hist;
-use pollscope_model::id::{RuntimeId, SiteId, TaskId, WorkerId};
+use pollscope_model::id::{RuntimeId, SiteId, StackId, TaskId, WorkerId};
 use pollscope_model::measured::{Coverage, Metric, Mode};
 use pollscope_model::monitor::Monitor;
 use pollscope_model::query::detail::Finding;
@@ -26,6 +28,8 @@ pub(crate) struct Scenario {
     mode: String,
     #[serde(default)]
     unmeasured: Vec<String>,
+    #[serde(default)]
+    wrapped: Vec<String>,
     #[serde(default)]
     policy: String,
     #[serde(default = "four")]
@@ -74,6 +78,7 @@ struct Act {
     poll: Times,
     wake: Times,
     slow: Option<Slow>,
+    stall: Option<Standing>,
     open: bool,
     set: Option<Set>,
     worker: Option<Worker>,
@@ -116,6 +121,25 @@ struct Slow {
     preempted: String,
     #[serde(default = "one")]
     times: u64,
+    waiters: Option<u32>,
+    waited: Option<String>,
+    longest: Option<String>,
+    word: Option<String>,
+    #[serde(default)]
+    stack: Vec<String>,
+}
+
+/// A worker stands still: since that time of the script, or only `now`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Standing {
+    worker: u32,
+    since: String,
+    #[serde(default)]
+    now: bool,
+    word: Option<String>,
+    #[serde(default)]
+    stack: Vec<String>,
 }
 
 fn one() -> u64 {
@@ -156,6 +180,10 @@ pub(crate) struct Expect {
     kind: Option<String>,
     count: Option<u64>,
     headline: Option<String>,
+    why: Option<String>,
+    stack: Option<String>,
+    waiters: Option<u32>,
+    fingerprint: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -186,6 +214,7 @@ pub(crate) fn run(scenario: &Scenario) -> Vec<String> {
     let mut failures = Vec::new();
     let mut alarms = BTreeSet::new();
     for second in 1..=scenario.seconds {
+        stage.stalls.clear();
         for act in &scenario.acts {
             let every = act.every.unwrap_or(1);
             let from = act.from.unwrap_or(1);
@@ -194,6 +223,7 @@ pub(crate) fn run(scenario: &Scenario) -> Vec<String> {
                 stage.act(act);
             }
         }
+        stage.script.stalls(stage.stalls.clone());
         let mut report = stage.script.second();
         if scenario.unmeasured.iter().any(|name| name == "poll-split") {
             for poll in &mut report.slow_polls {
@@ -254,6 +284,19 @@ impl Expect {
         if self.headline.as_deref().is_some_and(|part| !found.headline.contains(part)) {
             return wrong("the headline");
         }
+        if self.why.as_deref().is_some_and(|part| !found.why.contains(part)) {
+            return wrong("the reason");
+        }
+        if self.stack.as_deref().is_some_and(|first| found.stack.first().map(|frame| &**frame) != Some(first))
+        {
+            return wrong("the stack");
+        }
+        if self.waiters.is_some_and(|waiters| found.waiters != Some(waiters)) {
+            return wrong("the number of waiters");
+        }
+        if self.fingerprint.as_deref().is_some_and(|text| *found.fingerprint != *text) {
+            return wrong("the fingerprint");
+        }
         if found.why.is_empty() || found.fix.is_empty() || found.headline.is_empty() {
             return wrong("a text");
         }
@@ -264,6 +307,8 @@ impl Expect {
 struct Stage {
     script: Script,
     workers: u32,
+    stalls: Vec<Stall>,
+    stacks: HashMap<Vec<String>, StackId>,
     cast: HashMap<String, Vec<TaskId>>,
 }
 
@@ -280,12 +325,26 @@ impl Stage {
             capability.coverage = Coverage::Nobody;
             "this process cannot".clone_into(&mut capability.reason);
         }
-        Self { script: Script::of(hello), workers: scenario.workers, cast: HashMap::new() }
+        for name in &scenario.wrapped {
+            let metric = Metric::from_name(name).expect("a metric");
+            let capability = hello.capabilities.iter_mut().find(|c| c.metric == metric).unwrap();
+            capability.coverage = Coverage::Wrapped;
+        }
+        Self {
+            script: Script::of(hello),
+            workers: scenario.workers,
+            stalls: Vec::new(),
+            stacks: HashMap::new(),
+            cast: HashMap::new(),
+        }
     }
 
     fn act(&mut self, act: &Act) {
         if let Some(worker) = &act.worker {
             self.work(worker);
+        }
+        if let Some(standing) = &act.stall {
+            self.stand(standing, act.task.as_deref());
         }
         let Some(site) = act.site.as_deref().map(|site| self.script.site(site)) else { return };
         if let Some(name) = &act.task {
@@ -323,6 +382,46 @@ impl Stage {
         }
     }
 
+    fn stand(&mut self, standing: &Standing, task: Option<&str>) {
+        let worker = WorkerId { runtime: RuntimeId(0), index: standing.worker };
+        let task = task.map(|name| self.cast[name][0]);
+        let stall = Stall {
+            worker: Some(worker),
+            task,
+            site: task.and_then(|task| self.script.task(task)).map(|task| task.site),
+            since_ns: if standing.now { self.script.now_ns() } else { ns(&standing.since) },
+            stack: self.stack(&standing.stack),
+            waiting_in: standing.word.as_deref().map(|word| self.script.name(word)),
+            ..Stall::default()
+        };
+        self.stalls.push(stall);
+    }
+
+    /// Frames as `function file:line`, or a function alone; the user's begin with `* `.
+    fn stack(&mut self, lines: &[String]) -> Option<StackId> {
+        if lines.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.stacks.get(lines) {
+            return Some(*known);
+        }
+        let frame = |text: &String| {
+            let (users, text) = text.strip_prefix("* ").map_or((false, text.as_str()), |text| (true, text));
+            let (function, place) = text.split_once(' ').unwrap_or((text, ""));
+            let place = place.rsplit_once(':');
+            Frame {
+                function: function.into(),
+                file: place.map(|(file, _)| file.into()),
+                line: place.map_or(0, |(_, line)| line.parse().expect("a line")),
+                users,
+            }
+        };
+        let frames = lines.iter().map(frame).collect();
+        let id = self.script.stack(Stack { frames, truncated: false });
+        self.stacks.insert(lines.to_vec(), id);
+        Some(id)
+    }
+
     fn tasks(&mut self, site: SiteId, name: &str, count: u64) -> Vec<TaskId> {
         if !self.cast.contains_key(name) {
             let tasks = (0..count).map(|_| self.script.spawn_named(site, name, "")).collect();
@@ -337,6 +436,13 @@ impl Stage {
         if let Some(slow) = &act.slow {
             for _ in 0..slow.times {
                 self.script.slow_poll(task, ns(&slow.wall), ns(&slow.busy), ns(&slow.preempted));
+                let stack = self.stack(&slow.stack);
+                let waiting_in = slow.word.as_deref().map(|word| self.script.name(word));
+                self.script.edit_slow_poll(|poll| {
+                    (poll.stack, poll.waiting_in, poll.waiters) = (stack, waiting_in, slow.waiters);
+                    poll.waited_ns = slow.waited.as_deref().map(ns);
+                    poll.max_waited_ns = slow.longest.as_deref().map(ns);
+                });
             }
         }
         if act.open {
