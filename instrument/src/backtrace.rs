@@ -52,7 +52,10 @@ pub enum Refused {
     /// No such thread any more.
     #[error("the thread is gone")]
     Gone,
-    /// The thread did not answer in time: it blocks the signal, or sleeps uninterruptibly in the kernel.
+    /// The thread blocks the signal; none was sent.
+    #[error("the thread blocks the signal SIGURG")]
+    Deaf,
+    /// The thread did not answer in time: it got no CPU, or sleeps uninterruptibly in the kernel.
     #[error("the thread did not answer in time")]
     Silent,
     /// A thread asked earlier is still answering, or another caller is asking.

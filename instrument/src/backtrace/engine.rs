@@ -16,6 +16,8 @@ mod names;
 #[cfg(not(loom))]
 mod owner;
 #[cfg(not(loom))]
+mod path;
+#[cfg(not(loom))]
 mod registers;
 #[cfg(not(loom))]
 mod resolver;

@@ -1,5 +1,7 @@
 //! From an address of a file to the functions that are there, inlined ones too: from its debug information,
 //! else from its symbols.
+//!
+//! Debug information in files of its own (`.dwo`, `.dwp`, `.debug`) and in compressed sections is not read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,9 +13,14 @@ use object::read::elf::ElfFile64;
 use object::{LittleEndian, Object, ObjectSymbol, SymbolKind};
 
 use super::image::range_of;
+use super::owner::{crate_of, is_users_path};
+use super::path::{complete, has_path};
 
-/// Addresses whose names are kept; at the next one all are dropped, and with them what was parsed for them.
+/// Addresses whose names are kept; at the next one all are dropped.
 const MAX_ADDRESSES: usize = 2048;
+/// Addresses that are looked up before the parsed debug information is dropped, which grows with the compilation
+/// units that they are in.
+const MAX_LOOKUPS: u32 = 256;
 
 type Reader = EndianSlice<'static, Little>;
 
@@ -37,6 +44,7 @@ enum Debug {
 pub(super) struct Names {
     /// Before `bytes`, which it reads: fields are dropped in this order.
     debug: Debug,
+    lookups: u32,
     bytes: Arc<Mmap>,
     known: HashMap<u64, Arc<[Name]>>,
 }
@@ -44,7 +52,7 @@ pub(super) struct Names {
 impl Names {
     /// Nothing is parsed yet.
     pub(super) fn new(bytes: &Arc<Mmap>) -> Self {
-        Self { debug: Debug::Unparsed, bytes: Arc::clone(bytes), known: HashMap::new() }
+        Self { debug: Debug::Unparsed, lookups: 0, bytes: Arc::clone(bytes), known: HashMap::new() }
     }
 
     /// The calls at an address of the file, innermost first; empty if nothing is known there.
@@ -57,22 +65,27 @@ impl Names {
         }
         if self.known.len() >= MAX_ADDRESSES {
             self.known = HashMap::new();
-            self.debug = Debug::Unparsed;
         }
         let bytes = &self.bytes;
+        self.lookups += 1;
+        if self.lookups > MAX_LOOKUPS {
+            self.debug = Debug::Unparsed;
+        }
         if matches!(self.debug, Debug::Unparsed) {
+            self.lookups = 0;
             self.debug = debug_information(bytes).map_or(Debug::Absent, Debug::Parsed);
         }
         let mut names = match &self.debug {
             Debug::Parsed(debug) => from_debug(debug, address),
             Debug::Unparsed | Debug::Absent => Vec::new(),
         };
-        if let Some(function) = incomplete(&names).then(|| from_symbols(bytes, address)).flatten() {
+        if let Some(function) = is_incomplete(&names).then(|| from_symbols(bytes, address)).flatten() {
             match names.last_mut() {
                 Some(outermost) => outermost.function = Some(function),
                 None => names.push(Name { function: Some(function), file: None, line: None, inlined: false }),
             }
         }
+        complete_paths(&mut names);
         let names: Arc<[Name]> = names.into();
         self.known.insert(address, Arc::clone(&names));
         names
@@ -95,11 +108,12 @@ fn debug_information(bytes: &Arc<Mmap>) -> Option<Context<Reader>> {
 }
 
 fn from_debug(debug: &Context<Reader>, address: u64) -> Vec<Name> {
-    // Paths below the folder of the compilation are as the compiler saw them: without it.
+    // As the compiler saw it: without the folder of the compilation. Libraries keep the path that tells them.
     let unit = debug.find_dwarf_and_unit(address).skip_all_loads();
     let folder = unit.and_then(|unit| Some(unit.comp_dir?.to_string_lossy().into_owned()));
     let relative = |file: &str| {
-        let below = folder.as_deref().and_then(|folder| file.strip_prefix(folder)?.strip_prefix('/'));
+        let folder = folder.as_deref().filter(|_| is_users_path(file));
+        let below = folder.and_then(|folder| file.strip_prefix(folder)?.strip_prefix('/'));
         below.unwrap_or(file).to_owned()
     };
     let mut names = Vec::new();
@@ -116,15 +130,21 @@ fn from_debug(debug: &Context<Reader>, address: u64) -> Vec<Name> {
     names
 }
 
-/// Whether symbols may know better what the function at an address is called: debug information can leave it at
-/// the bare name, without its path.
-fn incomplete(names: &[Name]) -> bool {
-    let function = names.last().and_then(|outermost| outermost.function.as_deref());
-    function.is_none_or(|function| {
-        // What stands before the generics of the function itself.
-        let path = function.trim_start_matches('<').split('<').next();
-        !path.is_some_and(|path| path.contains("::"))
-    })
+/// Gives bare names the path of the module that they are written in.
+fn complete_paths(names: &mut [Name]) {
+    let outermost = names.last().and_then(|outermost| outermost.function.clone());
+    let own_crate = outermost.as_deref().and_then(crate_of);
+    for name in names {
+        let function = name.function.as_deref();
+        if let Some(path) = function.and_then(|bare| complete(bare, name.file.as_deref(), own_crate)) {
+            name.function = Some(path);
+        }
+    }
+}
+
+/// Whether symbols may know better what the function at an address is called.
+fn is_incomplete(names: &[Name]) -> bool {
+    !names.last().and_then(|outermost| outermost.function.as_deref()).is_some_and(has_path)
 }
 
 /// The symbol that covers the address, of those at the same place the one with the plainest name. Looks at

@@ -37,10 +37,16 @@ pub(super) fn is_users(function: &str, file: Option<&str>, own_program: bool) ->
         // C and assembly: ours to show only if its source is known and not the system's.
         return own_program && file.is_some_and(is_users_path) && !is_entry(function);
     };
-    !LIBRARIES.contains(&root) && file.map_or(own_program, is_users_path)
+    !is_library(root) && file.map_or(own_program, is_users_path)
 }
 
-fn is_users_path(file: &str) -> bool {
+/// Whether a crate is one of the well-known ones.
+pub(super) fn is_library(root: &str) -> bool {
+    LIBRARIES.contains(&root)
+}
+
+/// Whether a source file, by its path, is the service's own.
+pub(super) fn is_users_path(file: &str) -> bool {
     let relative = file.starts_with("library/") || file.starts_with("./") || file.starts_with("../");
     !relative && !LIBRARY_PATHS.iter().any(|part| file.contains(part))
 }
@@ -52,7 +58,7 @@ fn is_entry(function: &str) -> bool {
 
 /// The crate that a Rust path begins with, through what may stand before it: `<&mut shop::Cart as …>::poll`
 /// is of `shop`. `None` for what is no path.
-fn crate_of(function: &str) -> Option<&str> {
+pub(super) fn crate_of(function: &str) -> Option<&str> {
     let mut rest = function;
     loop {
         let bare = rest.trim_start_matches(['<', '&', '*', '(', '[', ' ']);

@@ -57,7 +57,7 @@ static INSTALLED: OnceLock<Result<(), &'static str>> = OnceLock::new();
 ///
 /// Sets the handler of `SIGURG` if it has none.
 pub fn install() -> Result<(), &'static str> {
-    if is_traced()? {
+    if Standing::of_process().ok_or("/proc cannot be read")?.is_traced {
         return Err("a debugger is attached");
     }
     *INSTALLED.get_or_init(|| {
@@ -72,21 +72,31 @@ pub fn install() -> Result<(), &'static str> {
 
 /// The stack of a thread of this process as it is now, or why not.
 ///
-/// Blocks for `patience` at most if the thread does not answer, and a tenth of a second longer if it stops
-/// in the middle of its answer; usually it takes some tens of microseconds. For one thread of ours at a time.
+/// Usually takes some tens of microseconds. Blocks for `patience` at most while the thread blocks the signal, as
+/// long again if it does not answer, and a tenth of a second longer if it stops in the middle of its answer. For
+/// one thread of ours at a time.
 ///
 /// Thread ids are used again: whoever asks for a thread that may have ended has to check afterwards that
 /// what made it ask is still so.
 pub fn take(tid: u32, patience: Duration) -> Result<RawStack, Refused> {
     static ASKING: Mutex<()> = Mutex::new(());
-    if is_traced().map_err(Refused::Unavailable)? {
-        return Err(Refused::Traced);
-    }
     INSTALLED.get().copied().unwrap_or(Err("not installed")).map_err(Refused::Unavailable)?;
     let Some(slot) = SLOT.get() else { return Err(Refused::Replaced) };
     let Ok(_alone) = ASKING.try_lock() else { return Err(Refused::Busy) };
     if !handler_is_ours() {
         return Err(Refused::Replaced);
+    }
+    // Libc blocks all signals for moments, as while a thread or a process is started.
+    let standing = wait(patience, || match Standing::of_thread(tid) {
+        Some(Standing { is_deaf: true, is_traced: false }) => None,
+        other => Some(other),
+    });
+    match standing.ok_or(Refused::Deaf)? {
+        Some(Standing { is_traced: true, .. }) => return Err(Refused::Traced),
+        Some(_) => {}
+        // Not there, or there is no `/proc` any more: the signal will tell.
+        None if send(tid, 0) => {}
+        None => return Err(Refused::Gone),
     }
     if !slot.ask(tid) {
         return Err(Refused::Busy);
@@ -125,11 +135,36 @@ fn wait<T>(patience: Duration, mut ready: impl FnMut() -> Option<T>) -> Option<T
     }
 }
 
-/// Whether a debugger would stop at our signal.
-fn is_traced() -> Result<bool, &'static str> {
-    let status = std::fs::read_to_string("/proc/self/status").map_err(|_| "/proc cannot be read")?;
-    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
-    Ok(tracer.is_some_and(|pid| pid.trim() != "0"))
+/// What would become of a signal.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Standing {
+    /// A debugger would stop at it.
+    is_traced: bool,
+    /// The thread blocks it.
+    is_deaf: bool,
+}
+
+impl Standing {
+    fn of_process() -> Option<Self> {
+        Self::read("/proc/self/status")
+    }
+
+    fn of_thread(tid: u32) -> Option<Self> {
+        Self::read(&format!("/proc/self/task/{tid}/status"))
+    }
+
+    fn read(path: &str) -> Option<Self> {
+        Some(Self::parse(&std::fs::read_to_string(path).ok()?))
+    }
+
+    fn parse(status: &str) -> Self {
+        let field = |name| status.lines().find_map(|line| Some(line.strip_prefix(name)?.trim()));
+        let blocked = field("SigBlk:").and_then(|mask| u64::from_str_radix(mask, 16).ok());
+        Self {
+            is_traced: field("TracerPid:").is_some_and(|pid| pid != "0"),
+            is_deaf: blocked.is_some_and(|mask| mask >> (SIGNAL - 1) & 1 == 1),
+        }
+    }
 }
 
 #[expect(unsafe_code, reason = "std sends no signals")]
@@ -187,5 +222,23 @@ extern "C" fn on_signal(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
             answer.len = memory::copy(answer.registers.sp, &mut answer.bytes);
         });
         *errno = before;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_says_of_a_thread() {
+        let status = |tracer, blocked| format!("Name:\tx\nTracerPid:\t{tracer}\nSigBlk:\t{blocked}\n");
+        assert_eq!(Standing::parse(&status("0", "0000000000000000")), Standing::default());
+        assert_eq!(
+            Standing::parse(&status("71", "0000000000400000")),
+            Standing { is_traced: true, is_deaf: true }
+        );
+        assert!(!Standing::parse(&status("0", "ffffffffffbfffff")).is_deaf, "all but SIGURG");
+        assert_eq!(Standing::parse(""), Standing::default());
+        assert_eq!(Standing::of_thread(u32::MAX), None);
     }
 }
