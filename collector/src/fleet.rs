@@ -15,7 +15,7 @@ use pollscope_model::monitor::Monitor;
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::report::Report;
 use pollscope_model::world::{Applied, Limits, TooManyProcesses};
-use pollscope_proto::ingest::DetailRequest;
+use pollscope_proto::ingest::Control;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -51,8 +51,8 @@ pub(crate) struct Seat {
     pub(crate) label: Arc<str>,
     /// Highest sequence number that is known of it.
     pub(crate) last_seq: Option<u64>,
-    /// What viewers want to know of it; closed when another stream takes over.
-    pub(crate) wants: mpsc::Receiver<DetailRequest>,
+    /// Requests for what viewers want to know of it; closed when another stream takes over.
+    pub(crate) wants: mpsc::Receiver<Control>,
     number: u64,
 }
 
@@ -256,6 +256,9 @@ impl Keeper {
     fn tick(&mut self) {
         let now_ns = (self.now)();
         self.monitor.tick(now_ns);
+        for boot in self.monitor.take_alarms() {
+            self.seats.want_events(boot, now_ns);
+        }
         self.changed();
     }
 

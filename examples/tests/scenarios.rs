@@ -10,6 +10,8 @@ mod collector;
 mod faults;
 #[path = "scenarios/fleet.rs"]
 mod fleet;
+#[path = "scenarios/flight.rs"]
+mod flight;
 #[path = "scenarios/hardening.rs"]
 mod hardening;
 #[path = "scenarios/http.rs"]

@@ -85,6 +85,41 @@ pub(crate) struct Record {
     pub(crate) limit: u64,
 }
 
+/// When the flight recorder records: single polls and wakes, the newest of each thread.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Flight {
+    /// Never: whoever asks is told so.
+    Off,
+    /// While somebody looks at them.
+    #[default]
+    Demand,
+    /// From the start, so that whoever asks also gets the moments before.
+    Always,
+}
+
+impl Flight {
+    const ALL: [Self; 3] = [Self::Off, Self::Demand, Self::Always];
+
+    /// The name in `POLLSCOPE_FLIGHT`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Demand => "demand",
+            Self::Always => "always",
+        }
+    }
+}
+
+impl FromStr for Flight {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|mode| mode.as_str() == text.trim());
+        named.ok_or_else(|| "there is no such setting".to_owned())
+    }
+}
+
 /// What was decided; see [`Builder`] for the meaning of each.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -247,6 +282,20 @@ impl Builder {
     pub fn overload_limit(self, limit: Duration) -> Self {
         let what = format!("overload limit {}", Nanos(limit.as_nanos() as u64));
         self.set(&what, overload::limit(limit), |config, limit| config.overload_limit = limit)
+    }
+
+    /// When single polls and wakes are recorded; by default [`Flight::Demand`]. Recording them costs a
+    /// poll and a wake some nanoseconds more.
+    pub fn flight(mut self, when: Flight) -> Self {
+        self.config.recorder.flight = when;
+        self
+    }
+
+    /// How many single polls and wakes each thread keeps, 24 bytes each: rounded up to a power of two,
+    /// by default 32,768. At most 128 threads keep them.
+    pub fn flight_events(mut self, events: u32) -> Self {
+        self.config.recorder.flight_events = events;
+        self
     }
 
     /// Most tasks that get a record of their own; further ones are counted per site only.

@@ -6,6 +6,7 @@
 
 mod cpu;
 mod edges;
+mod flight;
 mod harm;
 mod rows;
 mod sites;
@@ -13,7 +14,9 @@ mod snapshot;
 mod tasks;
 
 use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
+use pollscope_model::entity::event::EventBlock;
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::id::{BootId, NameId, TaskId, WorkerId};
@@ -45,6 +48,7 @@ pub(crate) struct Drain {
     cases: harm::Cases,
     edges: edges::Totals,
     losses: Losses,
+    flights: flight::Flights,
 }
 
 impl Drain {
@@ -66,7 +70,24 @@ impl Drain {
             cases: harm::Cases::default(),
             edges: edges::Totals::default(),
             losses: Losses::default(),
+            flights: flight::Flights::new(Instant::now(), clock::now_ns()),
         }
+    }
+
+    /// A reader wants single events for a while, beginning so many nanoseconds ago (0: now).
+    pub(crate) fn ask_for_events(&mut self, last_ns: u64, ttl: Duration) {
+        self.flights.ask(last_ns, ttl, Instant::now(), clock::now_ns());
+    }
+
+    /// Whether single events are recorded now.
+    pub(crate) fn records_events(&self) -> bool {
+        self.flights.is_on()
+    }
+
+    /// The single events since the last call, if a reader wants them. They belong to the delta of the
+    /// [`Drain::tick`] before.
+    pub(crate) fn events(&mut self) -> Vec<EventBlock> {
+        self.flights.collect(&thread::all(), Instant::now(), clock::now_ns())
     }
 
     /// What changed since the last call, as the next delta.

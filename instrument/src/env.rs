@@ -30,7 +30,7 @@ pub struct Variable {
 
 /// Every variable. One with an empty value counts as absent; one whose value cannot be used is
 /// reported in one line and counts as absent.
-pub const VARIABLES: [Variable; 11] = [
+pub const VARIABLES: [Variable; 13] = [
     Variable {
         name: "POLLSCOPE",
         expects: "off, sample, wrap or hooks",
@@ -137,6 +137,30 @@ pub const VARIABLES: [Variable; 11] = [
         },
     },
     Variable {
+        name: "POLLSCOPE_FLIGHT",
+        expects: "off, demand or always",
+        default: "demand",
+        help: "when single polls and wakes are recorded: never, while somebody looks, or from the start",
+        apply: |config, text| {
+            config.recorder.flight = text.parse()?;
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_FLIGHT_EVENTS",
+        expects: "a number from 64 to 16777216",
+        default: "32768",
+        help: "how many single polls and wakes each thread keeps, 24 bytes each",
+        apply: |config, text| {
+            config.recorder.flight_events = text
+                .parse()
+                .ok()
+                .filter(|events| (64..=1 << 24).contains(events))
+                .ok_or("that is no such number")?;
+            Ok(())
+        },
+    },
+    Variable {
         name: "POLLSCOPE_LOG",
         expects: "off, warn or info",
         default: "warn",
@@ -224,6 +248,8 @@ mod tests {
             said("POLLSCOPE_RECORD_LIMIT").map(|size| parse_size(&size)),
             Some(Ok(default.record_limit))
         );
+        assert_eq!(said("POLLSCOPE_FLIGHT"), Some(default.recorder.flight.as_str().to_owned()));
+        assert_eq!(said("POLLSCOPE_FLIGHT_EVENTS"), Some(default.recorder.flight_events.to_string()));
         assert_eq!(said("POLLSCOPE_LOG"), Some(default.log.as_str().to_owned()));
     }
 

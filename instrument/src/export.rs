@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use pollscope_proto::EventsRequest;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tracing::subscriber::NoSubscriber;
@@ -51,6 +52,13 @@ impl Shared {
         backlogs.retain(|known| known.strong_count() > 0);
         backlogs.push(Arc::downgrade(&backlog));
         backlog
+    }
+
+    /// The reader of a backlog wants single events.
+    fn ask_for_events(&self, backlog: &Backlog, request: EventsRequest) {
+        let ttl = Duration::from_nanos(request.ttl_ns);
+        backlog.ask_for_events(ttl);
+        self.reporter.ask_for_events(request.last_ns, ttl);
     }
 }
 

@@ -90,6 +90,16 @@ impl Guard {
         }
     }
 
+    /// Hands the single polls and wakes of the last `last`, as far as the flight recorder has them, to
+    /// every attached viewer, to the collector and into the recording, whether they asked for them or not:
+    /// what to call when the service itself notices trouble. Returns how many they were; 0 if none are recorded, which by
+    /// default is so unless somebody looks at them (see [`Flight::Always`](crate::Flight::Always)).
+    /// Blocks the calling thread while they are collected, some milliseconds.
+    pub fn dump(&self, last: Duration) -> u64 {
+        let last_ns = u64::try_from(last.as_nanos()).unwrap_or(u64::MAX);
+        self.running.as_ref().and_then(|running| running.reporter.dump(last_ns, PATIENCE)).unwrap_or(0)
+    }
+
     /// The totals of everything since the start, with a row for each living task. `None` if nothing
     /// is recorded. Blocks the calling thread while it is collected: about a millisecond for each
     /// ten thousand living tasks.

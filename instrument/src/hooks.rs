@@ -170,6 +170,7 @@ pub fn after_poll(id: Id) {
         let thread = thread::here();
         let site = thread.site(state.site.get());
         site.poll.record(wall_ns);
+        thread.note_poll(state.site.get(), start, wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
             site.slow_polls.add(1);
             let nth = state.polls.get() + 1;

@@ -56,7 +56,7 @@ mod waker;
 
 #[cfg(not(loom))]
 pub use crate::{
-    config::{Builder, Listen},
+    config::{Builder, Flight, Listen},
     guard::{Guard, Status},
     handle::JoinHandle,
     hooks::attach,

@@ -2,7 +2,8 @@
 
 use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
 
-use crate::record::Recorder;
+use crate::config::Flight;
+use crate::record::{Recorder, flight};
 
 /// Whether tokio shows its unstable hooks and metrics in this build.
 pub(crate) const TOKIO_UNSTABLE: bool = cfg!(tokio_unstable);
@@ -68,6 +69,15 @@ fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
         }
     };
     match metric {
+        Metric::FlightEvents if flight::mode() == Flight::Off => {
+            (Coverage::Nobody, "switched off; set POLLSCOPE_FLIGHT=demand".to_owned())
+        }
+        Metric::FlightEvents if hooks => {
+            (Coverage::Wrapped, format!("polls of all tasks, wakes only of those wrapped; {SPAWN}::spawn"))
+        }
+        Metric::FlightEvents => {
+            (Coverage::Wrapped, format!("of tasks spawned through pollscope; {}", why_no_hooks()))
+        }
         Metric::Polls | Metric::SpawnSites | Metric::LibraryTasks if hooks => (Coverage::All, String::new()),
         Metric::Polls | Metric::SpawnSites => (
             Coverage::Wrapped,

@@ -5,17 +5,21 @@
 //! [`drain`](crate::drain). Counters have one writer each (plain loads and stores); what several
 //! threads write is a read-modify-write, and there are few of those.
 //!
-//! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`], [`inner`] and [`marks`].
+//! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`], [`inner`], [`marks`] and
+//! [`ring`].
 
 pub(crate) mod atomic;
 pub(crate) mod claims;
 pub(crate) mod inner;
 pub(crate) mod marks;
+pub(crate) mod ring;
 
 #[cfg(not(loom))]
 pub(crate) mod edges;
 #[cfg(not(loom))]
 pub(crate) mod evidence;
+#[cfg(not(loom))]
+pub(crate) mod flight;
 #[cfg(not(loom))]
 pub(crate) mod hold;
 #[cfg(not(loom))]

@@ -32,6 +32,8 @@ pub(crate) trait Subscriber: Send + Sync {
     fn part(&self, next: Report);
     /// The delta that follows the last, to be delivered after all parts of a snapshot.
     fn push(&self, delta: &Arc<Report>);
+    /// Whether its reader has asked for single events.
+    fn wants_events(&self) -> bool;
     /// There will be no more.
     fn close(&self);
 }
@@ -50,6 +52,8 @@ pub(crate) enum Wants {
 enum Command {
     Subscribe(Weak<dyn Subscriber>),
     Tick(Sender<()>),
+    Events { last_ns: u64, ttl: Duration },
+    Dump { last_ns: u64, done: Sender<u64> },
     Totals(Sender<Report>),
     Stop,
 }
@@ -104,6 +108,20 @@ impl Reporter {
         }
     }
 
+    /// Single events are wanted for a while: of what comes, and of the last nanoseconds. They go to the
+    /// subscribers that say so.
+    pub(crate) fn ask_for_events(&self, last_ns: u64, ttl: Duration) {
+        let _ = self.commands.send(Command::Events { last_ns, ttl });
+    }
+
+    /// Hands the single events of the last nanoseconds to every subscriber, whether it asked for them or
+    /// not, and tells how many they were. `None` if the reporter has ended or is busy for too long.
+    pub(crate) fn dump(&self, last_ns: u64, patience: Duration) -> Option<u64> {
+        let (done, wait) = mpsc::channel();
+        self.commands.send(Command::Dump { last_ns, done }).ok()?;
+        wait.recv_timeout(patience).ok()
+    }
+
     /// Ticks now and waits until the delta was handed out.
     pub(crate) fn tick(&self, patience: Duration) {
         let (done, wait) = mpsc::channel();
@@ -156,6 +174,10 @@ impl Desk {
                     self.tick();
                     let _ = done.send(());
                 }
+                Ok(Command::Events { last_ns, ttl }) => self.drain.ask_for_events(last_ns, ttl),
+                Ok(Command::Dump { last_ns, done }) => {
+                    let _ = done.send(self.dump(last_ns));
+                }
                 Ok(Command::Totals(done)) => {
                     self.tick();
                     let _ = done.send(self.totals());
@@ -178,15 +200,34 @@ impl Desk {
     }
 
     fn tick(&mut self) {
+        self.hand_out(false);
+    }
+
+    fn dump(&mut self, last_ns: u64) -> u64 {
+        if !self.drain.records_events() {
+            return 0;
+        }
+        self.drain.ask_for_events(last_ns, Duration::from_secs(1));
+        self.hand_out(true)
+    }
+
+    /// Ticks; `all` gives single events also to those who did not ask. Returns how many there were.
+    fn hand_out(&mut self, all: bool) -> u64 {
         self.last = Instant::now();
         let delta = Arc::new(self.drain.tick());
+        let events = self.drain.events();
+        let count = events.iter().map(|block| block.events.len() as u64).sum();
+        // Whoever did not ask for single events gets the delta without them.
+        let with_events = (!events.is_empty()).then(|| Arc::new(Report { events, ..Report::clone(&delta) }));
         self.subscribers.retain(|subscriber| match subscriber.upgrade() {
             Some(subscriber) => {
-                subscriber.push(&delta);
+                let full = with_events.as_ref().filter(|_| all || subscriber.wants_events());
+                subscriber.push(full.unwrap_or(&delta));
                 true
             }
             None => false,
         });
+        count
     }
 
     /// The tick before the snapshot makes the two meet: every other subscriber has the delta that the

@@ -5,6 +5,8 @@ mod assembler;
 mod column;
 mod dict;
 mod edge;
+mod event;
+mod flight;
 pub(crate) mod greeting;
 mod hist;
 pub(crate) mod numbers;

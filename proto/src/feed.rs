@@ -7,7 +7,7 @@ use pollscope_model::hello::Hello;
 use pollscope_model::report::Report;
 
 use crate::convert::{self, Assembler, DecodeError, greeting};
-pub use crate::greeting::{ClientHello, DetailRequest};
+pub use crate::greeting::{ClientHello, DetailRequest, EventsRequest};
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::wire;
 pub use wire::feed_client::FeedClient;
@@ -21,6 +21,8 @@ pub enum Request {
     Hello(ClientHello),
     /// At any time after it.
     Watch(DetailRequest),
+    /// At any time after it.
+    Events(EventsRequest),
 }
 
 /// What the process says.
@@ -44,6 +46,7 @@ impl From<&Request> for AttachRequest {
             request: Some(match request {
                 Request::Hello(client) => Wire::Hello(greeting::client_to_wire(client)),
                 Request::Watch(detail) => Wire::Watch(greeting::detail_request_to_wire(*detail)),
+                Request::Events(events) => Wire::Events(greeting::events_request_to_wire(*events)),
             }),
         }
     }
@@ -57,6 +60,7 @@ impl TryFrom<AttachRequest> for Request {
         match message.request.ok_or(DecodeError::missing("attach.request"))? {
             Wire::Hello(client) => Ok(Self::Hello(greeting::client_from_wire(client)?)),
             Wire::Watch(detail) => Ok(Self::Watch(greeting::detail_request_from_wire(detail)?)),
+            Wire::Events(events) => Ok(Self::Events(greeting::events_request_from_wire(events))),
         }
     }
 }

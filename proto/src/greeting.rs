@@ -31,3 +31,13 @@ pub struct DetailRequest {
     /// For how long, in nanoseconds; asking again renews it.
     pub ttl_ns: u64,
 }
+
+/// A request for single polls and wakes, which lapses by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EventsRequest {
+    /// How far back to begin, in nanoseconds, as far as the process remembers; 0 goes on from what
+    /// was sent last.
+    pub last_ns: u64,
+    /// For how long, in nanoseconds; asking again renews it.
+    pub ttl_ns: u64,
+}

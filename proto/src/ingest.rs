@@ -7,7 +7,7 @@ use pollscope_model::hello::{Hello, ProtocolVersion};
 use pollscope_model::report::{Detail, Report};
 
 use crate::convert::{self, Assembler, DecodeError, greeting, numbers};
-pub use crate::greeting::DetailRequest;
+pub use crate::greeting::{DetailRequest, EventsRequest};
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::wire;
 pub use wire::ingest_client::IngestClient;
@@ -45,6 +45,8 @@ pub enum Control {
     },
     /// How much of the tasks the reports should carry from now on.
     Detail(DetailRequest),
+    /// Single polls and wakes that the reports should carry from now on.
+    Events(EventsRequest),
     /// The stream ends, and trying again soon is of no use.
     Refused {
         /// Why, and what to do, in words.
@@ -131,6 +133,7 @@ impl From<&Control> for PushControl {
                 }),
                 Control::Ack { seq } => Wire::Ack(wire::Ack { seq: *seq }),
                 Control::Detail(detail) => Wire::Detail(greeting::detail_request_to_wire(*detail)),
+                Control::Events(events) => Wire::Events(greeting::events_request_to_wire(*events)),
                 Control::Refused { reason } => Wire::Refused(wire::Refused { reason: convert::clip(reason) }),
             }),
         }
@@ -151,6 +154,7 @@ impl TryFrom<PushControl> for Control {
             }),
             Wire::Ack(ack) => Self::Ack { seq: ack.seq },
             Wire::Detail(detail) => Self::Detail(greeting::detail_request_from_wire(detail)?),
+            Wire::Events(events) => Self::Events(greeting::events_request_from_wire(events)),
             Wire::Refused(refused) => {
                 Self::Refused { reason: convert::checked("refused.reason", refused.reason)? }
             }

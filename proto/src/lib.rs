@@ -18,7 +18,7 @@ pub mod recording;
 pub mod version;
 
 pub use convert::DecodeError;
-pub use greeting::{ClientHello, DetailRequest};
+pub use greeting::{ClientHello, DetailRequest, EventsRequest};
 pub use limits::MAX_MESSAGE_BYTES;
 pub use version::{PROTOCOL, Peer, VersionMismatch, compatible};
 

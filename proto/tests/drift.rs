@@ -4,8 +4,10 @@
 
 use std::path::Path;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
+    "pollscope/v1/column.proto",
     "pollscope/v1/common.proto",
+    "pollscope/v1/events.proto",
     "pollscope/v1/report.proto",
     "pollscope/v1/feed.proto",
     "pollscope/v1/ingest.proto",

@@ -57,6 +57,16 @@ pub enum Action {
     ColumnsMenu,
     /// Opens the menu of all actions here.
     Help,
+    /// A shorter stretch of single polls.
+    ZoomIn,
+    /// A longer one.
+    ZoomOut,
+    /// An earlier one.
+    Earlier,
+    /// A later one.
+    Later,
+    /// The newest one, as it comes.
+    Live,
     /// Holds what is on screen, or lets it go.
     Freeze,
     /// Copies what is selected as text.

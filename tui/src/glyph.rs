@@ -101,6 +101,18 @@ impl Glyphs {
         }
     }
 
+    /// A cell filled to that share; anything above zero shows.
+    pub fn fill(self, share: f32) -> char {
+        match self {
+            Self::Braille => ['⡀', '⡄', '⡆', '⡇', '⣇', '⣧', '⣷', '⣿'][level(share, 8)],
+            Self::Block => match level(share, 8) {
+                7 => '█',
+                eighths => BLOCK_EIGHTHS[eighths],
+            },
+            Self::Ascii => ['.', '.', ':', ':', '+', '+', '#', '#'][level(share, 8)],
+        }
+    }
+
     /// One of four shades, 0 the lightest; larger levels are the darkest.
     pub const fn shade(self, level: usize) -> char {
         let shades = match self {

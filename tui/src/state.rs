@@ -5,6 +5,7 @@
 
 pub mod answers;
 pub mod command;
+pub mod flight;
 pub mod hits;
 pub mod level;
 pub mod list;
@@ -22,6 +23,7 @@ use crate::keymap::Context;
 use crate::source::Status;
 use crate::theme::Theme;
 use answers::Answers;
+use flight::FlightView;
 use hits::Hits;
 use level::{Level, Subject};
 use list::List;
@@ -132,6 +134,8 @@ pub struct State {
     pub link: Status,
     /// The newest answers, and which questions stand.
     pub answers: Answers,
+    /// The stretch of time that pictures of single polls show, and the picture.
+    pub flight: FlightView,
     /// Since when the view is held.
     pub frozen: Option<Duration>,
     /// Time since the program started.
@@ -168,6 +172,7 @@ impl State {
             stack: Vec::new(),
             overlay: None,
             answers: Answers::default(),
+            flight: FlightView::default(),
             frozen: None,
             now: Duration::ZERO,
             notice: None,

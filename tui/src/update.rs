@@ -11,15 +11,17 @@ mod take;
 
 use std::time::Duration;
 
-use pollscope_model::query::ask::Ask;
+use pollscope_model::id::BootId;
+use pollscope_model::query::ask::{Ask, FlightOf, FlightQuery};
 use pollscope_model::query::column::Kind;
-use pollscope_model::query::page::Query;
+use pollscope_model::query::page::{Query, RowId, Scope};
 
 use crate::event::{Event, Input, Signal};
 use crate::source::{QuestionId, SourceEvent};
 use crate::state::answers::Slot;
+use crate::state::flight::MAX_LANES;
 use crate::state::hits::Hits;
-use crate::state::level::{Level, Subject};
+use crate::state::level::{Detail, Level, Subject};
 use crate::state::{State, Tab};
 
 /// What the loop has to do for an update.
@@ -105,6 +107,35 @@ fn any_unanswered(state: &State) -> bool {
     state.answers.standing.iter().any(|standing| !standing.answered)
 }
 
+/// Whose single polls are on screen. They are asked for only then: being asked, a process records them.
+fn flown(state: &State) -> Option<FlightQuery> {
+    let (boot, of) = match state.stack.last() {
+        Some(Level::Detail(Detail { subject: Subject::Task(boot, task), .. })) => {
+            (*boot, FlightOf::Task(*task))
+        }
+        Some(Level::Detail(_)) => return None,
+        _ if state.current_tab() != Tab::Workers => return None,
+        _ => (looked_at(state)?, FlightOf::Workers { first: 0, most: MAX_LANES }),
+    };
+    Some(state.flight.query(boot, of, state.size.0))
+}
+
+/// The process of the screen: the scope's, that of the row under the cursor, or the only one.
+fn looked_at(state: &State) -> Option<BootId> {
+    let of_row = || match state.list()?.selected.as_ref()? {
+        RowId::Worker(boot, _) => Some(*boot),
+        _ => None,
+    };
+    let only = || match state.answers.overview.as_ref()?.hellos.as_slice() {
+        [only] => Some(only.boot),
+        _ => None,
+    };
+    match state.scope {
+        Scope::Process(boot) => Some(boot),
+        Scope::All => of_row().or_else(only),
+    }
+}
+
 /// Derives the questions from the state.
 fn stand(state: &mut State) -> Vec<Effect> {
     let tab = state.current_tab();
@@ -124,6 +155,9 @@ fn stand(state: &mut State) -> Vec<Effect> {
             wanted.push((Slot::Findings, Ask::Page(findings)));
         }
     }
+    let flown = flown(state);
+    state.flight.look_at(flown.as_ref().map(|query| (query.boot, query.of)));
+    wanted.extend(flown.map(|query| (Slot::Flight, Ask::Flight(query))));
     if state.answers.stand(wanted) { vec![Effect::Ask(state.answers.questions())] } else { Vec::new() }
 }
 

@@ -8,6 +8,7 @@ pub mod cells;
 pub mod copy;
 mod finding;
 mod fleet;
+mod flight;
 mod frame;
 mod heat;
 mod histogram;
@@ -106,7 +107,7 @@ fn detail_lines(
     use pollscope_model::query::ask::Answer;
     let glyphs = state.look.glyphs;
     let mut lines = match detail.answer.as_deref() {
-        Some(Answer::Task(task)) => task::lines(task, width, height, glyphs),
+        Some(Answer::Task(task)) => task::lines(task, flight::timeline(state, width), width, height, glyphs),
         Some(Answer::Site(site)) => site::lines(site, width, height, glyphs),
         Some(Answer::Finding(finding)) => {
             let mut lines = finding::lines(finding, width);

@@ -178,7 +178,7 @@ impl Stream {
                     Push::Report(report) => self.take(fleet, seat, report).await?,
                 },
                 want = seat.wants.recv() => match want {
-                    Some(detail) => self.say(Control::Detail(detail)).await?,
+                    Some(want) => self.say(want).await?,
                     None => return Err(End::TakenOver),
                 },
                 () = stop.wait() => return Err(Stopped.into()),

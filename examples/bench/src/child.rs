@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Instant;
 
+use pollscope::Flight;
 use pollscope_model::measured::Mode;
 
 use crate::workload::{self, Measurement, Plain, Spawner, Workload};
@@ -81,9 +82,10 @@ pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement
             workload::run(&builder.build().expect("a runtime"), &Plain, workload, ops)
         }
         "dial9" => dial9(workload, ops),
-        "pollscope-wrap" => pollscope(workload, ops, Mode::Wrap),
-        "pollscope-hooks" => pollscope(workload, ops, Mode::Hooks),
-        "pollscope-sample" => pollscope(workload, ops, Mode::Sample),
+        "pollscope-wrap" => pollscope(workload, ops, Mode::Wrap, Flight::Demand),
+        "pollscope-flight" => pollscope(workload, ops, Mode::Wrap, Flight::Always),
+        "pollscope-hooks" => pollscope(workload, ops, Mode::Hooks, Flight::Demand),
+        "pollscope-sample" => pollscope(workload, ops, Mode::Sample, Flight::Demand),
         _ => return None,
     })
 }
@@ -107,8 +109,8 @@ fn dial9(workload: Workload, ops: u64) -> Measurement {
     workload::run(&runtime, &Plain, workload, ops)
 }
 
-fn pollscope(workload: Workload, ops: u64, mode: Mode) -> Measurement {
-    let guard = pollscope::builder().mode(mode).listen(pollscope::Listen::Off).init();
+fn pollscope(workload: Workload, ops: u64, mode: Mode, flight: Flight) -> Measurement {
+    let guard = pollscope::builder().mode(mode).flight(flight).listen(pollscope::Listen::Off).init();
     let mut builder = workload::builder();
     if mode == Mode::Hooks {
         pollscope::attach(&mut builder);

@@ -17,12 +17,13 @@ use std::process::{Command, ExitCode, Stdio};
 use clap::Parser;
 use workload::{Measurement, Workload};
 
-const CONFIGS: [&str; 9] = [
+const CONFIGS: [&str; 10] = [
     "plain",
     "empty-hooks",
     "two-instants",
     "pollscope-sample",
     "pollscope-wrap",
+    "pollscope-flight",
     "pollscope-hooks",
     "tokio-metrics",
     "dial9",

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pollscope_model::query::ask::{Answer, Ask};
+use pollscope_model::id::BootId;
+use pollscope_model::query::ask::{Answer, Ask, FlightOf, FlightQuery};
 use pollscope_model::query::column::{Kind, columns};
+use pollscope_model::query::flight::Flight;
 use pollscope_model::query::page::{Page, Query, Row, Scope};
 use pollscope_model::query::value::Value;
 use pollscope_tui::source::endpoint::Endpoint;
@@ -103,6 +105,35 @@ impl Viewer {
             || notes().iter().any(|note| note.contains(text)).then_some(()),
             || format!("the notes are {:#?}", notes()),
         );
+    }
+}
+
+impl Viewer {
+    /// Looks at single polls until the picture is as wanted, and returns what `choose` made of it.
+    #[track_caller]
+    pub(crate) fn wait_for_flight<T>(
+        &mut self,
+        what: &str,
+        boot: BootId,
+        of: FlightOf,
+        span_ns: u64,
+        columns: u16,
+        mut choose: impl FnMut(&Flight) -> Option<T>,
+    ) -> T {
+        self.asked += 1;
+        let id = QuestionId(self.asked);
+        let query = FlightQuery { boot, of, until_unix_ns: None, span_ns, columns };
+        self.source.ask(vec![(id, Ask::Flight(query))]);
+        let seen = Arc::clone(&self.seen);
+        let answer = || seen.lock().unwrap_or_else(PoisonError::into_inner).answers.get(&id).cloned();
+        wait(
+            what,
+            || match answer() {
+                Some(Answer::Flight(flight)) => choose(&flight),
+                _ => None,
+            },
+            || format!("the answer is {:?}", answer()),
+        )
     }
 }
 

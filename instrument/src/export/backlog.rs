@@ -7,9 +7,9 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use pollscope_model::report::{Report, ReportKind};
+use pollscope_model::report::{MAX_FOLDED_EVENTS, Report, ReportKind};
 use tokio::sync::Notify;
 
 use crate::reporter::{Subscriber, Wants};
@@ -21,6 +21,8 @@ pub(super) const MAX_ROWS: usize = 262_144;
 
 /// Parts of a snapshot that wait.
 const MAX_PARTS: usize = 2;
+/// The longest that a request for single events holds without being renewed.
+const MAX_EVENTS_TTL: Duration = Duration::from_secs(60);
 
 /// What the reader does next.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ struct State {
     in_hand: bool,
     folded: u64,
     ended_rows_lost: u64,
+    /// Until when the reader wants single events.
+    events_until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -122,6 +126,10 @@ impl Subscriber for Backlog {
         self.ready.notify_one();
     }
 
+    fn wants_events(&self) -> bool {
+        self.lock().events_until.is_some_and(|until| Instant::now() < until)
+    }
+
     fn close(&self) {
         self.lock().phase = Phase::Closed;
         self.ready.notify_one();
@@ -132,6 +140,11 @@ impl Subscriber for Backlog {
 impl Backlog {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reader wants single events for so long.
+    pub(super) fn ask_for_events(&self, ttl: Duration) {
+        self.lock().events_until = Some(Instant::now() + ttl.min(MAX_EVENTS_TTL));
     }
 
     /// The next thing to do. Asking for it says that the last report was delivered.
@@ -235,7 +248,22 @@ impl State {
     fn append(&mut self, report: Arc<Report>) {
         self.newest = report.seq;
         self.rows += report.tasks.len();
+        let fresh = !report.events.is_empty();
         self.queue.push_back(report);
+        if fresh {
+            self.bound_events();
+        }
+    }
+
+    /// Of the single events that wait the oldest go; their numbers tell the reader that it missed some.
+    fn bound_events(&mut self) {
+        let mut waiting = 0;
+        for report in self.queue.iter_mut().rev() {
+            waiting += report.events.iter().map(|block| block.events.len()).sum::<usize>();
+            if waiting > MAX_FOLDED_EVENTS && !report.events.is_empty() {
+                Arc::make_mut(report).events = Vec::new();
+            }
+        }
     }
 
     fn take(&mut self, delta: &Arc<Report>) {

@@ -13,7 +13,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Shared;
-use super::backlog::Next;
+use super::backlog::{Backlog, Next};
 use super::door::{Door, Listener};
 use super::greeting::Greeting;
 use super::lens::Lens;
@@ -86,8 +86,10 @@ impl Feed for Desk {
         })?;
         let (out, stream) = mpsc::channel(IN_FLIGHT);
         let lens = Arc::new(Mutex::new(Lens::new(Detail::Full)));
-        let listening = tokio::spawn(listen(wishes, lens.clone()));
-        let viewer = Viewer { shared: self.shared.clone(), out, lens, _seat: seat };
+        let backlog = self.shared.new_backlog();
+        let ear = Ear { lens: lens.clone(), backlog: backlog.clone(), shared: self.shared.clone() };
+        let listening = tokio::spawn(ear.listen(wishes));
+        let viewer = Viewer { shared: self.shared.clone(), backlog, out, lens, _seat: seat };
         tokio::spawn(async move {
             viewer.feed().await;
             listening.abort();
@@ -105,7 +107,9 @@ async fn greeted(wishes: &mut Streaming<AttachRequest>) -> Result<(), Status> {
     match read(first)? {
         Wish::Hello(client) => compatible(Peer::Service, Peer::Viewer, client.protocol, &client.version)
             .map_err(|mismatch| Status::failed_precondition(mismatch.to_string())),
-        Wish::Watch(_) => Err(Status::invalid_argument("the first message must be a hello")),
+        Wish::Watch(_) | Wish::Events(_) => {
+            Err(Status::invalid_argument("the first message must be a hello"))
+        }
     }
 }
 
@@ -113,11 +117,24 @@ fn read(wish: AttachRequest) -> Result<Wish, Status> {
     Wish::try_from(wish).map_err(|error| Status::invalid_argument(error.to_string()))
 }
 
-/// Listens to what the viewer wants, until it has nothing more to say.
-async fn listen(mut wishes: Streaming<AttachRequest>, lens: Arc<Mutex<Lens>>) {
-    while let Ok(Some(wish)) = wishes.message().await {
-        if let Ok(Wish::Watch(detail)) = read(wish) {
-            lens.lock().unwrap_or_else(PoisonError::into_inner).ask(detail, Instant::now());
+/// What listens to a viewer.
+struct Ear {
+    lens: Arc<Mutex<Lens>>,
+    backlog: Arc<Backlog>,
+    shared: Arc<Shared>,
+}
+
+impl Ear {
+    /// Listens to what the viewer wants, until it has nothing more to say.
+    async fn listen(self, mut wishes: Streaming<AttachRequest>) {
+        while let Ok(Some(wish)) = wishes.message().await {
+            match read(wish) {
+                Ok(Wish::Watch(detail)) => {
+                    self.lens.lock().unwrap_or_else(PoisonError::into_inner).ask(detail, Instant::now());
+                }
+                Ok(Wish::Events(events)) => self.shared.ask_for_events(&self.backlog, events),
+                Ok(Wish::Hello(_)) | Err(_) => {}
+            }
         }
     }
 }
@@ -125,6 +142,7 @@ async fn listen(mut wishes: Streaming<AttachRequest>, lens: Arc<Mutex<Lens>>) {
 /// One viewer.
 struct Viewer {
     shared: Arc<Shared>,
+    backlog: Arc<Backlog>,
     out: mpsc::Sender<Result<FeedMessage, Status>>,
     lens: Arc<Mutex<Lens>>,
     _seat: OwnedSemaphorePermit,
@@ -133,15 +151,15 @@ struct Viewer {
 impl Viewer {
     /// Until the viewer or the process goes. A viewer that went is noticed at the next report.
     async fn feed(&self) -> Option<()> {
-        let backlog = self.shared.new_backlog();
+        let backlog = &self.backlog;
         let (mut greeting, hello) = Greeting::new(self.shared.clone());
         self.say(feed::hello(&hello)).await?;
-        self.shared.reporter.subscribe(&backlog);
+        self.shared.reporter.subscribe(backlog);
         loop {
             let mut report = match backlog.next().await {
                 Next::Report(report) => report,
                 Next::Overrun => {
-                    self.shared.reporter.subscribe(&backlog);
+                    self.shared.reporter.subscribe(backlog);
                     continue;
                 }
                 Next::Closed => return self.say(feed::goodbye("the service stopped pollscope")).await,
@@ -159,7 +177,7 @@ impl Viewer {
                 self.say(message).await?;
             }
             if grown {
-                self.shared.reporter.subscribe(&backlog);
+                self.shared.reporter.subscribe(backlog);
             }
         }
     }

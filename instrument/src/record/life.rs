@@ -188,6 +188,7 @@ impl Drop for OpenPoll<'_> {
         let wall_ns = now.saturating_sub(self.start);
         let shard = self.thread.site(self.site);
         shard.poll.record(wall_ns);
+        self.thread.note_poll(self.site, self.start, wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
             self.was_slow(wall_ns, now);
         }

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use pollscope_model::measured::Mode;
 
+use super::flight;
+use crate::config::Flight;
+
 /// What the builder decides about recording.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -14,11 +17,21 @@ pub(crate) struct Settings {
     pub(crate) max_tasks: u32,
     /// Polls from this length on leave evidence and count as slow.
     pub(crate) slow_poll_ns: u64,
+    /// When single polls and wakes are recorded.
+    pub(crate) flight: Flight,
+    /// How many of them each thread keeps.
+    pub(crate) flight_events: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { limit: Mode::Hooks, max_tasks: 1_000_000, slow_poll_ns: 1_000_000 }
+        Self {
+            limit: Mode::Hooks,
+            max_tasks: 1_000_000,
+            slow_poll_ns: 1_000_000,
+            flight: Flight::default(),
+            flight_events: 1 << 15,
+        }
     }
 }
 
@@ -57,6 +70,7 @@ impl Recorder {
         crate::clock::calibrate();
         self.max_tasks.store(settings.max_tasks.into(), Ordering::Relaxed);
         self.slow_poll_ns.store(settings.slow_poll_ns.max(1), Ordering::Relaxed);
+        flight::configure(settings.flight, settings.flight_events);
         let switch = match settings.limit {
             Mode::Sample => SAMPLE,
             Mode::Wrap => WRAP,

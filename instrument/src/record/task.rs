@@ -7,6 +7,8 @@
 
 mod read;
 
+pub(crate) use read::who;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pollscope_model::entity::task::TaskKind;
@@ -279,7 +281,7 @@ impl TaskState {
         let thread = super::thread::here();
         let site = thread.site(self.site.get());
         site.wakes.add(1);
-        if self.poller.get() == thread.index {
+        let (who, noted) = if self.poller.get() == thread.index {
             // Inside our own poll on this thread, so this is the one writer of the tally. The delay
             // will count from the poll's end, so that any earlier time says enough.
             self.self_wakes.add(1);
@@ -289,15 +291,23 @@ impl TaskState {
                 self.woken_by.store(ITSELF, Ordering::Relaxed);
                 self.woken_ns.store(self.poll_start_ns.get(), Ordering::Relaxed);
             }
+            (ITSELF, None)
         } else {
+            let mut noted = None;
             let (by, from, who) = who_wakes(thread);
             thread.edges.add(from, self.site.get());
             self.inner.count_wake(by);
             if self.woken_ns.load(Ordering::Relaxed) == 0 {
+                let now = crate::clock::now_ns();
                 self.woken_by.store(who, Ordering::Relaxed);
-                self.woken_ns.store(crate::clock::now_ns(), Ordering::Relaxed);
+                self.woken_ns.store(now, Ordering::Relaxed);
+                noted = Some(now);
             }
             self.touch();
+            (who, noted)
+        };
+        if let Some(ring) = thread.flight.active() {
+            ring.push(super::flight::wake(self.id.get(), noted.unwrap_or_else(crate::clock::now_ns), who));
         }
         self.inner.forward();
     }

@@ -11,6 +11,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use super::edges::Edges;
 use super::evidence::Evidence;
+use super::flight::{self, Recording};
 use super::intern;
 use super::shard::{HistShard, Shards, SiteShard};
 use super::slots::Magazine;
@@ -55,6 +56,7 @@ pub(crate) struct Thread {
     pub(crate) split: Split,
     /// Its slow polls.
     pub(crate) evidence: Evidence,
+    pub(crate) flight: Recording,
     /// Tasks that got no record.
     pub(crate) uncounted: Tally,
     /// Tasks whose end had no room for a row.
@@ -115,8 +117,11 @@ static THREADS: LazyLock<Mutex<Threads>> = LazyLock::new(Mutex::default);
 
 /// Shared by threads whose own state is gone already, while the last of their thread-local values are
 /// dropped. Its counters have several writers then and may lose counts.
-static LATE: LazyLock<&'static Thread> =
-    LazyLock::new(|| Thread::register(&mut threads(), Magazine::shared()));
+static LATE: LazyLock<&'static Thread> = LazyLock::new(|| {
+    let late = Thread::register(&mut threads(), Magazine::shared());
+    late.flight.close();
+    late
+});
 
 fn threads() -> MutexGuard<'static, Threads> {
     THREADS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -163,6 +168,7 @@ impl Lease {
         let mut threads = threads();
         let thread = threads.free.pop().unwrap_or_else(|| Thread::register(&mut threads, Magazine::new()));
         drop(threads);
+        thread.flight.follow();
         let name = std::thread::current().name().map_or(0, intern::name);
         thread.name.store(name, Ordering::Relaxed);
         thread.tid.store(thread_id(), Ordering::Relaxed);
@@ -204,6 +210,7 @@ impl Thread {
             edges: Edges::default(),
             split: Split::default(),
             evidence: Evidence::default(),
+            flight: Recording::new(),
             uncounted: Tally::new(),
             ends_unsaid: Tally::new(),
             wrapping: AtomicBool::new(false),
@@ -347,6 +354,15 @@ impl Thread {
     fn sample_slowly(&self, now: u64) {
         self.split.sample(now, self.polled_ns.get());
         self.place.store(crate::sample::place_of_this_thread(), Ordering::Relaxed);
+    }
+
+    /// Keeps the poll that is about to be closed as a single event, if those are recorded.
+    #[inline]
+    pub(crate) fn note_poll(&self, site: u32, start: u64, wall_ns: u64) {
+        if let Some(ring) = self.flight.active() {
+            let place = self.place.load(Ordering::Relaxed);
+            ring.push(flight::poll(self.task(), site, place, start, wall_ns));
+        }
     }
 
     /// Closes the poll that [`Thread::enter`] opened, `wall_ns` ago.

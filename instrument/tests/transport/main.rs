@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
 
 mod attach;
+mod flight;
 mod lines;
 mod push;
 #[cfg(feature = "recording")]

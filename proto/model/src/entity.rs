@@ -1,6 +1,7 @@
 //! The things that a process has: tasks, sites, workers, runtimes, as its reports describe them.
 
 pub mod edge;
+pub mod event;
 pub mod runtime;
 pub mod site;
 pub mod slow_poll;

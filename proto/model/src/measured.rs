@@ -83,11 +83,13 @@ pub enum Metric {
     GlobalQueue,
     /// Threads and queue of the blocking pool.
     BlockingPool,
+    /// Single polls and wakes of the last seconds, on demand.
+    FlightEvents,
 }
 
 impl Metric {
     /// Every metric, in the order in which `doctor` lists them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Polls,
         Self::SpawnSites,
         Self::ScheduleDelay,
@@ -109,6 +111,7 @@ impl Metric {
         Self::WorkerQueues,
         Self::GlobalQueue,
         Self::BlockingPool,
+        Self::FlightEvents,
     ];
 
     /// The name in JSON and on the wire.
@@ -135,6 +138,7 @@ impl Metric {
             Self::WorkerQueues => "worker-queues",
             Self::GlobalQueue => "global-queue",
             Self::BlockingPool => "blocking-pool",
+            Self::FlightEvents => "flight-events",
         }
     }
 

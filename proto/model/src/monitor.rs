@@ -3,6 +3,7 @@
 //!
 //! It reads no clock and does no I/O: whoever owns it hands in reports and the time, on one thread.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::detect::engine::Engine;
@@ -12,6 +13,7 @@ use crate::policy::Policy;
 use crate::query::answer;
 use crate::query::ask::{Answer, Ask};
 use crate::query::flag::Judge as _;
+use crate::query::page::Level;
 use crate::report::Report;
 use crate::world::{Applied, Limits, TooManyProcesses, World};
 
@@ -31,17 +33,20 @@ pub struct Welcome {
 pub struct Monitor {
     world: World,
     engine: Engine,
+    /// The last finding that was looked at for an alarm.
+    seen: u64,
+    alarms: BTreeSet<BootId>,
 }
 
 impl Monitor {
     /// A monitor that knows nothing yet, with those caps.
     pub fn new(limits: Limits) -> Self {
-        Self { world: World::new(limits), engine: Engine::new() }
+        Self { world: World::new(limits), ..Self::default() }
     }
 
     /// The same, with a policy for processes that bring none of their own.
     pub fn with_policy(limits: Limits, policy: Policy) -> Self {
-        Self { world: World::new(limits), engine: Engine::with_policy(policy) }
+        Self { world: World::new(limits), engine: Engine::with_policy(policy), ..Self::default() }
     }
 
     /// A process (re)appeared on a new stream.
@@ -64,8 +69,28 @@ impl Monitor {
     /// second.
     pub fn tick(&mut self, now_unix_ns: u64) {
         self.engine.tick(&self.world);
+        self.sound_alarms();
         let engine = &self.engine;
         self.world.tick(now_unix_ns, |boot, task| engine.task(boot, task).is_some());
+    }
+
+    /// Processes in which something was newly found at deny since the last call. Whoever can reach them
+    /// asks them for their single polls for a moment, so that there is a picture of what happened.
+    pub fn take_alarms(&mut self) -> BTreeSet<BootId> {
+        std::mem::take(&mut self.alarms)
+    }
+
+    fn sound_alarms(&mut self) {
+        let newest = self.engine.findings_ever();
+        if newest > self.seen {
+            for process in self.world.processes() {
+                let found = self.engine.findings(process.boot());
+                if found.iter().any(|finding| finding.number > self.seen && finding.level == Level::Deny) {
+                    self.alarms.insert(process.boot());
+                }
+            }
+            self.seen = newest;
+        }
     }
 
     /// Answers a question; [`Answer::No`] says why it cannot.

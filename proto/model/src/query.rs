@@ -13,6 +13,7 @@ pub mod detail;
 pub mod filter;
 mod findings;
 pub mod flag;
+pub mod flight;
 mod notes;
 mod overview;
 pub mod page;

@@ -6,6 +6,7 @@
 
 use crate::dict::DictEntry;
 use crate::entity::edge::WakeEdge;
+use crate::entity::event::EventBlock;
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
@@ -107,17 +108,22 @@ pub struct Report {
     pub stalls: Vec<Stall>,
     /// Who woke whom in the interval (in a snapshot: since the process started).
     pub edges: Vec<WakeEdge>,
+    /// Single polls and wakes, for a reader that asked for them (never in a snapshot).
+    pub events: Vec<EventBlock>,
     /// What is missing.
     pub losses: Losses,
 }
 
 /// The most slow polls that a folded report keeps: the longest stay.
 pub const MAX_FOLDED_SLOW_POLLS: usize = 256;
+/// The most single events that a folded report keeps: the newest stay, and their numbers tell the
+/// reader how many it missed.
+pub const MAX_FOLDED_EVENTS: usize = 131_072;
 
 impl Report {
     /// Folds the next delta into this one, so that a sender that cannot send keeps exact totals in
     /// bounded room: a task keeps one row, a site one delta, slow polls the longest
-    /// [`MAX_FOLDED_SLOW_POLLS`].
+    /// [`MAX_FOLDED_SLOW_POLLS`], single events the newest [`MAX_FOLDED_EVENTS`].
     ///
     /// `later` must be the delta that follows: `later.first_seq == self.seq + 1`.
     pub fn fold(&mut self, later: Report) {
@@ -138,7 +144,23 @@ impl Report {
         replace_by(&mut self.edges, later.edges, WakeEdge::key, |old, new| {
             old.count = old.count.saturating_add(new.count);
         });
+        self.fold_events(later.events);
         self.losses = later.losses;
+    }
+
+    fn fold_events(&mut self, later: Vec<EventBlock>) {
+        self.events.extend(later);
+        let mut surplus = self
+            .events
+            .iter()
+            .map(|block| block.events.len())
+            .sum::<usize>()
+            .saturating_sub(MAX_FOLDED_EVENTS);
+        self.events.retain(|block| {
+            let keep = surplus == 0;
+            surplus = surplus.saturating_sub(block.events.len());
+            keep
+        });
     }
 }
 

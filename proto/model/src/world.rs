@@ -9,6 +9,7 @@
 //! report: a process that does not report does not age.
 
 mod edges;
+mod events;
 mod fold;
 mod limits;
 mod process;
@@ -20,6 +21,7 @@ mod tasks;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+pub use events::Track;
 pub use fold::Applied;
 pub use limits::Limits;
 pub use process::{Gaps, Process, Refused};

@@ -14,7 +14,7 @@ use super::query::{
     level, meta_from_wire, meta_to_wire, page_from_wire, page_to_wire, row_from_wire, row_to_wire,
     series_from_wire, series_to_wire, unknown, value_from_wire, value_to_wire,
 };
-use super::{DecodeError, Reason, greeting, hist, slow};
+use super::{DecodeError, Reason, flight, greeting, hist, slow};
 use crate::limits::MAX_FRAME_HIST_CELLS;
 use crate::wire;
 
@@ -26,6 +26,7 @@ pub(crate) fn answer_to_wire(answer: &Answer) -> wire::Answer {
         Answer::Site(site) => Wire::Site(site_to_wire(site)),
         Answer::Finding(finding) => Wire::Finding(finding_to_wire(finding)),
         Answer::Overview(overview) => Wire::Overview(overview_to_wire(overview)),
+        Answer::Flight(picture) => Wire::Flight(flight::to_wire(picture)),
         Answer::No(reason) => Wire::No(reason.to_string()),
     };
     wire::Answer { answer: Some(answer) }
@@ -39,6 +40,7 @@ pub(crate) fn answer_from_wire(answer: wire::Answer) -> Result<Answer, DecodeErr
         Wire::Site(site) => Answer::Site(Box::new(site_from_wire(site)?)),
         Wire::Finding(finding) => Answer::Finding(Box::new(finding_from_wire(finding)?)),
         Wire::Overview(overview) => Answer::Overview(Box::new(overview_from_wire(overview)?)),
+        Wire::Flight(picture) => Answer::Flight(Box::new(flight::from_wire(picture)?)),
         Wire::No(reason) => Answer::No(reason.into()),
     })
 }

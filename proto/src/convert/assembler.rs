@@ -53,5 +53,6 @@ fn append(mut whole: Report, share: Report, same_frames: bool) -> Result<Report,
     whole.slow_polls.extend(share.slow_polls);
     whole.stalls.extend(share.stalls);
     whole.edges.extend(share.edges);
+    whole.events.extend(share.events);
     Ok(whole)
 }

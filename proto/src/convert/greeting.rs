@@ -9,7 +9,7 @@ use super::text::{checked, clip};
 use super::{DecodeError, Reason, at_most, numbers};
 use crate::limits::{MAX_FRAME_ROWS, MAX_POLICY_BYTES};
 use crate::wire;
-use crate::{ClientHello, DetailRequest};
+use crate::{ClientHello, DetailRequest, EventsRequest};
 
 pub(crate) fn boot_from_wire(field: &'static str, bytes: &[u8]) -> Result<BootId, DecodeError> {
     let bytes: [u8; 16] = bytes
@@ -119,4 +119,12 @@ pub(crate) fn detail_request_to_wire(request: DetailRequest) -> wire::DetailRequ
 
 pub(crate) fn detail_request_from_wire(request: wire::DetailRequest) -> Result<DetailRequest, DecodeError> {
     Ok(DetailRequest { detail: numbers::detail("detail", request.detail)?, ttl_ns: request.ttl_ns })
+}
+
+pub(crate) fn events_request_to_wire(request: EventsRequest) -> wire::EventsRequest {
+    wire::EventsRequest { last_ns: request.last_ns, ttl_ns: request.ttl_ns }
+}
+
+pub(crate) fn events_request_from_wire(request: wire::EventsRequest) -> EventsRequest {
+    EventsRequest { last_ns: request.last_ns, ttl_ns: request.ttl_ns }
 }

@@ -9,6 +9,7 @@ use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::{Level, Meta, Page, Presence, Query, Row, RowId, Scope, Sort};
 use pollscope_model::query::value::Value;
 
+use super::flight;
 use super::greeting::boot_from_wire;
 use super::text::{checked, clip};
 use super::{DecodeError, Reason, at_most};
@@ -43,6 +44,7 @@ pub(crate) fn ask_to_wire(ask: &Ask) -> wire::Ask {
         }
         Ask::Finding(number) => Wire::Finding(*number),
         Ask::Overview(scope) => Wire::Overview(scope_to_wire(*scope)),
+        Ask::Flight(query) => Wire::Flight(flight::query_to_wire(query)),
     };
     wire::Ask { ask: Some(ask) }
 }
@@ -74,6 +76,7 @@ pub(crate) fn ask_from_wire(ask: wire::Ask) -> Result<Ask, DecodeError> {
         }
         Wire::Finding(number) => Ask::Finding(number),
         Wire::Overview(scope) => Ask::Overview(scope_from_wire(Some(scope))?),
+        Wire::Flight(query) => Ask::Flight(flight::query_from_wire(&query)?),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use pollscope_model::dict::DictEntry;
 use pollscope_model::entity::edge::WakeEdge;
+use pollscope_model::entity::event::EventBlock;
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
@@ -12,7 +13,7 @@ use pollscope_model::report::{Losses, Report, ReportKind};
 use prost::Message;
 
 use super::greeting::boot_from_wire;
-use super::{DecodeError, Reason, at_most, dict, edge, numbers, site, slow, task};
+use super::{DecodeError, Reason, at_most, dict, edge, event, numbers, site, slow, task};
 use crate::limits::{MAX_FRAME_BYTES, MAX_FRAME_HIST_CELLS, MAX_FRAME_ROWS};
 use crate::wire;
 
@@ -43,6 +44,7 @@ struct Lists<'a> {
     slow_polls: &'a [SlowPoll],
     stalls: &'a [Stall],
     edges: &'a [WakeEdge],
+    events: &'a [EventBlock],
 }
 
 impl<'a> Lists<'a> {
@@ -56,6 +58,7 @@ impl<'a> Lists<'a> {
             slow_polls: &report.slow_polls,
             stalls: &report.stalls,
             edges: &report.edges,
+            events: &report.events,
         }
     }
 
@@ -69,6 +72,7 @@ impl<'a> Lists<'a> {
             self.slow_polls.len(),
             self.stalls.len(),
             self.edges.len(),
+            self.events.len(),
         ]
         .into_iter()
         .max()
@@ -79,7 +83,9 @@ impl<'a> Lists<'a> {
     /// texts and histograms.
     fn fit(self, report: &Report, frames: &mut Vec<wire::Report>) {
         let cells: usize = self.sites.iter().map(site::hist_cells).sum();
-        if self.longest() <= MAX_FRAME_ROWS && cells <= MAX_FRAME_HIST_CELLS {
+        let events: usize = self.events.iter().map(|block| block.events.len()).sum();
+        let rows = self.longest().max(events);
+        if rows <= MAX_FRAME_ROWS && cells <= MAX_FRAME_HIST_CELLS {
             let frame = self.encode(report);
             if frame.encoded_len() <= MAX_FRAME_BYTES || self.longest() <= 1 {
                 frames.push(frame);
@@ -98,6 +104,7 @@ impl<'a> Lists<'a> {
         let (dict, runtimes, workers) = (cut(self.dict), cut(self.runtimes), cut(self.workers));
         let (sites, tasks, slow_polls) = (cut(self.sites), cut(self.tasks), cut(self.slow_polls));
         let (stalls, edges) = (cut(self.stalls), cut(self.edges));
+        let events = cut(self.events);
         (
             Self {
                 dict: dict.0,
@@ -108,6 +115,7 @@ impl<'a> Lists<'a> {
                 slow_polls: slow_polls.0,
                 stalls: stalls.0,
                 edges: edges.0,
+                events: events.0,
             },
             Self {
                 dict: dict.1,
@@ -118,6 +126,7 @@ impl<'a> Lists<'a> {
                 slow_polls: slow_polls.1,
                 stalls: stalls.1,
                 edges: edges.1,
+                events: events.1,
             },
         )
     }
@@ -145,6 +154,7 @@ impl<'a> Lists<'a> {
             stalls: self.stalls.iter().map(slow::stall_to_wire).collect(),
             edges: edge::to_wire(self.edges),
             losses: Some(losses_to_wire(&report.losses)),
+            events: event::to_wire(self.events),
         }
     }
 }
@@ -189,6 +199,7 @@ pub(crate) fn from_frame(frame: wire::Report) -> Result<Report, DecodeError> {
         slow_polls: frame.slow_polls.into_iter().map(slow::poll_from_wire).collect(),
         stalls: frame.stalls.into_iter().map(slow::stall_from_wire).collect(),
         edges: frame.edges.as_ref().map(edge::from_wire).transpose()?.unwrap_or_default(),
+        events: frame.events.as_ref().map(event::from_wire).transpose()?.unwrap_or_default(),
         losses: frame.losses.map(losses_from_wire).unwrap_or_default(),
     })
 }

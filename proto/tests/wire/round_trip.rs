@@ -1,14 +1,15 @@
 //! What is sent is what arrives.
 
-use pollscope_model::entity::task::TaskRecord;
-use pollscope_model::id::TaskId;
+use pollscope_model::entity::event::{Event, EventBlock};
+use pollscope_model::entity::task::{TaskRecord, WokenBy};
+use pollscope_model::id::{RuntimeId, SiteId, TaskId, WorkerId};
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::{Meta, Page, Row, RowId};
 use pollscope_model::query::value::Value;
 use pollscope_model::report::{Detail, Report};
 use pollscope_proto::MAX_MESSAGE_BYTES;
-use pollscope_proto::feed::{self, AttachRequest, ClientHello, DetailRequest, FeedMessage};
+use pollscope_proto::feed::{self, AttachRequest, ClientHello, DetailRequest, EventsRequest, FeedMessage};
 use pollscope_proto::fleet::{self, AnswerPart, AskRequest, FleetHello, Standing, WatchRequest};
 use pollscope_proto::ingest::{self, Control, Push, PushControl, PushMessage, Welcome};
 use proptest::collection::vec;
@@ -28,6 +29,10 @@ fn again<M: Message + Default>(message: &M) -> M {
 fn detail_request() -> impl Strategy<Value = DetailRequest> {
     (select(vec![Detail::Full, Detail::Top]), number())
         .prop_map(|(detail, ttl_ns)| DetailRequest { detail, ttl_ns })
+}
+
+fn events_request() -> impl Strategy<Value = EventsRequest> {
+    (number(), number()).prop_map(|(last_ns, ttl_ns)| EventsRequest { last_ns, ttl_ns })
 }
 
 fn client_hello() -> impl Strategy<Value = ClientHello> {
@@ -50,6 +55,7 @@ fn control() -> impl Strategy<Value = Control> {
         }),
         number().prop_map(|seq| Control::Ack { seq }),
         detail_request().prop_map(Control::Detail),
+        events_request().prop_map(Control::Events),
         text().prop_map(|reason| Control::Refused { reason: reason.to_string() }),
     ]
 }
@@ -65,13 +71,18 @@ proptest! {
     }
 
     #[test]
-    fn feed_greetings(hello in hello(), client in client_hello(), detail in detail_request(), reason in text()) {
+    fn feed_greetings(
+        (hello, client, reason) in (hello(), client_hello(), text()),
+        (detail, events) in (detail_request(), events_request()),
+    ) {
         let mut reader = feed::Reader::default();
         let back = reader.take(again(&feed::hello(&hello))).unwrap();
         prop_assert_eq!(back, Some(feed::Message::Hello(Box::new(hello))));
         let back = reader.take(again(&feed::goodbye(&reason))).unwrap();
         prop_assert_eq!(back, Some(feed::Message::Goodbye { reason: reason.to_string() }));
-        for request in [feed::Request::Hello(client), feed::Request::Watch(detail)] {
+        let requests =
+            [feed::Request::Hello(client), feed::Request::Watch(detail), feed::Request::Events(events)];
+        for request in requests {
             let wire = again(&AttachRequest::from(&request));
             prop_assert_eq!(feed::Request::try_from(wire).unwrap(), request);
         }
@@ -185,4 +196,43 @@ fn frames_of_different_reports_do_not_mix() {
     };
     assert!(take([&first[0], &second[1]]).contains("belongs to another report"));
     assert!(take([&first[0], &first[0]]).contains("report.frame"));
+}
+
+#[test]
+fn many_events_travel_in_frames_and_cost_few_bytes_each() {
+    let poll = |n: u64| Event::Poll {
+        task: TaskId(1_000 + n * 7 % 300),
+        site: SiteId((n % 5) as u32),
+        start_ns: 1_000_000_000 + n * 9_000,
+        wall_ns: 2_000 + n * 13 % 3_000,
+        worker: Some(WorkerId { runtime: RuntimeId(0), index: 1 }),
+    };
+    let block = |at: u64| EventBlock {
+        thread: 3,
+        first: at * 4_096,
+        from_ns: 5,
+        to_ns: 3_000_000_000,
+        events: (at * 4_096..(at + 1) * 4_096).map(poll).collect(),
+    };
+    let report = Report { seq: 7, first_seq: 7, events: (0..16).map(block).collect(), ..Report::default() };
+    let (messages, back) = through_bytes(&report);
+    assert!(messages.len() > 1 && messages.iter().all(|bytes| bytes.len() <= MAX_MESSAGE_BYTES));
+    assert!(back == report, "65,536 events came back different");
+    let bytes: usize = messages.iter().map(Vec::len).sum();
+    assert!(bytes <= 12 * 65_536, "{bytes} bytes");
+}
+
+#[test]
+fn rows_that_do_not_fit_their_blocks_are_refused() {
+    let event = Event::Wake { task: TaskId(1), at_ns: 5, by: WokenBy::Runtime };
+    let block = EventBlock { events: vec![event; 3], ..EventBlock::default() };
+    let report = Report { events: vec![block], ..Report::default() };
+    let bytes = feed::report(&report)[0].encode_to_vec();
+    // The only place where 3 stands as the block's number of rows: field 5 of the block.
+    let at = bytes.windows(2).position(|pair| pair == [0x28, 3]).unwrap();
+    let mut wrong = bytes;
+    wrong[at + 1] = 2;
+    let message = FeedMessage::decode(wrong.as_slice()).unwrap();
+    let error = feed::Reader::default().take(message).expect_err("refused").to_string();
+    assert!(error.contains("events.ids: 3 values where 2 are needed"), "{error}");
 }

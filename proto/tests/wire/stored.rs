@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pollscope_model::dict::{DictEntry, Site};
+use pollscope_model::entity::event::{Event, EventBlock};
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
@@ -144,6 +145,7 @@ fn report() -> Report {
         }],
         stalls: Vec::new(),
         edges: Vec::new(),
+        events: Vec::new(),
         losses: Losses { ended_rows: 4, reports_folded: 1, ..Losses::default() },
     }
 }
@@ -183,6 +185,21 @@ fn stored_report_decodes() {
     let bytes = stored("v1.0-feed-report.bin", || feed::report(&report())[0].encode_to_vec());
     let message = feed::Reader::default().take(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
     assert_eq!(message, Some(feed::Message::Report(Box::new(report()))));
+}
+
+#[test]
+fn stored_events_decode() {
+    let worker = Some(WorkerId { runtime: RuntimeId(0), index: 1 });
+    let events = vec![
+        Event::Wake { task: TaskId(17), at_ns: 90, by: WokenBy::Task(TaskId(3)) },
+        Event::Poll { task: TaskId(17), site: SiteId(3), start_ns: 100, wall_ns: 412_000_000, worker },
+        Event::Wake { task: TaskId(17), at_ns: 412_000_200, by: WokenBy::OtherThread },
+    ];
+    let block = EventBlock { thread: 2, first: 40, from_ns: 80, to_ns: 500_000_000, events };
+    let report = Report { seq: 8, first_seq: 8, events: vec![block], ..Report::default() };
+    let bytes = stored("v1.0-feed-events.bin", || feed::report(&report)[0].encode_to_vec());
+    let message = feed::Reader::default().take(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
+    assert_eq!(message, Some(feed::Message::Report(Box::new(report))));
 }
 
 #[test]

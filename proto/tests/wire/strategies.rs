@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use pollscope_model::dict::{DictEntry, Frame, Site, Stack};
 use pollscope_model::entity::edge::{WakeEdge, Waker};
+use pollscope_model::entity::event::{Event, EventBlock};
 use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
@@ -196,6 +197,38 @@ fn frame() -> impl Strategy<Value = Frame> {
     })
 }
 
+fn worker_id() -> impl Strategy<Value = WorkerId> {
+    (any::<u32>(), any::<u32>()).prop_map(|(runtime, index)| WorkerId { runtime: RuntimeId(runtime), index })
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (number(), site_id(), number(), number(), option::of(worker_id())).prop_map(
+            |(task, site, start_ns, wall_ns, worker)| Event::Poll {
+                task: TaskId(task),
+                site,
+                start_ns,
+                wall_ns,
+                worker,
+            }
+        ),
+        (number(), number(), woken_by()).prop_map(|(task, at_ns, by)| Event::Wake {
+            task: TaskId(task),
+            at_ns,
+            by
+        }),
+    ]
+}
+
+prop_compose! {
+    fn event_block()(
+        (thread, first, from_ns, to_ns) in (any::<u32>(), number(), number(), number()),
+        events in vec(event(), 0..6),
+    ) -> EventBlock {
+        EventBlock { thread, first, from_ns, to_ns, events }
+    }
+}
+
 fn dict_entry() -> impl Strategy<Value = DictEntry> {
     prop_oneof![
         (any::<u32>(), text(), any::<u32>(), any::<u32>())
@@ -220,11 +253,12 @@ prop_compose! {
         (dict, runtimes, workers) in (vec(dict_entry().boxed(), 0..4), vec(runtime().boxed(), 0..3), vec(worker().boxed(), 0..4)),
         (sites, tasks, slow_polls) in (vec(site().boxed(), 0..5), vec(task().boxed(), 0..20), vec(slow_poll().boxed(), 0..4)),
         (stalls, edges) in (vec(stall().boxed(), 0..4), vec(edge().boxed(), 0..6)),
+        events in vec(event_block().boxed(), 0..4),
         losses in [number(), number(), number(), number(), number(), number()],
     ) -> Report {
         Report {
             boot, kind, detail, seq, first_seq: seq.saturating_sub(back), start_ns, end_ns,
-            dict, runtimes, workers, sites, tasks, slow_polls, stalls, edges,
+            dict, runtimes, workers, sites, tasks, slow_polls, stalls, edges, events,
             losses: Losses {
                 tasks_uncounted: losses[0], slow_polls: losses[1], ended_rows: losses[2],
                 dict_entries: losses[3], reports_folded: losses[4], events_unknown: losses[5],

@@ -24,6 +24,8 @@ const LISTS: u16 =
     C::Fleet as u16 | C::Tasks as u16 | C::Sites as u16 | C::Workers as u16 | C::Findings as u16;
 const DETAILS: u16 = C::Task as u16 | C::Site as u16 | C::Finding as u16;
 const SCREENS: u16 = LISTS | DETAILS;
+/// Where single polls are shown over time.
+const FLIGHT: u16 = C::Workers as u16 | C::Task as u16;
 const OVERLAYS: u16 = C::Menu as u16 | C::Text as u16;
 const SCROLL: u16 = SCREENS | OVERLAYS;
 const ALL: u16 = SCROLL | C::Prompt as u16;
@@ -82,6 +84,37 @@ pub static BINDINGS: &[Binding] = &[
     bind(&[Key::char('s')], Action::SortMenu, LISTS, "s sort", "choose the column to sort by"),
     bind(&[Key::char('c')], Action::ColumnsMenu, LISTS, "c columns", "choose the columns"),
     bind(&[Key::char('/')], Action::Filter, LISTS, "/ filter", "filter the rows as you type"),
+    bind(
+        &[Key::char('+'), Key::char('=')],
+        Action::ZoomIn,
+        FLIGHT,
+        "+/- zoom",
+        "a shorter stretch of single polls",
+    ),
+    bind(&[Key::char('-')], Action::ZoomOut, FLIGHT, "", "a longer stretch of single polls"),
+    bind(
+        &[Key::char('[')],
+        Action::Earlier,
+        C::Workers as u16,
+        "[/] step",
+        "an earlier stretch of single polls",
+    ),
+    bind(&[Key::char(']')], Action::Later, C::Workers as u16, "", "a later stretch of single polls"),
+    bind(
+        &[Key::char('['), Key::char('h'), Key::LEFT],
+        Action::Earlier,
+        C::Task as u16,
+        "[/] step",
+        "an earlier stretch of single polls",
+    ),
+    bind(
+        &[Key::char(']'), Key::char('l'), Key::RIGHT],
+        Action::Later,
+        C::Task as u16,
+        "",
+        "a later stretch of single polls",
+    ),
+    bind(&[Key::char('L')], Action::Live, FLIGHT, "", "the newest single polls, as they come"),
     bind(&[Key::char(' ')], Action::Freeze, SCREENS, "Space freeze", "hold the view while data flows on"),
     bind(&[Key::char(' ')], Action::Toggle, C::Menu as u16, "Space switch", "switch the item on or off"),
     bind(&[Key::char('y')], Action::CopyText, SCREENS, "y/Y copy", "copy as text (OSC 52)"),

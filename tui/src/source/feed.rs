@@ -1,12 +1,15 @@
 //! One stream from one process: the greeting, then its reports, until it breaks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pollscope_model::hello::Hello;
+use pollscope_model::id::BootId;
 use pollscope_model::report::{Detail, Report};
 use pollscope_proto::feed::{self, AttachRequest, FeedMessage, Message, Reader, Request};
-use pollscope_proto::{ClientHello, DetailRequest, Peer, compatible};
-use tokio::sync::mpsc;
+use pollscope_proto::{ClientHello, DetailRequest, EventsRequest, Peer, compatible};
+use tokio::sync::{mpsc, watch as cell};
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
@@ -15,6 +18,14 @@ use crate::fmt::clean;
 
 /// For how long detail is asked for; asked again in half that time.
 const DETAIL_TTL: Duration = Duration::from_secs(60);
+
+/// For how long single polls are asked for; asked again in a third of that time.
+const EVENTS_TTL: Duration = Duration::from_secs(15);
+/// How far back they are asked for at first.
+const EVENTS_BACK: Duration = Duration::from_secs(30);
+
+/// Processes whose single polls somebody looks at.
+pub type Flights = Arc<[BootId]>;
 
 /// What a stream says next.
 #[derive(Debug)]
@@ -35,9 +46,20 @@ pub struct Stream {
     reader: Reader,
     requests: mpsc::Sender<AttachRequest>,
     renew: tokio::time::Interval,
+    flights: Option<cell::Receiver<Flights>>,
+    /// When single polls were asked for last.
+    flight_asked: Option<Instant>,
 }
 
 impl Stream {
+    /// The same, which also asks for single polls while its process is among those of the cell.
+    #[must_use]
+    pub fn with_flights(mut self, mut flights: cell::Receiver<Flights>) -> Self {
+        flights.mark_changed();
+        self.flights = Some(flights);
+        self
+    }
+
     /// Connects and reads the greeting.
     pub async fn open(endpoint: &Endpoint) -> Result<Self, PeerError> {
         let channel = endpoint.connect().await?;
@@ -70,7 +92,16 @@ impl Stream {
             .map_err(|mismatch| PeerError::Version(mismatch.to_string()))?;
         let mut renew = tokio::time::interval(DETAIL_TTL / 2);
         renew.reset();
-        Ok(Self { hello, messages, reader, requests, renew })
+        Ok(Self { hello, messages, reader, requests, renew, flights: None, flight_asked: None })
+    }
+
+    fn ask_for_events(&mut self) {
+        let goes_on = self.flight_asked.is_some_and(|asked| asked.elapsed() < EVENTS_TTL);
+        let last_ns = if goes_on { 0 } else { EVENTS_BACK.as_nanos() as u64 };
+        let request = Request::Events(EventsRequest { last_ns, ttl_ns: EVENTS_TTL.as_nanos() as u64 });
+        // A full channel means that the process does not listen; the next request is due in a while.
+        let _ = self.requests.try_send(AttachRequest::from(&request));
+        self.flight_asked = Some(Instant::now());
     }
 
     /// Waits for what comes next. Safe to be cancelled.
@@ -81,6 +112,10 @@ impl Stream {
                 _ = self.renew.tick() => {
                     // A full channel means that the last one still waits to be sent.
                     let _ = self.requests.try_send(want_detail());
+                    continue;
+                }
+                () = flight_due(&mut self.flights, self.hello.boot, self.flight_asked) => {
+                    self.ask_for_events();
                     continue;
                 }
             };
@@ -100,6 +135,24 @@ impl Stream {
                     return Err(PeerError::Broken("another process speaks on its stream".to_owned()));
                 }
                 Err(error) => return Err(PeerError::Broken(error.to_string())),
+            }
+        }
+    }
+}
+
+/// Returns when single polls are to be asked for: at once when somebody begins to look at them, then
+/// again and again.
+async fn flight_due(flights: &mut Option<cell::Receiver<Flights>>, boot: BootId, asked: Option<Instant>) {
+    let Some(flights) = flights else { return std::future::pending().await };
+    loop {
+        let wanted = flights.borrow_and_update().contains(&boot);
+        let due = asked.map_or_else(Instant::now, |asked| asked + EVENTS_TTL / 3);
+        tokio::select! {
+            () = tokio::time::sleep_until(due), if wanted => return,
+            changed = flights.changed() => {
+                if changed.is_err() {
+                    return std::future::pending().await;
+                }
             }
         }
     }

@@ -20,6 +20,8 @@ pub enum Slot {
     Panel,
     /// The panel of open findings.
     Findings,
+    /// The picture of single polls.
+    Flight,
 }
 
 /// One standing question.

@@ -96,12 +96,15 @@ pub(super) fn back(state: &mut State) {
 
 /// To the task of the selected worker or finding.
 pub(super) fn to_task(state: &mut State) {
-    let known =
-        shown_finding(state).map(|finding| (finding.task, finding.site.clone(), finding.process.clone()));
+    let known = shown_finding(state)
+        .map(|finding| (finding.task, finding.site.clone(), finding.process.clone(), finding.last_ns));
     let scope = state.scope_of(state.current_tab());
-    if let Some((task, site, process)) = known {
+    if let Some((task, site, process, last_ns)) = known {
         match (boot_of(state, &process), task) {
-            (Some(boot), Some(task)) => push(state, Level::Detail(Detail::new(Subject::Task(boot, task)))),
+            (Some(boot), Some(task)) => {
+                push(state, Level::Detail(Detail::new(Subject::Task(boot, task))));
+                state.flight.show(last_ns);
+            }
             _ if site.is_empty() => state.say("this finding is about no single task or site"),
             _ => push(state, Level::Detail(Detail::new(Subject::Site(scope, site)))),
         }

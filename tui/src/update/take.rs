@@ -48,6 +48,7 @@ fn put(state: &mut State, slot: Slot, answer: Answer) {
         }
         (Slot::Panel, answer) => state.answers.panel = Some(Box::new(answer)),
         (Slot::Findings, Answer::Page(page)) => state.answers.findings = Some(page),
+        (Slot::Flight, answer) => state.flight.answer = Some(Box::new(answer)),
         (Slot::Level(depth), answer) => level(state, depth, answer),
         // Anything else is an answer to another question than was asked: the source's mistake, and
         // nothing that could be shown.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use pollscope_model::query::ask::{Answer, Ask};
+use pollscope_model::query::ask::{Answer, Ask, FlightOf, FlightQuery};
 use pollscope_model::query::page::{RowId, Scope};
+use pollscope_model::time::SECOND;
 use proptest::prelude::*;
 
 use super::Effect;
@@ -336,4 +337,58 @@ fn check(state: &State) -> Result<(), TestCaseError> {
     prop_assert!(state.answers.standing.len() <= 4);
     let _: Option<&RowId> = list.selected.as_ref();
     Ok(())
+}
+
+fn flights(rig: &Rig) -> Vec<FlightQuery> {
+    let asks = rig.state.answers.questions().into_iter().filter_map(|(_, ask)| match ask {
+        Ask::Flight(query) => Some(query),
+        _ => None,
+    });
+    asks.collect()
+}
+
+#[test]
+fn single_polls_are_asked_for_only_where_they_are_shown() {
+    let mut rig = Rig::connected(Tab::Tasks, SOME);
+    assert_eq!(flights(&rig), []);
+    rig.press("4");
+    let [lanes] = flights(&rig).try_into().expect("one question");
+    assert!(matches!(lanes.of, FlightOf::Workers { .. }) && lanes.boot == BOOT, "{lanes:?}");
+    rig.press("\n");
+    let [timeline] = flights(&rig).try_into().expect("one question");
+    assert!(matches!(timeline.of, FlightOf::Task(_)), "{timeline:?}");
+    assert_eq!(timeline.span_ns, lanes.span_ns);
+    rig.press("5");
+    assert_eq!(flights(&rig), []);
+    assert!(rig.state.flight.answer.is_none());
+}
+
+#[test]
+fn the_stretch_of_single_polls_zooms_steps_back_and_follows_again() {
+    let mut rig = Rig::connected(Tab::Workers, SOME);
+    let of = |rig: &Rig| {
+        let query = &flights(rig)[0];
+        (query.span_ns, query.until_unix_ns)
+    };
+    assert_eq!(of(&rig), (2 * SECOND, None));
+    rig.press("+");
+    assert_eq!(of(&rig), (SECOND, None));
+    rig.press("[");
+    let (_, until) = of(&rig);
+    rig.press("[[");
+    let (_, earlier) = of(&rig);
+    assert_eq!(until.zip(earlier).map(|(until, earlier)| until - earlier), Some(SECOND / 2));
+    // Round the same middle.
+    rig.press("-");
+    assert_eq!(of(&rig), (2 * SECOND, earlier.map(|until| until + SECOND / 2)));
+    rig.press("]]]]");
+    assert_eq!(of(&rig), (2 * SECOND, None), "beyond the newest it follows");
+    rig.press("[L");
+    assert_eq!(of(&rig), (2 * SECOND, None));
+    rig.press(&"[".repeat(2_000));
+    let (span_ns, until) = of(&rig);
+    let newest = rig.state.flight.picture().expect("a picture").meta.now_unix_ns;
+    assert_eq!(until, Some(newest - 900 * SECOND + span_ns), "no further back than anything is kept");
+    rig.press(&"+".repeat(50));
+    rig.press(&"-".repeat(50));
 }

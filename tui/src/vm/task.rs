@@ -17,11 +17,19 @@ const MOST_FRAMES: usize = 6;
 /// Columns that the heading says.
 const ELSEWHERE: [&str; 4] = ["id", "parent", "worker", "current_poll_ns"];
 
-/// Everything, for a screen of that size.
-pub(super) fn lines(task: &TaskDetail, width: usize, height: usize, glyphs: Glyphs) -> Vec<Line> {
+/// Everything, with the task's timeline, for a screen of that size.
+pub(super) fn lines(
+    task: &TaskDetail,
+    timeline: Vec<Line>,
+    width: usize,
+    height: usize,
+    glyphs: Glyphs,
+) -> Vec<Line> {
     let mut head = vec![Line::rule(&name(&task.row), &now(&task.row), width)];
     head.extend(flow(facts(&task.row).into_iter().chain(own_facts(task)), width));
     head.extend(family(task, width));
+    head.push(Line::new());
+    head.extend(timeline);
     head.push(Line::new());
     let mut tail = Vec::new();
     tail.extend(finding::with_fix(&task.findings, width));

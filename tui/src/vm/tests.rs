@@ -38,6 +38,55 @@ fn every_detail() {
     }
 }
 
+/// The lines from the one with that text on, as many as a picture has.
+fn picture(screen: &str, title: &str) -> String {
+    screen.lines().skip_while(|line| !line.contains(title)).take(9).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn single_polls_in_every_glyph_set() {
+    let wrap = Amount { mode: Mode::Wrap, findings: 5, ..SOME };
+    for (name, tab, keys, title) in
+        [("lanes", Tab::Workers, "", "Poll lanes"), ("timeline", Tab::Tasks, "\n", "Timeline")]
+    {
+        for glyphs in Glyphs::ALL {
+            let mut rig = Rig::connected(tab, wrap);
+            rig.state.look.glyphs = glyphs;
+            rig.press(keys);
+            let screen = rig.draw(100, 40);
+            assert!(glyphs != Glyphs::Ascii || screen.is_ascii(), "{screen}");
+            assert_snapshot!(format!("{name}_{}", glyphs.as_str()), picture(&screen, title));
+        }
+    }
+}
+
+#[test]
+fn bodies_without_single_polls() {
+    for (name, amount) in [
+        ("not_measured", Amount { mode: Mode::Sample, ..SOME }),
+        ("waiting", Amount { tasks: 0, ..SOME }),
+        ("hooks", SOME),
+    ] {
+        for (what, tab, keys, title) in
+            [("lanes", Tab::Workers, "", "Poll lanes"), ("timeline", Tab::Tasks, "\n", "Timeline")]
+        {
+            // The task's row is there even where nothing tells of its polls.
+            let mut rig = Rig::connected(tab, SOME);
+            rig.press(keys);
+            rig.amount = amount;
+            rig.refresh();
+            if let Some(detail) = rig.state.stack.last() {
+                assert!(matches!(detail, crate::state::level::Level::Detail(_)));
+            }
+            assert_snapshot!(format!("{what}_{name}"), picture(&rig.draw(100, 40), title));
+        }
+    }
+    let mut rig = Rig::connected(Tab::Workers, SOME);
+    rig.tell(Status::Lost { reason: Arc::from("the process ended"), attempts: 1 });
+    let screen = rig.draw(100, 40);
+    assert!(screen.contains("LOST: the process ended") && screen.contains("Poll lanes"), "{screen}");
+}
+
 #[test]
 fn a_filtered_list_tells_all_totals() {
     let mut rig = Rig::connected(Tab::Tasks, SOME);

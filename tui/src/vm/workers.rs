@@ -1,4 +1,4 @@
-//! Runtimes and their workers: the table, the queues over time, what is wrong, what is not measured.
+//! Runtimes and their workers: the table, the lanes of single polls, the queues over time, what is wrong, what is not measured.
 
 use pollscope_model::query::detail::RuntimeNow;
 use pollscope_model::query::page::Row;
@@ -6,7 +6,7 @@ use pollscope_model::query::value::Value;
 
 use super::stack::{Need, split};
 use super::text::Line;
-use super::{Screen, cells, finding, fleet, list};
+use super::{Screen, cells, finding, fleet, flight, list};
 use crate::fmt;
 use crate::glyph::Glyphs;
 use crate::state::State;
@@ -27,12 +27,16 @@ pub(super) fn body(state: &State, list: &List, area: Area, full: Need, screen: &
     let findings = state.answers.findings.as_ref().map_or(1, |page| (page.total as usize).clamp(1, 8));
     let needs = [
         full,
+        Need::new(5, flight::lanes_height(state) + 1),
         if queues.is_empty() { Need::NOTHING } else { Need::new(4.min(queues.len()), queues.len() + 1) },
         Need::new(2, findings + 2),
         Need::new(notes.len().min(2), notes.len()),
     ];
-    let [top, middle, below, last] = split(area, needs, [0, 1, 3, 2], [0, 1, 3, 2]);
+    let [top, lanes, middle, below, last] = split(area, needs, [0, 1, 2, 4, 3], [0, 1, 2, 4, 3]);
     list::table(state, list, top, screen);
+    if lanes.h > 0 {
+        screen.put(lanes, flight::lanes(state, width, usize::from(lanes.h)));
+    }
     if middle.h > 0 {
         let room = usize::from(middle.h);
         if queues.len() > room {

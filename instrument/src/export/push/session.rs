@@ -106,6 +106,8 @@ impl Session {
 
         let desk = Arc::new(Desk {
             lens: Mutex::new(Lens::new(welcome.detail)),
+            backlog: self.backlog.clone(),
+            shared: self.shared.clone(),
             acknowledged: AtomicU64::new(welcome.last_seq.unwrap_or(0)),
             news: Notify::new(),
             end: OnceLock::new(),
@@ -161,6 +163,8 @@ impl Session {
             let grown = desk.look_through(&mut report);
             self.keep(&report);
             out.send(&report).await?;
+            drop(report);
+            self.strip();
             if grown {
                 self.shared.reporter.subscribe(&self.backlog);
             }
@@ -202,6 +206,13 @@ impl Session {
         }
     }
 
+    /// Single events are sent once: to keep them until they are acknowledged would cost too much.
+    fn strip(&mut self) {
+        if let Some(sent) = self.sent.back_mut().filter(|sent| !sent.events.is_empty()) {
+            Arc::make_mut(sent).events = Vec::new();
+        }
+    }
+
     fn forget(&mut self, acknowledged: u64) {
         while self.sent.front().is_some_and(|report| report.seq <= acknowledged) {
             self.sent.pop_front();
@@ -234,7 +245,9 @@ async fn welcome(controls: &mut Streaming<PushControl>) -> Result<Welcome, End> 
             Ok(welcome)
         }
         Control::Refused { reason } => Err(End::Refused(reason)),
-        Control::Ack { .. } | Control::Detail(_) => Err(End::Lost("it did not greet".to_owned())),
+        Control::Ack { .. } | Control::Detail(_) | Control::Events(_) => {
+            Err(End::Lost("it did not greet".to_owned()))
+        }
     }
 }
 
@@ -246,6 +259,8 @@ async fn control(controls: &mut Streaming<PushControl>) -> Result<Control, End> 
 /// What the collector said since its welcome.
 struct Desk {
     lens: Mutex<Lens>,
+    backlog: Arc<Backlog>,
+    shared: Arc<Shared>,
     acknowledged: AtomicU64,
     news: Notify,
     end: OnceLock<End>,
@@ -262,6 +277,7 @@ impl Desk {
                 Ok(Control::Detail(request)) => {
                     self.lens.lock().unwrap_or_else(PoisonError::into_inner).ask(request, Instant::now());
                 }
+                Ok(Control::Events(request)) => self.shared.ask_for_events(&self.backlog, request),
                 Ok(Control::Welcome(_)) => {}
                 Ok(Control::Refused { reason }) => break End::Refused(reason),
                 Err(end) => break end,

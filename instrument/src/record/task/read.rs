@@ -53,13 +53,7 @@ impl TaskState {
 
     /// Who woke it last.
     pub(crate) fn woken_by(&self) -> WokenBy {
-        match self.woken_by.load(Ordering::Relaxed) {
-            NOBODY => WokenBy::Nobody,
-            ITSELF => WokenBy::Itself,
-            RUNTIME => WokenBy::Runtime,
-            OTHER_THREAD => WokenBy::OtherThread,
-            task => WokenBy::Task(TaskId(task >> TAG_BITS)),
-        }
+        who(self.woken_by.load(Ordering::Relaxed))
     }
 
     /// Runtime of its first poll, if known.
@@ -139,6 +133,17 @@ impl TaskState {
             u64::from(holders) << 32 | u64::from(clones),
             u64::from(self.claims.flags()),
         ])
+    }
+}
+
+/// Who woke, as it is kept in a word.
+pub(crate) fn who(code: u64) -> WokenBy {
+    match code {
+        NOBODY => WokenBy::Nobody,
+        ITSELF => WokenBy::Itself,
+        RUNTIME => WokenBy::Runtime,
+        OTHER_THREAD => WokenBy::OtherThread,
+        task => WokenBy::Task(TaskId(task >> TAG_BITS)),
     }
 }
 

@@ -91,3 +91,21 @@ fn a_process_that_comes_back_goes_on_where_it_was() {
     let stranger = Script::new("other").second();
     assert_eq!(monitor.apply(stranger, script.now_unix_ns()), Applied::UnknownProcess);
 }
+
+#[test]
+fn what_is_found_at_deny_is_an_alarm_once() {
+    let (mut script, mut monitor) = (Script::new("checkout"), Monitor::new(Limits::default()));
+    monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    let site = script.site("src/cart.rs:88:9");
+    let slow = script.spawn(site);
+    let mut alarms = Vec::new();
+    for _ in 0..8 {
+        script.slow_poll(slow, 400 * MILLISECOND, MILLISECOND, 0);
+        monitor.apply(script.second(), script.now_unix_ns());
+        monitor.tick(script.now_unix_ns());
+        alarms.extend(monitor.take_alarms());
+    }
+    let findings = monitor.engine().findings(script.boot());
+    assert!(findings.iter().any(|finding| finding.level == Level::Deny), "{findings:?}");
+    assert_eq!(alarms, [script.boot()]);
+}

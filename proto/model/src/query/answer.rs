@@ -11,7 +11,7 @@ use super::processes::ProcessItem;
 use super::run::QueryError;
 use super::tasks::TaskItem;
 use super::workers::WorkerItem;
-use super::{findings, overview, processes, run, site_detail, sites, task_detail, tasks, workers};
+use super::{findings, flight, overview, processes, run, site_detail, sites, task_detail, tasks, workers};
 use crate::id::BootId;
 use crate::world::{Process, World};
 
@@ -44,6 +44,7 @@ pub fn answer(world: &World, judge: &dyn Judge, ask: &Ask, now_unix_ns: u64) -> 
         }
         Ask::Overview(scope) => in_scope(world, *scope)
             .map(|processes| Answer::Overview(Box::new(overview::build(&processes, judge, now_unix_ns)))),
+        Ask::Flight(query) => process(world, query.boot).map(|process| flight::build(process, query)),
     };
     told.unwrap_or_else(|error| no(error.to_string()))
 }

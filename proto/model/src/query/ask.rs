@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::detail::{Overview, SiteDetail, TaskDetail};
+use super::flight::Flight;
 use super::page::{Page, Query, Scope};
 use crate::id::{BootId, TaskId};
 
@@ -20,6 +21,38 @@ pub enum Ask {
     Finding(u64),
     /// A scope at a glance.
     Overview(Scope),
+    /// Single polls over time. Whoever relays it to a process also asks it to record them.
+    Flight(FlightQuery),
+}
+
+/// Whose single polls, and how wide a picture of them.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FlightQuery {
+    /// The process.
+    pub boot: BootId,
+    /// What of it.
+    pub of: FlightOf,
+    /// Wall-clock time at which the picture ends, nanoseconds since the Unix epoch; `None` for the
+    /// newest that there is.
+    pub until_unix_ns: Option<u64>,
+    /// How much time it shows.
+    pub span_ns: u64,
+    /// In how many columns.
+    pub columns: u16,
+}
+
+/// Whose single polls.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FlightOf {
+    /// A lane for each worker.
+    Workers {
+        /// Lanes to skip.
+        first: u32,
+        /// Lanes to return at most.
+        most: u32,
+    },
+    /// One task.
+    Task(TaskId),
 }
 
 /// Its answer.
@@ -35,6 +68,8 @@ pub enum Answer {
     Finding(Box<super::detail::Finding>),
     /// The scope.
     Overview(Box<Overview>),
+    /// The picture.
+    Flight(Box<Flight>),
     /// The question cannot be answered, and why: an unknown column, a bad filter (the text names
     /// the place), a task that is no longer known.
     No(Arc<str>),

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::edges::EdgeTable;
+use super::events::EventStore;
 use super::limits::Limits;
 use super::process::{Gaps, Process, Refused, Sums};
 use super::ring::Ring;
@@ -92,6 +93,7 @@ impl Process {
             slow_polls_ever: 0,
             stalls: Vec::new(),
             edges: EdgeTable::default(),
+            events: EventStore::default(),
             cover: Ring::default(),
             cover_tens: Ring::default(),
             polls: Ring::default(),
@@ -132,6 +134,7 @@ impl Process {
         let most = limits.ended_tasks;
         self.retired_early +=
             self.tasks.retire(self.now_ns, limits.keep_ended_ns, limits.keep_flagged_ns, most, flagged);
+        self.events.forget_before(self.now_ns.saturating_sub(limits.keep_events_ns));
         if self.detail == Detail::Top && self.now_ns >= self.swept_ns.saturating_add(SECOND) {
             self.swept_ns = self.now_ns;
             self.tasks.drop_untold(self.now_ns.saturating_sub(limits.keep_untold_ns));
@@ -212,6 +215,9 @@ impl Process {
             self.put_slow_poll(poll);
         }
         self.put_stalls(report.stalls, limits);
+        for block in report.events {
+            self.refused.event_blocks += u64::from(!self.events.put(block, limits));
+        }
         applied
     }
 
@@ -232,6 +238,7 @@ impl Process {
         self.sites.values_mut().for_each(SiteState::forget_history);
         self.workers.values_mut().for_each(WorkerState::forget_history);
         self.runtimes.values_mut().for_each(RuntimeState::forget_history);
+        self.events.clear();
         self.cover.clear();
         self.cover_tens.clear();
         self.polls.clear();

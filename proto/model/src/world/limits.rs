@@ -19,6 +19,10 @@ pub struct Limits {
     pub workers: usize,
     /// Runtimes.
     pub runtimes: usize,
+    /// Single events (see [`Report::events`](crate::report::Report::events)).
+    pub events: usize,
+    /// Threads that single events are kept of.
+    pub event_threads: usize,
     /// How long an ended task stays.
     pub keep_ended_ns: u64,
     /// How long it stays if a finding or a slow poll points at it.
@@ -27,6 +31,8 @@ pub struct Limits {
     /// longer tells of. Such a sender tells the end of what it told of, as far as it remembers; this
     /// is for the rest. Long enough for every rule about idle tasks.
     pub keep_untold_ns: u64,
+    /// How long a single event stays.
+    pub keep_events_ns: u64,
     /// How long a process stays after it is gone.
     pub keep_gone_ns: u64,
 }
@@ -41,9 +47,12 @@ impl Default for Limits {
             edges: 16_384,
             workers: 4_096,
             runtimes: 256,
+            events: 262_144,
+            event_threads: 512,
             keep_ended_ns: 10 * SECOND,
             keep_flagged_ns: 60 * SECOND,
             keep_untold_ns: 900 * SECOND,
+            keep_events_ns: 900 * SECOND,
             keep_gone_ns: 900 * SECOND,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::edges::EdgeTable;
+use super::events::{EventStore, Track};
 use super::fold::Staging;
 use super::ring::Ring;
 use super::runtime::{Busy, RuntimeState, RuntimeView, WorkerState, WorkerView};
@@ -44,6 +45,8 @@ pub struct Refused {
     pub runtimes: u64,
     /// Wake edges' intervals, and open polls.
     pub details: u64,
+    /// Blocks of single events.
+    pub event_blocks: u64,
 }
 
 impl Refused {
@@ -54,12 +57,13 @@ impl Refused {
             workers: self.workers.saturating_add(other.workers),
             runtimes: self.runtimes.saturating_add(other.runtimes),
             details: self.details.saturating_add(other.details),
+            event_blocks: self.event_blocks.saturating_add(other.event_blocks),
         }
     }
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        [self.tasks, self.sites, self.workers, self.runtimes, self.details]
+        [self.tasks, self.sites, self.workers, self.runtimes, self.details, self.event_blocks]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -118,6 +122,7 @@ pub struct Process {
     pub(super) slow_polls_ever: u64,
     pub(super) stalls: Vec<Stall>,
     pub(super) edges: EdgeTable,
+    pub(super) events: EventStore,
     pub(super) cover: Ring<Cover, 1, 60>,
     pub(super) cover_tens: Ring<Cover, 10, 90>,
     pub(super) polls: Ring<f32, 1, 60>,
@@ -364,6 +369,17 @@ impl Process {
     /// Who wakes the site's tasks, and how often they did since the process started, in no order.
     pub fn wakers_of(&self, site: SiteId) -> impl Iterator<Item = (Waker, u64)> + '_ {
         self.edges.to(site)
+    }
+
+    /// Single polls and wakes by recording thread, as far as somebody asked for them and they are
+    /// remembered.
+    pub fn tracks(&self) -> impl Iterator<Item = &Track> + '_ {
+        self.events.tracks()
+    }
+
+    /// Single events that were overwritten, or left out on the way, before they came here.
+    pub fn missed_events(&self) -> u64 {
+        self.events.missed()
     }
 
     /// How much of the last `ns` nanoseconds (up to 15 min) reports cover; see

@@ -2,10 +2,13 @@
 
 use pollscope_model::entity::slow_poll::PollKind;
 use pollscope_model::id::{RuntimeId, TaskId, WorkerId};
-use pollscope_model::query::ask::{Answer, Ask};
+use pollscope_model::query::ask::{Answer, Ask, FlightOf, FlightQuery};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::detail::{
     Finding, HeatColumn, Overview, RuntimeNow, SeenPoll, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
+};
+use pollscope_model::query::flight::{
+    DIGITS, Flight, Lane, LaneCell, Lanes, LongPoll, Picture, TimeCell, Timeline,
 };
 use pollscope_model::query::page::{Level, Meta, Page, Presence, Query, Row, RowId, Scope, Sort};
 use pollscope_model::query::value::Value;
@@ -48,7 +51,69 @@ pub(crate) fn ask() -> impl Strategy<Value = Ask> {
         (scope(), text()).prop_map(|(scope, site)| Ask::Site(scope, site)),
         number().prop_map(Ask::Finding),
         scope().prop_map(Ask::Overview),
+        flight_query().prop_map(Ask::Flight),
     ]
+}
+
+prop_compose! {
+    fn flight_query()(
+        boot in boot(),
+        of in prop_oneof![
+            (any::<u32>(), any::<u32>()).prop_map(|(first, most)| FlightOf::Workers { first, most }),
+            number().prop_map(|task| FlightOf::Task(TaskId(task))),
+        ],
+        (until_unix_ns, span_ns, columns) in (option::of(number()), number(), any::<u16>()),
+    ) -> FlightQuery {
+        FlightQuery { boot, of, until_unix_ns, span_ns, columns }
+    }
+}
+
+fn lane_cell() -> impl Strategy<Value = LaneCell> {
+    prop_oneof![
+        Just(LaneCell::Unknown),
+        Just(LaneCell::Blank),
+        (0..=DIGITS as u8, any::<bool>()).prop_map(|(site, same)| LaneCell::Poll { site, same }),
+    ]
+}
+
+prop_compose! {
+    fn time_cell()(
+        (known, polls, wakes) in (any::<bool>(), any::<u32>(), any::<u32>()),
+        shares in [any::<u16>(), any::<u16>(), any::<u16>()],
+    ) -> TimeCell {
+        TimeCell { known, polls, wakes, running: shares[0], sched: shares[1], idle: shares[2] }
+    }
+}
+
+prop_compose! {
+    fn long_poll()(
+        (task, site, worker) in (number(), text(), option::of((any::<u32>(), any::<u32>()))),
+        (start_unix_ns, wall_ns, open) in (number(), number(), any::<bool>()),
+    ) -> LongPoll {
+        let worker = worker.map(|(runtime, index)| WorkerId { runtime: RuntimeId(runtime), index });
+        LongPoll { task: TaskId(task), site, worker, start_unix_ns, wall_ns, open }
+    }
+}
+
+fn picture() -> impl Strategy<Value = Picture> {
+    let lane = (text(), vec(lane_cell(), 0..8)).prop_map(|(label, cells)| Lane { label, cells });
+    prop_oneof![
+        (vec(lane, 0..3), number(), vec(text(), 0..3))
+            .prop_map(|(lanes, more, sites)| Picture::Lanes(Lanes { lanes, more, sites })),
+        (vec(time_cell(), 0..8), any::<bool>())
+            .prop_map(|(cells, wakes_seen)| Picture::Timeline(Timeline { cells, wakes_seen })),
+    ]
+}
+
+prop_compose! {
+    fn flight()(
+        (meta, why_not, begun) in (meta(), text(), any::<bool>()),
+        numbers in [number(), number(), number(), number()],
+        (longest, picture) in (option::of(long_poll()), picture().boxed()),
+    ) -> Flight {
+        let [from_unix_ns, column_ns, missed, polls] = numbers;
+        Flight { meta, from_unix_ns, column_ns, why_not, begun, missed, polls, longest, picture }
+    }
 }
 
 fn series() -> impl Strategy<Value = Vec<Option<f32>>> {
@@ -209,6 +274,7 @@ pub(crate) fn answer() -> impl Strategy<Value = Answer> {
         site_detail().prop_map(|site| Answer::Site(Box::new(site))).boxed(),
         finding().prop_map(|finding| Answer::Finding(Box::new(finding))).boxed(),
         overview().prop_map(|overview| Answer::Overview(Box::new(overview))).boxed(),
+        flight().prop_map(|flight| Answer::Flight(Box::new(flight))).boxed(),
         text().prop_map(Answer::No).boxed(),
     ]
 }

@@ -2,11 +2,11 @@
 
 use pollscope_model::hello::Hello;
 use pollscope_model::report::Report;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch as cell};
 
 use crate::source::Pauses;
 use crate::source::endpoint::{Endpoint, PeerError};
-use crate::source::feed::{Next, Stream};
+use crate::source::feed::{Flights, Next, Stream};
 
 /// What happened on a link.
 #[derive(Debug)]
@@ -28,13 +28,18 @@ pub(super) enum Happened {
 pub(super) type Event = (usize, Happened);
 
 /// Keeps the stream open until the receiver is gone, or a peer of another version was met.
-pub(super) async fn keep(link: usize, endpoint: Endpoint, events: mpsc::Sender<Event>) {
+pub(super) async fn keep(
+    link: usize,
+    endpoint: Endpoint,
+    flights: cell::Receiver<Flights>,
+    events: mpsc::Sender<Event>,
+) {
     let mut pauses = Pauses::default();
     loop {
         let error = match Stream::open(&endpoint).await {
             Ok(stream) => {
                 pauses = Pauses::default();
-                match forward(link, stream, &events).await {
+                match forward(link, stream.with_flights(flights.clone()), &events).await {
                     Some(error) => error,
                     None => return,
                 }

@@ -11,11 +11,12 @@ use pollscope_model::report::ReportKind;
 use pollscope_model::world::Limits;
 use tokio::sync::{mpsc, watch as cell};
 use tokio::task::AbortHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::link::{self, Event, Happened};
 use crate::source::discover::{self, Found};
 use crate::source::endpoint::Endpoint;
+use crate::source::feed::Flights;
 use crate::source::lookup::Watched;
 use crate::source::{QuestionId, Questions, Sink, SourceEvent, Status, unix_ns};
 
@@ -23,6 +24,8 @@ use crate::source::{QuestionId, Questions, Sink, SourceEvent, Status, unix_ns};
 const ANSWER_EVERY: Duration = Duration::from_millis(250);
 /// New processes of the machine are looked for so often.
 const SCAN_EVERY: Duration = Duration::from_secs(1);
+/// For so long single polls are asked for after something was found at deny.
+const ALARM: Duration = Duration::from_secs(5);
 /// Events of all links that wait; a link whose process talks faster is held back, and the process
 /// folds.
 const WAITING_EVENTS: usize = 32;
@@ -63,6 +66,10 @@ pub(super) struct Watch {
     sink: Sink,
     status: Option<Status>,
     asked: Questions,
+    /// Whose single polls are asked about.
+    flights: cell::Sender<Flights>,
+    /// Who is asked for single polls because something was found, and until when.
+    alarmed: Vec<(BootId, Instant)>,
     /// Something was folded since the last answers.
     changed: bool,
 }
@@ -81,6 +88,8 @@ impl Watch {
             sink,
             status: None,
             asked: Questions::default(),
+            flights: cell::Sender::new(Flights::default()),
+            alarmed: Vec::new(),
             changed: false,
         }
     }
@@ -111,6 +120,7 @@ impl Watch {
                 }
                 _ = answers.tick() => {
                     self.monitor.tick(unix_ns());
+                    self.heed_alarms();
                     !std::mem::take(&mut self.changed) || self.answer_all()
                 }
             };
@@ -123,7 +133,34 @@ impl Watch {
     fn take_questions(&mut self, questions: Questions) -> bool {
         let old = std::mem::replace(&mut self.asked, questions);
         let asked = self.asked.clone();
+        self.ask_for_flights();
         asked.iter().filter(|question| !old.contains(question)).all(|(id, ask)| self.answer(*id, ask))
+    }
+
+    /// Where something was found at deny, single polls are recorded for a moment, to be looked at later.
+    fn heed_alarms(&mut self) {
+        let now = Instant::now();
+        let before = self.alarmed.len();
+        self.alarmed.retain(|(_, until)| now < *until);
+        let fresh = self.monitor.take_alarms();
+        if !fresh.is_empty() || self.alarmed.len() != before {
+            self.alarmed.extend(fresh.into_iter().map(|boot| (boot, now + ALARM)));
+            self.ask_for_flights();
+        }
+    }
+
+    /// Tells the links whose single polls are wanted.
+    fn ask_for_flights(&self) {
+        let asked = self.asked.iter().filter_map(|(_, ask)| match ask {
+            Ask::Flight(query) => Some(query.boot),
+            _ => None,
+        });
+        let wanted: Flights = asked.chain(self.alarmed.iter().map(|(boot, _)| *boot)).collect();
+        self.flights.send_if_modified(|flights| {
+            let changed = *flights != wanted;
+            *flights = wanted;
+            changed
+        });
     }
 
     fn answer_all(&mut self) -> bool {
@@ -177,10 +214,15 @@ impl Watch {
         }
     }
 
+    fn spawn(&self, id: usize, endpoint: &Endpoint) -> AbortHandle {
+        let keep = link::keep(id, endpoint.clone(), self.flights.subscribe(), self.events.clone());
+        tokio::spawn(keep).abort_handle()
+    }
+
     fn open(&mut self, endpoint: Endpoint, pid: Option<u32>) {
         let id = self.next_link;
         self.next_link += 1;
-        let task = spawn(id, &endpoint, &self.events);
+        let task = self.spawn(id, &endpoint);
         self.links.insert(id, Link { endpoint, pid, task, state: LinkState::Opening, who: None });
     }
 
@@ -189,7 +231,7 @@ impl Watch {
     fn restart(&mut self, id: usize) {
         let Some(mut link) = self.links.remove(&id) else { return };
         link.task.abort();
-        link.task = spawn(self.next_link, &link.endpoint, &self.events);
+        link.task = self.spawn(self.next_link, &link.endpoint);
         link.state = LinkState::Opening;
         self.links.insert(self.next_link, link);
         self.next_link += 1;
@@ -291,10 +333,6 @@ impl Watch {
             .or_else(gone)
             .unwrap_or_else(|| Status::Connecting { target: self.watched.label().into() })
     }
-}
-
-fn spawn(id: usize, endpoint: &Endpoint, events: &mpsc::Sender<Event>) -> AbortHandle {
-    tokio::spawn(link::keep(id, endpoint.clone(), events.clone())).abort_handle()
 }
 
 impl Drop for Watch {

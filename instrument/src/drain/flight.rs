@@ -1,0 +1,159 @@
+//! Single events, from the threads' rings to a report's blocks, while somebody asks for them.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use pollscope_model::entity::event::{EventBlock, MAX_BLOCK_EVENTS};
+
+use crate::config::Flight;
+use crate::record::flight;
+use crate::record::thread::Thread;
+
+/// Events of one report; of more than that the newest are told, and the rest is told as missing.
+const MAX_EVENTS: u64 = 131_072;
+/// The longest that a request holds without being renewed.
+const MAX_TTL: Duration = Duration::from_secs(60);
+
+/// How far it has been read, by thread.
+#[derive(Clone, Copy)]
+struct Mark {
+    next: u64,
+    until_ns: u64,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Flights {
+    /// Since when it records.
+    on_ns: Option<u64>,
+    wanted_until: Option<Instant>,
+    /// A reader that begins wants what happened since then.
+    begin_ns: Option<u64>,
+    marks: HashMap<u32, Mark>,
+}
+
+impl Flights {
+    /// Records from now on if the settings want it always.
+    pub(super) fn new(now: Instant, now_ns: u64) -> Self {
+        let mut flights = Self::default();
+        flights.turn(now, now_ns);
+        flights
+    }
+
+    /// A reader asks for what comes, and for what happened in the last nanoseconds.
+    pub(super) fn ask(&mut self, last_ns: u64, ttl: Duration, now: Instant, now_ns: u64) {
+        if flight::mode() == Flight::Off {
+            return;
+        }
+        let until = now + ttl.min(MAX_TTL);
+        self.wanted_until = Some(self.wanted_until.map_or(until, |wanted| wanted.max(until)));
+        if last_ns > 0 {
+            let begin_ns = now_ns.saturating_sub(last_ns);
+            self.begin_ns = Some(self.begin_ns.map_or(begin_ns, |begin| begin.min(begin_ns)));
+        }
+        self.turn(now, now_ns);
+    }
+
+    /// Whether it records.
+    pub(super) fn is_on(&self) -> bool {
+        self.on_ns.is_some()
+    }
+
+    /// Brings the switch up to date; whether somebody reads.
+    fn turn(&mut self, now: Instant, now_ns: u64) -> bool {
+        let mode = flight::mode();
+        let read = mode != Flight::Off && self.wanted_until.is_some_and(|until| now < until);
+        let on = read || mode == Flight::Always;
+        if on != self.on_ns.is_some() {
+            flight::switch(on);
+            self.on_ns = on.then_some(now_ns);
+            self.marks.clear();
+        }
+        if !read {
+            self.wanted_until = None;
+            self.begin_ns = None;
+            // The next reader begins where it wants, not where the last one stopped.
+            self.marks.clear();
+        }
+        read
+    }
+
+    /// What was recorded since the last time, if somebody reads.
+    pub(super) fn collect(
+        &mut self,
+        threads: &[&'static Thread],
+        now: Instant,
+        now_ns: u64,
+    ) -> Vec<EventBlock> {
+        if !self.turn(now, now_ns) {
+            return Vec::new();
+        }
+        let on_ns = self.on_ns.unwrap_or(now_ns);
+        let begin_ns = self.begin_ns.take();
+        let recording = threads.iter().copied().filter(|thread| !thread.flight.is_closed());
+        let waiting = |thread: &&'static Thread| {
+            let next = self.marks.get(&thread.index).map_or(0, |mark| mark.next);
+            thread.flight.own().map_or(0, |ring| ring.head().saturating_sub(next).min(ring.room()))
+        };
+        let (all, busy) = recording
+            .clone()
+            .map(|thread| waiting(&thread))
+            .fold((0, 0), |(all, busy), one| (all + one, busy + u64::from(one > 0)));
+        let most = if all > MAX_EVENTS { MAX_EVENTS / busy } else { u64::MAX };
+        let mut blocks = Vec::new();
+        for thread in recording {
+            let Some(ring) = thread.flight.own() else {
+                // There was no room for a ring: nothing is known of what it does.
+                blocks.push(EventBlock { thread: thread.index, ..EventBlock::default() });
+                continue;
+            };
+            let mark = match (self.marks.get(&thread.index), begin_ns) {
+                (Some(mark), None) => *mark,
+                (known, begin) => {
+                    let since_ns = begin.or(known.map(|mark| mark.until_ns)).unwrap_or(now_ns);
+                    Mark { next: thread.flight.base(), until_ns: since_ns.max(on_ns) }
+                }
+            };
+            let (first, words) = ring.read(mark.next, most);
+            let lost = first > mark.next;
+            let mut block =
+                EventBlock { thread: thread.index, first, from_ns: mark.until_ns, ..EventBlock::default() };
+            let next = first + words.len() as u64;
+            let mut events = words.into_iter().map(flight::event).peekable();
+            if lost && let Some(oldest) = events.peek() {
+                block.from_ns = block.from_ns.max(oldest.end_ns());
+            }
+            while events.next_if(|event| event.end_ns() < mark.until_ns && begin_ns.is_some()).is_some() {
+                block.first += 1;
+            }
+            for event in events {
+                if block.events.len() == MAX_BLOCK_EVENTS {
+                    let to_ns = block.events.last().map_or(now_ns, |last| last.end_ns()).max(block.from_ns);
+                    let rest = EventBlock {
+                        thread: block.thread,
+                        first: block.first + MAX_BLOCK_EVENTS as u64,
+                        from_ns: to_ns,
+                        ..EventBlock::default()
+                    };
+                    blocks.push(EventBlock { to_ns, ..std::mem::replace(&mut block, rest) });
+                }
+                block.events.push(event);
+            }
+            // A poll that has just ended and is not written yet comes with the next report.
+            blocks.push(EventBlock { to_ns: now_ns.max(block.from_ns), ..block });
+            self.marks.insert(thread.index, Mark { next, until_ns: now_ns });
+        }
+        blocks
+    }
+}
+
+impl Drop for Flights {
+    fn drop(&mut self) {
+        if self.on_ns.is_some() {
+            flight::switch(false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
