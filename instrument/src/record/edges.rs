@@ -58,7 +58,7 @@ impl Edges {
     /// Counts a wake of a task of site `to`. For the thread that these edges belong to.
     #[inline]
     pub(crate) fn add(&self, from: From, to: u32) {
-        let table = self.0.get_or_make(Table::new);
+        let table = self.0.get_or_make(|| Box::new(Table::new()));
         let pair = (u64::from(to) + 1) << 32 | u64::from(from.0);
         let at = first_place(pair);
         match table.places.get(at) {
@@ -93,8 +93,8 @@ impl Edges {
 
 impl Table {
     #[cold]
-    fn new() -> Box<Self> {
-        Box::new(Self { places: places(), order: places(), taken: AtomicU16::new(0), seen: places() })
+    fn new() -> Self {
+        Self { places: places(), order: places(), taken: AtomicU16::new(0), seen: places() }
     }
 
     #[cold]
