@@ -26,6 +26,8 @@ const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(10).
 pub(crate) const DEFAULT_RECORD_LIMIT: u64 = 256 << 20;
 /// Below that a recording would be all beginnings.
 const MIN_RECORD_LIMIT: u64 = 1 << 20;
+/// Polls that are open for longer are looked at: what `blocking-poll` warns of.
+pub(crate) const DEFAULT_STALL: Duration = Duration::from_millis(10);
 /// The most that a policy may take: it travels in every greeting.
 const MAX_POLICY_BYTES: usize = 256 * 1024;
 
@@ -132,6 +134,8 @@ pub(crate) struct Config {
     pub(crate) record: Option<PathBuf>,
     pub(crate) record_limit: u64,
     pub(crate) recorder: Settings,
+    /// `None`: no watchdog.
+    pub(crate) stall: Option<Duration>,
     pub(crate) policy: String,
     pub(crate) log: LogLevel,
 }
@@ -148,6 +152,7 @@ impl Default for Config {
             record: None,
             record_limit: DEFAULT_RECORD_LIMIT,
             recorder: Settings::default(),
+            stall: Some(DEFAULT_STALL),
             policy: String::new(),
             log: LogLevel::default(),
         }
@@ -295,6 +300,22 @@ impl Builder {
     /// by default 32,768. At most 128 threads keep them.
     pub fn flight_events(mut self, events: u32) -> Self {
         self.config.recorder.flight_events = events;
+        self
+    }
+
+    /// A poll that is open for this long is looked at while it is: what its thread does, by the kernel's
+    /// word and by its stack. By default 10 ms; never less than [`slow_poll`](Self::slow_poll).
+    ///
+    /// Costs a thread of our own about a thousandth of a core. The service's threads do nothing for it but
+    /// answer a signal, at most 20 times a second, when they have been in one poll for so long.
+    pub fn stall(mut self, limit: Duration) -> Self {
+        self.config.stall = Some(limit);
+        self
+    }
+
+    /// Nobody looks at polls while they are open: no watchdog, no stacks, no stalls.
+    pub fn no_stalls(mut self) -> Self {
+        self.config.stall = None;
         self
     }
 

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use pollscope_model::entity::event::EventBlock;
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::slow_poll::SlowPoll;
+use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::{BootId, NameId, TaskId, WorkerId};
 use pollscope_model::report::{Losses, Report};
 
@@ -27,6 +28,7 @@ use crate::record::thread::{self, Thread};
 use crate::record::{Recorder, intern};
 use crate::sample;
 pub(crate) use snapshot::Snapshot;
+use crate::watchdog::{shelf, stacks};
 
 /// Slow polls that a snapshot repeats.
 const LATEST_SLOW_POLLS: usize = 64;
@@ -39,6 +41,8 @@ pub(crate) struct Drain {
     tasks: tasks::Tasks,
     sites: sites::Totals,
     dict: intern::Mark,
+    /// Stacks that were said.
+    stacks: usize,
     runtimes: Vec<RuntimeRecord>,
     workers: HashMap<WorkerId, WorkerDelta>,
     /// Polls of each thread at the last tick, by index.
@@ -47,6 +51,7 @@ pub(crate) struct Drain {
     slow_polls: VecDeque<SlowPoll>,
     cases: harm::Cases,
     edges: edges::Totals,
+    stalls: Vec<Stall>,
     losses: Losses,
     flights: flight::Flights,
 }
@@ -62,6 +67,7 @@ impl Drain {
             tasks: tasks::Tasks::new(),
             sites: sites::Totals::default(),
             dict: intern::Mark::default(),
+            stacks: 0,
             runtimes: Vec::new(),
             workers: HashMap::new(),
             thread_polls: Vec::new(),
@@ -69,6 +75,7 @@ impl Drain {
             slow_polls: VecDeque::new(),
             cases: harm::Cases::default(),
             edges: edges::Totals::default(),
+            stalls: Vec::new(),
             losses: Losses::default(),
             flights: flight::Flights::new(Instant::now(), clock::now_ns()),
         }
@@ -110,13 +117,18 @@ impl Drain {
         self.sample(&threads, now, &mut report);
         report.slow_polls = self.cases.news(&threads, now);
         self.remember(&report.slow_polls);
+        report.stalls = shelf::stalls();
         // After everything that may refer to it.
         report.dict = intern::since(&mut self.dict);
+        let (stacks, end) = stacks::entries(self.stacks, usize::MAX);
+        self.stacks = end;
+        report.dict.extend(stacks);
         self.losses.tasks_uncounted = threads.iter().map(|thread| thread.uncounted.get()).sum();
         self.losses.ended_rows =
             self.tasks.ends_unsaid + threads.iter().map(|thread| thread.ends_unsaid.get()).sum::<u64>();
         self.losses.slow_polls = threads.iter().map(|thread| thread.evidence.lost.get()).sum();
-        self.losses.dict_entries = intern::refused();
+        self.losses.dict_entries = intern::refused() + stacks::refused();
+        self.stalls.clone_from(&report.stalls);
         report.losses = self.losses;
         report
     }
@@ -148,7 +160,9 @@ impl Drain {
             else {
                 continue;
             };
-            worker.polls = Some(worker.polls.unwrap_or(0) + polls);
+            if wraps {
+                worker.polls = Some(worker.polls.unwrap_or(0) + polls);
+            }
             let polling = thread.polling().map(|open| (TaskId(open.task), open.since_ns));
             if worker.tid.is_none() || polling.is_some() {
                 worker.thread = NameId(thread.name());

@@ -30,7 +30,7 @@ pub struct Variable {
 
 /// Every variable. One with an empty value counts as absent; one whose value cannot be used is
 /// reported in one line and counts as absent.
-pub const VARIABLES: [Variable; 13] = [
+pub const VARIABLES: [Variable; 14] = [
     Variable {
         name: "POLLSCOPE",
         expects: "off, sample, wrap or hooks",
@@ -161,6 +161,16 @@ pub const VARIABLES: [Variable; 13] = [
         },
     },
     Variable {
+        name: "POLLSCOPE_STALL",
+        expects: "off, or a duration such as 10ms",
+        default: "10ms",
+        help: "polls that are open for so long are looked at while they are: stack and kernel's word",
+        apply: |config, text| {
+            config.stall = if text == "off" { None } else { Some(duration(text)?) };
+            Ok(())
+        },
+    },
+    Variable {
         name: "POLLSCOPE_LOG",
         expects: "off, warn or info",
         default: "warn",
@@ -250,6 +260,8 @@ mod tests {
         );
         assert_eq!(said("POLLSCOPE_FLIGHT"), Some(default.recorder.flight.as_str().to_owned()));
         assert_eq!(said("POLLSCOPE_FLIGHT_EVENTS"), Some(default.recorder.flight_events.to_string()));
+        let stall = default.stall.map(|limit| Nanos(limit.as_nanos() as u64).to_string());
+        assert_eq!(said("POLLSCOPE_STALL"), stall);
         assert_eq!(said("POLLSCOPE_LOG"), Some(default.log.as_str().to_owned()));
     }
 
@@ -287,6 +299,7 @@ mod tests {
             ("POLLSCOPE_LISTEN", "127.0.0.1:0"),
             ("POLLSCOPE_ENDPOINT", "collector:7700"),
             ("POLLSCOPE_SLOW_POLL", "10ms"),
+            ("POLLSCOPE_STALL", "off"),
             ("POLLSCOPE_LOG", ""),
         ]);
         assert_eq!(complaints, Vec::<String>::new());
@@ -295,6 +308,7 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:0");
         assert_eq!(config.endpoint.as_deref(), Some("http://collector:7700"));
         assert_eq!(config.recorder.slow_poll_ns, 10_000_000);
+        assert_eq!(config.stall, None);
         assert!(!with(&[("POLLSCOPE", "off")]).0.enabled);
     }
 }

@@ -12,6 +12,7 @@ use crate::config::Listen;
 use crate::export::Exports;
 use crate::record::Recorder;
 use crate::reporter::Reporter;
+use crate::watchdog::Watchdog;
 use crate::{init, mode};
 
 /// The longest that a guard waits for the reporter's thread.
@@ -41,6 +42,8 @@ pub(crate) struct Running {
     pub(crate) reporter: Reporter,
     pub(crate) thread: JoinHandle<()>,
     pub(crate) exports: Exports,
+    /// `None` if it is not wanted.
+    pub(crate) watchdog: Option<Watchdog>,
     /// A forked child holds a copy of the guard but none of its threads.
     pub(crate) pid: u32,
 }
@@ -85,6 +88,7 @@ impl Guard {
     /// recording holds it, for at most a second. Blocks the calling thread.
     pub fn flush(&self) {
         if let Some(running) = &self.running {
+            running.settle();
             running.reporter.tick(PATIENCE);
             running.exports.flush();
         }
@@ -104,14 +108,28 @@ impl Guard {
     /// is recorded. Blocks the calling thread while it is collected: about a millisecond for each
     /// ten thousand living tasks.
     pub fn report(&self) -> Option<Report> {
-        self.running.as_ref()?.reporter.totals(PATIENCE)
+        let running = self.running.as_ref()?;
+        running.settle();
+        running.reporter.totals(PATIENCE)
+    }
+}
+
+impl Running {
+    /// Stacks that were taken get their names before they are told.
+    fn settle(&self) {
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.settle();
+        }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(running) = self.running.take() else { return };
+        let Some(mut running) = self.running.take() else { return };
         if running.pid == std::process::id() {
+            if let Some(watchdog) = running.watchdog.take() {
+                watchdog.stop();
+            }
             running.reporter.stop();
             let _ = running.thread.join();
             running.exports.stop();

@@ -30,14 +30,14 @@ use crate::record::{Recorder, intern};
 /// [`observe`](crate::observe)) as soon as it runs.
 ///
 /// With `--cfg tokio_unstable` this takes the builder's `on_task_spawn`, `on_before_task_poll`,
-/// `on_after_task_poll` and `on_task_terminate` callbacks, in every build `on_thread_start` and
-/// `on_thread_stop`.
+/// `on_after_task_poll` and `on_task_terminate` callbacks, in every build `on_thread_start`,
+/// `on_thread_stop` and `on_thread_park`.
 /// A later registration replaces ours silently: with callbacks of your own, call the functions of
 /// [`hooks`](crate::hooks) from them.
 ///
 /// Costs a poll two clock reads and some thread-local stores while recording is on.
 pub fn attach(builder: &mut tokio::runtime::Builder) {
-    builder.on_thread_start(on_thread_start).on_thread_stop(on_thread_stop);
+    builder.on_thread_start(on_thread_start).on_thread_stop(on_thread_stop).on_thread_park(on_thread_park);
     #[cfg(tokio_unstable)]
     {
         Recorder::global().set_hooked();
@@ -58,6 +58,14 @@ pub fn on_thread_start() {
 /// To be called from `on_thread_stop`: with its last thread a multi-thread runtime is gone.
 pub fn on_thread_stop() {
     crate::sample::thread_stops();
+}
+
+/// To be called from `on_thread_park`: tells which thread is which worker, so that a worker that is stuck
+/// has a thread to look at even where none of its tasks is recorded. Costs some nanoseconds.
+pub fn on_thread_park() {
+    if Recorder::global().is_on() {
+        crate::sample::thread_parks();
+    }
 }
 
 const SHARDS: usize = 64;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::config::{Builder, Config};
 use crate::drain::Drain;
@@ -11,6 +12,7 @@ use crate::identity::Identity;
 use crate::overload::Lookout;
 use crate::record::Recorder;
 use crate::reporter::Reporter;
+use crate::watchdog::Watchdog;
 use crate::{env, notice};
 
 /// Why pollscope did not start.
@@ -146,6 +148,7 @@ fn start_threads(
     };
     let recorder = Recorder::global();
     recorder.start(config.recorder);
+    let slowest = Duration::from_nanos(config.recorder.slow_poll_ns);
     let drain = Drain::new(recorder, identity.boot);
     let lookout = Lookout::new(config.overload_limit);
     let (reporter, thread) = Reporter::start(drain, config.interval, lookout).map_err(InitError::Thread)?;
@@ -156,5 +159,13 @@ fn start_threads(
             return Err(InitError::Thread(error));
         }
     };
-    Ok(Running { reporter, thread, exports, pid: std::process::id() })
+    let watchdog = match config.stall.map(|limit| Watchdog::start(limit.max(slowest))).transpose() {
+        Ok(watchdog) => watchdog,
+        Err(error) => {
+            reporter.stop();
+            exports.stop();
+            return Err(InitError::Thread(error));
+        }
+    };
+    Ok(Running { reporter, thread, exports, watchdog, pid: std::process::id() })
 }

@@ -53,6 +53,8 @@ mod task;
 mod testkit;
 #[cfg(not(loom))]
 mod waker;
+#[cfg(not(loom))]
+mod watchdog;
 
 #[cfg(not(loom))]
 pub use crate::{

@@ -4,6 +4,7 @@ use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
 
 use crate::config::Flight;
 use crate::record::{Recorder, flight};
+use crate::watchdog;
 
 /// Whether tokio shows its unstable hooks and metrics in this build.
 pub(crate) const TOKIO_UNSTABLE: bool = cfg!(tokio_unstable);
@@ -36,9 +37,7 @@ pub(crate) fn capabilities() -> Vec<Capability> {
                 Metric::WorkerBusy | Metric::GlobalQueue | Metric::WorkerQueues | Metric::BlockingPool => {
                     of_runtimes(observed)
                 }
-                Metric::Stacks | Metric::Stalls => {
-                    (Coverage::Nobody, "this version of the crate does not measure it".to_owned())
-                }
+                Metric::Stacks | Metric::Stalls => of_stalls(metric, mode, observed),
                 _ => of_tasks(metric, mode),
             };
             Capability { metric, coverage, reason }
@@ -52,6 +51,26 @@ fn of_runtimes(observed: bool) -> (Coverage, String) {
     } else {
         let reason = "no runtime is observed; call pollscope::observe with its handle";
         (Coverage::Nobody, reason.to_owned())
+    }
+}
+
+/// What the watchdog sees: recorded polls from its limit on, and the workers of observed runtimes.
+fn of_stalls(metric: Metric, mode: Mode, observed: bool) -> (Coverage, String) {
+    if !watchdog::runs() {
+        return (Coverage::Nobody, "switched off; unset POLLSCOPE_STALL".to_owned());
+    }
+    if metric == Metric::Stacks
+        && let Some(why) = watchdog::no_stacks()
+    {
+        return (Coverage::Nobody, why.to_owned());
+    }
+    let workers = "as workers that stand still: asleep in one call, or for 61 times the limit";
+    match (mode, observed) {
+        (Mode::Hooks, _) => (Coverage::All, String::new()),
+        (Mode::Sample, false) => of_runtimes(observed),
+        (Mode::Sample, true) => (Coverage::Wrapped, format!("{workers}; for each task: {SPAWN}")),
+        (_, false) => (Coverage::Wrapped, "of tasks spawned through pollscope".to_owned()),
+        (_, true) => (Coverage::Wrapped, format!("of tasks spawned through pollscope; of others {workers}")),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Runtimes that were given to [`observe`]: their workers' busy time and parks, queues and alive tasks,
 //! read at every tick from tokio's own counters. Nothing on the service's hot path.
 
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::id::{NameId, RuntimeId, WorkerId};
 use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
-use crate::record::intern;
+use crate::record::{intern, thread};
 
 /// More runtimes than this are not observed: a service that makes one per request must not fill us.
 const MAX_RUNTIMES: usize = 256;
@@ -32,6 +34,8 @@ struct WorkerTotals {
 }
 
 static RUNTIMES: Mutex<Vec<Observed>> = Mutex::new(Vec::new());
+/// Grows with every runtime that comes or goes.
+static CHANGES: AtomicU64 = AtomicU64::new(1);
 
 fn runtimes() -> MutexGuard<'static, Vec<Observed>> {
     RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,6 +62,7 @@ pub fn observe(handle: &Handle, name: &str) {
             workers: Vec::new(),
             last_ns: 0,
         });
+        CHANGES.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -85,8 +90,44 @@ pub(crate) fn thread_stops() {
         let is_last = known.threads == 0 && handle.runtime_flavor() == RuntimeFlavor::MultiThread;
         if is_last { known.handle.take() } else { None }
     };
+    if gone.is_some() {
+        CHANGES.fetch_add(1, Ordering::Release);
+    }
     // Outside of the lock: it may be the last thing that keeps the runtime's memory.
     drop(gone);
+}
+
+/// The runtimes that are there, if some came or went since `known`, which moves on.
+pub(crate) fn handles(known: &mut u64) -> Option<Vec<(RuntimeId, Handle)>> {
+    let changes = CHANGES.load(Ordering::Acquire);
+    if std::mem::replace(known, changes) == changes {
+        return None;
+    }
+    let runtimes = runtimes();
+    let handle =
+        |(at, known): (usize, &Observed)| Some((RuntimeId(at as u32), known.handle.as_ref()?.clone()));
+    Some(runtimes.iter().enumerate().filter_map(handle).collect())
+}
+
+/// A thread of a runtime parks: from now on it is known as the one of its worker, in every mode.
+pub(crate) fn thread_parks() {
+    let Some(index) = tokio::runtime::worker_index() else { return };
+    let Ok(handle) = Handle::try_current() else { return };
+    let here = (handle.id(), index as u32);
+    let thread = thread::here();
+    if PARKED.get() == Some(here) && thread.place().1 == Some(here.1) {
+        return;
+    }
+    if let Some(place) = place_of_this_thread()
+        && place >> 32 != 0
+    {
+        thread.set_place(place);
+        PARKED.set(Some(here));
+    }
+}
+
+thread_local! {
+    static PARKED: Cell<Option<(tokio::runtime::Id, u32)>> = const { Cell::new(None) };
 }
 
 /// Whether any runtime is observed.
@@ -95,14 +136,14 @@ pub(crate) fn observes_a_runtime() -> bool {
 }
 
 /// Runtime and worker of the calling thread, each plus one, 0 for unknown: `runtime << 32 | worker`.
-/// Never waits.
-pub(crate) fn place_of_this_thread() -> u64 {
+/// Never waits: `None` if it would have to.
+pub(crate) fn place_of_this_thread() -> Option<u64> {
     let worker = tokio::runtime::worker_index().map_or(0, |index| index as u64 + 1);
-    let Ok(handle) = Handle::try_current() else { return worker };
-    let Ok(runtimes) = RUNTIMES.try_lock() else { return worker };
+    let Ok(handle) = Handle::try_current() else { return Some(worker) };
+    let runtimes = RUNTIMES.try_lock().ok()?;
     let id = handle.id();
     let runtime = runtimes.iter().position(|known| known.id == id).map_or(0, |at| at as u64 + 1);
-    runtime << 32 | worker
+    Some(runtime << 32 | worker)
 }
 
 /// What one reading of all observed runtimes gives.

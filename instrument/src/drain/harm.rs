@@ -3,11 +3,15 @@
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 
-use crate::record::evidence::{Evidence, Harm};
+use crate::record::evidence::Harm;
 use crate::record::thread::Thread;
+use crate::watchdog::shelf::{self, Pairing};
 
 /// Whoever is polled later than that after a slow poll had other reasons to wait.
 const WATCHED_NS: u64 = 10_000_000_000;
+
+/// The longest that a slow poll waits for the names of its stack.
+const NAMING_NS: u64 = 5_000_000_000;
 
 /// The slow polls of every thread that tasks may still be waiting for, by the thread's index.
 #[derive(Default)]
@@ -35,14 +39,15 @@ impl Cases {
         self.threads.resize_with(threads.len(), Watched::default);
         let mut told = Vec::new();
         for (thread, watched) in threads.iter().zip(&mut self.threads) {
-            watched.visit(&thread.evidence, now, &mut told);
+            watched.visit(thread, now, &mut told);
         }
         told
     }
 }
 
 impl Watched {
-    fn visit(&mut self, evidence: &Evidence, now: u64, told: &mut Vec<SlowPoll>) {
+    fn visit(&mut self, thread: &Thread, now: u64, told: &mut Vec<SlowPoll>) {
+        let evidence = &thread.evidence;
         let kept = evidence.kept();
         if kept == self.kept && self.open.is_empty() {
             return;
@@ -57,16 +62,26 @@ impl Watched {
             }
         }
         self.open.retain_mut(|open| {
-            if std::mem::take(&mut open.news) {
+            let unnamed = open.news && open.is_unnamed(thread.index, now);
+            if !unnamed && std::mem::take(&mut open.news) {
                 told.push(open.poll.clone());
             }
-            open.number >= taken.first_counted
-                && now.saturating_sub(open.poll.start_ns + open.poll.wall_ns) < WATCHED_NS
+            unnamed
+                || open.number >= taken.first_counted
+                    && now.saturating_sub(open.poll.start_ns + open.poll.wall_ns) < WATCHED_NS
         });
     }
 }
 
 impl Open {
+    /// Takes what the watchdog saw during the poll. Whether that is being named still: who judges by a slow
+    /// poll is to have its line from the first.
+    fn is_unnamed(&mut self, thread: u32, now: u64) -> bool {
+        let ended_ns = self.poll.start_ns.saturating_add(self.poll.wall_ns);
+        matches!(shelf::pair(thread, &mut self.poll), Pairing::Naming)
+            && now.saturating_sub(ended_ns) < NAMING_NS
+    }
+
     fn learn(&mut self, Harm { waiters, waited_ns, max_ns }: Harm) {
         let poll = &mut self.poll;
         if poll.waiters.unwrap_or(0) == waiters && poll.waited_ns.unwrap_or(0) == waited_ns {

@@ -9,6 +9,7 @@
 use pollscope_model::report::{Report, ReportKind};
 
 use super::{Drain, intern};
+use crate::watchdog::stacks;
 
 /// A snapshot that is under way, for one reader.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ impl Drain {
         };
         if part == 0 {
             report.dict = intern::until(self.dict);
+            report.dict.extend(stacks::entries(0, self.stacks).0);
+            report.stalls.clone_from(&self.stalls);
             report.runtimes.clone_from(&self.runtimes);
             report.workers = self.workers.values().cloned().collect();
             report.workers.sort_by_key(|worker| worker.id);

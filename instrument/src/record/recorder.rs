@@ -85,6 +85,11 @@ impl Recorder {
         self.switch.store(IDLE, Ordering::Release);
     }
 
+    /// Whether anything is recorded or sampled.
+    pub(crate) fn is_on(&self) -> bool {
+        self.switch.load(Ordering::Relaxed) != IDLE
+    }
+
     /// Whether new tasks are to be wrapped.
     #[inline]
     pub(crate) fn wraps(&self) -> bool {

@@ -72,6 +72,8 @@ pub(crate) struct Thread {
     name: AtomicU32,
     /// `(runtime + 1) << 32 | (worker + 1)`, each 0 when unknown.
     place: AtomicU64,
+    /// When another thread became the worker that this one was.
+    replaced_ns: AtomicU64,
 }
 
 /// What a poll is of, beside its task, in one word: spawn site, scope, and whether it is a job of the
@@ -221,6 +223,7 @@ impl Thread {
             tid: AtomicU32::new(0),
             name: AtomicU32::new(0),
             place: AtomicU64::new(0),
+            replaced_ns: AtomicU64::new(0),
         }));
         threads.all.push(thread);
         thread
@@ -353,7 +356,25 @@ impl Thread {
     #[cold]
     fn sample_slowly(&self, now: u64) {
         self.split.sample(now, self.polled_ns.get());
-        self.place.store(crate::sample::place_of_this_thread(), Ordering::Relaxed);
+        if let Some(place) = crate::sample::place_of_this_thread()
+            && place != self.place.load(Ordering::Relaxed)
+        {
+            self.set_place(place);
+        }
+    }
+
+    /// The calling thread is that worker's from now on; whoever was before is no more.
+    #[cold]
+    pub(crate) fn set_place(&self, place: u64) {
+        if place >> 32 != 0 && place as u32 != 0 {
+            let now = crate::clock::now_ns();
+            let others = threads();
+            for thread in others.all.iter().filter(|thread| thread.place.load(Ordering::Relaxed) == place) {
+                thread.place.store(0, Ordering::Relaxed);
+                thread.replaced_ns.store(now, Ordering::Relaxed);
+            }
+        }
+        self.place.store(place, Ordering::Relaxed);
     }
 
     /// Keeps the poll that is about to be closed as a single event, if those are recorded.
@@ -397,6 +418,12 @@ impl Thread {
     pub(crate) fn place(&self) -> (Option<u32>, Option<u32>) {
         let place = self.place.load(Ordering::Relaxed);
         (((place >> 32) as u32).checked_sub(1), (place as u32).checked_sub(1))
+    }
+
+    /// Whether another thread became the worker that this one was, after that time: it is in
+    /// `block_in_place` since, or was.
+    pub(crate) fn is_replaced_since(&self, ns: u64) -> bool {
+        self.replaced_ns.load(Ordering::Relaxed) > ns
     }
 
     /// Operating system's thread id, if known.

@@ -1,0 +1,140 @@
+//! The thread `pollscope-names`: gives the stacks that were taken their names. To read debug information may
+//! take a second the first time, which neither the watchdog nor the drain may lose.
+//!
+//! It is started by the first stack and ends with the watchdog. Its queue is short: what finds no room stays
+//! without a stack.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use super::shelf::{Is, Look, Named};
+use super::stacks;
+use crate::backtrace::{RawStack, Resolver, Trace};
+use crate::notice;
+
+/// Stacks that wait for their names. Each holds a copy of the thread's stack.
+const QUEUE: usize = 16;
+
+/// A stack on its way. Dropped without a name, it says that there is none.
+struct Ticket {
+    stack: RawStack,
+    look: Arc<Look>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.look.name(Named::default());
+    }
+}
+
+/// The way to the thread.
+#[derive(Default)]
+pub(super) struct Naming {
+    queue: Option<SyncSender<Ticket>>,
+    /// Stacks that found no room.
+    pub(super) refused: u64,
+}
+
+impl Naming {
+    /// Sends a stack to be named, and starts the thread if need be.
+    pub(super) fn send(&mut self, stack: RawStack, look: &Arc<Look>) {
+        let ticket = Ticket { stack, look: Arc::clone(look) };
+        let queue = match self.queue.take() {
+            Some(queue) => Some(queue),
+            None => start(),
+        };
+        let Some(queue) = queue else {
+            self.refused += 1;
+            return;
+        };
+        match queue.try_send(ticket) {
+            Ok(()) => self.queue = Some(queue),
+            Err(TrySendError::Full(_)) => {
+                self.refused += 1;
+                self.queue = Some(queue);
+            }
+            // It panicked; the next stack starts another.
+            Err(TrySendError::Disconnected(_)) => self.refused += 1,
+        }
+    }
+}
+
+fn start() -> Option<SyncSender<Ticket>> {
+    let (queue, tickets) = sync_channel(QUEUE);
+    let thread = std::thread::Builder::new().name("pollscope-names".to_owned());
+    match thread.spawn(move || work(&tickets)) {
+        Ok(_) => Some(queue),
+        Err(error) => {
+            notice::warn(&format!("stacks stay without names, no thread could be started: {error}"));
+            None
+        }
+    }
+}
+
+fn work(tickets: &Receiver<Ticket>) {
+    let mut resolver = Resolver::new();
+    for ticket in tickets {
+        let trace = resolver.resolve(&ticket.stack);
+        let named = Named { stack: stacks::intern(&trace), is: what_is(&trace) };
+        ticket.look.name(named);
+    }
+}
+
+/// Tokio's poll of a task: called through a table, so that no compiler inlines it. A worker's own loop is one
+/// such task, of the blocking pool.
+const POLL: &str = "tokio::runtime::task::raw::poll";
+
+/// What kind of thread has this stack. Without names nothing can be said.
+fn what_is(trace: &Trace) -> Is {
+    let functions = || trace.frames.iter().map(|frame| frame.function.as_str());
+    if functions().any(|function| function.contains("block_in_place")) {
+        return Is::Released;
+    }
+    let workers_loop = functions().any(|function| function.contains("scheduler::multi_thread::worker"));
+    let polls = functions().filter(|function| function.contains(POLL)).count();
+    if polls > usize::from(workers_loop) {
+        return Is::InTask;
+    }
+    if functions().any(|function| function.contains("tokio::runtime::")) {
+        return Is::InRuntime;
+    }
+    let nameless = functions().all(|function| function.contains("+0x"));
+    if nameless || trace.truncated { Is::Unknown } else { Is::Elsewhere }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backtrace::Frame;
+
+    fn trace(functions: &[&str]) -> Trace {
+        let frame = |function: &&str| Frame {
+            function: (*function).to_owned(),
+            file: None,
+            line: None,
+            inlined: false,
+            users: false,
+        };
+        Trace { frames: functions.iter().map(frame).collect(), truncated: false }
+    }
+
+    #[test]
+    fn the_frames_tell_what_a_thread_is_doing() {
+        let raw = "tokio::runtime::task::raw::poll";
+        let worker = "tokio::runtime::scheduler::multi_thread::worker::Context::run";
+        let block_on = "tokio::runtime::scheduler::current_thread::CoreGuard::block_on";
+        let place = "tokio::runtime::scheduler::multi_thread::worker::block_in_place";
+        for (functions, is) in [
+            (&["sleep", "shop::handler", raw, worker, raw] as &[_], Is::InTask),
+            (&["epoll_wait", worker, raw], Is::InRuntime),
+            (&["job", raw], Is::InTask),
+            (&["shop::handler", raw, block_on, "main"], Is::InTask),
+            (&["shop::main::{{closure}}", block_on, "main"], Is::InRuntime),
+            (&["sleep", place, "shop::handler", raw, worker, raw], Is::Released),
+            (&["read", "shop::main"], Is::Elsewhere),
+            (&["shop+0x1234"], Is::Unknown),
+        ] {
+            assert_eq!(what_is(&trace(functions)), is, "{functions:?}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What was seen of threads while they were inside a long poll: the shelf between the watchdog, which puts,
+//! the thread that names stacks, which completes, and the drain, which takes.
+//!
+//! Locks are held for moments; none of the service's threads comes here.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use pollscope_model::entity::slow_poll::SlowPoll;
+use pollscope_model::entity::stall::Stall;
+use pollscope_model::id::{NameId, StackId};
+
+use crate::record::thread;
+
+/// Looks that wait for the end of their poll. At most twenty are taken a second, and the drain comes every
+/// second at least.
+const KEPT: usize = 256;
+
+/// One close look at a thread.
+pub(crate) struct Look {
+    /// Index of the thread's state; 0 where it has none.
+    thread: u32,
+    taken_ns: u64,
+    /// A name: the kernel's word. 0: none.
+    word: AtomicU32,
+    named: OnceLock<Named>,
+}
+
+/// What the stack turned out to be.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Named {
+    /// Its number; `None` if there was none, or no room for it.
+    pub(crate) stack: Option<StackId>,
+    /// Whether the thread is what it was taken for.
+    pub(crate) is: Is,
+}
+
+/// What the frames say of the thread.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Is {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// Inside of a task's poll.
+    InTask,
+    /// In the runtime's code, but in no task's poll.
+    InRuntime,
+    /// In no runtime's code.
+    Elsewhere,
+    /// In `block_in_place`: it gave its worker's queue away.
+    Released,
+}
+
+impl Look {
+    pub(super) fn new(thread: u32, taken_ns: u64, word: u32) -> Arc<Self> {
+        Arc::new(Self { thread, taken_ns, word: AtomicU32::new(word), named: OnceLock::new() })
+    }
+
+    pub(super) fn set_word(&self, word: u32) {
+        self.word.store(word, Ordering::Relaxed);
+    }
+
+    /// Says what the stack is, once; with the default where there is none.
+    pub(super) fn name(&self, named: Named) {
+        let _ = self.named.set(named);
+        NAMED.notify_all();
+    }
+
+    /// What the stack is, as soon as that is known.
+    pub(crate) fn named(&self) -> Option<Named> {
+        self.named.get().copied()
+    }
+
+    /// The kernel's word, if there was one.
+    pub(crate) fn word(&self) -> Option<NameId> {
+        let word = self.word.load(Ordering::Relaxed);
+        (word != 0).then_some(NameId(word))
+    }
+}
+
+/// A poll that is open for too long, as the watchdog knows it.
+pub(super) struct Open {
+    /// Index of the thread's state, if its record says when the poll ends.
+    pub(super) thread: Option<u32>,
+    /// Without what the look adds.
+    pub(super) stall: Stall,
+    pub(super) look: Option<Arc<Look>>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    looks: VecDeque<Arc<Look>>,
+    open: Vec<Open>,
+}
+
+static SHELF: Mutex<Shelf> = Mutex::new(Shelf { looks: VecDeque::new(), open: Vec::new() });
+static NAMED: Condvar = Condvar::new();
+
+fn shelf() -> MutexGuard<'static, Shelf> {
+    SHELF.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts a look on the shelf; the oldest makes room.
+pub(super) fn put(look: Arc<Look>) {
+    let mut shelf = shelf();
+    if shelf.looks.len() >= KEPT {
+        shelf.looks.pop_front();
+    }
+    shelf.looks.push_back(look);
+}
+
+/// Replaces the list of open polls.
+pub(super) fn set_open(open: Vec<Open>) {
+    shelf().open = open;
+}
+
+/// The polls that are open for too long at this moment.
+pub(crate) fn stalls() -> Vec<Stall> {
+    let shelf = shelf();
+    let still = |open: &&Open| {
+        let Some(index) = open.thread else { return true };
+        let polling = thread::at(index).and_then(thread::Thread::polling);
+        polling.is_some_and(|poll| poll.since_ns == open.stall.since_ns)
+    };
+    shelf.open.iter().filter(still).filter_map(Open::told).collect()
+}
+
+impl Open {
+    /// As it is reported; `None` if the stack shows that the worker goes on without the thread.
+    fn told(&self) -> Option<Stall> {
+        let look = self.look.as_ref();
+        let named = look.and_then(|look| look.named()).unwrap_or_default();
+        if named.is == Is::Released {
+            return None;
+        }
+        Some(Stall {
+            stack: named.stack,
+            waiting_in: look.and_then(|look| look.word()),
+            ..self.stall.clone()
+        })
+    }
+}
+
+/// Whether a slow poll of the thread has its look.
+pub(crate) enum Pairing {
+    /// It was seen, or never looked at.
+    Complete,
+    /// Its stack is being named: ask again.
+    Naming,
+}
+
+/// Completes the evidence of a slow poll of that thread with the last look at it.
+pub(crate) fn pair(thread: u32, poll: &mut SlowPoll) -> Pairing {
+    let during = poll.start_ns..=poll.start_ns.saturating_add(poll.wall_ns);
+    let shelf = shelf();
+    let look = shelf.looks.iter().rev().find(|look| look.thread == thread && during.contains(&look.taken_ns));
+    let Some(look) = look else { return Pairing::Complete };
+    poll.waiting_in = look.word();
+    let Some(named) = look.named() else { return Pairing::Naming };
+    poll.stack = named.stack;
+    Pairing::Complete
+}
+
+/// There will be no more names: what has none stays without.
+pub(super) fn give_up() {
+    for look in &shelf().looks {
+        look.name(Named::default());
+    }
+}
+
+/// Waits until every stack that was taken has its names.
+pub(super) fn settle(deadline: Instant) {
+    let mut shelf = shelf();
+    while shelf.looks.iter().any(|look| look.named.get().is_none()) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        // Not the whole time at once: names are told without the lock.
+        let nap = left.min(std::time::Duration::from_millis(5));
+        shelf = match NAMED.wait_timeout(shelf, nap) {
+            Ok((shelf, _)) => shelf,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THREAD: u32 = u32::MAX;
+
+    fn slow(start_ns: u64, wall_ns: u64) -> SlowPoll {
+        SlowPoll { start_ns, wall_ns, ..SlowPoll::default() }
+    }
+
+    #[test]
+    fn a_slow_poll_gets_the_last_look_that_was_taken_during_it() {
+        let [early, late, next] = [110, 150, 210].map(|at| Look::new(THREAD, at, at as u32));
+        for look in [&early, &late, &next, &Look::new(THREAD - 1, 160, 9)] {
+            put(Arc::clone(look));
+        }
+        let mut poll = slow(100, 100);
+        assert!(matches!(pair(THREAD, &mut poll), Pairing::Naming));
+        late.name(Named { stack: Some(StackId(7)), is: Is::InTask });
+        assert!(matches!(pair(THREAD, &mut poll), Pairing::Complete));
+        assert_eq!((poll.stack, poll.waiting_in), (Some(StackId(7)), Some(NameId(150))));
+
+        let mut unseen = slow(300, 50);
+        assert!(matches!(pair(THREAD, &mut unseen), Pairing::Complete));
+        assert_eq!((unseen.stack, unseen.waiting_in), (None, None));
+        for look in [early, next] {
+            look.name(Named::default());
+        }
+    }
+
+    #[test]
+    fn who_gave_the_queue_away_is_not_stuck() {
+        let look = Look::new(0, 1, 0);
+        let open = Open { thread: None, stall: Stall::default(), look: Some(Arc::clone(&look)) };
+        assert!(open.told().is_some());
+        look.name(Named { stack: Some(StackId(1)), is: Is::Released });
+        assert!(open.told().is_none());
+    }
+}

@@ -1,0 +1,179 @@
+//! Workers that stand still, seen in tokio's stable counters alone: no hooks, no wrapping, no cost to tasks.
+//!
+//! What the counters say (tokio 1.54): a worker publishes them when it parks, when it was unparked, and at
+//! every 61st turn (`event_interval`, which nobody tells if it was changed). So an active worker whose busy
+//! time stands still is somewhere within 61 turns, each a task's poll and those of up to three tasks that it
+//! woke: one long poll, or sixty short ones. Two things prove a long one. The thread slept all the time in
+//! one call. Or it stood still for longer than 61 turns of the limit take: then one of them was longer.
+//!
+//! A worker in `block_in_place` gave its counters away with its queue: they move, or are parked.
+
+use std::time::Duration;
+
+use pollscope_model::id::{RuntimeId, WorkerId};
+use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
+
+use super::kernel::{self, Usage, Word};
+use crate::sample;
+
+/// Turns between two times that a busy worker publishes its counters.
+const TURNS: u64 = 61;
+
+/// All workers of all observed runtimes.
+#[derive(Default)]
+pub(super) struct Workers {
+    known: u64,
+    runtimes: Vec<Runtime>,
+}
+
+struct Runtime {
+    id: RuntimeId,
+    metrics: RuntimeMetrics,
+    is_multi_thread: bool,
+    workers: Vec<Pace>,
+}
+
+/// One worker's counters, and since when they are so.
+#[derive(Clone, Copy, Default)]
+struct Pace {
+    /// Parks and unparks: odd while it is parked.
+    parks: u64,
+    busy: Duration,
+    /// The look that saw these values first.
+    since_ns: u64,
+    /// What its thread had used of the CPUs when it was first found to stand still for long, and when it
+    /// was last found to have run since.
+    first: Option<(u32, Usage)>,
+    asleep: Option<(Usage, u64)>,
+    /// It was proved to be in one turn all this time.
+    is_still: bool,
+}
+
+/// A worker that stands still.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Still {
+    pub(super) worker: WorkerId,
+    pub(super) since_ns: u64,
+    /// Whether that a runtime has a thread proves that somebody runs it.
+    pub(super) is_multi_thread: bool,
+}
+
+impl Workers {
+    /// Reads the counters. `gap`: nobody looked for much longer than intended, so that what stood still
+    /// meanwhile proves nothing.
+    pub(super) fn look(&mut self, now_ns: u64, gap: bool) {
+        if let Some(handles) = sample::handles(&mut self.known) {
+            self.learn(handles);
+        }
+        for runtime in &mut self.runtimes {
+            for (index, pace) in runtime.workers.iter_mut().enumerate() {
+                let parks = runtime.metrics.worker_park_unpark_count(index);
+                let busy = runtime.metrics.worker_total_busy_duration(index);
+                if gap || (parks, busy) != (pace.parks, pace.busy) || pace.since_ns == 0 {
+                    *pace = Pace { parks, busy, since_ns: now_ns, ..Pace::default() };
+                }
+            }
+        }
+    }
+
+    fn learn(&mut self, handles: Vec<(RuntimeId, Handle)>) {
+        let mut before = std::mem::take(&mut self.runtimes);
+        for (id, handle) in handles {
+            let known = before.iter().position(|runtime| runtime.id == id);
+            self.runtimes.push(match known {
+                Some(at) => before.swap_remove(at),
+                None => {
+                    let metrics = handle.metrics();
+                    Runtime {
+                        id,
+                        is_multi_thread: handle.runtime_flavor() != RuntimeFlavor::CurrentThread,
+                        workers: vec![Pace::default(); metrics.num_workers()],
+                        metrics,
+                    }
+                }
+            });
+        }
+    }
+
+    /// Whether any worker was active at the last look.
+    pub(super) fn is_any_active(&self) -> bool {
+        self.runtimes.iter().flat_map(|runtime| &runtime.workers).any(|pace| pace.parks.is_multiple_of(2))
+    }
+
+    /// Whether a worker went on after `then`, or is parked: then whoever is inside a poll of it since
+    /// before that gave its queue away.
+    pub(super) fn went_on(&self, worker: WorkerId, then_ns: u64) -> bool {
+        let runtime = self.runtimes.iter().find(|runtime| runtime.id == worker.runtime);
+        let pace = runtime
+            .filter(|runtime| runtime.is_multi_thread)
+            .and_then(|runtime| runtime.workers.get(worker.index as usize));
+        pace.is_some_and(|pace| pace.parks % 2 == 1 || pace.since_ns > then_ns)
+    }
+
+    /// The workers that have been inside one turn for longer than the limit. `tid` tells a worker's thread.
+    ///
+    /// Cost: some reads of `/proc` for each worker that did not publish its counters within the limit.
+    pub(super) fn still(
+        &mut self,
+        now_ns: u64,
+        limit_ns: u64,
+        tid: impl Fn(WorkerId) -> Option<u32>,
+    ) -> Vec<Still> {
+        let mut still = Vec::new();
+        for runtime in &mut self.runtimes {
+            let overdue = |pace: &Pace| {
+                pace.parks.is_multiple_of(2) && now_ns.saturating_sub(pace.since_ns) >= limit_ns
+            };
+            if !runtime.workers.iter().any(overdue) {
+                continue;
+            }
+            // A runtime that was shut down has counters that stand still for ever, and no tasks.
+            if runtime.is_multi_thread && runtime.metrics.num_alive_tasks() == 0 {
+                continue;
+            }
+            for (index, pace) in runtime.workers.iter_mut().enumerate().filter(|(_, pace)| overdue(pace)) {
+                let worker = WorkerId { runtime: runtime.id, index: index as u32 };
+                if pace.is_in_one_turn(tid(worker), now_ns, limit_ns) {
+                    let is_multi_thread = runtime.is_multi_thread;
+                    still.push(Still { worker, since_ns: pace.since_ns, is_multi_thread });
+                }
+            }
+        }
+        still
+    }
+}
+
+impl Pace {
+    /// Whether one of the two proofs holds, or held since the counters moved last.
+    fn is_in_one_turn(&mut self, tid: Option<u32>, now_ns: u64, limit_ns: u64) -> bool {
+        let usage = tid.and_then(|tid| Some((tid, kernel::usage(tid)?)));
+        // Time without a CPU is nobody's turn.
+        let starved_ns = match (self.first, usage) {
+            (Some((known, first)), Some((tid, usage))) if known == tid => {
+                usage.waited.saturating_sub(first.waited)
+            }
+            _ => {
+                self.first = usage;
+                0
+            }
+        };
+        let own_ns = now_ns.saturating_sub(self.since_ns).saturating_sub(starved_ns);
+        self.is_still = self.is_still
+            || own_ns >= limit_ns.saturating_mul(TURNS)
+            || usage.is_some_and(|(tid, usage)| self.sleeps_on(tid, usage, now_ns, limit_ns));
+        self.is_still
+    }
+
+    /// Whether the thread has slept in one call for the limit at least: it had no turn on a CPU.
+    fn sleeps_on(&mut self, tid: u32, usage: Usage, now_ns: u64, limit_ns: u64) -> bool {
+        match self.asleep {
+            Some((then, at_ns)) if then == usage => {
+                now_ns.saturating_sub(at_ns) >= limit_ns && matches!(kernel::ask(tid), Some(Word::Sleeps(_)))
+            }
+            _ => {
+                self.asleep = Some((usage, now_ns));
+                false
+            }
+        }
+    }
+}
