@@ -12,6 +12,8 @@ mod faults;
 mod fleet;
 #[path = "scenarios/flight.rs"]
 mod flight;
+#[path = "scenarios/guilty.rs"]
+mod guilty;
 #[path = "scenarios/hardening.rs"]
 mod hardening;
 #[path = "scenarios/http.rs"]

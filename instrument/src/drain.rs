@@ -27,8 +27,8 @@ use crate::clock;
 use crate::record::thread::{self, Thread};
 use crate::record::{Recorder, intern};
 use crate::sample;
-pub(crate) use snapshot::Snapshot;
 use crate::watchdog::{shelf, stacks};
+pub(crate) use snapshot::Snapshot;
 
 /// Slow polls that a snapshot repeats.
 const LATEST_SLOW_POLLS: usize = 64;

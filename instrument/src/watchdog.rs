@@ -317,7 +317,7 @@ impl Desk {
             return *name;
         }
         if self.words.len() >= MAX_WORDS {
-            return intern::name(text.split('(').next().unwrap_or(text));
+            return intern::name(text.split('(').next().unwrap_or(text).trim_end());
         }
         let name = intern::name(text);
         self.words.insert(text.to_owned(), name);

@@ -18,7 +18,7 @@ window = "10s"
 "#;
 
 /// One at a time: some of them take all the processors that there are.
-static MACHINE: Mutex<()> = Mutex::new(());
+pub(crate) static MACHINE: Mutex<()> = Mutex::new(());
 
 /// Waits for the finding and returns its kind; empty where the system does not tell.
 #[track_caller]

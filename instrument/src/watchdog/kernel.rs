@@ -13,8 +13,6 @@ pub(super) enum Word {
     Active,
     /// It sleeps in that call, such as `read(fd 7, pipe)`.
     Sleeps(String),
-    /// It is stopped, by a signal or by a debugger.
-    Stopped,
 }
 
 impl Word {
@@ -24,7 +22,6 @@ impl Word {
             Self::Active if starved => "runnable",
             Self::Active => "running",
             Self::Sleeps(call) => call,
-            Self::Stopped => "stopped",
         }
     }
 }
@@ -54,8 +51,8 @@ mod linux {
         let state = state(&read_to_string(format!("/proc/self/task/{tid}/stat")).ok()?)?;
         match state {
             'R' => Some(Word::Active),
-            'T' | 't' => Some(Word::Stopped),
             'S' | 'D' => sleeps(tid),
+            // Stopped, or gone: that says nothing of the poll.
             _ => None,
         }
     }
@@ -73,7 +70,7 @@ mod linux {
         let place = read_to_string(format!("/proc/self/task/{tid}/wchan")).unwrap_or_default();
         let place = place.trim();
         let known = !place.is_empty() && place != "0";
-        Some(Word::Sleeps(if known { format!("kernel: {place}") } else { "the kernel".to_owned() }))
+        Some(Word::Sleeps(if known { format!("the kernel ({place})") } else { "the kernel".to_owned() }))
     }
 
     /// What kind of thing a file descriptor is. Never a path: it may be secret, and is of no end.
