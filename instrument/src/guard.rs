@@ -13,7 +13,7 @@ use crate::export::Exports;
 use crate::record::Recorder;
 use crate::reporter::Reporter;
 use crate::watchdog::Watchdog;
-use crate::{init, mode};
+use crate::{init, mode, watchdog};
 
 /// The longest that a guard waits for the reporter's thread.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -88,7 +88,7 @@ impl Guard {
     /// recording holds it, for at most a second. Blocks the calling thread.
     pub fn flush(&self) {
         if let Some(running) = &self.running {
-            running.settle();
+            watchdog::settle();
             running.reporter.tick(PATIENCE);
             running.exports.flush();
         }
@@ -109,17 +109,8 @@ impl Guard {
     /// ten thousand living tasks.
     pub fn report(&self) -> Option<Report> {
         let running = self.running.as_ref()?;
-        running.settle();
+        watchdog::settle();
         running.reporter.totals(PATIENCE)
-    }
-}
-
-impl Running {
-    /// Stacks that were taken get their names before they are told.
-    fn settle(&self) {
-        if let Some(watchdog) = &self.watchdog {
-            watchdog.settle();
-        }
     }
 }
 

@@ -66,6 +66,11 @@ pub(crate) fn no_stacks() -> Option<&'static str> {
     STACKS.err()
 }
 
+/// Waits, for two seconds at most, until the stacks that were taken so far have their names.
+pub(crate) fn settle() {
+    shelf::settle(Instant::now() + NAMING);
+}
+
 /// Whether a watchdog runs.
 pub(crate) fn runs() -> bool {
     RUNS.load(Ordering::Relaxed)
@@ -96,16 +101,11 @@ impl Watchdog {
         Ok(Self { stop, thread })
     }
 
-    /// Waits, for two seconds at most, until the stacks that were taken so far have their names.
-    pub(crate) fn settle(&self) {
-        shelf::settle(Instant::now() + NAMING);
-    }
-
     /// Ends the thread.
     pub(crate) fn stop(self) {
         drop(self.stop);
         let _ = self.thread.join();
-        shelf::settle(Instant::now() + NAMING);
+        settle();
         shelf::give_up();
     }
 }

@@ -51,26 +51,26 @@ mod linux {
         let state = state(&read_to_string(format!("/proc/self/task/{tid}/stat")).ok()?)?;
         match state {
             'R' => Some(Word::Active),
-            'S' | 'D' => sleeps(tid),
+            'S' | 'D' => Some(sleeps(tid)),
             // Stopped, or gone: that says nothing of the poll.
             _ => None,
         }
     }
 
-    fn sleeps(tid: u32) -> Option<Word> {
+    fn sleeps(tid: u32) -> Word {
         let call = read_to_string(format!("/proc/self/task/{tid}/syscall")).unwrap_or_default();
         // It went on between the two looks.
         if call.trim_end() == "running" {
-            return Some(Word::Active);
+            return Word::Active;
         }
         if let Some(call) = syscall::describe(&call, what_is) {
-            return Some(Word::Sleeps(call));
+            return Word::Sleeps(call);
         }
         // A call that is not in the table, or no call: a page fault, for instance.
         let place = read_to_string(format!("/proc/self/task/{tid}/wchan")).unwrap_or_default();
         let place = place.trim();
         let known = !place.is_empty() && place != "0";
-        Some(Word::Sleeps(if known { format!("the kernel ({place})") } else { "the kernel".to_owned() }))
+        Word::Sleeps(if known { format!("the kernel ({place})") } else { "the kernel".to_owned() })
     }
 
     /// What kind of thing a file descriptor is. Never a path: it may be secret, and is of no end.

@@ -58,6 +58,18 @@ pub(super) struct Still {
     pub(super) is_multi_thread: bool,
 }
 
+impl Runtime {
+    fn new(id: RuntimeId, handle: &Handle) -> Self {
+        let metrics = handle.metrics();
+        Self {
+            id,
+            is_multi_thread: handle.runtime_flavor() != RuntimeFlavor::CurrentThread,
+            workers: vec![Pace::default(); metrics.num_workers()],
+            metrics,
+        }
+    }
+}
+
 impl Workers {
     /// Reads the counters. `gap`: nobody looked for much longer than intended, so that what stood still
     /// meanwhile proves nothing.
@@ -80,18 +92,8 @@ impl Workers {
         let mut before = std::mem::take(&mut self.runtimes);
         for (id, handle) in handles {
             let known = before.iter().position(|runtime| runtime.id == id);
-            self.runtimes.push(match known {
-                Some(at) => before.swap_remove(at),
-                None => {
-                    let metrics = handle.metrics();
-                    Runtime {
-                        id,
-                        is_multi_thread: handle.runtime_flavor() != RuntimeFlavor::CurrentThread,
-                        workers: vec![Pace::default(); metrics.num_workers()],
-                        metrics,
-                    }
-                }
-            });
+            let runtime = known.map_or_else(|| Runtime::new(id, &handle), |at| before.swap_remove(at));
+            self.runtimes.push(runtime);
         }
     }
 

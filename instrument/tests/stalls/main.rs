@@ -1,6 +1,6 @@
 //! Threads that are stuck, and what a report says of them while they are.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test, and a measurement that is to be read")]
 
 mod rig;
 
@@ -21,6 +21,7 @@ fn blocks_here(until: &Receiver<()>) {
 const BLOCKS_AT: u32 = line!() - 4;
 
 async fn handler(until: Receiver<()>) {
+    tokio::task::yield_now().await;
     blocks_here(&until);
     black_box(&until);
 }
@@ -191,12 +192,12 @@ fn jobs_of_the_blocking_pool_may_take_long() {
     let runtime = runtime(1);
     let (release, until) = channel::<()>();
     let (inside, is_inside) = channel();
-    let job = runtime.block_on(async {
-        pollscope::spawn_blocking(move || {
-            inside.send(()).unwrap();
-            blocks_here(&until);
-        })
+    let entered = runtime.enter();
+    let job = pollscope::spawn_blocking(move || {
+        inside.send(()).unwrap();
+        blocks_here(&until);
     });
+    drop(entered);
     is_inside.recv().unwrap();
     let (release_other, until) = channel();
     let stuck = pollscope::spawn_on(handler(until), runtime.handle());
@@ -227,7 +228,7 @@ fn cost() {
     let measure = |what: &str| {
         let (begin, before) = (Instant::now(), rig::cpu_of("pollscope-watch").unwrap());
         std::thread::sleep(Duration::from_secs(5));
-        let used = rig::cpu_of("pollscope-watch").unwrap() - before;
+        let used = rig::cpu_of("pollscope-watch").unwrap().saturating_sub(before);
         let share = used.as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0;
         eprintln!("{what}: {share:.3} % of a core");
     };
