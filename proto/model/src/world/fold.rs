@@ -328,18 +328,15 @@ impl Process {
 
     fn put_slow_poll(&mut self, poll: SlowPoll) {
         let Some(site) = self.sites.get_mut(&poll.site) else { return };
-        if !site.slow_poll(&poll) {
-            // Known: from a snapshot, or told again with more than was known before.
-            let known = self.slow_polls.iter_mut().rev().find(|known| known.is_same(&poll));
-            if let Some(known) = known {
-                *known = poll;
-            }
-        } else {
+        if site.slow_poll(&poll) {
             if self.slow_polls.len() >= SLOW_POLLS {
                 self.slow_polls.pop_front();
             }
             self.slow_polls.push_back(poll);
             self.slow_polls_ever += 1;
+        } else if let Some(known) = self.slow_polls.iter_mut().rev().find(|known| known.is_same(&poll)) {
+            // From a snapshot, or told again with more than was known before.
+            *known = poll;
         }
     }
 
