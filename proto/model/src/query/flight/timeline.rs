@@ -67,11 +67,13 @@ pub(super) fn build(process: &Process, window: Window, id: TaskId, tally: &mut T
         let since = woken.max(last_end);
         window.columns_of(since, now_ns.max(since)).for_each(|(at, ns)| sums[at].sched += ns);
     }
-    let life = task.map_or((0, now_ns), |task| {
-        (task.spawned_ns, if task.ended_ns > 0 { task.ended_ns } else { now_ns })
-    });
+    // Of a task that is no longer known nobody can say when it was idle.
     let mut alive = vec![0; window.columns];
-    window.columns_of(life.0, life.1.max(life.0)).for_each(|(at, ns)| alive[at] = ns);
+    if let Some(task) = task {
+        let end_ns = if task.ended_ns > 0 { task.ended_ns } else { now_ns };
+        let life = window.columns_of(task.spawned_ns, end_ns.max(task.spawned_ns));
+        life.for_each(|(at, ns)| alive[at] = ns);
+    }
     let share = |ns: u64| match ns {
         0 => 0,
         ns => (u128::from(ns) * 1_000 / u128::from(window.column_ns)).clamp(1, 1_000) as u16,
