@@ -18,6 +18,8 @@ mod guilty;
 mod hardening;
 #[path = "scenarios/http.rs"]
 mod http;
+#[path = "scenarios/recording.rs"]
+mod recording;
 #[path = "scenarios/service.rs"]
 mod service;
 #[path = "scenarios/site.rs"]

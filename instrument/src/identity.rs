@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::hist;
 use pollscope_model::id::BootId;
-use pollscope_model::time::SECOND;
 
 use crate::config::Config;
 use crate::{clock, mode};
@@ -18,6 +17,7 @@ pub(crate) struct Identity {
     process: ProcessInfo,
     interval: Duration,
     policy: String,
+    #[cfg(feature = "recording")]
     started_unix_s: u64,
 }
 
@@ -36,11 +36,13 @@ impl Identity {
             },
             interval: config.interval,
             policy: config.policy.clone(),
-            started_unix_s: clock::anchor().unix_ns / SECOND,
+            #[cfg(feature = "recording")]
+            started_unix_s: clock::anchor().unix_ns / pollscope_model::time::SECOND,
         }
     }
 
     /// A file name that no other process has: `checkout-4711-20261121-081015.mcap`.
+    #[cfg(feature = "recording")]
     pub(crate) fn file_name(&self, extension: &str) -> String {
         let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
         let name: String = self.process.name.trim_start_matches('.').chars().take(64).map(plain).collect();
@@ -65,6 +67,7 @@ impl Identity {
 }
 
 /// `20261121-081015`, UTC.
+#[cfg(feature = "recording")]
 fn date_and_time(unix_s: u64) -> String {
     // Days to a date of the Gregorian calendar, in eras of 400 years that begin in March.
     let (days, second) = (unix_s / 86_400 + 719_468, unix_s % 86_400);
@@ -106,7 +109,7 @@ fn host() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "recording"))]
 mod tests {
     use super::*;
 

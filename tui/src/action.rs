@@ -1,5 +1,6 @@
 //! Everything that a person can make the screens do, by key, mouse, menu or command.
 
+use crate::source::replay::Control;
 use crate::state::Tab;
 
 /// One thing to do.
@@ -69,6 +70,8 @@ pub enum Action {
     Live,
     /// Holds what is on screen, or lets it go.
     Freeze,
+    /// Moves in time.
+    Time(Control),
     /// Copies what is selected as text.
     CopyText,
     /// Copies what is selected as JSON.

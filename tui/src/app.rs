@@ -81,6 +81,7 @@ fn turn(
         for effect in effects.drain(..) {
             match effect {
                 Effect::Ask(questions) => source.ask(questions),
+                Effect::Control(control) => source.control(control),
                 Effect::Copy(text) => match clip::osc52(&text) {
                     Some(sequence) => terminal.write(&sequence)?,
                     None => state.say("too long for the terminal's clipboard: nothing copied"),

@@ -14,7 +14,7 @@ use crate::source::target::Target;
 use crate::source::{QuestionId, Source};
 use crate::state::{Look, Tab};
 use crate::theme::{Depth, Theme};
-use crate::{config, demo, doctor, explain, report};
+use crate::{config, demo, doctor, explain, record, report};
 
 /// Does what the command line asks for.
 pub fn run(cli: Cli) -> Result<(), Failure> {
@@ -26,6 +26,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args),
         Command::Attach { target, view } => attach(&target, &view),
         Command::Connect { url, view } => look_at(block_on(open::collector(&url))??, &view),
+        Command::Open { file, view } => look_at(open::recording(&file)?, &view),
+        Command::Record(args) => record::run(&args),
         Command::Explain { detector } => explain::run(detector.as_deref()),
         Command::Doctor { target } => doctor::run(target.as_ref()),
         Command::Completions { shell } => {
@@ -54,7 +56,7 @@ pub(crate) fn attach(target: &Target, view: &ViewArgs) -> Result<(), Failure> {
 
 /// The terminal UI on whoever was found.
 fn look_at(peer: Peer, view: &ViewArgs) -> Result<(), Failure> {
-    let one = matches!(peer, Peer::Processes { count: 1, .. });
+    let one = matches!(peer, Peer::Processes { count: 1, .. } | Peer::Recording(_));
     let options = app::Options {
         title: peer.label(),
         scope: Scope::All,

@@ -37,6 +37,7 @@ fn examine(target: &Target) -> Result<String, Failure> {
             format!("unix:{}", found.socket.display())
         }
         Peer::Processes { watched, .. } => watched.label(),
+        Peer::Recording(path) => path.display().to_string(),
     };
     let overview = overview_of(peer)?;
     Ok(process(&overview, &transport) + &advice(&overview.hellos))

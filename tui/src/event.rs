@@ -112,7 +112,7 @@ impl Queue {
     }
 
     /// Adds what the source told. An older answer to the same question that still waits is
-    /// replaced. Never waits.
+    /// replaced, and so is an older word on where time stands. Never waits.
     pub fn push_data(&self, event: SourceEvent) {
         let mut waiting = self.lock();
         if let SourceEvent::Answer(id, _) = &event {
@@ -121,6 +121,9 @@ impl Queue {
                 *old = event;
                 return;
             }
+        }
+        if let SourceEvent::Playback(_) = &event {
+            waiting.data.retain(|other| !matches!(other, SourceEvent::Playback(_)));
         }
         if waiting.data.len() >= MAX_DATA {
             waiting.data.pop_front();

@@ -91,7 +91,7 @@ mod tests {
             (&["pollscope", "demo", "--fault", "gremlins"], "possible values: blocking"),
             (&["pollscope", "attach"], "<TARGET>"),
             (&["pollscope", "attach", "https://x:1"], "TLS is not built in yet"),
-            (&["pollscope", "record"], "'record'"),
+            (&["pollscope", "record"], "<TARGET>"),
         ];
         for (line, named) in cases {
             let error = Cli::try_parse_from(line).expect_err("it is wrong");

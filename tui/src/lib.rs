@@ -22,6 +22,7 @@ pub mod failure;
 pub mod fmt;
 pub mod glyph;
 pub mod keymap;
+mod record;
 mod report;
 pub mod source;
 pub mod state;

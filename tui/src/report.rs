@@ -20,6 +20,7 @@ use crate::cli::{Format, PageArgs, SortArg};
 use crate::failure::Failure;
 use crate::fmt::clean;
 use crate::source::open::{self, Peer};
+use crate::source::target::Target;
 use gather::Gatherer;
 use sheet::Sheet;
 
@@ -30,6 +31,9 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Prints the page, once or until stopped.
 pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
     let query = query(kind, args)?;
+    if args.watch && matches!(args.from, Some(Target::File(_))) {
+        return Err(Failure::Usage("a recording does not change: leave out --watch".to_owned()));
+    }
     let peer = crate::command::block_on(open::anyone(args.from.as_ref()))??;
     if let Peer::Processes { unreachable, .. } = &peer {
         for line in unreachable {
@@ -43,6 +47,9 @@ pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
         return Err(Failure::NoData(format!(
             "{from} knows no process yet; start a service that reports to it"
         )));
+    }
+    if let Some(short) = gatherer.shortcomings() {
+        note(&format!("{from}: {short}"));
     }
     let mut sheet = Sheet { page, undecided: gatherer.undecided(), from };
     name_undecided(&sheet);
@@ -64,7 +71,7 @@ pub(crate) fn overview_of(peer: Peer) -> Result<Overview, Failure> {
 }
 
 /// One line on standard error, beside the page.
-fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     // Standard error may be closed; a note is not worth failing for.
     let _ = writeln!(io::stderr(), "pollscope: {}", clean(line));
 }

@@ -1,4 +1,4 @@
-//! Where answers come from: one process, a collector, or several of them, behind one interface.
+//! Where answers come from: processes, a collector or a recording, behind one interface.
 //!
 //! A source owns a thread of its own. The drawing thread hands it the standing questions and gets
 //! [`SourceEvent`]s through a channel; it never waits for a source and never does I/O itself.
@@ -11,12 +11,15 @@ pub mod inbox;
 pub mod lookup;
 pub mod open;
 pub mod process;
+pub mod replay;
 pub mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use pollscope_model::query::ask::{Answer, Ask};
+
+use replay::{Control, Playback};
 
 /// Names a standing question; chosen by whoever asks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,6 +33,10 @@ pub enum SourceEvent {
     /// The newest answer to a standing question: sent at once when the question is new, then
     /// whenever new data changed it.
     Answer(QuestionId, Box<Answer>),
+    /// Where the source is in time, from a source that can move in it.
+    Playback(Box<Playback>),
+    /// Why a wish could not be met, or what else the user should know now.
+    Said(Arc<str>),
 }
 
 /// How the connection stands.
@@ -63,6 +70,9 @@ pub enum Status {
 pub trait Source: Send {
     /// Replaces the standing questions. Returns at once.
     fn ask(&mut self, questions: Vec<(QuestionId, Ask)>);
+
+    /// Moves in time. Returns at once; only of use to a source that has told a [`Playback`].
+    fn control(&mut self, _: Control) {}
 }
 
 /// Where a source's events go; false when nobody wants them any more.

@@ -21,6 +21,7 @@ use pollscope_model::query::page::Scope;
 use crate::glyph::Glyphs;
 use crate::keymap::Context;
 use crate::source::Status;
+use crate::source::replay::Playback;
 use crate::theme::Theme;
 use answers::Answers;
 use flight::FlightView;
@@ -136,7 +137,9 @@ pub struct State {
     pub answers: Answers,
     /// The stretch of time that pictures of single polls show, and the picture.
     pub flight: FlightView,
-    /// Since when the view is held.
+    /// Where the source is in time, if it can move in it.
+    pub playback: Option<Playback>,
+    /// Since when the view is held, where the source cannot hold it.
     pub frozen: Option<Duration>,
     /// Time since the program started.
     pub now: Duration,
@@ -173,6 +176,7 @@ impl State {
             overlay: None,
             answers: Answers::default(),
             flight: FlightView::default(),
+            playback: None,
             frozen: None,
             now: Duration::ZERO,
             notice: None,

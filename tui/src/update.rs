@@ -17,6 +17,7 @@ use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::{Query, RowId, Scope};
 
 use crate::event::{Event, Input, Signal};
+use crate::source::replay::Control;
 use crate::source::{QuestionId, SourceEvent};
 use crate::state::answers::Slot;
 use crate::state::flight::MAX_LANES;
@@ -29,6 +30,8 @@ use crate::state::{State, Tab};
 pub enum Effect {
     /// Replace the standing questions.
     Ask(Vec<(QuestionId, Ask)>),
+    /// Move the source in time.
+    Control(Control),
     /// Put the text into the clipboard.
     Copy(String),
     /// Draw everything anew.
@@ -63,6 +66,14 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Source(SourceEvent::Answer(id, answer)) => {
             take::answer(state, id, answer);
+            Vec::new()
+        }
+        Event::Source(SourceEvent::Playback(playback)) => {
+            state.playback = Some(*playback);
+            Vec::new()
+        }
+        Event::Source(SourceEvent::Said(text)) => {
+            state.say(&*text);
             Vec::new()
         }
         Event::Tick(now) => {

@@ -48,7 +48,7 @@ fn what_cannot_be_done_is_one_line_with_its_code() {
         (&["explain", "blocking-pol"], "did you mean `blocking-poll`?", 2),
         (&["explain", "gremlins"], "there is no detector `gremlins`; `pollscope explain` lists all", 2),
         (&["demo", "--fault", "gremlins"], "possible values: blocking, cpu", 2),
-        (&["record", "x"], "unrecognized subcommand 'record'", 2),
+        (&["check", "x"], "unrecognized subcommand 'check'", 2),
     ];
     for (arguments, expected, code) in cases {
         let (text, exit) = refused(arguments);

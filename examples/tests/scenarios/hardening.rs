@@ -60,6 +60,8 @@ fn each_variable_is_garbage() {
         ("POLLSCOPE_ENDPOINT", "not an address"),
         ("POLLSCOPE_POLICY", "/nowhere/pollscope.toml"),
         ("POLLSCOPE_SLOW_POLL", "fast"),
+        ("POLLSCOPE_RECORD", "/dev/null/run.mcap"),
+        ("POLLSCOPE_RECORD_LIMIT", "lots"),
     ] {
         serves_and_says(&[variable, value], |command, _| {
             command.env(variable, value);

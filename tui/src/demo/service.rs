@@ -62,7 +62,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), Failure> {
 fn endpoint_of(collector: &Target) -> Result<String, Failure> {
     match collector {
         Target::Tcp(authority) => Ok(format!("http://{authority}")),
-        Target::Unix(_) | Target::Pid(_) | Target::Name(_) => Err(Failure::Usage(format!(
+        Target::Unix(_) | Target::Pid(_) | Target::Name(_) | Target::File(_) => Err(Failure::Usage(format!(
             "`{collector}` is no collector to push to; expected HOST:PORT or http://HOST:PORT"
         ))),
     }

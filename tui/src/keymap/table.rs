@@ -3,6 +3,7 @@
 use super::Context as C;
 use super::key::Key;
 use crate::action::Action;
+use crate::source::replay::Control;
 use crate::state::Tab;
 
 /// One row of the table.
@@ -20,12 +21,15 @@ pub struct Binding {
     pub help: &'static str,
 }
 
+const TEN_SECONDS: i64 = 10 * pollscope_model::time::SECOND as i64;
 const LISTS: u16 =
     C::Fleet as u16 | C::Tasks as u16 | C::Sites as u16 | C::Workers as u16 | C::Findings as u16;
 const DETAILS: u16 = C::Task as u16 | C::Site as u16 | C::Finding as u16;
 const SCREENS: u16 = LISTS | DETAILS;
 /// Where single polls are shown over time.
 const FLIGHT: u16 = C::Workers as u16 | C::Task as u16;
+/// Where `[`, `]` and `L` move in time; where single polls are shown they move in the picture.
+const TIME: u16 = SCREENS & !FLIGHT;
 const OVERLAYS: u16 = C::Menu as u16 | C::Text as u16;
 const SCROLL: u16 = SCREENS | OVERLAYS;
 const ALL: u16 = SCROLL | C::Prompt as u16;
@@ -115,7 +119,40 @@ pub static BINDINGS: &[Binding] = &[
         "a later stretch of single polls",
     ),
     bind(&[Key::char('L')], Action::Live, FLIGHT, "", "the newest single polls, as they come"),
-    bind(&[Key::char(' ')], Action::Freeze, SCREENS, "Space freeze", "hold the view while data flows on"),
+    bind(
+        &[Key::char(' ')],
+        Action::Freeze,
+        SCREENS,
+        "Space freeze",
+        "hold the view while data flows on, or go on; play a recording",
+    ),
+    bind(&[Key::char('[')], Action::Time(Control::Step(-1)), TIME, "", "back in time by one report"),
+    bind(&[Key::char(']')], Action::Time(Control::Step(1)), TIME, "", "on in time by one report"),
+    bind(&[Key::char('(')], Action::Time(Control::Jump(-TEN_SECONDS)), SCREENS, "", "back in time by 10 s"),
+    bind(&[Key::char(')')], Action::Time(Control::Jump(TEN_SECONDS)), SCREENS, "", "on in time by 10 s"),
+    bind(
+        &[Key::char('{')],
+        Action::Time(Control::Finding(-1)),
+        SCREENS,
+        "",
+        "to where the finding before opened",
+    ),
+    bind(
+        &[Key::char('}')],
+        Action::Time(Control::Finding(1)),
+        SCREENS,
+        "",
+        "to where the next finding opened",
+    ),
+    bind(&[Key::char('<')], Action::Time(Control::Slower), SCREENS, "", "play more slowly"),
+    bind(&[Key::char('>')], Action::Time(Control::Faster), SCREENS, "", "play faster"),
+    bind(
+        &[Key::char('L')],
+        Action::Time(Control::Newest),
+        TIME,
+        "",
+        "to now, or to the end of the recording",
+    ),
     bind(&[Key::char(' ')], Action::Toggle, C::Menu as u16, "Space switch", "switch the item on or off"),
     bind(&[Key::char('y')], Action::CopyText, SCREENS, "y/Y copy", "copy as text (OSC 52)"),
     bind(&[Key::char('Y')], Action::CopyJson, SCREENS, "", "copy as JSON (OSC 52)"),

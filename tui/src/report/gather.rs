@@ -19,6 +19,8 @@ const OVERVIEW: QuestionId = QuestionId(1);
 
 /// How long the first answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long reading a recording may take.
+const READING: Duration = Duration::from_secs(3_600);
 /// Most rules look at the last ten seconds, and those that do not say so themselves. This is a second
 /// more; what needs longer still is named as undecided.
 const RULES_NEED: Duration = Duration::from_secs(11);
@@ -36,7 +38,9 @@ pub(super) struct Gatherer {
     from: Arc<str>,
     /// So many processes answered before: all of them must be on the page.
     processes: u64,
-    collector: bool,
+    /// It has judged already: a collector, or a recording that was read to its end.
+    judged: bool,
+    patience: Duration,
     watch_for: Option<Duration>,
     connected: bool,
     page: Option<Page>,
@@ -47,9 +51,11 @@ impl Gatherer {
     pub(super) fn start(peer: Peer, query: Query, watch_for: Option<Duration>) -> Result<Self, Failure> {
         let inbox = Inbox::default();
         let kind = query.kind;
-        let (from, collector) = (peer.label(), matches!(peer, Peer::Collector(_)));
+        let (from, judged) = (peer.label(), !matches!(peer, Peer::Processes { .. }));
+        let patience = if matches!(peer, Peer::Recording(_)) { READING } else { PATIENCE };
         let processes = match &peer {
             Peer::Processes { count, .. } => *count as u64,
+            Peer::Recording(_) => 1,
             Peer::Collector(_) => 0,
         };
         let mut source = peer.watch(inbox.sink())?;
@@ -60,7 +66,8 @@ impl Gatherer {
             kind,
             from,
             processes,
-            collector,
+            judged,
+            patience,
             watch_for,
             connected: false,
             page: None,
@@ -70,18 +77,19 @@ impl Gatherer {
 
     /// The first page: when every process has told its state, and the rules had their time.
     pub(super) fn first(&mut self) -> Result<Page, Failure> {
-        let patience = Instant::now() + PATIENCE;
+        let patience = Instant::now() + self.patience;
         while !self.all_there() {
             self.pump(patience)?;
             if Instant::now() >= patience {
                 return Err(Failure::Unreachable(format!(
                     "{} did not tell its state within {} s; try again, or see `pollscope doctor`",
                     self.from,
-                    PATIENCE.as_secs()
+                    self.patience.as_secs()
                 )));
             }
         }
-        let wait = self.watch_for.unwrap_or_else(|| self.usual_wait());
+        let usual = || self.usual_wait();
+        let wait = self.watch_for.filter(|_| self.patience == PATIENCE).unwrap_or_else(usual);
         if wait >= WORTH_A_WORD {
             note(&format!("watching {} for {} s, so that the rules can judge", self.from, wait.as_secs()));
         }
@@ -115,13 +123,18 @@ impl Gatherer {
         Some(overview.undecided.clone())
     }
 
+    /// What a recording is short of, if anything.
+    pub(super) fn shortcomings(&self) -> Option<Arc<str>> {
+        self.inbox.note().filter(|note| self.patience == READING && !note.is_empty())
+    }
+
     fn all_there(&self) -> bool {
         let processes = self.overview.as_ref().map(|overview| overview.meta.processes);
         self.connected && self.page.is_some() && processes.is_some_and(|count| count >= self.processes)
     }
 
     fn usual_wait(&self) -> Duration {
-        if self.collector {
+        if self.judged {
             return Duration::ZERO;
         }
         if self.kind == Kind::Findings {

@@ -14,6 +14,7 @@ use super::{QuestionId, Sink, SourceEvent, Status};
 struct Told {
     status: Option<Status>,
     answers: HashMap<QuestionId, Answer>,
+    note: Option<Arc<str>>,
     /// Counts everything that was told, so that a waiter knows whether anything is new.
     count: u64,
 }
@@ -35,6 +36,8 @@ impl Inbox {
                 SourceEvent::Answer(id, answer) => {
                     told.answers.insert(id, *answer);
                 }
+                SourceEvent::Playback(playback) => told.note = Some(playback.note),
+                SourceEvent::Said(_) => {}
             }
             told.count += 1;
             inbox.shared.1.notify_all();
@@ -45,6 +48,11 @@ impl Inbox {
     /// How the connection stands.
     pub fn status(&self) -> Option<Status> {
         self.lock().status.clone()
+    }
+
+    /// What a recording is short of, in words; empty if it is whole.
+    pub fn note(&self) -> Option<Arc<str>> {
+        self.lock().note.clone()
     }
 
     /// The newest answer to a question, which is taken out.

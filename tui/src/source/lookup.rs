@@ -31,6 +31,10 @@ impl Watched {
             Target::Unix(path) => Ok(Self::Address(Endpoint::Unix(path.clone()))),
             Target::Tcp(authority) => Ok(Self::Address(Endpoint::Tcp(authority.clone()))),
             Target::Name(name) => Ok(Self::Name(name.clone())),
+            Target::File(path) => Err(Failure::Usage(format!(
+                "{path} is a recording, no process; use `pollscope open {path}`",
+                path = path.display()
+            ))),
             Target::Pid(pid) => {
                 let folders = discover::folders();
                 match discover::scan(&folders).into_iter().find(|found| found.pid == *pid) {

@@ -1,12 +1,16 @@
 //! From a target to a source, with the words for when that fails.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use pollscope_proto::recording::{OpenError, Recording};
 
 use super::discover;
 use super::endpoint::{Endpoint, PeerError};
 use super::fleet::{self, FleetSource};
 use super::lookup::{self, Watched};
 use super::process::ProcessSource;
+use super::replay::ReplaySource;
 use super::target::Target;
 use super::{Sink, Source};
 use crate::failure::Failure;
@@ -25,6 +29,8 @@ pub enum Peer {
     },
     /// A collector.
     Collector(Endpoint),
+    /// A recording, which was opened once to see that it can be read.
+    Recording(PathBuf),
 }
 
 impl Peer {
@@ -33,6 +39,7 @@ impl Peer {
         match self {
             Self::Processes { watched, .. } => watched.label().into(),
             Self::Collector(endpoint) => format!("collector {endpoint}").into(),
+            Self::Recording(path) => path.display().to_string().into(),
         }
     }
 
@@ -41,7 +48,60 @@ impl Peer {
         Ok(match self {
             Self::Processes { watched, .. } => Box::new(ProcessSource::open(watched, events)?),
             Self::Collector(endpoint) => Box::new(FleetSource::open(endpoint, events)?),
+            Self::Recording(path) => {
+                let recording = Recording::open(&path).map_err(|error| unreadable(&path, error))?;
+                Box::new(ReplaySource::open(path, recording, events)?)
+            }
         })
+    }
+}
+
+/// A recording; a failure if it cannot be read.
+pub fn recording(path: &Path) -> Result<Peer, Failure> {
+    match Recording::open(path) {
+        Ok(_) => Ok(Peer::Recording(path.to_owned())),
+        Err(error) => Err(unreadable(path, error)),
+    }
+}
+
+fn unreadable(path: &Path, error: OpenError) -> Failure {
+    let path = path.display();
+    match error {
+        OpenError::Io(error) => Failure::io(format!("read {path}"), error),
+        OpenError::Format { .. } | OpenError::Protocol(_) => {
+            Failure::Version(format!("{path}: {error}; read it with that version of pollscope"))
+        }
+        OpenError::Empty(_) => Failure::NoData(format!("{path}: {error}")),
+        error => Failure::Usage(format!(
+            "{path}: {error}; expected a recording of `pollscope record` or of a service with POLLSCOPE_RECORD"
+        )),
+    }
+}
+
+/// Where the one process of a target is, to attach to it.
+pub async fn endpoint(target: &Target) -> Result<Endpoint, Failure> {
+    let name = match Watched::of(target)? {
+        Watched::Address(endpoint) => return Ok(endpoint),
+        Watched::Process(found) => return Ok(Endpoint::Unix(found.socket)),
+        Watched::Name(name) => name,
+        // No target means it.
+        Watched::Machine => String::new(),
+    };
+    named(&name).await?;
+    let answered = lookup::greet_all(&discover::folders()).await;
+    let mut same: Vec<_> = answered
+        .into_iter()
+        .filter(|one| one.hello.as_ref().is_ok_and(|hello| hello.process.name == name))
+        .collect();
+    match (same.pop(), same.is_empty()) {
+        (Some(one), true) => Ok(Endpoint::Unix(one.found.socket)),
+        (last, _) => {
+            let pids: Vec<String> = same.iter().chain(&last).map(|one| one.found.pid.to_string()).collect();
+            Err(Failure::Usage(format!(
+                "several processes are called `{name}`; name one by its pid: {}",
+                pids.join(", ")
+            )))
+        }
     }
 }
 
@@ -96,6 +156,12 @@ pub async fn collector(target: &Target) -> Result<Peer, Failure> {
     let endpoint = match target {
         Target::Unix(path) => Endpoint::Unix(path.clone()),
         Target::Tcp(authority) => Endpoint::Tcp(authority.clone()),
+        Target::File(path) => {
+            return Err(Failure::Usage(format!(
+                "`{target}` is no collector but a recording; use `pollscope open {}`",
+                path.display()
+            )));
+        }
         Target::Pid(_) | Target::Name(_) => {
             return Err(Failure::Usage(format!(
                 "`{target}` is no collector; expected HOST:PORT, http://HOST:PORT or unix:PATH; for a process use \
@@ -120,6 +186,7 @@ pub async fn collector(target: &Target) -> Result<Peer, Failure> {
 pub async fn anyone(target: Option<&Target>) -> Result<Peer, Failure> {
     match target {
         None => machine().await,
+        Some(Target::File(path)) => recording(path),
         Some(target @ (Target::Unix(_) | Target::Tcp(_))) => match Watched::of(target)? {
             Watched::Address(endpoint) if fleet::greet(&endpoint).await.is_ok() => {
                 Ok(Peer::Collector(endpoint))

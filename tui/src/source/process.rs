@@ -1,9 +1,11 @@
 //! Processes attached directly: a thread that keeps a stream to each, folds what they say into one
-//! [`Monitor`](pollscope_model::monitor::Monitor) and answers the standing questions from it.
+//! [`Monitor`](pollscope_model::monitor::Monitor) and answers the standing questions from it. What they
+//! said in the last minutes is kept ([`history`]), so that the user can hold the view and go back.
 //!
 //! A stream that breaks is opened again, for ever, with growing pauses; what was known stays on
 //! screen meanwhile. Nothing here draws or prints.
 
+mod history;
 mod link;
 #[cfg(test)]
 mod tests;
@@ -12,16 +14,21 @@ mod watch;
 use std::path::PathBuf;
 
 use pollscope_model::query::ask::Ask;
-use tokio::sync::watch as cell;
+use tokio::sync::{mpsc, watch as cell};
 
 use super::discover;
 use super::lookup::Watched;
+use super::replay::Control;
 use super::{QuestionId, Questions, Sink, Source};
 use crate::failure::Failure;
+
+/// Wishes that wait.
+const WISHES: usize = 16;
 
 /// Processes, directly. Dropping it ends its thread.
 pub struct ProcessSource {
     questions: cell::Sender<Questions>,
+    wishes: mpsc::Sender<Control>,
 }
 
 impl ProcessSource {
@@ -33,15 +40,21 @@ impl ProcessSource {
     /// The same, with the folders in which the sockets of this machine's processes are.
     pub fn open_in(watched: Watched, folders: Vec<PathBuf>, events: Sink) -> Result<Self, Failure> {
         let (questions, asked) = cell::channel(Questions::default());
+        let (wishes, wished) = mpsc::channel(WISHES);
         super::on_own_thread("pollscope-processes", async move {
-            watch::Watch::new(watched, folders, events).run(asked).await;
+            watch::Watch::new(watched, folders, events).run(asked, wished).await;
         })?;
-        Ok(Self { questions })
+        Ok(Self { questions, wishes })
     }
 }
 
 impl Source for ProcessSource {
     fn ask(&mut self, questions: Vec<(QuestionId, Ask)>) {
         self.questions.send_replace(questions.into());
+    }
+
+    fn control(&mut self, control: Control) {
+        // Keys that come faster than they can be followed are dropped.
+        let _ = self.wishes.try_send(control);
     }
 }

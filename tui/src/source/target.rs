@@ -5,9 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use pollscope_proto::recording::EXTENSION;
+
 use crate::fmt::clean;
 
-/// Where an instrumented process or a collector is found.
+/// Where an instrumented process, a collector or a recording is found.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Target {
     /// A Unix socket.
@@ -18,12 +20,14 @@ pub enum Target {
     Pid(u32),
     /// The processes of this machine whose service has that name.
     Name(String),
+    /// A recording.
+    File(PathBuf),
 }
 
 /// A text that is no target.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "`{text}` is not a target: {problem}; expected HOST:PORT, http://HOST:PORT, unix:PATH, a PID or a service name"
+    "`{text}` is not a target: {problem}; expected HOST:PORT, http://HOST:PORT, unix:PATH, a PID, a service name or a recording (FILE.mcap)"
 )]
 pub struct TargetError {
     text: String,
@@ -48,6 +52,16 @@ impl FromStr for Target {
                 Ok(Self::Unix(path.into()))
             };
         }
+        if let Some(path) = text.strip_prefix("file:") {
+            return if path.is_empty() {
+                Err(no("no path follows `file:`"))
+            } else {
+                Ok(Self::File(path.into()))
+            };
+        }
+        if !text.contains("://") && Path::new(text).extension().is_some_and(|ending| ending == EXTENSION) {
+            return Ok(Self::File(text.into()));
+        }
         if let Some((scheme, rest)) = text.split_once("://") {
             return match scheme {
                 "http" => {
@@ -68,7 +82,9 @@ impl FromStr for Target {
             };
         }
         if text.contains('/') || Path::new(text).extension().is_some_and(|ending| ending == "sock") {
-            return Err(no(&format!("a path is written `unix:{text}`")));
+            return Err(no(&format!(
+                "a path is written `unix:{text}`, or `file:{text}` if it is a recording"
+            )));
         }
         if text.contains(':') {
             return authority_of(text).map(Self::Tcp).map_err(|problem| no(&problem));
@@ -112,6 +128,10 @@ impl fmt::Display for Target {
             Self::Tcp(authority) => f.write_str(authority),
             Self::Pid(pid) => write!(f, "{pid}"),
             Self::Name(name) => f.write_str(name),
+            Self::File(path) if path.extension().is_some_and(|ending| ending == EXTENSION) => {
+                write!(f, "{}", path.display())
+            }
+            Self::File(path) => write!(f, "file:{}", path.display()),
         }
     }
 }
@@ -133,6 +153,9 @@ mod tests {
             ("412", Target::Pid(412)),
             ("checkout", Target::Name("checkout".into())),
             ("checkout-2", Target::Name("checkout-2".into())),
+            ("run.mcap", Target::File("run.mcap".into())),
+            ("dir/run 1.mcap", Target::File("dir/run 1.mcap".into())),
+            ("file:dump", Target::File("dump".into())),
         ];
         for (text, target) in cases {
             assert_eq!(text.parse(), Ok(target), "{text}");
@@ -174,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_target_prints_as_it_is_written() {
-        for text in ["unix:/run/x.sock", "127.0.0.1:7700", "412", "checkout"] {
+        for text in ["unix:/run/x.sock", "127.0.0.1:7700", "412", "checkout", "a/run.mcap", "file:dump"] {
             assert_eq!(text.parse::<Target>().map(|t| t.to_string()), Ok(text.to_owned()));
         }
     }

@@ -3,9 +3,11 @@
 use pollscope_model::query::column::{Kind, columns};
 use pollscope_model::query::filter::check;
 use pollscope_model::query::page::Sort;
+use pollscope_model::time::{SECOND, parse_duration};
 
 use super::Tab;
 use crate::glyph::Glyphs;
+use crate::source::replay::Control;
 use crate::theme::Palette;
 
 /// What a command does.
@@ -27,6 +29,8 @@ pub enum Command {
     Glyphs(Glyphs),
     /// Holds the view, or lets it go.
     Freeze,
+    /// Goes to a place in time.
+    Seek(Control),
     /// Opens the key menu.
     Help,
     /// Ends the program.
@@ -65,6 +69,11 @@ pub const COMMANDS: &[Entry] = &[
     entry("theme", "theme dark|light|mono", "change the colours"),
     entry("glyphs", "glyphs braille|block|ascii", "change the characters that pictures are made of"),
     entry("freeze", "freeze", "hold the view while data flows on, or let it go"),
+    entry(
+        "seek",
+        "seek start|end|HH:MM:SS|+DURATION|-DURATION",
+        "to a place in time (UTC), or so far on or back",
+    ),
     entry("help", "help", "the keys of this place"),
     entry("quit", "quit", "quit"),
 ];
@@ -110,6 +119,7 @@ pub fn parse(line: &str, kind: Kind) -> Result<Command, String> {
             Glyphs::from_name(rest).ok_or_else(|| format!("no glyphs `{rest}`: braille, block or ascii"))?,
         ),
         "freeze" => Command::Freeze,
+        "seek" => Command::Seek(place_in_time(rest)?),
         "help" => Command::Help,
         _ => Command::Quit,
     };
@@ -135,10 +145,38 @@ pub fn complete(line: &str, kind: Kind, detectors: &[&str]) -> Vec<String> {
         "filter" => columns(kind).iter().map(|column| column.alias).collect(),
         "explain" => detectors.to_vec(),
         "theme" => Palette::ALL.map(Palette::as_str).to_vec(),
+        "seek" => vec!["start", "end"],
         "glyphs" => Glyphs::ALL.map(Glyphs::as_str).to_vec(),
         _ => Vec::new(),
     };
     words.iter().filter(|word| word.starts_with(last)).map(|word| format!("{head} {word}")).collect()
+}
+
+/// A place in time as the user writes it.
+fn place_in_time(text: &str) -> Result<Control, String> {
+    let far = |text: &str| {
+        let ns = parse_duration(text).map_err(|error| error.to_string())?;
+        i64::try_from(ns).map_err(|_| format!("`{text}` is too long"))
+    };
+    match text {
+        "start" => return Ok(Control::Oldest),
+        "end" | "live" => return Ok(Control::Newest),
+        _ => {}
+    }
+    if let Some(on) = text.strip_prefix('+') {
+        return far(on).map(Control::Jump);
+    }
+    if let Some(back) = text.strip_prefix('-') {
+        return far(back).map(|ns| Control::Jump(-ns));
+    }
+    let mut parts = text.splitn(3, ':').map(str::parse::<u64>);
+    let (hour, minute, second) = (parts.next(), parts.next(), parts.next());
+    match (hour, minute, second.unwrap_or(Ok(0))) {
+        (Some(Ok(hour)), Some(Ok(minute)), Ok(second)) if hour < 24 && minute < 60 && second < 60 => {
+            Ok(Control::Clock((hour * 3_600 + minute * 60 + second) * SECOND))
+        }
+        _ => Err(format!("`{text}` is no place in time: start, end, 12:04:31, +30s or -2m")),
+    }
 }
 
 fn column(name: &str, kind: Kind) -> Result<&'static str, String> {
@@ -192,10 +230,22 @@ mod tests {
             ("theme pink", "dark, light or mono"),
             ("explain", "Name a detector"),
             ("filter busy>", ""),
+            ("seek noon", "no place in time"),
+            ("seek 25:00", "no place in time"),
+            ("seek +soon", "invalid duration"),
         ] {
             let error = parse(line, Kind::Tasks).expect_err(line);
             assert!(error.contains(part), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn a_place_in_time_has_several_forms() {
+        let seek = |line: &str| parse(line, Kind::Tasks);
+        assert_eq!(seek("seek start"), Ok(Command::Seek(Control::Oldest)));
+        assert_eq!(seek("seek -2m"), Ok(Command::Seek(Control::Jump(-120 * SECOND as i64))));
+        assert_eq!(seek("seek 01:02:03"), Ok(Command::Seek(Control::Clock(3_723 * SECOND))));
+        assert_eq!(seek("seek 1:02"), Ok(Command::Seek(Control::Clock(3_720 * SECOND))));
     }
 
     #[test]

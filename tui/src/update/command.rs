@@ -60,7 +60,8 @@ fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Explain(detector) => jump::explain_text(state, &detector),
         Command::Theme(palette) => state.look.theme.palette = palette,
         Command::Glyphs(glyphs) => state.look.glyphs = glyphs,
-        Command::Freeze => input::freeze(state),
+        Command::Freeze => return input::freeze(state),
+        Command::Seek(control) => return input::time(state, control),
         Command::Help => menu::help(state),
         Command::Quit => return vec![Effect::Quit],
     }

@@ -5,6 +5,7 @@ use crate::action::Action;
 use crate::event::{Input, Mouse};
 use crate::keymap;
 use crate::keymap::key::Key;
+use crate::source::replay::Control;
 use crate::state::command::descends;
 use crate::state::level::Level;
 use crate::state::overlay::{Overlay, Prompt, PromptKind};
@@ -69,7 +70,8 @@ fn screen(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Earlier | Action::Later => state.flight.step(action == Action::Later),
         Action::Live => state.flight.follow(),
         Action::Explain => jump::explain(state),
-        Action::Freeze => freeze(state),
+        Action::Freeze => return freeze(state),
+        Action::Time(control) => return time(state, control),
         Action::Command => state.overlay = Some(Overlay::Prompt(Prompt::new(PromptKind::Command, ""))),
         Action::Filter => {
             let filter = state.list().map(|list| list.filter.clone()).unwrap_or_default();
@@ -146,13 +148,28 @@ fn scrolled(scroll: usize, action: Action, lines: usize, fitting: usize) -> usiz
     moved.min(lines.saturating_sub(fitting))
 }
 
-/// Holds the view, or shows what came meanwhile.
-pub(super) fn freeze(state: &mut State) {
+/// Holds the view, or shows what came meanwhile: at the source if it can move in time, else here.
+pub(super) fn freeze(state: &mut State) -> Vec<Effect> {
     if state.frozen.take().is_some() {
         super::take::release(state);
+    } else if state.playback.as_ref().is_some_and(|playback| playback.kept) {
+        return vec![Effect::Control(Control::Toggle)];
     } else {
         state.frozen = Some(state.now);
     }
+    Vec::new()
+}
+
+/// Moves in time, if the source can.
+pub(super) fn time(state: &mut State, control: Control) -> Vec<Effect> {
+    if state.playback.is_none() {
+        state.say("one can go back in time in recordings and in processes that are attached directly");
+        return Vec::new();
+    }
+    if state.frozen.take().is_some() {
+        super::take::release(state);
+    }
+    vec![Effect::Control(control)]
 }
 
 fn copy(state: &mut State, json: bool) -> Vec<Effect> {

@@ -392,3 +392,40 @@ fn the_stretch_of_single_polls_zooms_steps_back_and_follows_again() {
     rig.press(&"+".repeat(50));
     rig.press(&"-".repeat(50));
 }
+
+#[test]
+fn a_source_that_can_move_in_time_is_asked_to_and_another_is_held_here() {
+    use crate::source::replay::{Control, Playback, REAL_TIME, Run};
+    let mut rig = Rig::connected(Tab::Tasks, SOME);
+    rig.press("[");
+    assert!(
+        rig.state.notice.is_some() && !rig.effects.iter().any(|effect| matches!(effect, Effect::Control(_)))
+    );
+    rig.press(" ");
+    assert!(rig.state.frozen.is_some(), "held here");
+    let playback = Playback {
+        run: Run::Live,
+        speed: REAL_TIME,
+        at_unix_ns: 5,
+        from_unix_ns: 1,
+        to_unix_ns: 5,
+        findings: [].into(),
+        kept: true,
+        note: Arc::from(""),
+    };
+    rig.event(Event::Source(SourceEvent::Playback(Box::new(playback))));
+    rig.press(" [}:seek start\n L");
+    let wishes: Vec<Control> = rig
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Control(wish) => Some(*wish),
+            _ => None,
+        })
+        .collect();
+    assert!(rig.state.frozen.is_none(), "let go once the source can hold");
+    use Control::{Finding, Newest, Oldest, Step, Toggle};
+    assert_eq!(wishes, [Step(-1), Finding(1), Oldest, Toggle, Newest]);
+    rig.event(Event::Source(SourceEvent::Said(Arc::from("nothing older is kept"))));
+    assert!(rig.draw(100, 30).contains("nothing older is kept"));
+}

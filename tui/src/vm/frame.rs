@@ -9,8 +9,10 @@ use pollscope_model::time::Nanos;
 use super::Screen;
 use super::text::Line;
 use crate::fmt;
+use crate::glyph::Glyphs;
 use crate::keymap::{self, Context};
 use crate::source::Status;
+use crate::source::replay::{Playback, Run, SPEEDS};
 use crate::state::hits::Area;
 use crate::state::level::{Level, Subject};
 use crate::state::overlay::{Overlay, Prompt, PromptKind};
@@ -44,10 +46,15 @@ pub(super) fn title(state: &State, width: usize) -> Line {
 }
 
 fn freshness(state: &State, known: Option<(&Meta, u64)>) -> Line {
+    let moved = state.playback.as_ref().filter(|playback| playback.run != Run::Live);
     let word = match (&state.link, state.frozen, known) {
         (Status::Connecting { .. }, ..) => (Role::Warn, "CONNECTING".to_owned()),
         (Status::Lost { .. }, ..) => (Role::Bad, "LOST".to_owned()),
         (Status::Refused { .. }, ..) => (Role::Bad, "REFUSED".to_owned()),
+        (Status::Connected { .. }, None, _) if moved.is_some_and(|playback| playback.run == Run::Paused) => {
+            (Role::Accent, "PAUSED".to_owned())
+        }
+        (Status::Connected { .. }, None, _) if moved.is_some() => (Role::Accent, "PLAYING".to_owned()),
         (_, Some(since), _) => (Role::Accent, format!("FROZEN {}", ago(state.now.saturating_sub(since)))),
         (.., None) => (Role::Warn, "WAITING".to_owned()),
         (.., Some((meta, _))) => match meta.presence {
@@ -59,13 +66,20 @@ fn freshness(state: &State, known: Option<(&Meta, u64)>) -> Line {
     let mut line = Line::of(word.0, word.1);
     if let Some((meta, lag)) = known {
         line.push(Role::Text, format!(" {}", Value::Time(meta.now_unix_ns)));
-        let waited = state.now.saturating_sub(state.answers.overview_at);
-        let lag = lag.saturating_add(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX));
-        line.push(Role::Dim, format!(" · lag {:.1}s", lag as f64 / 1e9));
+        if moved.is_none() {
+            line.push(Role::Dim, lag_text(state, lag));
+        }
         let role = if meta.lost > 0 { Role::Bad } else { Role::Dim };
         line.push(role, format!(" · drops {}", Value::Count(meta.lost)));
     }
     line.with(Role::Text, " ")
+}
+
+/// How old the newest data is.
+fn lag_text(state: &State, lag: u64) -> String {
+    let waited = state.now.saturating_sub(state.answers.overview_at);
+    let lag = lag.saturating_add(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX));
+    format!(" · lag {:.1}s", lag as f64 / 1e9)
 }
 
 /// An age in whole seconds: `12s`, `3m05s`.
@@ -113,7 +127,48 @@ pub(super) fn above_keys(state: &State, width: usize) -> Line {
             return line.cut(width);
         }
     }
-    ribbon(state, width)
+    match state.playback.as_ref().filter(|playback| playback.run != Run::Live) {
+        Some(playback) => position(playback, state.look.glyphs, width),
+        None => ribbon(state, width),
+    }
+}
+
+/// Where time stands between the oldest and the newest moment; a `!` where a finding opened.
+fn position(playback: &Playback, glyphs: Glyphs, width: usize) -> Line {
+    let from = format!(" {} ", Value::Time(playback.from_unix_ns));
+    let mut tail =
+        format!(" {}  {}", Value::Time(playback.to_unix_ns), SPEEDS[playback.speed.min(SPEEDS.len() - 1)].0);
+    if width >= 80 {
+        tail.push_str("  [ ] step  { } finding  L end");
+    }
+    if !playback.note.is_empty() {
+        tail.push_str("  ");
+        tail.push_str(&fmt::clean(&playback.note));
+    }
+    let tail = fmt::cut(&tail, (width * 2 / 3).max(20));
+    let room = width.saturating_sub(fmt::width(&from) + fmt::width(&tail) + 1).max(1);
+    let (rail, knob) = if glyphs == Glyphs::Ascii { ('-', 'O') } else { ('─', '●') };
+    let span = playback.to_unix_ns.saturating_sub(playback.from_unix_ns).max(1);
+    let cell = |unix_ns: u64| {
+        let share = unix_ns.saturating_sub(playback.from_unix_ns) as f64 / span as f64;
+        ((share * room as f64) as usize).min(room - 1)
+    };
+    let here = cell(playback.at_unix_ns);
+    let found: Vec<usize> = playback.findings.iter().map(|unix_ns| cell(*unix_ns)).collect();
+    let mut line = Line::of(Role::Dim, from);
+    for at in 0..room {
+        let (role, glyph) = match at {
+            _ if at == here => (Role::Accent, knob),
+            _ if found.contains(&at) => (Role::Bad, '!'),
+            _ if at < here => (Role::Ink, rail),
+            _ => (Role::Dim, rail),
+        };
+        match line.spans.last_mut() {
+            Some(last) if last.role == role => last.text.push(glyph),
+            _ => line.push(role, glyph),
+        }
+    }
+    line.with(Role::Dim, tail).cut(width)
 }
 
 fn prompt_error(state: &State, prompt: &Prompt) -> Option<String> {

@@ -149,6 +149,33 @@ fn a_held_view_says_so() {
 }
 
 #[test]
+fn the_ribbon_shows_where_time_stands() {
+    use crate::event::Event;
+    use crate::source::SourceEvent;
+    use crate::source::replay::{Playback, Run};
+    use pollscope_model::time::SECOND;
+    let mut rig = Rig::connected(Tab::Tasks, SOME);
+    let start = 1_900_000_000 * SECOND;
+    let playback = Playback {
+        run: Run::Paused,
+        speed: 3,
+        at_unix_ns: start + 30 * SECOND,
+        from_unix_ns: start,
+        to_unix_ns: start + 120 * SECOND,
+        findings: [start + 10 * SECOND, start + 100 * SECOND].into(),
+        kept: true,
+        note: "kept: 15m, 64 MiB".into(),
+    };
+    rig.event(Event::Source(SourceEvent::Playback(Box::new(playback.clone()))));
+    assert_snapshot!("paused", rig.draw(100, 10));
+    rig.state.look.glyphs = Glyphs::Ascii;
+    let playing = Playback { run: Run::Playing, at_unix_ns: u64::MAX, note: "".into(), ..playback };
+    rig.event(Event::Source(SourceEvent::Playback(Box::new(playing))));
+    let screen = rig.draw(60, 10);
+    assert!(screen.is_ascii() && screen.contains("PLAYING"), "{screen}");
+}
+
+#[test]
 fn the_other_glyph_sets() {
     let mut rig = Rig::connected(Tab::Fleet, SOME);
     rig.state.look.glyphs = Glyphs::Braille;

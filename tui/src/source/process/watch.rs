@@ -2,22 +2,27 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pollscope_model::id::BootId;
 use pollscope_model::monitor::Monitor;
 use pollscope_model::query::ask::Ask;
 use pollscope_model::report::ReportKind;
 use pollscope_model::world::Limits;
+use pollscope_proto::feed::Message;
 use tokio::sync::{mpsc, watch as cell};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::history::History;
 use super::link::{self, Event, Happened};
 use crate::source::discover::{self, Found};
 use crate::source::endpoint::Endpoint;
 use crate::source::feed::Flights;
 use crate::source::lookup::Watched;
+use crate::source::replay::track::Heard;
+use crate::source::replay::{Control, Run};
 use crate::source::{QuestionId, Questions, Sink, SourceEvent, Status, unix_ns};
 
 /// Standing questions are answered again at most so often.
@@ -70,6 +75,10 @@ pub(super) struct Watch {
     flights: cell::Sender<Flights>,
     /// Who is asked for single polls because something was found, and until when.
     alarmed: Vec<(BootId, Instant)>,
+    history: History,
+    /// What the screens know of time: how it moves and what limits it.
+    told_time: Option<(Run, Arc<str>, bool)>,
+    passed: Instant,
     /// Something was folded since the last answers.
     changed: bool,
 }
@@ -90,12 +99,19 @@ impl Watch {
             asked: Questions::default(),
             flights: cell::Sender::new(Flights::default()),
             alarmed: Vec::new(),
+            history: History::default(),
+            told_time: None,
+            passed: Instant::now(),
             changed: false,
         }
     }
 
     /// Runs until nobody asks or listens any more.
-    pub(super) async fn run(mut self, mut asked: cell::Receiver<Questions>) {
+    pub(super) async fn run(
+        mut self,
+        mut asked: cell::Receiver<Questions>,
+        mut wished: mpsc::Receiver<Control>,
+    ) {
         let Some(mut happened) = self.happened.take() else { return };
         let mut answers = interval(ANSWER_EVERY);
         let mut scans = interval(SCAN_EVERY);
@@ -118,10 +134,12 @@ impl Watch {
                     self.take(link, event);
                     self.tell_status()
                 }
+                Some(wish) = wished.recv() => self.control(wish),
                 _ = answers.tick() => {
                     self.monitor.tick(unix_ns());
                     self.heed_alarms();
-                    !std::mem::take(&mut self.changed) || self.answer_all()
+                    self.history.looked(&self.monitor);
+                    self.let_time_pass()
                 }
             };
             if !wanted {
@@ -169,8 +187,41 @@ impl Watch {
     }
 
     fn answer(&mut self, id: QuestionId, ask: &Ask) -> bool {
-        let answer = self.monitor.answer(ask, unix_ns());
+        let answer = match self.history.shown() {
+            Some((monitor, now)) => monitor.answer(ask, now),
+            None => self.monitor.answer(ask, unix_ns()),
+        };
         (self.sink)(SourceEvent::Answer(id, Box::new(answer)))
+    }
+
+    /// Does what the user wants of time.
+    fn control(&mut self, wish: Control) -> bool {
+        if let Err(why) = self.history.control(wish, &self.monitor) {
+            return (self.sink)(SourceEvent::Said(why.into()));
+        }
+        self.passed = Instant::now();
+        self.tell_time(true) && self.answer_all()
+    }
+
+    /// Whatever is shown moves on.
+    fn let_time_pass(&mut self) -> bool {
+        let passed = std::mem::replace(&mut self.passed, Instant::now()).elapsed();
+        let held = self.history.shown().is_some();
+        let moved = self.history.pass(passed);
+        let changed = std::mem::take(&mut self.changed);
+        let show = moved || !held && changed;
+        self.tell_time(held && (moved || changed)) && (!show || self.answer_all())
+    }
+
+    /// Tells how time moves if that has changed, or where it stands if asked to.
+    fn tell_time(&mut self, anyhow: bool) -> bool {
+        let playback = self.history.playback();
+        let known = (playback.run, playback.note.clone(), playback.kept);
+        if !anyhow && self.told_time.as_ref() == Some(&known) {
+            return true;
+        }
+        self.told_time = Some(known);
+        (self.sink)(SourceEvent::Playback(Box::new(playback)))
     }
 
     fn look_for_processes(&mut self) {
@@ -252,6 +303,7 @@ impl Watch {
                     return;
                 }
                 let boot = hello.boot;
+                self.history.hear(now, || Heard::Said(Message::Hello(hello.clone())));
                 let label = match self.monitor.greet(*hello, now) {
                     Ok(welcome) => welcome.label.to_string(),
                     Err(error) => {
@@ -262,7 +314,7 @@ impl Watch {
                 };
                 let before = link.who.replace((boot, label));
                 if let Some((old, _)) = before.filter(|(old, _)| *old != boot) {
-                    self.monitor.part(old, "another process took its place", now);
+                    part(&mut self.monitor, &mut self.history, old, "another process took its place", now);
                 }
                 link.state = LinkState::Opening;
             }
@@ -271,7 +323,10 @@ impl Watch {
                     ReportKind::Delta => true,
                     ReportKind::Snapshot { part, parts } => part + 1 >= parts,
                 };
-                if self.monitor.apply(*report, now).wants_snapshot() {
+                self.history.hear(now, || Heard::Said(Message::Report(report.clone())));
+                let applied = self.monitor.apply(*report, now);
+                self.history.folded(&self.monitor);
+                if applied.wants_snapshot() {
                     self.restart(id);
                 } else if whole {
                     link.state = LinkState::Open;
@@ -279,7 +334,7 @@ impl Watch {
             }
             Happened::Down { reason, last } => {
                 if let Some((boot, _)) = &link.who {
-                    self.monitor.part(*boot, &reason, now);
+                    part(&mut self.monitor, &mut self.history, *boot, &reason, now);
                 }
                 link.state = match &link.state {
                     _ if last => LinkState::Refused { reason },
@@ -333,6 +388,13 @@ impl Watch {
             .or_else(gone)
             .unwrap_or_else(|| Status::Connecting { target: self.watched.label().into() })
     }
+}
+
+/// A process went away.
+fn part(monitor: &mut Monitor, history: &mut History, boot: BootId, reason: &str, now: u64) {
+    history.hear(now, || Heard::Parted(boot, reason.to_owned()));
+    monitor.part(boot, reason, now);
+    history.folded(monitor);
 }
 
 impl Drop for Watch {
