@@ -21,7 +21,7 @@ pub struct Binding {
     pub help: &'static str,
 }
 
-const TEN_SECONDS: i64 = 10 * pollscope_model::time::SECOND as i64;
+const TEN_SECONDS: i64 = 10 * pollscope_model::time::SECOND.cast_signed();
 const LISTS: u16 =
     C::Fleet as u16 | C::Tasks as u16 | C::Sites as u16 | C::Workers as u16 | C::Findings as u16;
 const DETAILS: u16 = C::Task as u16 | C::Site as u16 | C::Finding as u16;

@@ -64,6 +64,8 @@ pub struct Playback {
     pub to_unix_ns: u64,
     /// When findings opened.
     pub findings: Arc<[u64]>,
+    /// Whether the newest moment is now, and others follow it.
+    pub follows: bool,
     /// Whether there is anything to go back to.
     pub kept: bool,
     /// What limits the track, in words: `kept: 15m, 64 MiB`, `the recording was cut`.

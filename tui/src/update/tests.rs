@@ -410,6 +410,7 @@ fn a_source_that_can_move_in_time_is_asked_to_and_another_is_held_here() {
         from_unix_ns: 1,
         to_unix_ns: 5,
         findings: [].into(),
+        follows: true,
         kept: true,
         note: Arc::from(""),
     };

@@ -139,7 +139,8 @@ fn position(playback: &Playback, glyphs: Glyphs, width: usize) -> Line {
     let mut tail =
         format!(" {}  {}", Value::Time(playback.to_unix_ns), SPEEDS[playback.speed.min(SPEEDS.len() - 1)].0);
     if width >= 80 {
-        tail.push_str("  [ ] step  { } finding  L end");
+        tail.push_str("  [ ] step  { } finding  ");
+        tail.push_str(if playback.follows { "L live" } else { "L end" });
     }
     if !playback.note.is_empty() {
         tail.push_str("  ");

@@ -163,6 +163,7 @@ fn the_ribbon_shows_where_time_stands() {
         from_unix_ns: start,
         to_unix_ns: start + 120 * SECOND,
         findings: [start + 10 * SECOND, start + 100 * SECOND].into(),
+        follows: true,
         kept: true,
         note: "kept: 15m, 64 MiB".into(),
     };

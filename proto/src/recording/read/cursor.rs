@@ -63,7 +63,6 @@ impl Cursor {
 
     /// The next message; `None` at the end. What is damaged is left out and counted in
     /// [`Recording::damaged`].
-    #[expect(clippy::should_implement_trait, reason = "an iterator would have to own the recording")]
     pub fn next(&mut self, recording: &mut Recording) -> Option<Entry> {
         self.step_on(&mut recording.source)
     }

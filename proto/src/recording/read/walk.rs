@@ -81,7 +81,7 @@ pub(super) fn walk(input: &mut Box<dyn Input>) -> Result<Walked, OpenError> {
             _ => {}
         }
         // Within the file, as checked above: below `i64::MAX`.
-        input.seek_relative((length - read) as i64)?;
+        input.seek_relative((length - read).cast_signed())?;
         at = body + length;
     }
     let ending = if finished {

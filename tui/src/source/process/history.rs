@@ -214,6 +214,10 @@ impl Tape for MemoryTape {
         Some((*unix_ns, heard))
     }
 
+    fn follows(&self) -> bool {
+        true
+    }
+
     fn forget_before(&mut self, number: u64) {
         while self.first < number {
             let Some((_, kept)) = self.said.pop_front() else { break };

@@ -92,7 +92,7 @@ impl Show {
         let recording = &self.track.tape.recording;
         self.note = shortcomings(recording.ending(), recording.damaged()).into();
         let mut player = Player::at_newest(&self.track, state);
-        let label = self.label(&player);
+        let label = self.label();
         self.tell(SourceEvent::Status(Status::Connected { label }))?;
         self.show(&player)?;
         let mut last = Instant::now();
@@ -162,13 +162,9 @@ impl Show {
         Ok(state)
     }
 
-    fn label(&self, player: &Player) -> Arc<str> {
-        let file = self.path.file_name().map_or_else(|| self.path.display().to_string(), name_of);
-        let mut processes = player.state.monitor.world().processes();
-        match (processes.next(), processes.next()) {
-            (Some(one), None) => format!("{} of {}", clean(&file), clean(one.label())).into(),
-            _ => clean(&file).into_owned().into(),
-        }
+    fn label(&self) -> Arc<str> {
+        let file = self.path.file_name().unwrap_or(self.path.as_os_str());
+        clean(&Path::new(file).display().to_string()).into_owned().into()
     }
 
     /// Tells where time stands, and answers every question anew.
@@ -193,10 +189,6 @@ impl Show {
     fn tell(&mut self, event: SourceEvent) -> Result<(), Left> {
         if (self.events)(event) { Ok(()) } else { Err(Left) }
     }
-}
-
-fn name_of(name: &std::ffi::OsStr) -> String {
-    Path::new(name).display().to_string()
 }
 
 /// A recording as a tape.
@@ -243,6 +235,4 @@ impl Tape for FileTape {
         }
         self.step()
     }
-
-    fn forget_before(&mut self, _: u64) {}
 }

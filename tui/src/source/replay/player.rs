@@ -191,6 +191,7 @@ pub(in crate::source) fn live<T: Tape>(track: &Track<T>, note: &Arc<str>) -> Pla
         from_unix_ns: track.time_of(track.oldest()),
         to_unix_ns: newest,
         findings: track.finding_times().collect(),
+        follows: track.tape.follows(),
         kept: track.newest().is_some(),
         note: note.clone(),
     }

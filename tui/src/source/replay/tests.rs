@@ -81,7 +81,7 @@ fn it_opens_at_its_end_and_goes_where_it_is_told() {
     let mut shown = open(recorded(10));
     let end = shown.until(9, 10);
     assert_eq!((end.run, &*end.note, end.kept), (Run::Paused, "", true));
-    assert_eq!(shown.inbox.status(), Some(Status::Connected { label: "run.mcap of checkout#1".into() }));
+    assert_eq!(shown.inbox.status(), Some(Status::Connected { label: "run.mcap".into() }));
     shown.source.control(Control::Oldest);
     shown.until(0, 1);
     shown.source.control(Control::Step(3));

@@ -70,7 +70,11 @@ pub(in crate::source) trait Tape {
     /// rising numbers; any other costs a search.
     fn read(&mut self, number: u64) -> Option<(u64, Heard)>;
     /// What was said before that number is not needed any more.
-    fn forget_before(&mut self, number: u64);
+    fn forget_before(&mut self, _number: u64) {}
+    /// Whether more comes as time goes on.
+    fn follows(&self) -> bool {
+        false
+    }
 }
 
 /// A place where time can stand.
