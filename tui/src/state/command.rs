@@ -243,7 +243,7 @@ mod tests {
     fn a_place_in_time_has_several_forms() {
         let seek = |line: &str| parse(line, Kind::Tasks);
         assert_eq!(seek("seek start"), Ok(Command::Seek(Control::Oldest)));
-        assert_eq!(seek("seek -2m"), Ok(Command::Seek(Control::Jump(-120 * SECOND as i64))));
+        assert_eq!(seek("seek -2m"), Ok(Command::Seek(Control::Jump(-120 * SECOND.cast_signed()))));
         assert_eq!(seek("seek 01:02:03"), Ok(Command::Seek(Control::Clock(3_723 * SECOND))));
         assert_eq!(seek("seek 1:02"), Ok(Command::Seek(Control::Clock(3_720 * SECOND))));
     }

@@ -395,7 +395,8 @@ fn the_stretch_of_single_polls_zooms_steps_back_and_follows_again() {
 
 #[test]
 fn a_source_that_can_move_in_time_is_asked_to_and_another_is_held_here() {
-    use crate::source::replay::{Control, Playback, REAL_TIME, Run};
+    use crate::source::replay::Control::{self, Finding, Newest, Oldest, Step, Toggle};
+    use crate::source::replay::{Playback, REAL_TIME, Run};
     let mut rig = Rig::connected(Tab::Tasks, SOME);
     rig.press("[");
     assert!(
@@ -425,7 +426,6 @@ fn a_source_that_can_move_in_time_is_asked_to_and_another_is_held_here() {
         })
         .collect();
     assert!(rig.state.frozen.is_none(), "let go once the source can hold");
-    use Control::{Finding, Newest, Oldest, Step, Toggle};
     assert_eq!(wishes, [Step(-1), Finding(1), Oldest, Toggle, Newest]);
     rig.event(Event::Source(SourceEvent::Said(Arc::from("nothing older is kept"))));
     assert!(rig.draw(100, 30).contains("nothing older is kept"));

@@ -134,7 +134,7 @@ fn a_player_steps_jumps_plays_and_finds() {
         assert_eq!(player.unix_ns(&track), second(at), "{wish:?}");
     };
     go(Control::Step(-1), 39);
-    go(Control::Jump(-10 * SECOND as i64), 29);
+    go(Control::Jump(-10 * SECOND.cast_signed()), 29);
     go(Control::Finding(-1), 21);
     go(Control::Clock(5 * SECOND), 5);
     go(Control::Finding(1), 21);
