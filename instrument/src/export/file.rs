@@ -150,7 +150,7 @@ impl Keeper {
                 Some(Next::Overrun) => self.shared.reporter.subscribe(&self.backlog),
                 Some(Next::Closed) => {
                     writer.goodbye("the service stopped pollscope")?;
-                    writer.finish()?.sync_all()?;
+                    writer.finish()?;
                     return Ok(());
                 }
                 None => {}

@@ -7,6 +7,7 @@ mod foreign;
 mod mutated;
 mod refused;
 mod round_trip;
+mod stored;
 
 use std::io::Cursor;
 
@@ -71,18 +72,17 @@ impl std::io::Write for Shared {
     }
 }
 
-/// The messages in chunks without compression or checksum, whose contents were changed: so that a
+/// A recording with its chunks without compression or checksum, whose contents were changed: so that a
 /// changed byte is not caught by the checksum, but reaches what reads the records.
-fn uncompressed(messages: &[Message], change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+fn uncompressed(file: &[u8], change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
     fn put(file: &mut Vec<u8>, opcode: u8, body: &[u8]) {
         file.push(opcode);
         file.extend((body.len() as u64).to_le_bytes());
         file.extend(body);
     }
-    let file = record(messages);
     let mut changed = mcap::MAGIC.to_vec();
     for record in
-        mcap::read::LinearReader::new_with_options(&file, mcap::read::Options::IgnoreEndMagic.into()).unwrap()
+        mcap::read::LinearReader::new_with_options(file, mcap::read::Options::IgnoreEndMagic.into()).unwrap()
     {
         match record.unwrap() {
             mcap::records::Record::Header(header) => {

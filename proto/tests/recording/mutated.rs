@@ -1,11 +1,16 @@
 //! Recordings with changed bytes: read to some end, without a panic, in bounded memory.
 
+use std::sync::LazyLock;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::Config;
 
 use super::{open, record, said};
+
+/// What is changed.
+static SOUND: LazyLock<Vec<u8>> = LazyLock::new(|| record(&said(4).1));
 
 /// As many cases as `PROPTEST_CASES` asks for, else a few.
 #[expect(clippy::disallowed_methods, reason = "proptest's own variable")]
@@ -76,7 +81,7 @@ proptest! {
 
     #[test]
     fn changed_bytes_do_no_harm(changes in vec(change(), 1..6)) {
-        let mut file = record(&said(4).1);
+        let mut file = SOUND.clone();
         for change in &changes {
             apply(&mut file, change);
         }
@@ -85,7 +90,7 @@ proptest! {
 
     #[test]
     fn changed_contents_of_sound_chunks_do_no_harm(changes in vec(change(), 1..6)) {
-        let file = super::uncompressed(&said(4).1, |chunk| changes.iter().for_each(|change| apply(chunk, change)));
+        let file = super::uncompressed(&SOUND, |chunk| changes.iter().for_each(|change| apply(chunk, change)));
         read(&file);
     }
 
