@@ -53,6 +53,7 @@ impl Viewer {
                 SourceEvent::Answer(question, answer) => {
                     seen.answers.insert(question, *answer);
                 }
+                SourceEvent::Playback(_) | SourceEvent::Said(_) => {}
             }
             true
         }));
