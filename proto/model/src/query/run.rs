@@ -80,13 +80,14 @@ fn page_keeping<I: Rows, T: Iterator<Item = I>>(
     let mut sieve = Sieve::new(&filter);
     let mut pass = |take: &mut dyn FnMut(I)| {
         let (mut total, mut matched) = (0u64, 0u64);
-        for item in items() {
+        // Faster than a loop where the items come from nested tables.
+        items().for_each(|item| {
             total += 1;
             if sieve.passes(&item, fields) {
                 matched += 1;
                 take(item);
             }
-        }
+        });
         (total, matched)
     };
     let end = query.offset.saturating_add(query.limit);

@@ -44,6 +44,7 @@ impl<I: Rows> Order<I> {
         Self(columns.into_iter().map(by).collect())
     }
 
+    #[inline]
     fn key(&self, place: usize, item: &I) -> Key {
         match self.0.get(place).map(|(by, _)| by) {
             None => Key::Null,
@@ -62,6 +63,7 @@ impl<I: Rows> Order<I> {
         }
     }
 
+    #[inline]
     fn compare_keys(&self, place: usize, a: &Key, b: &Key) -> Ordering {
         let descending = self.0.get(place).is_some_and(|(_, descending)| *descending);
         let turn = |ordering: Ordering| if descending { ordering.reverse() } else { ordering };
@@ -116,25 +118,34 @@ impl<'a, I: Rows> Best<'a, I> {
     }
 
     /// Takes one.
+    #[inline]
     pub(super) fn take(&mut self, item: I) {
         if self.most == 0 {
             return;
         }
-        let first = self.order.key(0, &item);
-        if self.closed {
-            let last = &self.candidates[self.most - 1];
-            let turned = self.turn(self.order.compare_keys(0, &first, &last.keys[0]));
-            if turned.is_gt() {
-                return;
-            }
-            let candidate = Candidate { keys: [first, self.order.key(1, &item)], item };
-            if turned.is_lt() || self.turn(self.order.compare(&candidate, last)).is_lt() {
-                self.candidates.push(candidate);
-            }
-        } else {
-            let second = self.order.key(1, &item);
-            self.candidates.push(Candidate { keys: [first, second], item });
+        let order = self.order;
+        let first = order.key(0, &item);
+        let last = if self.closed { self.candidates.get(self.most - 1) } else { None };
+        let Some(last) = last else {
+            let second = order.key(1, &item);
+            return self.keep(Candidate { keys: [first, second], item });
+        };
+        let by_first = self.turn(order.compare_keys(0, &first, &last.keys[0]));
+        if by_first.is_gt() {
+            return;
         }
+        let second = order.key(1, &item);
+        if by_first.is_eq() && self.turn(order.compare_keys(1, &second, &last.keys[1])).is_gt() {
+            return;
+        }
+        let candidate = Candidate { keys: [first, second], item };
+        if self.turn(order.compare(&candidate, last)).is_lt() {
+            self.keep(candidate);
+        }
+    }
+
+    fn keep(&mut self, candidate: Candidate<I>) {
+        self.candidates.push(candidate);
         if self.candidates.len() >= self.most.saturating_mul(2).saturating_add(16) {
             self.cut();
         }

@@ -1,9 +1,9 @@
 //! One task's row as the table keeps it: 120 bytes, half of a [`TaskRecord`], in two parts.
 //!
 //! What a walk over all tasks asks for (who, where, state, times) is [`Hot`], one cache line; the rest
-//! is [`Cold`]. Numbers that are small in all but a few tasks have narrow room there. A record that
-//! does not come out of it as it went in is kept as it is beside the row: so nothing is ever lost, and
-//! a field that has no room here yet costs memory, not truth. Only the table makes rows.
+//! is [`Cold`]. Numbers that are small in all but a few tasks have narrow room there. A record for
+//! which that is too narrow is kept as it is beside the row, so that nothing is ever lost; a new field
+//! needs room here, or a line in [`fits`]. Only the table makes rows.
 
 use std::fmt;
 
@@ -75,7 +75,7 @@ pub(super) struct Cold {
     worker: u8,
 }
 
-/// Packs a record; `None` in the third place if the row tells all of it.
+/// Packs a record, which is given back where the row does not tell all of it.
 pub(super) fn pack(record: TaskRecord, seen_s: u32, sweep: u8) -> (Hot, Cold, Option<Box<TaskRecord>>) {
     let flag = |bit: u32, set: bool| if set { bit } else { 0 };
     let (woken, woken_by) = match record.woken_by {
@@ -85,7 +85,8 @@ pub(super) fn pack(record: TaskRecord, seen_s: u32, sweep: u8) -> (Hot, Cold, Op
         WokenBy::Runtime => (3, 0),
         WokenBy::OtherThread => (4, 0),
     };
-    let mut hot = Hot {
+    let fits = fits(&record, woken_by);
+    let hot = Hot {
         id: record.id.0,
         busy_ns: record.busy_ns,
         last_poll_end_ns: record.last_poll_end_ns,
@@ -101,6 +102,7 @@ pub(super) fn pack(record: TaskRecord, seen_s: u32, sweep: u8) -> (Hot, Cold, Op
         site: record.site.0,
         seen_s,
         bits: USED
+            | flag(WIDE, !fits)
             | flag(LONG_LIVED, record.long_lived)
             | flag(HAS_PARENT, record.parent.is_some())
             | flag(HAS_RUNTIME, record.runtime.is_some())
@@ -133,9 +135,38 @@ pub(super) fn pack(record: TaskRecord, seen_s: u32, sweep: u8) -> (Hot, Cold, Op
         runtime: record.runtime.map_or(0, |runtime| runtime.0 as u8),
         worker: record.worker.unwrap_or(0) as u8,
     };
-    let same = TaskRow { hot: &hot, cold: &cold, wide: None }.record() == record;
-    hot.bits |= flag(WIDE, !same);
-    (hot, cold, (!same).then(|| Box::new(record)))
+    (hot, cold, (!fits).then(|| Box::new(record)))
+}
+
+/// Whether a row has room for all that the record says.
+fn fits(record: &TaskRecord, woken_by: u64) -> bool {
+    let parent = record.parent.map_or(0, |parent| parent.0);
+    let WakesBy { tasks, runtime, threads } = record.wakes_by;
+    let numbers = record.polls
+        | record.wakes
+        | record.self_wakes
+        | record.forced_yields
+        | record.waker_clones
+        | record.future_bytes
+        | parent
+        | woken_by
+        | tasks
+        | threads;
+    let maxima = record.max_poll_ns | record.max_sched_ns;
+    let short = record.name.0 | record.group.0 | record.scope.0 | record.wakers;
+    let places = record.runtime.map_or(0, |runtime| runtime.0) | record.worker.unwrap_or(0);
+    let others = record.wakes.saturating_sub(record.self_wakes);
+    let rest = others.saturating_sub(tasks).saturating_sub(threads);
+    let state = record.state;
+    numbers >> 32 == 0
+        && maxima >> 40 == 0
+        && short >> 16 == 0
+        && places >> 8 == 0
+        && (runtime == rest || tasks | runtime | threads == 0)
+        && record.waker_drops == record.waker_clones.saturating_sub(record.wakers.into())
+        && (record.ended_ns == 0 || state.is_ended())
+        && (record.poll_start_ns == 0 || state == TaskState::Running)
+        && (record.scheduled_since_ns == 0 || state == TaskState::Scheduled)
 }
 
 impl Hot {
