@@ -122,6 +122,44 @@ impl FromStr for Flight {
     }
 }
 
+/// A signal that asks a process for a dump.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum DumpSignal {
+    /// `SIGUSR1`.
+    Usr1,
+    /// `SIGUSR2`.
+    Usr2,
+}
+
+impl DumpSignal {
+    const ALL: [Self; 2] = [Self::Usr1, Self::Usr2];
+
+    /// The name in `POLLSCOPE_DUMP_SIGNAL`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Usr1 => "usr1",
+            Self::Usr2 => "usr2",
+        }
+    }
+}
+
+impl FromStr for DumpSignal {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|signal| signal.as_str() == text.trim());
+        named.ok_or_else(|| "that is none of them".to_owned())
+    }
+}
+
+/// Where to dump, and on which signal.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Dump {
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) signal: Option<DumpSignal>,
+}
+
 /// What was decided; see [`Builder`] for the meaning of each.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -133,6 +171,7 @@ pub(crate) struct Config {
     pub(crate) overload_limit: Duration,
     pub(crate) record: Option<PathBuf>,
     pub(crate) record_limit: u64,
+    pub(crate) dump: Dump,
     pub(crate) recorder: Settings,
     /// `None`: no watchdog.
     pub(crate) stall: Option<Duration>,
@@ -151,6 +190,7 @@ impl Default for Config {
             overload_limit: overload::DEFAULT_LIMIT,
             record: None,
             record_limit: DEFAULT_RECORD_LIMIT,
+            dump: Dump::default(),
             recorder: Settings::default(),
             stall: Some(DEFAULT_STALL),
             policy: String::new(),
@@ -268,6 +308,27 @@ impl Builder {
     pub fn record_limit(self, bytes: u64) -> Self {
         let what = format!("record limit of {bytes} bytes");
         self.set(&what, record_limit(bytes), |config, bytes| config.record_limit = bytes)
+    }
+
+    /// A folder, made if it is missing, in which each dump also becomes a file: a small recording of the
+    /// whole state and the single polls and wakes of the last moments, for `pollscope open FILE`. A dump is
+    /// asked for by a call ([`dump`](crate::dump()), [`Guard::dump`]) or by a [signal](Self::dump_on).
+    ///
+    /// To have the moments before, it needs [`Flight::Always`]. A thread of its own writes, one file in five
+    /// seconds at most; the newest ten of a service stay. Needs the `recording` feature, which is on by
+    /// default.
+    pub fn dump_to(self, folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        let what = format!("dump folder {}", folder.display());
+        self.set(&what, record(folder), |config, folder| config.dump.folder = Some(folder))
+    }
+
+    /// Dumps the last 15 s when that signal comes, within about a tenth of a second; by default on none. Refused if the
+    /// process has a handler for it already; ours does nothing but set a flag, and stays until the process
+    /// ends. Unix only; needs the `recording` feature.
+    pub fn dump_on(mut self, signal: DumpSignal) -> Self {
+        self.config.dump.signal = Some(signal);
+        self
     }
 
     /// The deepest mode that may be used; by default the deepest that the build allows.

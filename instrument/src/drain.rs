@@ -86,6 +86,11 @@ impl Drain {
         self.flights.ask(last_ns, ttl, Instant::now(), clock::now_ns());
     }
 
+    /// The number of the last delta.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
     /// Whether single events are recorded now.
     pub(crate) fn records_events(&self) -> bool {
         self.flights.is_on()

@@ -30,7 +30,7 @@ pub struct Variable {
 
 /// Every variable. One with an empty value counts as absent; one whose value cannot be used is
 /// reported in one line and counts as absent.
-pub const VARIABLES: [Variable; 14] = [
+pub const VARIABLES: [Variable; 16] = [
     Variable {
         name: "POLLSCOPE",
         expects: "off, sample, wrap or hooks",
@@ -157,6 +157,26 @@ pub const VARIABLES: [Variable; 14] = [
                 .ok()
                 .filter(|events| (64..=1 << 24).contains(events))
                 .ok_or("that is no such number")?;
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_DUMP",
+        expects: "the path of a folder",
+        default: "none: dumps go to viewers, collector and recording only",
+        help: "where each dump becomes a file for `pollscope open`; the newest ten of a service stay",
+        apply: |config, text| {
+            config.dump.folder = Some(config::record(text.into())?);
+            Ok(())
+        },
+    },
+    Variable {
+        name: "POLLSCOPE_DUMP_SIGNAL",
+        expects: "usr1 or usr2",
+        default: "none",
+        help: "the signal on which the single polls and wakes of the last 15s are dumped",
+        apply: |config, text| {
+            config.dump.signal = Some(text.parse()?);
             Ok(())
         },
     },

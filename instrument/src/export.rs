@@ -1,9 +1,12 @@
 //! Exports: one thread, `pollscope-io`, with a tokio runtime of its own, that carries reports to
-//! viewers ([`serve`]) and to a collector ([`push`]), and one that writes them into a [`file`]. It never runs anything of the service's, and
+//! viewers ([`serve`]) and to a collector ([`push`]), one that writes them into a [`file`], and one that
+//! writes dumps. It never runs anything of the service's, and
 //! the service's threads never wait for it. Whoever reads slowly costs bounded memory ([`backlog`]).
 
 mod backlog;
 mod door;
+#[cfg(feature = "recording")]
+mod dump;
 #[cfg(feature = "recording")]
 mod file;
 #[cfg(not(feature = "recording"))]
@@ -32,7 +35,11 @@ use crate::notice;
 use crate::reporter::Reporter;
 use backlog::Backlog;
 pub(crate) use door::Door;
+#[cfg(feature = "recording")]
+pub(crate) use dump::{Desk, Dumps};
 pub(crate) use file::Tape;
+#[cfg(not(feature = "recording"))]
+pub(crate) use file::{Desk, Dumps};
 
 /// How long stopping and flushing wait for readers.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -69,6 +76,8 @@ pub(crate) struct Exports {
     thread: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
     #[cfg(feature = "recording")]
     recording: Option<file::Recording>,
+    #[cfg(feature = "recording")]
+    dumping: Option<dump::Dumping>,
 }
 
 impl Exports {
@@ -78,6 +87,7 @@ impl Exports {
         door: Option<Door>,
         endpoint: Option<String>,
         tape: Option<Tape>,
+        dumps: Option<Dumps>,
         reporter: Reporter,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared { identity, reporter, backlogs: Mutex::default() });
@@ -96,21 +106,35 @@ impl Exports {
         }
         #[cfg(feature = "recording")]
         let recording = tape.map(|tape| file::Recording::start(tape, shared.clone())).transpose()?;
+        #[cfg(feature = "recording")]
+        let dumping = dumps.map(|dumps| dump::Dumping::start(dumps, shared.clone())).transpose()?;
         #[cfg(not(feature = "recording"))]
-        let _ = tape;
+        let _ = (tape, dumps);
         Ok(Self {
             shared,
             address,
             thread,
             #[cfg(feature = "recording")]
             recording,
+            #[cfg(feature = "recording")]
+            dumping,
         })
     }
 
     /// The file that is recorded into.
+    #[cfg_attr(not(feature = "recording"), expect(clippy::unused_self, reason = "as with `recording`"))]
     pub(crate) fn record_path(&self) -> Option<&Path> {
         #[cfg(feature = "recording")]
         return self.recording.as_ref().map(file::Recording::path);
+        #[cfg(not(feature = "recording"))]
+        None
+    }
+
+    /// Where dumps into files are asked for; `None` if they are not wanted.
+    #[cfg_attr(not(feature = "recording"), expect(clippy::unused_self, reason = "as with `recording`"))]
+    pub(crate) fn desk(&self) -> Option<Arc<Desk>> {
+        #[cfg(feature = "recording")]
+        return self.dumping.as_ref().map(dump::Dumping::desk);
         #[cfg(not(feature = "recording"))]
         None
     }
@@ -131,6 +155,10 @@ impl Exports {
         if let Some(recording) = &self.recording {
             recording.flush(deadline);
         }
+        #[cfg(feature = "recording")]
+        if let Some(dumping) = &self.dumping {
+            dumping.flush(deadline);
+        }
     }
 
     /// Says goodbye to the readers and ends the thread. The reporter has ended before.
@@ -142,6 +170,10 @@ impl Exports {
         #[cfg(feature = "recording")]
         if let Some(recording) = self.recording {
             recording.stop(Instant::now() + PATIENCE);
+        }
+        #[cfg(feature = "recording")]
+        if let Some(dumping) = self.dumping {
+            dumping.stop(Instant::now() + PATIENCE);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use pollscope_model::measured::{Capability, Mode};
 use pollscope_model::report::Report;
 
 use crate::config::Listen;
+use crate::dump::{self, Dumper};
 use crate::export::Exports;
 use crate::record::Recorder;
 use crate::reporter::Reporter;
@@ -42,6 +44,7 @@ pub(crate) struct Running {
     pub(crate) reporter: Reporter,
     pub(crate) thread: JoinHandle<()>,
     pub(crate) exports: Exports,
+    pub(crate) dumper: Arc<Dumper>,
     /// `None` if it is not wanted.
     pub(crate) watchdog: Option<Watchdog>,
     /// A forked child holds a copy of the guard but none of its threads.
@@ -94,14 +97,9 @@ impl Guard {
         }
     }
 
-    /// Hands the single polls and wakes of the last `last`, as far as the flight recorder has them, to
-    /// every attached viewer, to the collector and into the recording, whether they asked for them or not:
-    /// what to call when the service itself notices trouble. Returns how many they were; 0 if none are recorded, which by
-    /// default is so unless somebody looks at them (see [`Flight::Always`](crate::Flight::Always)).
-    /// Blocks the calling thread while they are collected, some milliseconds.
+    /// What [`dump`](crate::dump()) does, for whoever has the guard at hand; 0 if it records nothing.
     pub fn dump(&self, last: Duration) -> u64 {
-        let last_ns = u64::try_from(last.as_nanos()).unwrap_or(u64::MAX);
-        self.running.as_ref().and_then(|running| running.reporter.dump(last_ns, PATIENCE)).unwrap_or(0)
+        self.running.as_ref().and_then(|running| running.dumper.dump(last)).unwrap_or(0)
     }
 
     /// The totals of everything since the start, with a row for each living task. `None` if nothing
@@ -117,6 +115,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let Some(mut running) = self.running.take() else { return };
+        dump::withdraw();
         if running.pid == std::process::id() {
             if let Some(watchdog) = running.watchdog.take() {
                 watchdog.stop();

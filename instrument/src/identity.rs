@@ -44,9 +44,20 @@ impl Identity {
     /// A file name that no other process has: `checkout-4711-20261121-081015.mcap`.
     #[cfg(feature = "recording")]
     pub(crate) fn file_name(&self, extension: &str) -> String {
+        self.file_name_at(self.started_unix_s, extension)
+    }
+
+    /// The same, for what happened at a time.
+    #[cfg(feature = "recording")]
+    pub(crate) fn file_name_at(&self, unix_s: u64, extension: &str) -> String {
+        format!("{}-{}-{}.{extension}", self.plain_name(), self.process.pid, date_and_time(unix_s))
+    }
+
+    /// The service's name as part of a file's.
+    #[cfg(feature = "recording")]
+    pub(crate) fn plain_name(&self) -> String {
         let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
-        let name: String = self.process.name.trim_start_matches('.').chars().take(64).map(plain).collect();
-        format!("{name}-{}-{}.{extension}", self.process.pid, date_and_time(self.started_unix_s))
+        self.process.name.trim_start_matches('.').chars().take(64).map(plain).collect()
     }
 
     /// The greeting of this moment: mode and capabilities grow when a runtime is attached.

@@ -1,12 +1,14 @@
 //! Starting: settings, then the recorder, then our own threads. Nothing runs before.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::config::{Builder, Config};
 use crate::drain::Drain;
-use crate::export::{Door, Exports, Tape};
+use crate::dump::{self, Dumper};
+use crate::export::{Door, Dumps, Exports, Tape};
 use crate::guard::{Guard, Running, Status};
 use crate::identity::Identity;
 use crate::overload::Lookout;
@@ -31,6 +33,9 @@ pub enum InitError {
     /// The recording cannot be written.
     #[error("{0}")]
     Record(String),
+    /// Dumps cannot be written, or not be asked for by that signal.
+    #[error("{0}")]
+    Dump(String),
     /// The operating system gave no thread.
     #[error("no thread could be started")]
     Thread(#[source] std::io::Error),
@@ -117,7 +122,7 @@ pub(crate) fn start_strictly(mut config: Config, mut complaints: Vec<String>) ->
     start(&config, Err)
 }
 
-/// `failed` decides whether to go on when nothing can listen, or nothing can be recorded.
+/// `failed` decides whether to go on when nothing can listen, or be recorded or dumped.
 fn start(
     config: &Config,
     failed: impl FnMut(InitError) -> Result<(), InitError>,
@@ -146,13 +151,18 @@ fn start_threads(
         Ok(tape) => tape,
         Err(why) => failed(InitError::Record(why)).map(|()| None)?,
     };
+    let (dumps, complaints) = Dumps::open(&config.dump, &identity);
+    for why in complaints {
+        failed(InitError::Dump(why))?;
+    }
     let recorder = Recorder::global();
     recorder.start(config.recorder);
     let slowest = Duration::from_nanos(config.recorder.slow_poll_ns);
     let drain = Drain::new(recorder, identity.boot);
     let lookout = Lookout::new(config.overload_limit);
     let (reporter, thread) = Reporter::start(drain, config.interval, lookout).map_err(InitError::Thread)?;
-    let exports = match Exports::start(identity, door, config.endpoint.clone(), tape, reporter.clone()) {
+    let exports = match Exports::start(identity, door, config.endpoint.clone(), tape, dumps, reporter.clone())
+    {
         Ok(exports) => exports,
         Err(error) => {
             reporter.stop();
@@ -167,5 +177,7 @@ fn start_threads(
             return Err(InitError::Thread(error));
         }
     };
-    Ok(Running { reporter, thread, exports, watchdog, pid: std::process::id() })
+    let dumper = Arc::new(Dumper::new(reporter.clone(), exports.desk()));
+    dump::offer(dumper.clone());
+    Ok(Running { reporter, thread, exports, dumper, watchdog, pid: std::process::id() })
 }

@@ -12,6 +12,8 @@ mod config;
 #[cfg(not(loom))]
 mod drain;
 #[cfg(not(loom))]
+mod dump;
+#[cfg(not(loom))]
 pub mod env;
 #[cfg(all(feature = "grpc", not(loom)))]
 mod export;
@@ -58,7 +60,8 @@ mod watchdog;
 
 #[cfg(not(loom))]
 pub use crate::{
-    config::{Builder, Flight, Listen},
+    config::{Builder, DumpSignal, Flight, Listen},
+    dump::dump,
     guard::{Guard, Status},
     handle::JoinHandle,
     hooks::attach,

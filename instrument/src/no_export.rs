@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::Listen;
 use crate::identity::Identity;
@@ -11,7 +12,7 @@ use crate::reporter::Reporter;
 
 #[path = "export/no_file.rs"]
 mod file;
-pub(crate) use file::Tape;
+pub(crate) use file::{Desk, Dumps, Tape};
 
 const REMEDY: &str = "pollscope is built without its `grpc` feature";
 
@@ -39,6 +40,7 @@ impl Exports {
         _: Option<Door>,
         endpoint: Option<String>,
         _: Option<Tape>,
+        _: Option<Dumps>,
         _: Reporter,
     ) -> io::Result<Self> {
         if let Some(url) = endpoint {
@@ -53,6 +55,11 @@ impl Exports {
 
     #[expect(clippy::unused_self, reason = "as with `grpc`")]
     pub(crate) fn record_path(&self) -> Option<&Path> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "as with `grpc`")]
+    pub(crate) fn desk(&self) -> Option<Arc<Desk>> {
         None
     }
 

@@ -53,9 +53,18 @@ enum Command {
     Subscribe(Weak<dyn Subscriber>),
     Tick(Sender<()>),
     Events { last_ns: u64, ttl: Duration },
-    Dump { last_ns: u64, done: Sender<u64> },
+    Dump { last_ns: u64, done: Sender<Dumped> },
     Totals(Sender<Report>),
     Stop,
+}
+
+/// What was handed out on demand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Dumped {
+    /// Single polls and wakes.
+    pub(crate) events: u64,
+    /// The delta that they came with; if none are recorded, the last one there was.
+    pub(crate) seq: u64,
 }
 
 /// Speaks to the reporter's thread.
@@ -115,8 +124,8 @@ impl Reporter {
     }
 
     /// Hands the single events of the last nanoseconds to every subscriber, whether it asked for them or
-    /// not, and tells how many they were. `None` if the reporter has ended or is busy for too long.
-    pub(crate) fn dump(&self, last_ns: u64, patience: Duration) -> Option<u64> {
+    /// not. `None` if the reporter has ended or is busy for too long.
+    pub(crate) fn dump(&self, last_ns: u64, patience: Duration) -> Option<Dumped> {
         let (done, wait) = mpsc::channel();
         self.commands.send(Command::Dump { last_ns, done }).ok()?;
         wait.recv_timeout(patience).ok()
@@ -203,12 +212,13 @@ impl Desk {
         self.hand_out(false);
     }
 
-    fn dump(&mut self, last_ns: u64) -> u64 {
-        if !self.drain.records_events() {
-            return 0;
+    fn dump(&mut self, last_ns: u64) -> Dumped {
+        let mut events = 0;
+        if self.drain.records_events() {
+            self.drain.ask_for_events(last_ns, Duration::from_secs(1));
+            events = self.hand_out(true);
         }
-        self.drain.ask_for_events(last_ns, Duration::from_secs(1));
-        self.hand_out(true)
+        Dumped { events, seq: self.drain.seq() }
     }
 
     /// Ticks; `all` gives single events also to those who did not ask. Returns how many there were.

@@ -23,6 +23,7 @@ use crate::config::Record;
 use crate::identity::Identity;
 use crate::notice;
 use place::Place;
+pub(super) use place::plain;
 
 /// A chunk is closed at least so often: what a killed process can lose.
 const CHUNK: Duration = Duration::from_secs(1);
@@ -198,7 +199,7 @@ fn is_start(report: &Report) -> bool {
 /// the write fails instead.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "the standard library has no masks of signals")]
-fn refuse_file_size_signal() {
+pub(super) fn refuse_file_size_signal() {
     // SAFETY: the set is initialised by `sigemptyset` before it is read, and lives until the end of the
     // call; only the mask of this thread, which is our own, changes.
     unsafe {
@@ -210,4 +211,4 @@ fn refuse_file_size_signal() {
 }
 
 #[cfg(not(unix))]
-fn refuse_file_size_signal() {}
+pub(super) fn refuse_file_size_signal() {}

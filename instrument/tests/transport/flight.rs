@@ -27,7 +27,7 @@ fn start(flight: Flight) -> (Guard, String) {
 }
 
 /// A task of that name that is polled so many times.
-async fn yields(name: &str, times: usize) {
+pub(crate) async fn yields(name: &str, times: usize) {
     let work = async move {
         for _ in 1..times {
             tokio::task::yield_now().await;
@@ -37,7 +37,7 @@ async fn yields(name: &str, times: usize) {
 }
 
 /// Polls and wakes of the task of that name, as far as they came here.
-fn seen(process: &Process, name: &str) -> (usize, usize) {
+pub(crate) fn seen(process: &Process, name: &str) -> (usize, usize) {
     let named = |task: &TaskRow<'_>| &*process.dictionary().name(task.name()) == name;
     let Some(task) = process.tasks().find(named).map(|task| task.record().id) else { return (0, 0) };
     let of_task = || process.tracks().flat_map(|track| track.ended_after(0)).filter(|e| e.task() == task);

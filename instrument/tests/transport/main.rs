@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
 
 mod attach;
+#[cfg(feature = "recording")]
+mod dump;
 mod flight;
 mod lines;
 mod push;

@@ -21,7 +21,7 @@ fn recording_to(path: &Path) -> Builder {
 }
 
 /// A world folded from a file, with what became of each report.
-fn fold(path: &Path) -> (World, Vec<Applied>, Vec<Report>, Recording, bool) {
+pub(crate) fn fold(path: &Path) -> (World, Vec<Applied>, Vec<Report>, Recording, bool) {
     let mut recording = Recording::open(path).unwrap();
     let mut world = World::new(Limits::default());
     let (mut applied, mut reports, mut goodbye) = (Vec::new(), Vec::new(), false);

@@ -1,0 +1,64 @@
+//! Dumps on a call: the single polls and wakes of the last moments, handed out at once. Finds the guard
+//! that records, so that the place in the service where trouble is noticed needs none. Blocks for some
+//! milliseconds and never touches a disk: files are written by a thread of their own
+//! ([`export`](crate::export)).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::export::Desk;
+use crate::reporter::Reporter;
+
+/// The longest that a caller waits for the reporter's thread.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The one of the guard that records, and the process that it records: a forked child has the copy, but
+/// none of the threads.
+static CURRENT: Mutex<Option<(u32, Arc<Dumper>)>> = Mutex::new(None);
+
+/// Hands the single polls and wakes of the last `last`, as far as the flight recorder has them, to every
+/// attached viewer, to the collector, into the recording, and into a file of its own where
+/// [`Builder::dump_to`](crate::Builder::dump_to) names a folder for it: what to call when the service itself
+/// notices trouble. Returns how many they were: 0 if none are recorded, which by default is so unless somebody
+/// looks at them (see [`Flight::Always`](crate::Flight::Always)). `None` if no guard of this process records.
+///
+/// Blocks the calling thread while they are collected, some milliseconds, 5 s at most; a file is written
+/// later, by a thread of pollscope's own.
+pub fn dump(last: Duration) -> Option<u64> {
+    let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (pid, dumper) = current?;
+    if pid == std::process::id() { dumper.dump(last) } else { None }
+}
+
+/// From now on [`dump`] does it with this one.
+pub(crate) fn offer(dumper: Arc<Dumper>) {
+    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some((std::process::id(), dumper));
+}
+
+/// From now on nobody records.
+pub(crate) fn withdraw() {
+    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// Dumps for one guard.
+pub(crate) struct Dumper {
+    reporter: Reporter,
+    /// Who writes files, if they are wanted.
+    desk: Option<Arc<Desk>>,
+}
+
+impl Dumper {
+    pub(crate) fn new(reporter: Reporter, desk: Option<Arc<Desk>>) -> Self {
+        Self { reporter, desk }
+    }
+
+    /// `None` if the reporter has ended or is busy for too long.
+    pub(crate) fn dump(&self, last: Duration) -> Option<u64> {
+        let last_ns = u64::try_from(last.as_nanos()).unwrap_or(u64::MAX);
+        let dumped = match &self.desk {
+            Some(desk) => desk.dump(last_ns, PATIENCE),
+            None => self.reporter.dump(last_ns, PATIENCE),
+        };
+        dumped.map(|dumped| dumped.events)
+    }
+}

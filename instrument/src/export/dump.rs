@@ -1,0 +1,299 @@
+//! Dumps into files: each a small recording of its own, with a greeting, the whole state, and the single
+//! polls and wakes of the last moments. Whoever asks has them collected at once; a thread, `pollscope-dump`,
+//! writes them, and looks for the signal that asks for one. It runs only where a folder or a signal is set.
+//!
+//! One dump at a time and one in [`PAUSE`]; the others reach viewers, collector and recording only. A disk
+//! that says no is one line.
+
+mod folder;
+#[cfg(unix)]
+mod signal;
+#[cfg(not(unix))]
+#[path = "dump/no_signal.rs"]
+mod signal;
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pollscope_model::report::{Report, ReportKind};
+use pollscope_proto::PROTOCOL;
+use pollscope_proto::recording::Writer;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tracing::subscriber::NoSubscriber;
+
+use super::Shared;
+use super::backlog::{Backlog, Next};
+use crate::config::{Dump, DumpSignal};
+use crate::identity::Identity;
+use crate::notice;
+use crate::reporter::Dumped;
+use folder::Folder;
+
+/// Between two files.
+const PAUSE: Duration = Duration::from_secs(5);
+/// What a signal asks for.
+const LAST: Duration = Duration::from_secs(15);
+/// Between two looks whether the signal came.
+const LOOK: Duration = Duration::from_millis(100);
+/// The longest that a signal waits for the reporter's thread.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is wanted and can be had.
+pub(crate) struct Dumps {
+    folder: Option<Folder>,
+    signal: Option<DumpSignal>,
+}
+
+impl Dumps {
+    /// Makes the folder and sets the signal's handler, as far as they are asked for and can be had; a line
+    /// for each that cannot.
+    pub(crate) fn open(setting: &Dump, identity: &Identity) -> (Option<Self>, Vec<String>) {
+        let mut complaints = Vec::new();
+        let folder = setting.folder.as_ref().and_then(|path| {
+            let opened = Folder::open(path, identity);
+            opened.map_err(|why| complaints.push(format!("cannot dump to {}: {why}", path.display()))).ok()
+        });
+        let signal = setting.signal.and_then(|signal| {
+            let set = signal::install(signal).map(|()| signal);
+            set.map_err(|why| complaints.push(format!("cannot dump on {}: {why}", signal.as_str()))).ok()
+        });
+        let wanted = folder.is_some() || signal.is_some();
+        (wanted.then_some(Self { folder, signal }), complaints)
+    }
+}
+
+/// What the thread is told.
+enum Order {
+    Write(Job),
+    /// Say when everything before it is done.
+    Flush(Sender<()>),
+    Stop,
+}
+
+/// A dump that was collected.
+struct Job {
+    /// The state, and then the delta with the single events.
+    backlog: Arc<Backlog>,
+    dumped: Dumped,
+}
+
+/// Where dumps are asked for.
+pub(crate) struct Desk {
+    shared: Arc<Shared>,
+    orders: UnboundedSender<Order>,
+    /// `None` where there is no folder.
+    pace: Option<Mutex<Pace>>,
+}
+
+impl Desk {
+    /// Has the events handed out now, and written if it is their turn. `None` if the reporter has ended or is
+    /// busy for too long.
+    pub(crate) fn dump(&self, last_ns: u64, patience: Duration) -> Option<Dumped> {
+        let reporter = &self.shared.reporter;
+        if !self.pace().is_some_and(|mut pace| pace.begin(Instant::now())) {
+            return reporter.dump(last_ns, patience);
+        }
+        // Subscribed before, so that the state comes before the delta with the events.
+        let backlog = Arc::new(Backlog::default());
+        reporter.subscribe(&backlog);
+        let dumped = reporter.dump(last_ns, patience);
+        let job = dumped.map(|dumped| Order::Write(Job { backlog, dumped }));
+        if job.is_none_or(|job| self.orders.send(job).is_err()) {
+            self.done();
+        }
+        dumped
+    }
+
+    /// A file was written, or given up.
+    fn done(&self) {
+        if let Some(mut pace) = self.pace() {
+            pace.busy = false;
+        }
+    }
+
+    fn pace(&self) -> Option<MutexGuard<'_, Pace>> {
+        self.pace.as_ref().map(|pace| pace.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// How fast files may follow each other.
+#[derive(Default)]
+struct Pace {
+    busy: bool,
+    last: Option<Instant>,
+}
+
+impl Pace {
+    /// Whether a file may begin now; then it has.
+    fn begin(&mut self, now: Instant) -> bool {
+        let early = self.last.is_some_and(|last| now.saturating_duration_since(last) < PAUSE);
+        if self.busy || early {
+            return false;
+        }
+        (self.busy, self.last) = (true, Some(now));
+        true
+    }
+}
+
+/// The thread of one guard.
+pub(super) struct Dumping {
+    desk: Arc<Desk>,
+    /// Disconnected when the thread has ended. In a mutex, because a guard is shared between threads.
+    ended: Mutex<Receiver<()>>,
+}
+
+impl Dumping {
+    /// Starts the thread.
+    pub(super) fn start(dumps: Dumps, shared: Arc<Shared>) -> io::Result<Self> {
+        let build = || tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = tracing::subscriber::with_default(NoSubscriber::new(), build)?;
+        let Dumps { folder, signal } = dumps;
+        let (orders, inbox) = unbounded_channel();
+        let pace = folder.is_some().then(Mutex::default);
+        let desk = Arc::new(Desk { shared, orders, pace });
+        let (alive, ended) = channel();
+        let clerk = Clerk { desk: desk.clone(), folder, signal, inbox, failed: false, told_empty: false };
+        let work = move || {
+            let _quiet = tracing::subscriber::set_default(NoSubscriber::new());
+            let _alive: Sender<()> = alive;
+            super::file::refuse_file_size_signal();
+            let done = std::panic::AssertUnwindSafe(|| runtime.block_on(clerk.work()));
+            if std::panic::catch_unwind(done).is_err() {
+                notice::warn("internal error in pollscope-dump: no more dumps, the service goes on");
+            }
+        };
+        std::thread::Builder::new().name("pollscope-dump".to_owned()).spawn(work)?;
+        Ok(Self { desk, ended: Mutex::new(ended) })
+    }
+
+    pub(super) fn desk(&self) -> Arc<Desk> {
+        self.desk.clone()
+    }
+
+    /// Waits until the dumps that were asked for are files.
+    pub(super) fn flush(&self, deadline: Instant) {
+        let (done, wait) = channel();
+        if self.desk.orders.send(Order::Flush(done)).is_ok() {
+            let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// The same, and ends the thread; a disk that hangs is left behind.
+    pub(super) fn stop(self, deadline: Instant) {
+        let _ = self.desk.orders.send(Order::Stop);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+            notice::warn("a dump is not finished: the disk does not answer");
+        }
+    }
+}
+
+/// What the thread works with.
+struct Clerk {
+    desk: Arc<Desk>,
+    folder: Option<Folder>,
+    signal: Option<DumpSignal>,
+    inbox: UnboundedReceiver<Order>,
+    /// The last dump could not be written, which was said.
+    failed: bool,
+    /// It was said that nothing is recorded.
+    told_empty: bool,
+}
+
+impl Clerk {
+    async fn work(mut self) {
+        loop {
+            let order = tokio::select! {
+                order = self.inbox.recv() => order,
+                () = tokio::time::sleep(LOOK), if self.signal.is_some() => {
+                    if signal::came() {
+                        let _ = self.desk.dump(LAST.as_nanos() as u64, PATIENCE);
+                    }
+                    continue;
+                }
+            };
+            match order {
+                Some(Order::Write(job)) => {
+                    let outcome = self.write(&job).await;
+                    self.tell(outcome, job.dumped.events);
+                    self.desk.done();
+                }
+                Some(Order::Flush(done)) => {
+                    let _ = done.send(());
+                }
+                Some(Order::Stop) | None => return,
+            }
+        }
+    }
+
+    async fn write(&self, job: &Job) -> Option<io::Result<String>> {
+        let folder = self.folder.as_ref()?;
+        let hello = self.desk.shared.identity.hello(PROTOCOL);
+        let begun = folder.begin(hello.anchor.unix_ns);
+        let write = async {
+            let (draft, file) = begun?;
+            let mut writer = Writer::new(file, &hello)?;
+            loop {
+                match job.backlog.next().await {
+                    Next::Report(report) => {
+                        writer.report(&report)?;
+                        if ends(&report, job.dumped.seq) {
+                            break;
+                        }
+                    }
+                    Next::Overrun => return Err(io::Error::other("it was written too slowly")),
+                    Next::Closed => return Err(io::Error::other("pollscope was stopped")),
+                }
+            }
+            writer.finish()?;
+            draft.keep().map(|path| path.display().to_string())
+        };
+        Some(write.await)
+    }
+
+    fn tell(&mut self, outcome: Option<io::Result<String>>, events: u64) {
+        match outcome {
+            Some(Ok(path)) => {
+                notice::info(&format!("dumped {events} polls and wakes into {path}"));
+                if events == 0 && !std::mem::replace(&mut self.told_empty, true) {
+                    notice::warn(&format!(
+                        "{path} has no single polls: POLLSCOPE_FLIGHT=always records them, so that a dump has the moments before"
+                    ));
+                }
+                self.failed = false;
+            }
+            Some(Err(error)) if !std::mem::replace(&mut self.failed, true) => {
+                notice::warn(&format!("a dump was not written: {error}; the service goes on"));
+            }
+            Some(Err(_)) | None => {}
+        }
+    }
+}
+
+/// Whether nothing of the dump comes after it.
+fn ends(report: &Report, seq: u64) -> bool {
+    let whole = match report.kind {
+        ReportKind::Delta => true,
+        ReportKind::Snapshot { part, parts } => part + 1 >= parts,
+    };
+    whole && report.seq >= seq
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_follow_each_other_one_by_one_and_with_a_pause() {
+        let mut pace = Pace::default();
+        let start = Instant::now();
+        assert!(pace.begin(start));
+        assert!(!pace.begin(start + PAUSE * 2), "the first is still being written");
+        pace.busy = false;
+        assert!(!pace.begin(start + PAUSE / 2));
+        assert!(pace.begin(start + PAUSE));
+    }
+}

@@ -1,0 +1,57 @@
+//! The signal that asks for a dump. Its handler sets a flag and does nothing else; our own thread looks
+//! at the flag. Set only if the service asks for it, and never over a handler that is there. It stays
+//! for the process's life: taken away, a late signal would end the process.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use libc::c_int;
+
+use crate::config::DumpSignal;
+
+static CAME: AtomicBool = AtomicBool::new(false);
+
+/// Sets the handler, or says what is in the way.
+pub(super) fn install(signal: DumpSignal) -> Result<(), &'static str> {
+    let number = match signal {
+        DumpSignal::Usr1 => libc::SIGUSR1,
+        DumpSignal::Usr2 => libc::SIGUSR2,
+    };
+    match handler(number) {
+        Some(libc::SIG_DFL) => set_handler(number),
+        Some(known) if known == on_signal as *const () as usize => Ok(()),
+        Some(_) => Err("the process has a handler of its own for it; choose the other one"),
+        None => Err("its handler cannot be read"),
+    }
+}
+
+/// Whether it came since the last call.
+pub(super) fn came() -> bool {
+    CAME.swap(false, Ordering::Relaxed)
+}
+
+#[expect(unsafe_code, reason = "std reads no signal handlers")]
+fn handler(number: c_int) -> Option<libc::sighandler_t> {
+    // SAFETY: all zeros is a valid `sigaction`, and the call writes into it.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        let done = libc::sigaction(number, std::ptr::null(), &raw mut action);
+        (done == 0).then_some(action.sa_sigaction)
+    }
+}
+
+#[expect(unsafe_code, reason = "std sets no signal handlers")]
+fn set_handler(number: c_int) -> Result<(), &'static str> {
+    // SAFETY: as above; the handler does one atomic store, which is allowed in one.
+    let done = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_signal as *const () as usize;
+        action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(number, &raw const action, std::ptr::null_mut())
+    };
+    if done == 0 { Ok(()) } else { Err("its handler cannot be set") }
+}
+
+extern "C" fn on_signal(_: c_int) {
+    CAME.store(true, Ordering::Relaxed);
+}
