@@ -21,6 +21,7 @@ use tokio::task::Id;
 use crate::clock;
 use crate::record::hold::Record;
 use crate::record::life::{evidence, slow_poll};
+use crate::record::shard::SiteShard;
 use crate::record::task::{Birth, Labels, Outcome, TaskState};
 use crate::record::thread::{self, Outer};
 use crate::record::tokio_id::{self, BuildIdHasher};
@@ -93,6 +94,8 @@ struct Open {
     state: Record,
     outer: Outer,
     start: u64,
+    /// The thread's share of the task's site.
+    shard: &'static SiteShard,
     terminated: bool,
 }
 
@@ -159,8 +162,9 @@ pub fn before_poll(id: Id) {
         let thread = thread::here();
         let now = clock::now_ns();
         let outer = thread.enter(state.id.get(), state.label(), now);
-        state.poll_begins(thread, now);
-        local.open.push(Open { id, state, outer, start: now, terminated: false });
+        let shard = thread.site(state.site.get());
+        state.poll_begins(thread, shard, now);
+        local.open.push(Open { id, state, outer, start: now, shard, terminated: false });
     });
 }
 
@@ -171,16 +175,15 @@ pub fn after_poll(id: Id) {
         if local.open.last().is_none_or(|open| open.id != id) {
             return;
         }
-        let Some(Open { state, outer, start, terminated, .. }) = local.open.pop() else { return };
+        let Some(Open { state, outer, start, shard, terminated, .. }) = local.open.pop() else { return };
         let now = clock::now_ns();
         // Not the task's own record of it: that may be of its next poll, on another thread.
         let wall_ns = now.saturating_sub(start);
         let thread = thread::here();
-        let site = thread.site(state.site.get());
-        site.poll.record(wall_ns);
+        shard.poll.record(wall_ns);
         thread.note_poll(state.site.get(), start, wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
-            site.slow_polls.add(1);
+            shard.slow_polls.add(1);
             let nth = state.polls.get() + 1;
             let poll = SlowPoll { nth, ..evidence(state.id.get(), state.site.get(), wall_ns, now) };
             slow_poll(thread, outer, poll, now);

@@ -76,11 +76,15 @@ pub struct Measurement {
     pub lost: Option<u64>,
 }
 
+/// Tasks that yield in turn: enough that a worker looks at its timers and sockets once in many polls, as
+/// it does under load, and not after every other one.
+const POLLED: u64 = 64;
+
 /// Tasks that [`run`] spawns in all: what a tool that sees each of them must have counted. Not for http,
 /// whose clients are not the spawner's.
 pub fn spawns(workload: Workload, ops: u64) -> Option<u64> {
     let each = |ops: u64| match workload {
-        Workload::Poll => Some(4),
+        Workload::Poll => Some(POLLED),
         Workload::Spawn => Some(1 + ops),
         Workload::Pingpong => Some(2),
         Workload::Live => Some(ops),
@@ -118,10 +122,10 @@ async fn once<S: Spawner>(spawner: S, workload: Workload, ops: u64) {
 }
 
 async fn poll<S: Spawner>(spawner: &S, ops: u64) {
-    let tasks: Vec<_> = (0..4)
+    let tasks: Vec<_> = (0..POLLED)
         .map(|_| {
             spawner.spawn(async move {
-                for _ in 0..ops / 4 {
+                for _ in 0..ops / POLLED {
                     tokio::task::yield_now().await;
                 }
             })

@@ -9,6 +9,7 @@ use pollscope_model::measured::Mode;
 use super::Recorder;
 use super::hold::{Hold, Record};
 use super::intern::NO_SITE;
+use super::shard::SiteShard;
 use super::task::{Birth, Labels, Outcome, TaskState};
 use super::thread::{self, Label, Outer, Thread};
 use crate::clock;
@@ -67,17 +68,24 @@ impl Life {
     pub(crate) fn open_poll(&mut self) -> OpenPoll<'_> {
         let thread = thread::here();
         let start = clock::now_ns();
-        let (outer, site) = match &self.0 {
+        let (outer, site, shard) = match &self.0 {
             Stage::Recorded(state) => {
-                let outer = thread.enter(state.id.get(), state.label(), start);
-                state.poll_begins(thread, start);
-                (outer, state.site.get())
+                let label = state.label();
+                let outer = thread.enter(state.id.get(), label, start);
+                let shard = thread.site(label.site());
+                state.poll_begins(thread, shard, start);
+                (outer, label.site(), shard)
             }
-            Stage::Counted(task) => (thread.enter(task.id, task.label, start), task.label.site()),
+            Stage::Counted(task) => {
+                let site = task.label.site();
+                (thread.enter(task.id, task.label, start), site, thread.site(site))
+            }
             // Whoever polls after the end is sent to the future itself, by `is_over`.
-            Stage::Over => (thread.enter(thread.task(), thread.label(), start), NO_SITE),
+            Stage::Over => {
+                (thread.enter(thread.task(), thread.label(), start), NO_SITE, thread.site(NO_SITE))
+            }
         };
-        OpenPoll { life: self, thread, outer, start, site, outcome: Some(Outcome::Panicked) }
+        OpenPoll { life: self, thread, outer, start, site, shard, outcome: Some(Outcome::Panicked) }
     }
 
     fn end(&mut self, thread: &Thread, outcome: Outcome, now: u64) {
@@ -150,6 +158,8 @@ pub(crate) struct OpenPoll<'a> {
     outer: Outer,
     start: u64,
     site: u32,
+    /// The thread's share of that site.
+    shard: &'static SiteShard,
     outcome: Option<Outcome>,
 }
 
@@ -174,7 +184,7 @@ impl OpenPoll<'_> {
 
     #[cold]
     fn forced_yield(&self) {
-        self.thread.site(self.site).forced_yields.add(1);
+        self.shard.forced_yields.add(1);
         if let Some(state) = self.state() {
             state.yields_by_force();
         }
@@ -186,8 +196,7 @@ impl Drop for OpenPoll<'_> {
     fn drop(&mut self) {
         let now = clock::now_ns();
         let wall_ns = now.saturating_sub(self.start);
-        let shard = self.thread.site(self.site);
-        shard.poll.record(wall_ns);
+        self.shard.poll.record(wall_ns);
         self.thread.note_poll(self.site, self.start, wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
             self.was_slow(wall_ns, now);
@@ -205,7 +214,7 @@ impl Drop for OpenPoll<'_> {
 impl OpenPoll<'_> {
     #[cold]
     fn was_slow(&self, wall_ns: u64, now: u64) {
-        self.thread.site(self.site).slow_polls.add(1);
+        self.shard.slow_polls.add(1);
         let (id, nth) = match &self.life.0 {
             Stage::Recorded(state) => (state.id.get(), state.polls.get() + 1),
             Stage::Counted(task) => (task.id, 1),

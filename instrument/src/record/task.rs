@@ -19,6 +19,7 @@ use super::edges::From;
 use super::hold::Record;
 use super::inner::{By, InnerWaker};
 use super::marks::Marks;
+use super::shard::SiteShard;
 use super::tally::{Note8, Note16, Note32, Tally};
 use super::thread::{Label, Thread};
 
@@ -73,30 +74,32 @@ pub(crate) struct TaskState {
     woken_by: AtomicU64,
     marks: &'static Marks,
 
-    // Written once, or seldom.
+    // Read by every poll, written once.
     pub(crate) site: Note32,
     /// Index of the thread whose poll is open; 0 between polls.
     poller: Note32,
     pub(crate) id: Tally,
+    pub(crate) scope: Note16,
+    /// A [`TaskKind`], and [`WRAPPED`].
+    kind: Note8,
+    /// Which of its chunk's slots this is.
+    at: u8,
+
+    // Seldom looked at.
+    /// Stops at its largest value, which is days of a task that does nothing else.
+    pub(crate) forced_yields: Note32,
     pub(crate) parent: Tally,
     pub(crate) spawned_ns: Tally,
     pub(crate) self_wakes: Tally,
     /// The drain's own: fingerprint of the row that was said last.
     pub(crate) said: Tally,
-    /// Stops at its largest value, which is days of a task that does nothing else.
-    pub(crate) forced_yields: Note32,
     pub(crate) future_bytes: Note32,
-    pub(crate) scope: Note16,
     pub(crate) name: Note16,
     pub(crate) group: Note16,
     /// Runtime of the first poll, plus one.
     runtime: Note16,
     /// The drain's own: see [`TaskState::clones`].
     clones_above: Note16,
-    /// A [`TaskKind`], and [`WRAPPED`].
-    kind: Note8,
-    /// Which of its chunk's slots this is.
-    at: u8,
     pub(crate) claims: Claims,
 }
 
@@ -196,9 +199,9 @@ impl TaskState {
         self.marks.set(self.at);
     }
 
-    /// A poll begins on this thread.
+    /// A poll begins on this thread, whose share of the task's site is `shard`.
     #[inline]
-    pub(crate) fn poll_begins(&self, thread: &Thread, now: u64) {
+    pub(crate) fn poll_begins(&self, thread: &Thread, shard: &SiteShard, now: u64) {
         let first = self.polls.get() == 0;
         let woken = self.woken_ns.load(Ordering::Relaxed);
         if woken != 0 {
@@ -223,7 +226,7 @@ impl TaskState {
             let delay = now.saturating_sub(since);
             self.scheduled_ns.add(delay);
             self.max_sched_ns.raise(delay);
-            thread.site(self.site.get()).sched.record(delay);
+            shard.sched.record(delay);
             thread.has_waited(since, now);
         }
         self.touch();
