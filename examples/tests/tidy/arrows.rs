@@ -30,7 +30,7 @@ const MEMBERS: &[Member] = &[
         package: MODEL,
         ours: &[],
         ours_in_tests: &[],
-        others: Some(&["hdrhistogram", "serde", "thiserror", "toml"]),
+        others: Some(&["hashbrown", "hdrhistogram", "serde", "thiserror", "toml"]),
     },
     Member { folder: "proto", package: PROTO, ours: &[MODEL], ours_in_tests: &[], others: None },
     Member {
