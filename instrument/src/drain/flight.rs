@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use pollscope_model::entity::event::{EventBlock, MAX_BLOCK_EVENTS};
+use pollscope_model::entity::event::{Event, EventBlock, MAX_BLOCK_EVENTS};
 
 use crate::config::Flight;
 use crate::record::flight;
@@ -128,7 +128,7 @@ impl Flights {
             }
             for event in events {
                 if block.events.len() == MAX_BLOCK_EVENTS {
-                    let to_ns = block.events.last().map_or(now_ns, |last| last.end_ns()).max(block.from_ns);
+                    let to_ns = block.events.last().map_or(now_ns, Event::end_ns).max(block.from_ns);
                     let rest = EventBlock {
                         thread: block.thread,
                         first: block.first + MAX_BLOCK_EVENTS as u64,

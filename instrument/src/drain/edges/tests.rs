@@ -52,7 +52,7 @@ async fn woken(give: mpsc::Sender<Waker>, done: Arc<AtomicBool>) {
 }
 
 /// Wakes from within a task's poll, the last time after everybody else is through.
-async fn waking(waker: Waker, others: mpsc::Receiver<()>, done: Arc<AtomicBool>) {
+fn waking(waker: Waker, others: &mpsc::Receiver<()>, done: &AtomicBool) {
     for _ in 1..BY_A_TASK {
         waker.wake_by_ref();
     }
@@ -94,7 +94,7 @@ fn every_wake_has_its_kind_and_its_edge() {
                 })
                 .collect();
             drop(hold);
-            let waking = task(&waking_name).spawn(waking(waker, others, done));
+            let waking = task(&waking_name).spawn(async move { waking(waker, &others, &done) });
             waking.await.expect("it returns");
             woken.await.expect("it returns");
             for thread in foreign {
