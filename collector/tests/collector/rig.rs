@@ -210,13 +210,14 @@ impl Pusher {
     }
 
     pub(crate) async fn say(&self, message: PushMessage) {
-        soon("room for a message", self.messages.send(message)).await.unwrap();
+        // A report lies in its message by value: boxed, or every test's future would hold it several times.
+        soon("room for a message", Box::pin(self.messages.send(message))).await.unwrap();
     }
 
     /// Sends a report; it may be ignored if the stream is over.
     pub(crate) async fn send(&self, report: &Report) {
         for message in ingest::report(report) {
-            let _ = soon("room for a report", self.messages.send(message)).await;
+            let _ = soon("room for a report", Box::pin(self.messages.send(message))).await;
         }
     }
 
