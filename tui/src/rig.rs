@@ -390,8 +390,8 @@ fn flight(query: &FlightQuery, amount: Amount) -> Flight {
         known: at >= 6,
         running: if at >= start { 1_000 } else { [40, 0, 0, 0, 300, 0, 0][at as usize % 7] },
         sched: if at % 7 == 3 && at < start { 200 } else { 0 },
-        idle: if at % 7 == 0 || at >= start { 0 } else { 900 },
-        polls: u32::from(at % 7 == 0 && at <= start),
+        idle: if at.is_multiple_of(7) || at >= start { 0 } else { 900 },
+        polls: u32::from(at.is_multiple_of(7) && at <= start),
         wakes: if at < start { [0, 0, 0, 1, 0, 0, 3][at as usize % 7] } else { 0 },
     };
     let picture = match query.of {

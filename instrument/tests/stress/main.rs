@@ -26,6 +26,7 @@ use victim::{Door, Fate, Victim};
 /// Living tasks that one spawner keeps at once.
 const CROWD: usize = 256;
 
+#[expect(clippy::disallowed_methods, reason = "asked for by hand, for the long run")]
 fn seconds() -> u64 {
     std::env::var("STRESS_SECONDS").map_or(2, |text| text.parse().expect("STRESS_SECONDS is a number"))
 }
@@ -99,7 +100,7 @@ fn one_spawner(spawn: Spawn, on: &Handle, books: &Arc<Books>, seed: u64, until: 
             let victim = Victim::new(fate, (dice.roll() % 6) as u32, &door, books);
             let (abort, joined) = spawn(victim, on);
             // Every fourth handle is dropped at once: the task is detached.
-            let joined = (dice.roll() % 4 != 0).then_some(joined);
+            let joined = (!dice.roll().is_multiple_of(4)).then_some(joined);
             crowd.push(Member { door, abort, joined });
         }
         for _ in 0..96 {
@@ -136,7 +137,7 @@ fn storm(spawn: Spawn, hooks: bool, books: &Arc<Books>, seconds: u64) {
         for seed in 1..=3u64 {
             let handle = runtime.handle().clone();
             scope.spawn(move || {
-                one_spawner(spawn, &handle, books, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15), until)
+                one_spawner(spawn, &handle, books, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15), until);
             });
         }
     });
@@ -163,6 +164,7 @@ fn site_of(report: &Report, line: u32) -> SiteDelta {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how much a run has done, for whoever asks with --nocapture")]
 fn the_books_are_exact_after_the_storm() {
     books::silence_expected_panics();
     let guard = pollscope::builder().listen(pollscope::Listen::Off).init();
