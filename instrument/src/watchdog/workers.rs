@@ -39,8 +39,10 @@ struct Pace {
     /// Parks and unparks: odd while it is parked.
     parks: u64,
     busy: Duration,
-    /// The look that saw these values first.
+    /// The look that saw these values first, or the last before which nobody looked for long.
     since_ns: u64,
+    /// The look that last saw other values than the one before; 0: none did.
+    moved_ns: u64,
     /// What its thread had used of the CPUs when it was first found to stand still for long, and when it
     /// was last found to have run since.
     first: Option<(u32, Usage)>,
@@ -81,9 +83,7 @@ impl Workers {
             for (index, pace) in runtime.workers.iter_mut().enumerate() {
                 let parks = runtime.metrics.worker_park_unpark_count(index);
                 let busy = runtime.metrics.worker_total_busy_duration(index);
-                if gap || (parks, busy) != (pace.parks, pace.busy) || pace.since_ns == 0 {
-                    *pace = Pace { parks, busy, since_ns: now_ns, ..Pace::default() };
-                }
+                pace.see(parks, busy, now_ns, gap);
             }
         }
     }
@@ -109,7 +109,7 @@ impl Workers {
         let pace = runtime
             .filter(|runtime| runtime.is_multi_thread)
             .and_then(|runtime| runtime.workers.get(worker.index as usize));
-        pace.is_some_and(|pace| pace.parks % 2 == 1 || pace.since_ns > then_ns)
+        pace.is_some_and(|pace| pace.parks % 2 == 1 || pace.moved_ns > then_ns)
     }
 
     /// The workers that have been inside one turn for longer than the limit. `tid` tells a worker's thread.
@@ -146,6 +146,16 @@ impl Workers {
 }
 
 impl Pace {
+    /// Takes the counters as a look sees them.
+    fn see(&mut self, parks: u64, busy: Duration, now_ns: u64, gap: bool) {
+        let is_first = self.since_ns == 0;
+        let moved = !is_first && (parks, busy) != (self.parks, self.busy);
+        if is_first || moved || gap {
+            let moved_ns = if moved { now_ns } else { self.moved_ns };
+            *self = Self { parks, busy, since_ns: now_ns, moved_ns, ..Self::default() };
+        }
+    }
+
     /// Whether one of the two proofs holds, or held since the counters moved last.
     fn is_in_one_turn(&mut self, tid: Option<u32>, now_ns: u64, limit_ns: u64) -> bool {
         let usage = tid.and_then(|tid| Some((tid, kernel::usage(tid)?)));
@@ -177,5 +187,36 @@ impl Pace {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUSY: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn to_be_met_or_to_be_missed_for_long_is_not_to_move() {
+        let mut pace = Pace::default();
+        pace.see(2, BUSY, 100, false);
+        pace.see(2, BUSY, 200, false);
+        assert_eq!((pace.since_ns, pace.moved_ns), (100, 0));
+        pace.see(2, BUSY, 900, true);
+        assert_eq!((pace.since_ns, pace.moved_ns), (900, 0));
+        pace.see(2, 2 * BUSY, 1_000, false);
+        assert_eq!((pace.since_ns, pace.moved_ns), (1_000, 1_000));
+        pace.see(2, 2 * BUSY, 5_000, true);
+        assert_eq!((pace.since_ns, pace.moved_ns), (5_000, 1_000));
+    }
+
+    #[test]
+    fn a_worker_is_in_one_turn_when_sixty_one_of_the_limit_are_over() {
+        let mut pace = Pace::default();
+        pace.see(2, BUSY, 1, false);
+        assert!(!pace.is_in_one_turn(None, 600, 10));
+        assert!(pace.is_in_one_turn(None, 611, 10));
+        pace.see(2, 2 * BUSY, 700, false);
+        assert!(!pace.is_in_one_turn(None, 800, 10));
     }
 }
