@@ -5,6 +5,7 @@
 
 use pollscope_model::hello::Hello;
 use pollscope_model::report::Report;
+use prost::Message as _;
 
 use crate::convert::{self, Assembler, DecodeError, greeting};
 pub use crate::greeting::{ClientHello, DetailRequest, EventsRequest};
@@ -86,6 +87,17 @@ pub fn goodbye(reason: &str) -> FeedMessage {
 
 fn message(message: wire::feed_message::Message) -> FeedMessage {
     FeedMessage { message: Some(message) }
+}
+
+/// The message's bytes, as they travel inside of the transport's frames.
+pub fn to_bytes(message: &FeedMessage) -> Vec<u8> {
+    message.encode_to_vec()
+}
+
+/// The message of those bytes.
+pub fn from_bytes(bytes: &[u8]) -> Result<FeedMessage, DecodeError> {
+    let unreadable = |error: prost::DecodeError| convert::Reason::Malformed(error.to_string());
+    FeedMessage::decode(bytes).map_err(|error| DecodeError::new("feed.message", unreadable(error)))
 }
 
 /// Reads one stream of feed messages.

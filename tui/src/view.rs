@@ -1,6 +1,7 @@
 //! The view model into the terminal's buffer: block by block, nothing decided here.
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 use crate::state::hits::Hits;
 use crate::state::{Look, State};
@@ -11,10 +12,19 @@ use crate::widget;
 pub(crate) mod text;
 
 /// Draws the state into a buffer of any size and tells where things are.
-pub fn paint(state: &State, buffer: &mut Buffer) -> Hits {
+pub(crate) fn paint(state: &State, buffer: &mut Buffer) -> Hits {
     let screen = vm::screen(state, (buffer.area.width, buffer.area.height));
     draw(&screen, state.look, buffer);
     screen.hits
+}
+
+/// Draws the state on a screen of that size which nobody sees, and gives it as text, line by line: what
+/// a frame costs, and what is on it, without a terminal.
+pub fn off_screen(state: &State, columns: u16, rows: u16) -> Vec<String> {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+    paint(state, &mut buffer);
+    let line = |y| (0..columns).map(|x| buffer[(x, y)].symbol()).collect();
+    (0..rows).map(line).collect()
 }
 
 /// Draws the screen.

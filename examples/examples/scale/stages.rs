@@ -16,16 +16,13 @@ use pollscope_model::report::{Report, ReportKind};
 use pollscope_model::testkit;
 use pollscope_model::time::SECOND;
 use pollscope_model::world::Limits;
-use pollscope_proto::feed::{self, FeedMessage, Message as Told, Reader};
+use pollscope_proto::feed::{self, Message as Told, Reader};
 use pollscope_tui::event::Event;
 use pollscope_tui::glyph::Glyphs;
 use pollscope_tui::source::{SourceEvent, Status};
 use pollscope_tui::state::{Look, State, Tab};
 use pollscope_tui::theme::{Depth, Palette, Theme};
 use pollscope_tui::{update, view};
-use prost::Message as _;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
 use crate::{CHANGED, Row};
 
@@ -153,15 +150,12 @@ fn tasks(filter: &str, sort: Option<&str>, offset: u64) -> Ask {
 }
 
 fn encode(report: &Report) -> Vec<Vec<u8>> {
-    feed::report(report).iter().map(FeedMessage::encode_to_vec).collect()
+    feed::report(report).iter().map(feed::to_bytes).collect()
 }
 
 fn decode(bytes: &[Vec<u8>]) -> Vec<Report> {
     let mut reader = Reader::default();
-    let told = bytes.iter().filter_map(|bytes| {
-        let message = FeedMessage::decode(bytes.as_slice()).ok()?;
-        reader.take(message).ok()?
-    });
+    let told = bytes.iter().filter_map(|bytes| reader.take(feed::from_bytes(bytes).ok()?).ok()?);
     let report = |told| if let Told::Report(report) = told { Some(*report) } else { None };
     told.filter_map(report).collect()
 }
@@ -221,8 +215,7 @@ pub(crate) fn measure(live: usize) -> Row {
             let answer = Box::new(monitor.answer(&ask, now_ns));
             update::update(&mut state, Event::Source(SourceEvent::Answer(id, answer)));
         }
-        let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
-        let took = ms(1, || drop(view::paint(&state, &mut buffer)));
+        let took = ms(1, || drop(view::off_screen(&state, SIZE.0, SIZE.1)));
         // The first frame fills caches.
         frame = if round == 0 { 0.0 } else { frame.max(took) };
     }
