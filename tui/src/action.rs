@@ -72,6 +72,8 @@ pub enum Action {
     Freeze,
     /// Moves in time.
     Time(Control),
+    /// Writes what is held of the process into a file.
+    Dump,
     /// Copies what is selected as text.
     CopyText,
     /// Copies what is selected as JSON.

@@ -82,6 +82,11 @@ fn turn(
             match effect {
                 Effect::Ask(questions) => source.ask(questions),
                 Effect::Control(control) => source.control(control),
+                Effect::Dump(boot) => {
+                    if !source.dump(boot) {
+                        state.say("nothing to dump here: attach to the process itself");
+                    }
+                }
                 Effect::Copy(text) => match clip::osc52(&text) {
                     Some(sequence) => terminal.write(&sequence)?,
                     None => state.say("too long for the terminal's clipboard: nothing copied"),

@@ -17,6 +17,7 @@ pub mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pollscope_model::id::BootId;
 use pollscope_model::query::ask::{Answer, Ask};
 
 use replay::{Control, Playback};
@@ -73,6 +74,12 @@ pub trait Source: Send {
 
     /// Moves in time. Returns at once; only of use to a source that has told a [`Playback`].
     fn control(&mut self, _: Control) {}
+
+    /// Writes what is held of a process into a recording, and says where. Returns at once; false from a
+    /// source that holds nothing.
+    fn dump(&mut self, _: BootId) -> bool {
+        false
+    }
 }
 
 /// Where a source's events go; false when nobody wants them any more.

@@ -32,6 +32,8 @@ pub enum Effect {
     Ask(Vec<(QuestionId, Ask)>),
     /// Move the source in time.
     Control(Control),
+    /// Write what is held of the process into a file.
+    Dump(BootId),
     /// Put the text into the clipboard.
     Copy(String),
     /// Draw everything anew.

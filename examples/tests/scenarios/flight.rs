@@ -11,7 +11,7 @@ use crate::collector;
 use crate::service::Service;
 use crate::viewer::Viewer;
 
-const LANES: FlightOf = FlightOf::Workers { first: 0, most: 16 };
+pub(crate) const LANES: FlightOf = FlightOf::Workers { first: 0, most: 16 };
 /// Of a picture of two seconds: 10 ms each.
 const COLUMNS: u16 = 200;
 
@@ -23,7 +23,7 @@ fn boot(viewer: &mut Viewer) -> BootId {
 }
 
 /// The longest run of one and the same poll: how many columns, and its site.
-fn longest_run(flight: &Flight) -> Option<(usize, String)> {
+pub(crate) fn longest_run(flight: &Flight) -> Option<(usize, String)> {
     let Picture::Lanes(lanes) = &flight.picture else { return None };
     let mut longest = (0, DIGITS);
     for lane in &lanes.lanes {

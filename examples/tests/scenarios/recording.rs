@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use pollscope_model::monitor::Monitor;
-use pollscope_model::query::ask::{Answer, Ask};
+use pollscope_model::query::ask::{Answer, Ask, FlightQuery};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::Query;
+use pollscope_model::time::SECOND;
 use pollscope_model::world::Limits;
 use pollscope_proto::feed::Message;
 use pollscope_proto::recording::{Ending, Recording};
 
+use crate::flight::{LANES, longest_run};
 use crate::http;
 use crate::service::Service;
 
-/// How many findings a recording leads to, and how it ends.
-fn judged(path: &Path) -> Option<(u64, Ending)> {
+/// What somebody sees at the end of a recording and when that was, and how it ends.
+fn folded(path: &Path) -> Option<(Monitor, u64, Ending)> {
     let mut recording = Recording::open(path).ok()?;
     let mut monitor = Monitor::new(Limits::default());
     let mut now = 0;
@@ -31,9 +33,15 @@ fn judged(path: &Path) -> Option<(u64, Ending)> {
             Message::Goodbye { .. } => {}
         }
     }
+    Some((monitor, now, recording.ending()))
+}
+
+/// How many findings a recording leads to, and how it ends.
+fn judged(path: &Path) -> Option<(u64, Ending)> {
+    let (monitor, now, ending) = folded(path)?;
     let query = Query { filter: "detector=blocking-poll".to_owned(), ..Query::all(Kind::Findings, 10) };
     match monitor.answer(&Ask::Page(query), now) {
-        Answer::Page(page) => Some((page.matched, recording.ending())),
+        Answer::Page(page) => Some((page.matched, ending)),
         _ => None,
     }
 }
@@ -51,6 +59,37 @@ fn a_killed_service_leaves_a_recording_that_tells_its_fault() {
     let (after, ending) = judged(&path).expect("it can still be read");
     assert!(after >= before, "{after} findings where {before} were read before");
     assert!(matches!(ending, Ending::Cut { .. }), "{ending:?}");
+}
+
+/// Columns of the longest poll in a dump's lanes, at 10 ms each, and its site.
+fn longest_poll(dump: &Path) -> Option<(usize, String)> {
+    let (monitor, now, _) = folded(dump)?;
+    let boot = monitor.world().processes().next()?.boot();
+    let query = FlightQuery { boot, of: LANES, until_unix_ns: None, span_ns: 10 * SECOND, columns: 1_000 };
+    match monitor.answer(&Ask::Flight(query), now) {
+        Answer::Flight(flight) => longest_run(&flight),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_signal_makes_a_service_tell_what_its_workers_did_before() {
+    let mut dumps = PathBuf::new();
+    let service = Service::start_with(env!("CARGO_BIN_EXE_blocking"), |command, folder| {
+        dumps = folder.join("dumps");
+        command.env("POLLSCOPE_DUMP", &dumps).env("POLLSCOPE_DUMP_SIGNAL", "usr2");
+        command.env("POLLSCOPE_FLIGHT", "always").env("POLLSCOPE_LOG", "info");
+    });
+    // It is not killed by the signal any more.
+    service.says("pollscope: listening on ");
+    service.wait_for("long poll in a dump", || {
+        service.signal();
+        let mut files = std::fs::read_dir(&dumps).ok()?.flatten().map(|entry| entry.path());
+        files.find_map(|file| {
+            let (columns, site) = longest_poll(&file)?;
+            (columns >= 14 && site.contains("bin/blocking.rs")).then_some(())
+        })
+    });
 }
 
 #[test]

@@ -72,6 +72,12 @@ impl Service {
         wait(what, ask, || format!("the service said {:#?}", self.said()))
     }
 
+    /// `kill -USR2`.
+    pub(crate) fn signal(&self) {
+        let sent = Command::new("kill").args(["-USR2", &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "our own child can be sent a signal");
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("our own child can be killed");

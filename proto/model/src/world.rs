@@ -13,6 +13,7 @@ mod events;
 mod fold;
 mod limits;
 mod process;
+mod retell;
 mod ring;
 mod runtime;
 mod site;

@@ -118,6 +118,13 @@ pub static BINDINGS: &[Binding] = &[
         "",
         "a later stretch of single polls",
     ),
+    bind(
+        &[Key::char('D')],
+        Action::Dump,
+        FLIGHT,
+        "",
+        "write what is shown, with the single polls of the last 15 s, into a recording in the current folder",
+    ),
     bind(&[Key::char('L')], Action::Live, FLIGHT, "", "the newest single polls, as they come"),
     bind(
         &[Key::char(' ')],

@@ -5,6 +5,7 @@
 //! A stream that breaks is opened again, for ever, with growing pauses; what was known stays on
 //! screen meanwhile. Nothing here draws or prints.
 
+mod dump;
 mod history;
 mod link;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod watch;
 
 use std::path::PathBuf;
 
+use pollscope_model::id::BootId;
 use pollscope_model::query::ask::Ask;
 use tokio::sync::{mpsc, watch as cell};
 
@@ -25,10 +27,18 @@ use crate::failure::Failure;
 /// Wishes that wait.
 const WISHES: usize = 16;
 
+/// What the user wants beside answers.
+enum Wish {
+    /// Another moment.
+    Time(Control),
+    /// A file of what is held of a process.
+    Dump(BootId),
+}
+
 /// Processes, directly. Dropping it ends its thread.
 pub struct ProcessSource {
     questions: cell::Sender<Questions>,
-    wishes: mpsc::Sender<Control>,
+    wishes: mpsc::Sender<Wish>,
 }
 
 impl ProcessSource {
@@ -55,6 +65,11 @@ impl Source for ProcessSource {
 
     fn control(&mut self, control: Control) {
         // Keys that come faster than they can be followed are dropped.
-        let _ = self.wishes.try_send(control);
+        let _ = self.wishes.try_send(Wish::Time(control));
+    }
+
+    fn dump(&mut self, boot: BootId) -> bool {
+        let _ = self.wishes.try_send(Wish::Dump(boot));
+        true
     }
 }

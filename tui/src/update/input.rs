@@ -72,6 +72,7 @@ fn screen(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Explain => jump::explain(state),
         Action::Freeze => return freeze(state),
         Action::Time(control) => return time(state, control),
+        Action::Dump => return dump(state),
         Action::Command => state.overlay = Some(Overlay::Prompt(Prompt::new(PromptKind::Command, ""))),
         Action::Filter => {
             let filter = state.list().map(|list| list.filter.clone()).unwrap_or_default();
@@ -170,6 +171,15 @@ pub(super) fn time(state: &mut State, control: Control) -> Vec<Effect> {
         super::take::release(state);
     }
     vec![Effect::Control(control)]
+}
+
+/// Of the process whose single polls are on screen.
+fn dump(state: &mut State) -> Vec<Effect> {
+    let Some(query) = super::flown(state) else {
+        state.say("choose a worker of the process that is to be dumped");
+        return Vec::new();
+    };
+    vec![Effect::Dump(query.boot)]
 }
 
 fn copy(state: &mut State, json: bool) -> Vec<Effect> {

@@ -348,6 +348,13 @@ fn flights(rig: &Rig) -> Vec<FlightQuery> {
 }
 
 #[test]
+fn a_dump_is_of_the_process_whose_single_polls_are_shown() {
+    let mut rig = Rig::connected(Tab::Workers, SOME);
+    rig.press("D");
+    assert!(rig.effects.contains(&Effect::Dump(BOOT)), "{:?}", rig.effects);
+}
+
+#[test]
 fn single_polls_are_asked_for_only_where_they_are_shown() {
     let mut rig = Rig::connected(Tab::Tasks, SOME);
     assert_eq!(flights(&rig), []);

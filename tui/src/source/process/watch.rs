@@ -1,7 +1,7 @@
 //! The loop of a process source: which links there are, what they say, and the answers.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::history::History;
 use super::link::{self, Event, Happened};
+use super::{Wish, dump};
 use crate::source::discover::{self, Found};
 use crate::source::endpoint::Endpoint;
 use crate::source::feed::Flights;
@@ -110,7 +111,7 @@ impl Watch {
     pub(super) async fn run(
         mut self,
         mut asked: cell::Receiver<Questions>,
-        mut wished: mpsc::Receiver<Control>,
+        mut wished: mpsc::Receiver<Wish>,
     ) {
         let Some(mut happened) = self.happened.take() else { return };
         let mut answers = interval(ANSWER_EVERY);
@@ -134,7 +135,10 @@ impl Watch {
                     self.take(link, event);
                     self.tell_status()
                 }
-                Some(wish) = wished.recv() => self.control(wish),
+                Some(wish) = wished.recv() => match wish {
+                    Wish::Time(control) => self.control(control),
+                    Wish::Dump(boot) => self.dump(boot),
+                },
                 _ = answers.tick() => {
                     self.monitor.tick(unix_ns());
                     self.heed_alarms();
@@ -201,6 +205,13 @@ impl Watch {
         }
         self.passed = Instant::now();
         self.tell_time(true) && self.answer_all()
+    }
+
+    /// Writes what is shown of a process into the current folder, while the links wait.
+    fn dump(&mut self, boot: BootId) -> bool {
+        let monitor = self.history.shown().map_or(&self.monitor, |(monitor, _)| monitor);
+        let said = dump::write(monitor.world(), boot, Path::new(""));
+        (self.sink)(SourceEvent::Said(said.into()))
     }
 
     /// Whatever is shown moves on.
