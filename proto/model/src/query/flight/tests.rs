@@ -1,3 +1,5 @@
+//! What a timeline of events answers, from made-up threads and tasks.
+
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
 
 use super::*;
