@@ -109,7 +109,10 @@ mod tests {
         world
     }
 
-    fn events(process: &Process) -> Vec<(Vec<Event>, Vec<(u64, u64)>)> {
+    /// From and to.
+    type Spans = Vec<(u64, u64)>;
+
+    fn events(process: &Process) -> Vec<(Vec<Event>, Spans)> {
         process
             .tracks()
             .map(|track| (track.ended_after(0).copied().collect(), track.spans().collect()))
