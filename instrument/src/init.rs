@@ -161,19 +161,22 @@ fn start_threads(
     let drain = Drain::new(recorder, identity.boot);
     let lookout = Lookout::new(config.overload_limit);
     let (reporter, thread) = Reporter::start(drain, config.interval, lookout).map_err(InitError::Thread)?;
-    let exports = match Exports::start(identity, door, config.endpoint.clone(), tape, dumps, reporter.clone())
-    {
-        Ok(exports) => exports,
+    // Before anybody is greeted: the greeting says whether stalls are seen.
+    let watchdog = match config.stall.map(|limit| Watchdog::start(limit.max(slowest))).transpose() {
+        Ok(watchdog) => watchdog,
         Err(error) => {
             reporter.stop();
             return Err(InitError::Thread(error));
         }
     };
-    let watchdog = match config.stall.map(|limit| Watchdog::start(limit.max(slowest))).transpose() {
-        Ok(watchdog) => watchdog,
+    let exports = match Exports::start(identity, door, config.endpoint.clone(), tape, dumps, reporter.clone())
+    {
+        Ok(exports) => exports,
         Err(error) => {
             reporter.stop();
-            exports.stop();
+            if let Some(watchdog) = watchdog {
+                watchdog.stop();
+            }
             return Err(InitError::Thread(error));
         }
     };

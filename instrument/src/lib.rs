@@ -86,6 +86,20 @@ pub mod __private {
     pub mod backtrace {
         pub use crate::backtrace::*;
     }
+    /// The recorder's clock, for the benchmark of its reads.
+    #[cfg(not(loom))]
+    pub mod clock {
+        /// As at `init`.
+        pub fn calibrate() {
+            crate::clock::calibrate();
+        }
+
+        /// Nanoseconds.
+        #[inline]
+        pub fn now_ns() -> u64 {
+            crate::clock::now_ns()
+        }
+    }
     pub use crate::scope::block_on_body;
     pub use tokio;
 }

@@ -91,8 +91,9 @@ impl Watchdog {
     pub(crate) fn start(limit: Duration) -> io::Result<Self> {
         let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).max(1);
         let (stop, stopped) = channel();
+        // At once, and not when the thread has come to run.
+        RUNS.store(true, Ordering::Relaxed);
         let thread = std::thread::Builder::new().name("pollscope-watchdog".to_owned()).spawn(move || {
-            RUNS.store(true, Ordering::Relaxed);
             let mut desk = Desk::new(limit_ns);
             if catch_unwind(AssertUnwindSafe(|| desk.work(&stopped))).is_err() {
                 notice::warn(
@@ -101,8 +102,14 @@ impl Watchdog {
             }
             RUNS.store(false, Ordering::Relaxed);
             shelf::set_open(Vec::new());
-        })?;
-        Ok(Self { stop, thread })
+        });
+        match thread {
+            Ok(thread) => Ok(Self { stop, thread }),
+            Err(error) => {
+                RUNS.store(false, Ordering::Relaxed);
+                Err(error)
+            }
+        }
     }
 
     /// Ends the thread.

@@ -6,6 +6,8 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use pollscope::__private::clock;
+
 const BATCHES: usize = 31;
 const OPS: u32 = 20_000;
 
@@ -22,11 +24,11 @@ pub fn markdown() -> String {
 fn measure() -> Vec<(&'static str, f64)> {
     thread_local!(static WORD: Cell<u64> = const { Cell::new(0) });
     static SHARED: AtomicU64 = AtomicU64::new(0);
+    clock::calibrate();
     let empty = batches(|| ());
     let cost = |ns: f64| (ns - empty).max(0.0);
     vec![
-        #[cfg(target_arch = "x86_64")]
-        ("rdtsc, two reads as round a poll", cost(batches(two_counters))),
+        ("pollscope's clock, two reads as round a poll", cost(batches(two_reads))),
         ("Instant::now", cost(batches(|| black_box(Instant::now())))),
         ("read-modify-write, uncontended", cost(batches(|| SHARED.fetch_add(1, Ordering::Relaxed)))),
         ("thread-local get and set", cost(batches(|| WORD.with(|word| word.set(black_box(word.get() + 1)))))),
@@ -39,13 +41,10 @@ fn measure() -> Vec<(&'static str, f64)> {
 }
 
 /// Two reads with something in between that depends on neither.
-#[cfg(target_arch = "x86_64")]
-fn two_counters() -> u64 {
-    // SAFETY: `rdtsc` is part of the x86_64 baseline and touches no memory.
-    let read = || unsafe { core::arch::x86_64::_rdtsc() };
-    let start = read();
+fn two_reads() -> u64 {
+    let start = clock::now_ns();
     black_box(&start);
-    read().wrapping_sub(start)
+    clock::now_ns().wrapping_sub(start)
 }
 
 fn batches<T>(mut f: impl FnMut() -> T) -> f64 {

@@ -72,7 +72,7 @@ fn words_with_one_home() {
         text::wire_types_stay_in_proto,
         "tui/src/a.rs",
         "//! A.\nuse prost::Message;",
-        "tui/src/a.rs:2: `prost`",
+        "tui/src/a.rs:2: `prost::`",
     );
     breaks(
         text::wire_types_stay_in_proto,
@@ -82,6 +82,7 @@ fn words_with_one_home() {
     );
     keeps(text::wire_types_stay_in_proto, "proto/src/convert/a.rs", "use prost::Message;");
     keeps(text::wire_types_stay_in_proto, "tui/src/a.rs", "// prost stays away\nlet prostrate = 1;");
+    keeps(text::wire_types_stay_in_proto, "tui/src/a.rs", "let known = [\"prost\"];");
 
     let rule = text::terminal_types_stay_in_the_drawing_rooms;
     breaks(rule, "tui/src/vm/tasks.rs", "use ratatui::style::Color;", "tui/src/vm/tasks.rs:1");

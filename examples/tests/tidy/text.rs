@@ -34,7 +34,8 @@ fn has_word(text: &str, word: &str) -> bool {
     })
 }
 
-/// prost's types are converted at the edge, in `proto`.
+/// prost's types are converted at the edge, in `proto`. A path leads to each of them; the bare name may be
+/// data.
 pub(crate) fn wire_types_stay_in_proto(file: &File) -> Vec<Complaint> {
     if !file.is_rust()
         || file.path.starts_with("proto/") && !file.path.starts_with("proto/model/")
@@ -42,7 +43,7 @@ pub(crate) fn wire_types_stay_in_proto(file: &File) -> Vec<Complaint> {
     {
         return Vec::new();
     }
-    forbid(file, &["prost", "tonic_prost"], "convert in proto/src/convert/ and pass the model's type")
+    forbid(file, &["prost::", "tonic_prost::"], "convert in proto/src/convert/ and pass the model's type")
 }
 
 /// ratatui's types are made where the screen is drawn.

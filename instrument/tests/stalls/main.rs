@@ -220,29 +220,3 @@ fn without_a_limit_nobody_looks() {
     assert!(!rig::threads().iter().any(|name| name == "pollscope-watch"));
     rig.end();
 }
-
-/// Prints what the thread costs: `cargo test --test stalls -- --ignored --nocapture cost`.
-#[test]
-#[ignore = "a measurement, not a test"]
-fn cost() {
-    let rig = Rig::start(Mode::Sample);
-    let runtime = runtime(2);
-    let measure = |what: &str| {
-        let (begin, before) = (Instant::now(), rig::cpu_of("pollscope-watch").unwrap());
-        std::thread::sleep(Duration::from_secs(5));
-        let used = rig::cpu_of("pollscope-watch").unwrap().saturating_sub(before);
-        let share = used.as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0;
-        eprintln!("{what}: {share:.3} % of a core");
-    };
-    measure("idle");
-    let spin = || async {
-        loop {
-            tokio::task::yield_now().await;
-        }
-    };
-    runtime.spawn(spin());
-    runtime.spawn(spin());
-    measure("two busy workers");
-    runtime.shutdown_timeout(Duration::from_secs(10));
-    rig.end();
-}

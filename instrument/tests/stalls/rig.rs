@@ -131,10 +131,3 @@ fn tasks() -> impl Iterator<Item = (std::path::PathBuf, String)> {
         Some((entry.path(), name.trim_end().to_owned()))
     })
 }
-
-/// CPU time of the thread with that name.
-pub(crate) fn cpu_of(name: &str) -> Option<Duration> {
-    let (path, _) = tasks().find(|(_, known)| known == name)?;
-    let text = std::fs::read_to_string(path.join("schedstat")).ok()?;
-    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-}
