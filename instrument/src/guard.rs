@@ -123,6 +123,7 @@ impl Drop for Guard {
             running.reporter.stop();
             let _ = running.thread.join();
             running.exports.stop();
+            watchdog::ends();
         } else {
             // The threads live in the parent: there is nobody to wait for, and its socket is not ours.
             std::mem::forget(running);

@@ -176,6 +176,7 @@ fn start_threads(
             reporter.stop();
             if let Some(watchdog) = watchdog {
                 watchdog.stop();
+                crate::watchdog::ends();
             }
             return Err(InitError::Thread(error));
         }

@@ -75,9 +75,14 @@ pub(crate) fn settle() {
     shelf::settle(Instant::now() + NAMING);
 }
 
-/// Whether a watchdog runs.
+/// Whether stalls are being seen, up to the last report of a guard that ends.
 pub(crate) fn runs() -> bool {
     RUNS.load(Ordering::Relaxed)
+}
+
+/// The guard's last report is out.
+pub(crate) fn ends() {
+    RUNS.store(false, Ordering::Relaxed);
 }
 
 /// The thread.
@@ -99,8 +104,8 @@ impl Watchdog {
                 notice::warn(
                     "internal error in pollscope-watchdog: no more stalls are seen, all else goes on",
                 );
+                RUNS.store(false, Ordering::Relaxed);
             }
-            RUNS.store(false, Ordering::Relaxed);
             shelf::set_open(Vec::new());
         });
         match thread {
