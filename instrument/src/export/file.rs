@@ -40,7 +40,10 @@ impl Tape {
         let Some(setting) = setting else { return Ok(None) };
         let place = Place::of(setting, identity);
         let opened = place.begin();
-        let file = opened.map_err(|why| format!("cannot record to {}: {why}", place.path().display()))?;
+        let file = opened.map_err(|why| {
+            let path = place.path().display();
+            format!("cannot record to {path}: {why}; POLLSCOPE_RECORD takes a .mcap file, or a folder")
+        })?;
         Ok(Some(Self { place, file }))
     }
 }
@@ -65,6 +68,8 @@ impl Recording {
         let (flushes, asked) = unbounded_channel();
         let (alive, ended) = channel();
         let backlog = shared.new_backlog();
+        // Here and not on the thread, so that whoever flushes right after finds it subscribed.
+        shared.reporter.subscribe(&backlog);
         let keeper = move || {
             let _quiet = tracing::subscriber::set_default(NoSubscriber::new());
             let _alive: Sender<()> = alive;
@@ -120,7 +125,6 @@ impl Keeper {
         let (mut greeting, mut hello) = Greeting::new(self.shared.clone());
         let mut writer = Writer::new(file, &hello)?;
         writer.flush()?;
-        self.shared.reporter.subscribe(&self.backlog);
         let mut size = Size::default();
         let mut closed = Instant::now();
         loop {

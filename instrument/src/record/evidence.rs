@@ -28,6 +28,14 @@ const KEPT: usize = 1_024;
 /// a row counts for these.
 const CASES: usize = 64;
 
+/// Looks at whether the drain is done: about ten microseconds, after a poll of a millisecond at least.
+const TRIES: u32 = 256;
+
+fn pause<T>() -> Option<T> {
+    std::hint::spin_loop();
+    None
+}
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Evidence {
@@ -104,9 +112,11 @@ impl Evidence {
     }
 
     /// Keeps a slow poll that ended just now, if there is room, or counts it as lost. Never waits for
-    /// the drain.
+    /// the drain, beyond the few microseconds that it mostly takes.
     pub(crate) fn keep(&self, poll: SlowPoll) {
-        let Ok(mut news) = self.news.try_lock() else { return self.lost.add(1) };
+        let Some(mut news) = (0..TRIES).find_map(|_| self.news.try_lock().ok().or_else(pause)) else {
+            return self.lost.add(1);
+        };
         if news.polls.len() >= KEPT {
             return self.lost.add(1);
         }

@@ -43,7 +43,10 @@ impl Place {
     /// Opens a new file, after moving older ones out of its way.
     pub(super) fn begin(&self) -> Result<File, String> {
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|error| plain(&error))?;
+            fs::create_dir_all(folder).map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => format!("{} is no folder", folder.display()),
+                _ => plain(&error),
+            })?;
         }
         if is_locked(&self.path) {
             return Err("another process records into it; name a folder, for one file per process".to_owned());
