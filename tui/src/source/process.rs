@@ -1,6 +1,6 @@
 //! Processes attached directly: a thread that keeps a stream to each, folds what they say into one
 //! [`Monitor`](pollscope_model::monitor::Monitor) and answers the standing questions from it. What they
-//! said in the last minutes is kept ([`history`]), so that the user can hold the view and go back.
+//! said in the last minutes is kept (`history`), so that the user can hold the view and go back.
 //!
 //! A stream that breaks is opened again, for ever, with growing pauses; what was known stays on
 //! screen meanwhile. Nothing here draws or prints.
