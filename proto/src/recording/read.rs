@@ -83,7 +83,7 @@ pub struct Entry {
     pub message: Message,
 }
 
-/// An open recording..
+/// An open recording.
 ///
 /// Memory: one chunk (at most 32 MiB) and one message, and about 40 bytes for each chunk of the file.
 pub struct Recording {
