@@ -71,7 +71,9 @@ fn ten_thousand_new_tasks_are_all_there_and_so_are_their_ends() {
         for viewer in [&mut viewer, &mut late] {
             viewer.watch_until(|process| totals(process).1 == before.1 + 10_000).await;
             assert_eq!(totals(viewer.process()), (before.0 + 10_000, before.1 + 10_000, before.2 + 20_000));
-            assert_eq!(viewer.process().lost(), 0);
+            // The evidence of a slow poll may find the drain at work on a loaded machine; counts may not be lost.
+            let process = viewer.process();
+            assert_eq!(process.lost(), process.losses().slow_polls, "{:?}", process.losses());
         }
     });
 }
