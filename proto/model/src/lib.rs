@@ -20,4 +20,5 @@ pub mod report;
 pub mod size;
 pub mod testkit;
 pub mod time;
+pub mod verdict;
 pub mod world;

@@ -16,6 +16,8 @@
 //! assert_eq!((report.seq, report.tasks[0].polls), (1, 3));
 //! ```
 
+mod verdict;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dict::{DictEntry, Dictionary, Site, Stack};
@@ -30,6 +32,7 @@ use crate::id::{BootId, NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
 use crate::measured::{Capability, Coverage, Metric, Mode};
 use crate::report::{Losses, Report, ReportKind};
 use crate::time::{ClockAnchor, SECOND};
+pub use verdict::verdict;
 
 /// Wall-clock time at which every script starts: 2026-01-01 00:00:00 UTC.
 pub const START_UNIX_NS: u64 = 1_767_225_600 * SECOND;

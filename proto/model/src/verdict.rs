@@ -1,0 +1,170 @@
+//! The verdict: what one or several judged processes amount to, in the words of `pollscope check`.
+//!
+//! A [`Verdict`] is data. Whoever renders it (text, JSON, JUnit, …) decides nothing: what counts, what
+//! does not and why is all in here. It never exits, never prints and reads no file.
+//!
+//! Made by the judge of this room; read by the command line, by the formats and by assertions in tests.
+
+use std::sync::Arc;
+
+use crate::hist::Hist;
+use crate::measured::Mode;
+use crate::query::detail::Finding;
+use crate::query::page::Level;
+
+/// What a run is judged to be: the words of the JSON key `verdict`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Something was measured, all of it, and nothing was found at or above the level that fails.
+    Clean,
+    /// At least one finding at or above the level that fails.
+    Findings,
+    /// Only the comparison with a baseline fails.
+    Regressed,
+    /// Nothing was measured, or the detectors were not armed: never green.
+    NoData,
+    /// More than [`MAX_LOST_SHARE`] of what was to be told is missing.
+    Incomplete,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] = [Self::Clean, Self::Findings, Self::Regressed, Self::NoData, Self::Incomplete];
+
+    /// The name in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Findings => "findings",
+            Self::Regressed => "regressed",
+            Self::NoData => "no-data",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The largest share of what was to be told that may be missing from a run that counts as complete.
+pub const MAX_LOST_SHARE: f64 = 0.001;
+
+/// One process, or one test's session, that was judged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subject {
+    /// Its label: [`Finding::process`] of what was found in it.
+    pub process: Arc<str>,
+    /// Operating system process id.
+    pub pid: u32,
+    /// The deepest mode that was on.
+    pub mode: Mode,
+    /// What is missing: polls, wakes, rows and reports that never arrived.
+    pub lost: u64,
+    /// What arrived: polls and wakes.
+    pub told: u64,
+    /// Time that its reports cover, nanoseconds.
+    pub span_ns: u64,
+    /// What to open to see it, if it was recorded.
+    pub recording: Option<Arc<str>>,
+}
+
+impl Subject {
+    /// Whether so much is missing that what was not found may still be there.
+    pub fn is_incomplete(&self) -> bool {
+        self.lost as f64 > self.told.saturating_add(self.lost) as f64 * MAX_LOST_SHARE
+    }
+}
+
+/// A finding that does not count, and why.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Allowed {
+    /// What was found.
+    pub finding: Finding,
+    /// The reason that whoever expected it gave.
+    pub reason: Arc<str>,
+}
+
+/// Something that is known and accepted: `[[expect]]` of the policy, or of a test's session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expectation {
+    /// The detector whose findings are expected.
+    pub detector: Arc<str>,
+    /// Where: a part of the spawn site, of the task's name or of a function on the stack, or a pattern
+    /// with `*` for the whole of one of them. `None` is everywhere.
+    pub site: Option<Arc<str>>,
+    /// Why that is all right; never empty.
+    pub reason: Arc<str>,
+    /// Where it is written, `pollscope.toml:12`.
+    pub place: Option<Arc<str>>,
+}
+
+/// Whether the detectors could have found anything in this build and process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Armed {
+    /// They could.
+    pub yes: bool,
+    /// Why they could not, with the remedy.
+    pub why: Option<Arc<str>>,
+}
+
+/// All that was measured at one spawn site of one process, beside what was found there.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Distribution {
+    /// Label of the process.
+    pub process: Arc<str>,
+    /// The spawn site, `src/cart.rs:88:9`.
+    pub site: Arc<str>,
+    /// Poll times, wall clock.
+    pub poll: Hist,
+    /// Schedule delays; empty where they are not measured.
+    pub sched: Hist,
+    /// Lifetimes of ended tasks.
+    pub life: Hist,
+}
+
+/// See the [module](self).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verdict {
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// The level from which on a finding fails the run.
+    pub fail_on: Level,
+    /// What was found at warn or above and is not allowed, the worst first.
+    pub findings: Vec<Finding>,
+    /// What was found and expected.
+    pub allowed: Vec<Allowed>,
+    /// Expectations that nothing fulfilled; each is also a finding.
+    pub expectations_unused: Vec<Expectation>,
+    /// Detectors and limits that could not tell, and why.
+    pub undecided: Vec<(Arc<str>, Arc<str>)>,
+    /// Whether the detectors could have found anything.
+    pub armed: Armed,
+    /// Who was judged.
+    pub subjects: Vec<Subject>,
+    /// The sites of the findings, allowed ones included.
+    pub distributions: Vec<Distribution>,
+    /// What a reader should know besides, in full sentences: recordings that were cut, limits that fell
+    /// back to wall time.
+    pub notes: Vec<Arc<str>>,
+}
+
+impl Verdict {
+    /// The findings that fail the run.
+    pub fn failing(&self) -> impl Iterator<Item = &Finding> + '_ {
+        self.findings.iter().filter(|finding| finding.level >= self.fail_on)
+    }
+
+    /// The process of a finding, if it was judged here.
+    pub fn subject_of(&self, finding: &Finding) -> Option<&Subject> {
+        self.subjects.iter().find(|subject| subject.process == finding.process)
+    }
+
+    /// What else was measured at a finding's site.
+    pub fn distribution_of(&self, finding: &Finding) -> Option<&Distribution> {
+        self.distributions.iter().find(|one| one.site == finding.site && one.process == finding.process)
+    }
+}
