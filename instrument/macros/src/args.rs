@@ -1,13 +1,15 @@
-//! The arguments of the attribute: tokio's names, tokio's rules.
+//! The arguments of both attributes that are tokio's: its names, its rules.
 
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
-use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprLit, Lit, MetaNameValue, Path, Result, Token};
 
-const EXPECTED: &str =
-    "expected one of: `flavor`, `worker_threads`, `start_paused`, `crate`, `unhandled_panic`, `name`";
+use crate::nearest::nearest;
+
+/// Tokio's arguments.
+pub(crate) const EXPECTED: [&str; 6] =
+    ["flavor", "worker_threads", "start_paused", "crate", "unhandled_panic", "name"];
 
 /// Which runtime to build.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,7 +20,7 @@ pub(crate) enum Flavor {
     Local,
 }
 
-/// All arguments, checked.
+/// What decides about the runtime, checked.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) flavor: Flavor,
@@ -27,82 +29,137 @@ pub(crate) struct Args {
     pub(crate) name: Option<Lit>,
     pub(crate) unhandled_panic: Option<&'static str>,
     pub(crate) tokio: Option<Path>,
+    /// The first argument that one thread only can have.
+    wants_one_thread: Option<(Span, String)>,
+}
+
+impl Args {
+    /// A test's runtime has one thread unless it says otherwise, as tokio's.
+    pub(crate) fn of_a_test() -> Self {
+        Self { flavor: Flavor::CurrentThread, ..Self::default() }
+    }
+
+    /// Takes an argument that is about the runtime, and leaves any other.
+    pub(crate) fn take(&mut self, argument: &Argument) -> Result<bool> {
+        let (key, value) = (argument.key.as_str(), || argument.literal());
+        match key {
+            "flavor" => self.flavor = flavor(value()?)?,
+            "worker_threads" => self.worker_threads = Some(positive(value()?)?),
+            "start_paused" => self.start_paused = Some(boolean(value()?)?),
+            "name" => self.name = Some(Lit::Str(string(value()?)?)),
+            "unhandled_panic" => self.unhandled_panic = Some(unhandled_panic(value()?)?),
+            "crate" => self.tokio = Some(string(value()?)?.parse()?),
+            _ => return Ok(false),
+        }
+        if matches!(key, "start_paused" | "unhandled_panic") {
+            self.wants_one_thread.get_or_insert((argument.span, key.to_owned()));
+        }
+        Ok(true)
+    }
+
+    /// Whether all that was taken goes together.
+    pub(crate) fn check(&self) -> Result<()> {
+        match (self.flavor, &self.worker_threads, &self.wants_one_thread) {
+            (Flavor::MultiThread, _, Some((span, key))) => {
+                Err(Error::new(*span, format!("`{key}` needs `flavor = \"current_thread\"`")))
+            }
+            (Flavor::CurrentThread | Flavor::Local, Some(threads), _) => {
+                Err(Error::new(threads.span(), "`worker_threads` needs `flavor = \"multi_thread\"`"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut args = Self::default();
-        let mut seen: Vec<String> = Vec::new();
-        let mut wants_one_thread: Option<(Span, String)> = None;
-        for pair in Punctuated::<Argument, Token![,]>::parse_terminated(input)? {
-            let key = pair.key;
-            if seen.contains(&key) {
-                return Err(Error::new(pair.span, format!("`{key}` is set twice")));
+        for argument in list(input, &EXPECTED)? {
+            if !args.take(&argument)? {
+                return Err(argument.unknown(&EXPECTED));
             }
-            match key.as_str() {
-                "flavor" => args.flavor = flavor(&pair.value)?,
-                "worker_threads" => args.worker_threads = Some(positive(pair.value)?),
-                "start_paused" => args.start_paused = Some(boolean(pair.value)?),
-                "name" => args.name = Some(Lit::Str(string(&pair.value)?)),
-                "unhandled_panic" => args.unhandled_panic = Some(unhandled_panic(&pair.value)?),
-                "crate" => args.tokio = Some(string(&pair.value)?.parse()?),
-                _ => return Err(Error::new(pair.span, format!("unknown argument `{key}`; {EXPECTED}"))),
-            }
-            if matches!(key.as_str(), "start_paused" | "unhandled_panic") {
-                wants_one_thread.get_or_insert((pair.span, key.clone()));
-            }
-            seen.push(key);
         }
-        match (args.flavor, &args.worker_threads, wants_one_thread) {
-            (Flavor::MultiThread, _, Some((span, key))) => {
-                Err(Error::new(span, format!("`{key}` needs `flavor = \"current_thread\"`")))
-            }
-            (Flavor::CurrentThread | Flavor::Local, Some(threads), _) => {
-                Err(Error::new(threads.span(), "`worker_threads` needs `flavor = \"multi_thread\"`"))
-            }
-            _ => Ok(args),
-        }
+        args.check()?;
+        Ok(args)
     }
 }
 
-struct Argument {
-    key: String,
-    span: Span,
-    value: Lit,
+/// `key = value, …`, each key once. `expected` is what there is, for the messages.
+pub(crate) fn list(input: ParseStream<'_>, expected: &[&str]) -> Result<Vec<Argument>> {
+    let mut all: Vec<Argument> = Vec::new();
+    while !input.is_empty() {
+        all.push(Argument::parse(input, expected)?);
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    for (at, argument) in all.iter().enumerate() {
+        if all[..at].iter().any(|before| before.key == argument.key) {
+            return Err(Error::new(argument.span, format!("`{}` is set twice", argument.key)));
+        }
+    }
+    Ok(all)
 }
 
-impl Parse for Argument {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
+/// One of them.
+pub(crate) struct Argument {
+    pub(crate) key: String,
+    pub(crate) span: Span,
+    pub(crate) value: Expr,
+}
+
+impl Argument {
+    fn parse(input: ParseStream<'_>, expected: &[&str]) -> Result<Self> {
         let span = input.span();
         // `crate` is a keyword, so that a path is read and not an identifier.
         let pair: MetaNameValue = input
             .parse()
-            .map_err(|_| Error::new(span, format!("expected `argument = value`; {EXPECTED}")))?;
-        let key = pair.path.to_token_stream().to_string();
-        match pair.value {
-            Expr::Lit(ExprLit { lit, .. }) => Ok(Self { key, span, value: lit }),
-            other => Err(Error::new_spanned(other, format!("`{key}` takes a literal"))),
+            .map_err(|_| Error::new(span, format!("expected `argument = value`; {}", one_of(expected))))?;
+        Ok(Self { key: pair.path.to_token_stream().to_string(), span, value: pair.value })
+    }
+
+    /// The value, where nothing else will do.
+    pub(crate) fn literal(&self) -> Result<&Lit> {
+        match &self.value {
+            Expr::Lit(ExprLit { lit, .. }) => Ok(lit),
+            other => Err(Error::new_spanned(other, format!("`{}` takes a literal", self.key))),
         }
+    }
+
+    /// Nobody knows it.
+    pub(crate) fn unknown(&self, expected: &[&str]) -> Error {
+        let hint = match nearest(&self.key, expected) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => one_of(expected),
+        };
+        Error::new(self.span, format!("unknown argument `{}`; {hint}", self.key))
     }
 }
 
-fn string(value: &Lit) -> Result<syn::LitStr> {
+fn one_of(expected: &[&str]) -> String {
+    let names: Vec<_> = expected.iter().map(|name| format!("`{name}`")).collect();
+    format!("expected one of: {}", names.join(", "))
+}
+
+pub(crate) fn string(value: &Lit) -> Result<syn::LitStr> {
     match value {
         Lit::Str(text) => Ok(text.clone()),
         other => Err(Error::new_spanned(other, "expected a string")),
     }
 }
 
-fn boolean(value: Lit) -> Result<Lit> {
+fn boolean(value: &Lit) -> Result<Lit> {
     match value {
-        Lit::Bool(_) => Ok(value),
+        Lit::Bool(_) => Ok(value.clone()),
         other => Err(Error::new_spanned(other, "expected `true` or `false`")),
     }
 }
 
-fn positive(value: Lit) -> Result<Lit> {
-    match &value {
-        Lit::Int(number) if number.base10_parse::<usize>().is_ok_and(|number| number > 0) => Ok(value),
+fn positive(value: &Lit) -> Result<Lit> {
+    match value {
+        Lit::Int(number) if number.base10_parse::<usize>().is_ok_and(|number| number > 0) => {
+            Ok(value.clone())
+        }
         other => Err(Error::new_spanned(other, "expected a number above 0")),
     }
 }

@@ -1,7 +1,11 @@
 //! The attribute macros of `pollscope`; use them through that crate.
 
 mod args;
+mod detectors;
+mod limits;
 mod main_fn;
+mod nearest;
+mod test_fn;
 
 use proc_macro::TokenStream;
 
@@ -14,4 +18,28 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     main_fn::expand(args.into(), &item.into()).into()
+}
+
+/// `#[pollscope::test]` in place of `#[tokio::test]`: runs the body in a runtime whose tasks are recorded, and
+/// fails the test for what the detectors found in it. Needs the feature `check` of `pollscope`.
+///
+/// ```ignore
+/// #[pollscope::test(max_poll = "10ms", p99_poll = "2ms", leaks = "deny")]
+/// async fn checkout_survives_a_burst() { /* … */ }
+/// ```
+///
+/// Takes every argument that tokio's attribute takes, with the same meaning and the same default of one thread:
+/// `flavor`, `worker_threads`, `start_paused`, `name`, `unhandled_panic`, `crate`. And of its own, each the method
+/// of that name of `pollscope::check::Session`, where they are explained:
+///
+/// - `max_poll`, `p99_poll`, `max_sched_delay`, `timeout`: a duration, `"10ms"`
+/// - `leaks`, `lost_wakers`, `forgotten`, `self_wake`: `"deny"`, `"warn"` or `"allow"`
+/// - `deny`, `warn`, `allow`: detectors, `"large-future"` or `["large-future", "task-leak"]`
+/// - `profile`: a profile of `pollscope.toml`
+///
+/// With `flavor = "multi_thread"` the body runs on a worker, as any task, and so has to be `Send`. Other
+/// attributes stay: `#[ignore]`, `#[should_panic]`. What the body returns the test returns.
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    test_fn::expand(args.into(), &item.into()).into()
 }

@@ -97,7 +97,7 @@ fn wrap(mut function: ItemFn, args: Args) -> TokenStream {
 }
 
 /// The return type, where it can be written down a second time.
-fn output_to_check(output: &ReturnType) -> Option<TokenStream> {
+pub(crate) fn output_to_check(output: &ReturnType) -> Option<TokenStream> {
     match output {
         ReturnType::Default => Some(quote! { () }),
         ReturnType::Type(_, ty) => {
