@@ -112,9 +112,10 @@ fn detectors(argument: &Argument, call: impl Fn(&str) -> TokenStream) -> Result<
 fn literal(value: &Expr) -> Result<LitStr> {
     match value {
         Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Ok(text.clone()),
-        other => {
-            Err(Error::new_spanned(other, "expected a detector's name such as \"task-leak\", or several in [ ]"))
-        }
+        other => Err(Error::new_spanned(
+            other,
+            "expected a detector's name such as \"task-leak\", or several in [ ]",
+        )),
     }
 }
 

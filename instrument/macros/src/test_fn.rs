@@ -79,8 +79,10 @@ fn wrap(mut function: ItemFn, args: TestArgs) -> TokenStream {
     function.sig.asyncness = None;
     let ItemFn { attrs, vis, sig, block, .. } = function;
     let TestArgs { runtime, limits } = args;
-    let tokio =
-        runtime.tokio.as_ref().map_or_else(|| quote! { ::pollscope::__private::tokio }, |path| quote! { #path });
+    let tokio = runtime
+        .tokio
+        .as_ref()
+        .map_or_else(|| quote! { ::pollscope::__private::tokio }, |path| quote! { #path });
     // A task of several threads is sent to them; the others' bodies stay where they are, as tokio's.
     let (flavor, run) = match runtime.flavor {
         Flavor::MultiThread => (quote! { MultiThread }, quote! { run }),
@@ -168,13 +170,16 @@ mod tests {
             quote! { flavor = "multi_thread", worker_threads = 2, name = "x", crate = "a::b" },
             &quote! { async fn burst() {} },
         );
-        for part in ["MultiThread", ". worker_threads (2)", "builder . name (\"x\")", "a :: b :: runtime", "session . run ("] {
+        for part in [
+            "MultiThread",
+            ". worker_threads (2)",
+            "builder . name (\"x\")",
+            "a :: b :: runtime",
+            "session . run (",
+        ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
-        let text = expanded(
-            quote! { unhandled_panic = "shutdown_runtime" },
-            &quote! { async fn burst() {} },
-        );
+        let text = expanded(quote! { unhandled_panic = "shutdown_runtime" }, &quote! { async fn burst() {} });
         assert!(text.contains("UnhandledPanic :: ShutdownRuntime"));
     }
 
@@ -198,7 +203,10 @@ mod tests {
             (quote! { max_poll = "1ms", max_poll = "2ms" }, "set twice"),
             (quote! { max_poll }, "expected `argument = value`"),
             (quote! { worker_threads = 2 }, "needs `flavor = \\\"multi_thread\\\"`"),
-            (quote! { flavor = "multi_thread", start_paused = true }, "needs `flavor = \\\"current_thread\\\"`"),
+            (
+                quote! { flavor = "multi_thread", start_paused = true },
+                "needs `flavor = \\\"current_thread\\\"`",
+            ),
         ] {
             let text = error(args, &good);
             assert!(text.contains(message), "{message} is not in {text}");

@@ -5,6 +5,8 @@
 //!
 //! Made by the judge of this room; read by the command line, by the formats and by assertions in tests.
 
+pub mod ending;
+
 use std::sync::Arc;
 
 use crate::hist::Hist;

@@ -33,7 +33,7 @@ impl Found {
 
 /// Same fault, same text, across runs and edits: detector, source file of the spawn site and name of the
 /// tasks, with digits replaced, so that no line number and no id is in it.
-pub(super) fn fingerprint(detector: &str, file: &str, name: &str) -> String {
+pub(crate) fn fingerprint(detector: &str, file: &str, name: &str) -> String {
     let mut text = format!("{detector} {}", file.replace('\\', "/"));
     if !name.is_empty() {
         text.push(' ');

@@ -15,6 +15,10 @@
 //! `samples` of its site have ended) only that is said which is certain, at `allow`, and not before it
 //! has never been woken at all; only after `lone` it becomes a warning.
 //!
+//! At the end of a test nobody is left to wake it, so that neither `idle` nor `factor` is waited for: it is every
+//! task that is idle, was not woken last by the runtime, and awaits no task of its own (`forgotten`). If no other
+//! task of its site ended, `task-leak` tells of it, unless that is the milder of the two.
+//!
 //! # Fix
 //! Put a time-out round the wait. See what it waits for (its last wait, its group and its parent are in
 //! the task's detail) and who should answer on every path, errors included. If it is meant to wait for
@@ -48,8 +52,11 @@ const LONE: Limit = Limit::nanos(
     "longest time without any wake where there is nothing to compare with",
 );
 
+/// Its name.
+pub(crate) const ID: &str = "forgotten-task";
+
 pub(super) static DETECTOR: Detector = Detector {
-    id: "forgotten-task",
+    id: ID,
     letter: 'F',
     level: Level::Warn,
     for_ns: 0,

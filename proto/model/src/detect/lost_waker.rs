@@ -10,6 +10,8 @@
 //! # Evidence
 //! The exact number of living wakers of the task, 0, for longer than `grace` after its last poll.
 //!
+//! At the end of a test it is judged without `grace`, once the runtime has settled (`lost_wakers`).
+//!
 //! # Fix
 //! A hand-written `poll` that returns `Poll::Pending` must have cloned `cx.waker()` into whatever will
 //! make it ready, at every such return and not only at the first. Look for an early `return
@@ -36,8 +38,11 @@ use crate::world::TaskRow;
 
 const GRACE: Limit = Limit::nanos("grace", SECOND, "longest time without a waker");
 
+/// Its name.
+pub(crate) const ID: &str = "lost-waker";
+
 pub(super) static DETECTOR: Detector = Detector {
-    id: "lost-waker",
+    id: ID,
     letter: 'W',
     level: Level::Deny,
     for_ns: SECOND,

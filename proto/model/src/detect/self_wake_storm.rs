@@ -12,6 +12,8 @@
 //! Exact counts of polls and self-wakes over ten seconds: the share of polls above `share`, of at least
 //! `polls` polls, at more than `rate` self-wakes a second. A timer, I/O or `yield_now` is no self-wake.
 //!
+//! At the end of a test the same limits hold for the test as a whole (`self_wake`).
+//!
 //! # Fix
 //! Find the `wake_by_ref()` (or the `poll_fn` that calls it) and wait for the event instead: a `Notify`, a
 //! `watch`, a channel, readiness of a socket. To give way to others, use `tokio::task::yield_now()`.
@@ -30,12 +32,15 @@ use crate::query::page::Level;
 use crate::query::value::Value;
 use crate::time::{Nanos, SECOND};
 
-const SHARE: Limit = Limit::ratio("share", 0.5, "largest share of polls that end in a self-wake");
-const POLLS: Limit = Limit::count("polls", 1_000, "polls in 10s that a judgement needs");
-const RATE: Limit = Limit::count("rate", 1_000, "and the most self-wakes per second");
+pub(crate) const SHARE: Limit = Limit::ratio("share", 0.5, "largest share of polls that end in a self-wake");
+pub(crate) const POLLS: Limit = Limit::count("polls", 1_000, "polls in 10s that a judgement needs");
+pub(crate) const RATE: Limit = Limit::count("rate", 1_000, "and the most self-wakes per second");
+
+/// Its name.
+pub(crate) const ID: &str = "self-wake-storm";
 
 pub(super) static DETECTOR: Detector = Detector {
-    id: "self-wake-storm",
+    id: ID,
     letter: 'S',
     level: Level::Warn,
     for_ns: SECOND,

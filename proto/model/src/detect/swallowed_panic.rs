@@ -10,6 +10,8 @@
 //! # Evidence
 //! An exact count per site of such panics since the process started, above `panics`.
 //!
+//! At the end of a test a single one is enough, and fails it.
+//!
 //! # Fix
 //! Await the handle and act on `JoinError::is_panic`, or keep the tasks in a `JoinSet` that somebody
 //! drains. The panic itself wants mending, too: its message went to the panic hook.
@@ -30,8 +32,11 @@ use crate::time::SECOND;
 
 const PANICS: Limit = Limit::count("panics", 0, "most swallowed panics of a site that are not reported");
 
+/// Its name.
+pub(crate) const ID: &str = "swallowed-panic";
+
 pub(super) static DETECTOR: Detector = Detector {
-    id: "swallowed-panic",
+    id: ID,
     letter: 'P',
     level: Level::Warn,
     for_ns: 0,

@@ -14,6 +14,9 @@
 //! median of the window's first half, times the growth of the spawn rate; and fewer than 95 in 100
 //! spawned in the second half may have ended. Tasks that were declared long-lived do not count.
 //!
+//! At the end of a test there is no trend to wait for: every task that the test spawned and that is alive after
+//! half a second is one, unless it was declared long-lived (`leaks = "deny"`).
+//!
 //! # Fix
 //! Give the tasks an owner that ends them: a `JoinSet` that is dropped with the connection, an
 //! `AbortHandle`, a `CancellationToken`, a time-out. Look at what the oldest of them wait for.
@@ -43,8 +46,11 @@ const GROWTH: Limit = Limit::ratio("growth", 2.0, "and so many times the median 
 /// With so many of the spawned ended, growth is a matter of noise.
 const ENDED_SHARE: f64 = 0.95;
 
+/// Its name.
+pub(crate) const ID: &str = "task-leak";
+
 pub(super) static DETECTOR: Detector = Detector {
-    id: "task-leak",
+    id: ID,
     letter: 'K',
     level: Level::Warn,
     for_ns: 0,
