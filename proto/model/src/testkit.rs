@@ -26,16 +26,19 @@ use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
-use crate::entity::task::{HandleState, TaskRecord, TaskState, WokenBy};
+use crate::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WokenBy};
 use crate::hello::{Hello, ProcessInfo, ProtocolVersion};
 use crate::id::{BootId, NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
 use crate::measured::{Capability, Coverage, Metric, Mode};
 use crate::report::{Losses, Report, ReportKind};
-use crate::time::{ClockAnchor, SECOND};
+use crate::time::{ClockAnchor, MILLISECOND, SECOND};
 pub use verdict::verdict;
 
 /// Wall-clock time at which every script starts: 2026-01-01 00:00:00 UTC.
 pub const START_UNIX_NS: u64 = 1_767_225_600 * SECOND;
+
+/// Open polls from this age on are stalls.
+const STALL_NS: u64 = 10 * MILLISECOND;
 
 /// A hello in wrap mode that measures everything for every task, with a boot id made from name and
 /// pid.
@@ -105,6 +108,7 @@ pub struct Script {
     runtimes: BTreeMap<RuntimeId, RuntimeRecord>,
     slow_polls: Vec<SlowPoll>,
     stalls: Vec<Stall>,
+    in_place: BTreeSet<TaskId>,
     edges: Vec<WakeEdge>,
     edge_totals: Vec<WakeEdge>,
     stacks: u32,
@@ -138,6 +142,7 @@ impl Script {
             runtimes: BTreeMap::new(),
             slow_polls: Vec::new(),
             stalls: Vec::new(),
+            in_place: BTreeSet::new(),
             edges: Vec::new(),
             edge_totals: Vec::new(),
             stacks: 0,
@@ -336,7 +341,8 @@ impl Script {
         change(self.slow_polls.last_mut().expect("the interval has a slow poll"));
     }
 
-    /// The open polls above the limit, in every report until they are set anew.
+    /// What is known of open polls above the limit, in every report until it is set anew. Open polls that
+    /// are not among them are told as stalls of which nothing more is known.
     pub fn stalls(&mut self, stalls: Vec<Stall>) {
         self.stalls = stalls;
     }
@@ -359,6 +365,34 @@ impl Script {
             task.poll_start_ns = now_ns.max(1);
             task.worker = Some(worker);
         });
+        self.in_place.remove(&task);
+    }
+
+    /// The open poll goes into `block_in_place`: its worker goes on without it, so that it is no stall.
+    pub fn block_in_place(&mut self, task: TaskId) {
+        self.in_place.insert(task);
+    }
+
+    /// The open polls above [`STALL_NS`], as the process's watchdog tells them.
+    fn open_stalls(&self) -> Vec<Stall> {
+        let mut stalls = self.stalls.clone();
+        if self.hello.coverage(Metric::Stalls) == Coverage::Nobody {
+            return stalls;
+        }
+        let told: BTreeSet<_> = stalls.iter().filter_map(|stall| stall.task).collect();
+        let holds = |task: &&TaskRecord| {
+            task.current_poll_ns(self.now_ns).is_some_and(|ns| ns >= STALL_NS)
+                && task.kind != TaskKind::Blocking
+                && !told.contains(&task.id)
+                && !self.in_place.contains(&task.id)
+        };
+        stalls.extend(self.tasks.values().filter(holds).map(|task| Stall {
+            task: Some(task.id),
+            site: Some(task.site),
+            since_ns: task.poll_start_ns,
+            ..Stall::default()
+        }));
+        stalls
     }
 
     /// A task ends now, in one of the ended states.
@@ -432,7 +466,7 @@ impl Script {
             sites: std::mem::take(&mut self.deltas).into_values().collect(),
             tasks: changed.iter().map(|id| self.tasks[id].clone()).collect(),
             slow_polls: std::mem::take(&mut self.slow_polls),
-            stalls: self.stalls.clone(),
+            stalls: self.open_stalls(),
             edges: std::mem::take(&mut self.edges),
             losses: self.losses,
             ..Report::default()
@@ -460,7 +494,7 @@ impl Script {
                 workers: if part == 0 { self.workers.values().cloned().collect() } else { Vec::new() },
                 sites: deal(&self.totals, of(part)),
                 tasks: deal(&self.tasks, of(part)),
-                stalls: if part == 0 { self.stalls.clone() } else { Vec::new() },
+                stalls: if part == 0 { self.open_stalls() } else { Vec::new() },
                 edges: if part == 0 { self.edge_totals.clone() } else { Vec::new() },
                 losses: self.losses,
                 ..Report::default()

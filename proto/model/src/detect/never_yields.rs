@@ -21,7 +21,8 @@
 //!
 //! # False alarms
 //! Batch jobs that own their runtime. A busy consumer under load is forced to yield by design, which is
-//! why harm must be shown. `spawn_blocking` jobs are not judged.
+//! why harm must be shown. `spawn_blocking` jobs are not judged, nor, where stalls are measured, a first poll
+//! that is inside `block_in_place`.
 
 use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
 use super::view::{Moment, SHORT_NS, SiteScene, View};
@@ -65,7 +66,8 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
     let limit = moment.cpu.stretch(rule.whole(&FIRST_POLL)) as f64;
     Box::new(move |task| {
         let first = task.polls == 0 && task.poll_start_ns > 0;
-        if !first || !matches!(task.kind, TaskKind::Async | TaskKind::Local) {
+        let may_judge = first && matches!(task.kind, TaskKind::Async | TaskKind::Local);
+        if !may_judge || !moment.holds_thread(task) {
             return None;
         }
         let ns = task.current_poll_ns(moment.now_ns)?;

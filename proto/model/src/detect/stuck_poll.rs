@@ -22,8 +22,9 @@
 //! with a time-out. Where no stack was taken, take one of the process (`gdb -p`, `perf`, `eu-stack`).
 //!
 //! # False alarms
-//! A debugger that holds the process. `block_in_place`, which hands the worker's other tasks to another
-//! thread first. The limit grows with the CPU that the machine withheld. `spawn_blocking` jobs are not
+//! A debugger that holds the process, and `block_in_place`, which hands the worker's other tasks to another
+//! thread first: where stalls are measured, a poll that the process itself does not call a stall is left
+//! alone, and it calls neither of them one. The limit grows with the CPU that the machine withheld. `spawn_blocking` jobs are not
 //! judged, and `block_on` bodies never reach deny, since they hold no worker of a multi-thread runtime.
 
 use super::ledger::Ledger;
@@ -65,7 +66,7 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
     let warn = moment.cpu.stretch(rule.whole(&WARN)) as f64;
     let deny = moment.cpu.stretch(rule.whole(&DENY)) as f64;
     Box::new(move |task| {
-        if task.poll_start_ns == 0 || task.kind == TaskKind::Blocking {
+        if task.poll_start_ns == 0 || task.kind == TaskKind::Blocking || !moment.holds_thread(task) {
             return None;
         }
         let ns = task.current_poll_ns(moment.now_ns)?;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::memory::{Memory, Track};
 use super::signal::Key;
 use crate::entity::slow_poll::SlowPoll;
-use crate::entity::task::TaskKind;
+use crate::entity::stall::Stall;
+use crate::entity::task::{TaskKind, TaskRecord};
 use crate::hist::Hist;
 use crate::id::{NameId, SiteId, TaskId, WorkerId};
+use crate::measured::Metric;
 use crate::time::{Nanos, SECOND};
 use crate::world::{Process, SiteRows, SiteView, WindowView};
 
@@ -65,6 +67,19 @@ pub struct Moment<'a> {
     pub cpu: Cpu,
     /// The same over the last minute: the least of any 10 seconds in it.
     pub cpu_minute: Cpu,
+}
+
+impl Moment<'_> {
+    /// Whether the open poll of that task keeps its thread from everything else, as far as the process can
+    /// tell: where it lists its stalls, one that is not among them has handed its worker on
+    /// (`block_in_place`), or a debugger holds the process.
+    ///
+    /// Cost: as many comparisons as polls are open for too long, mostly none.
+    pub(super) fn holds_thread(&self, task: &TaskRecord) -> bool {
+        // Of polls inside of each other, the list has the innermost task and the start of the outermost.
+        let is_of = |stall: &Stall| stall.task == Some(task.id) || stall.since_ns == task.poll_start_ns;
+        !self.process.measures_for_some(Metric::Stalls) || self.process.stalls().iter().any(is_of)
+    }
 }
 
 /// One site with its windows.

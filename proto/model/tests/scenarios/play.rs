@@ -80,6 +80,7 @@ struct Act {
     slow: Option<Slow>,
     stall: Option<Standing>,
     open: bool,
+    in_place: bool,
     set: Option<Set>,
     worker: Option<Worker>,
 }
@@ -447,6 +448,9 @@ impl Stage {
         }
         if act.open {
             self.script.open_poll(task, 0);
+        }
+        if act.in_place {
+            self.script.block_in_place(task);
         }
         if let Some(set) = &act.set {
             let parent = set.parent.as_ref().map(|name| self.cast[name][0]);
