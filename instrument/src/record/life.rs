@@ -245,6 +245,7 @@ pub(crate) fn evidence(task: u64, site: u32, wall_ns: u64, now: u64) -> SlowPoll
 pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: u64) {
     let split = thread.split.judge(now, poll.wall_ns, thread.polled_ns.get(), !outer.is_none());
     poll.worker = thread.place().1;
+    poll.in_place = thread.is_replaced_since(poll.start_ns);
     poll.busy_ns = split.map(|(busy, _)| busy);
     poll.preempted_ns = split.map(|(_, preempted)| preempted);
     thread.evidence.keep(poll);

@@ -160,6 +160,7 @@ pub(crate) fn pair(thread: u32, poll: &mut SlowPoll) -> Pairing {
     poll.waiting_in = look.word();
     let Some(named) = look.named() else { return Pairing::Naming };
     poll.stack = named.stack;
+    poll.in_place |= named.is == Is::Released;
     Pairing::Complete
 }
 

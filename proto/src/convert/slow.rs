@@ -23,6 +23,7 @@ pub(crate) fn poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
         waiters: poll.waiters,
         waited_ns: poll.waited_ns,
         max_waited_ns: poll.max_waited_ns,
+        in_place: poll.in_place,
     }
 }
 
@@ -41,6 +42,7 @@ pub(crate) fn poll_from_wire(poll: wire::SlowPoll) -> SlowPoll {
         waiters: poll.waiters,
         waited_ns: poll.waited_ns,
         max_waited_ns: poll.max_waited_ns,
+        in_place: poll.in_place,
     }
 }
 

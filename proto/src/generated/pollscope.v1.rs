@@ -680,6 +680,9 @@ pub struct SlowPoll {
     /// The longest of these waits.
     #[prost(uint64, optional, tag = "13")]
     pub max_waited_ns: ::core::option::Option<u64>,
+    /// It was in block_in_place: its worker went on without it.
+    #[prost(bool, tag = "14")]
+    pub in_place: bool,
 }
 /// A poll above the limit that is open. What is absent is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -164,11 +164,12 @@ prop_compose! {
         split in [option::of(number()), option::of(number())],
         (stack, waiting_in) in (option::of(any::<u32>()), option::of(name())),
         (waiters, waits) in (option::of(any::<u32>()), [option::of(number()), option::of(number())]),
+        in_place in any::<bool>(),
     ) -> SlowPoll {
         SlowPoll {
             task: TaskId(task), site, worker, nth: times[0], start_ns: times[1], wall_ns: times[2],
             busy_ns: split[0], preempted_ns: split[1], stack: stack.map(StackId), waiting_in, waiters,
-            waited_ns: waits[0], max_waited_ns: waits[1],
+            waited_ns: waits[0], max_waited_ns: waits[1], in_place,
         }
     }
 }

@@ -229,6 +229,7 @@ fn slow_poll(seen: &SeenPoll) -> Line {
     let poll = &seen.poll;
     let ns = |ns: Option<u64>| ns.map_or_else(|| "–".to_owned(), |ns| Nanos(ns).to_string());
     let kind = poll.kind().map_or("–", |kind| kind.as_str());
+    let kind = if poll.in_place { "in place" } else { kind };
     let worker = poll.worker.map_or_else(|| "–".to_owned(), |worker| format!("w{worker}"));
     let waited = match (poll.waiters, poll.waited_ns) {
         (None, _) => "–".to_owned(),

@@ -36,7 +36,7 @@
 //! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none.
 //! `spawn_blocking` jobs and `block_on` bodies have threads of their own and are not judged. A first poll
 //! within the first five seconds of a process is initialisation. A poll that `stuck-poll` reported while
-//! it was open is not reported again. Debug builds are slow: judge release builds, or raise the limit.
+//! it was open is not reported again, and one that was seen in `block_in_place` held nobody. Debug builds are slow: judge release builds, or raise the limit.
 
 use std::collections::BTreeMap;
 
@@ -84,7 +84,7 @@ pub(super) static DETECTOR: Detector = Detector {
 
 fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     let mut fresh: BTreeMap<_, Vec<&SlowPoll>> = BTreeMap::new();
-    for poll in view.new_slow_polls().filter(|poll| view.said_stuck(poll).is_none()) {
+    for poll in view.new_slow_polls().filter(|poll| !poll.in_place && view.said_stuck(poll).is_none()) {
         fresh.entry(poll.site).or_default().push(poll);
     }
     for (site, fresh) in fresh {
@@ -123,6 +123,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
         poll.start_ns.saturating_add(poll.wall_ns) >= oldest
             && poll.judged_ns() > limit_of(poll)
             && !initial(poll)
+            && !poll.in_place
             && view.said_stuck(poll).is_none()
     };
     let worst = fresh.iter().copied().filter(is_over).max_by_key(|poll| poll.judged_ns())?;

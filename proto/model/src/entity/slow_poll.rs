@@ -58,6 +58,8 @@ pub struct SlowPoll {
     pub waited_ns: Option<u64>,
     /// The longest of these waits. `None` if not measured.
     pub max_waited_ns: Option<u64>,
+    /// It was seen in `block_in_place`: its worker went on without it. `false`: it was not, or nobody saw.
+    pub in_place: bool,
 }
 
 impl SlowPoll {
