@@ -1,5 +1,6 @@
-//! The drain: collects what the recording threads wrote and says it as reports. One at a time per
+//! The drain: collects what the recording threads wrote and says it as reports. There is one of the whole
 //! process, owned by the reporter thread (or by the test that stands in for it); nobody else may call it.
+//! A session that keeps its own books has a [`ledger`](ledger::Ledger) beside it.
 //!
 //! Its cost grows with what changed since the last tick, not with what exists: it visits the tasks
 //! that were touched and the sites whose counters moved.
@@ -8,25 +9,28 @@ mod cpu;
 mod edges;
 mod flight;
 mod harm;
+pub(crate) mod intake;
+#[cfg(any(feature = "check", test))]
+pub(crate) mod ledger;
+mod own;
 mod rows;
 mod sites;
 mod snapshot;
 mod tasks;
+mod workers;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use pollscope_model::entity::event::EventBlock;
-use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
-use pollscope_model::id::{BootId, NameId, TaskId, WorkerId};
+use pollscope_model::id::BootId;
 use pollscope_model::report::{Losses, Report};
 
 use crate::clock;
-use crate::record::thread::{self, Thread};
+use crate::record::thread;
 use crate::record::{Recorder, intern};
-use crate::sample;
 use crate::watchdog::{shelf, stacks};
 pub(crate) use snapshot::Snapshot;
 
@@ -38,18 +42,13 @@ pub(crate) struct Drain {
     boot: BootId,
     seq: u64,
     last_ns: u64,
-    tasks: tasks::Tasks,
+    reader: intake::Reader,
     sites: sites::Totals,
     dict: intern::Mark,
     /// Stacks that were said.
     stacks: usize,
-    runtimes: Vec<RuntimeRecord>,
-    workers: HashMap<WorkerId, WorkerDelta>,
-    /// Polls of each thread at the last tick, by index.
-    thread_polls: Vec<u64>,
-    cpu: cpu::Cpu,
+    workers: workers::Workers,
     slow_polls: VecDeque<SlowPoll>,
-    cases: harm::Cases,
     edges: edges::Totals,
     stalls: Vec<Stall>,
     losses: Losses,
@@ -64,16 +63,12 @@ impl Drain {
             boot,
             seq: 0,
             last_ns: clock::now_ns(),
-            tasks: tasks::Tasks::new(),
+            reader: intake::Reader::begin(None),
             sites: sites::Totals::default(),
             dict: intern::Mark::default(),
             stacks: 0,
-            runtimes: Vec::new(),
-            workers: HashMap::new(),
-            thread_polls: Vec::new(),
-            cpu: cpu::Cpu::default(),
+            workers: workers::Workers::new(None),
             slow_polls: VecDeque::new(),
-            cases: harm::Cases::default(),
             edges: edges::Totals::default(),
             stalls: Vec::new(),
             losses: Losses::default(),
@@ -99,14 +94,17 @@ impl Drain {
     /// The single events since the last call, if a reader wants them. They belong to the delta of the
     /// [`Drain::tick`] before.
     pub(crate) fn events(&mut self) -> Vec<EventBlock> {
-        self.flights.collect(&thread::all(), Instant::now(), clock::now_ns())
+        let mut blocks = self.flights.collect(&thread::all(), Instant::now(), clock::now_ns());
+        own::of_events(&mut blocks);
+        blocks
     }
 
     /// What changed since the last call, as the next delta.
     pub(crate) fn tick(&mut self) -> Report {
-        thread::tick();
         let now = clock::now_ns();
+        let taken = self.reader.take(now, false);
         let threads = thread::all();
+        let (runtimes, workers) = self.workers.tick(&threads, now, self.recorder.wraps());
         self.seq += 1;
         let mut report = Report {
             boot: self.boot,
@@ -114,15 +112,17 @@ impl Drain {
             seq: self.seq,
             start_ns: std::mem::replace(&mut self.last_ns, now),
             end_ns: now,
-            tasks: self.tasks.changed(),
+            tasks: taken.tasks,
             sites: self.sites.changes(&threads, self.seq == 1),
             edges: self.edges.changes(&threads, self.seq == 1),
+            runtimes,
+            workers,
+            slow_polls: taken.slow_polls,
+            stalls: shelf::stalls(),
             ..Report::default()
         };
-        self.sample(&threads, now, &mut report);
-        report.slow_polls = self.cases.news(&threads, now);
+        own::of_all(&mut report);
         self.remember(&report.slow_polls);
-        report.stalls = shelf::stalls();
         // After everything that may refer to it.
         report.dict = intern::since(&mut self.dict);
         let (stacks, end) = stacks::entries(self.stacks, usize::MAX);
@@ -130,8 +130,9 @@ impl Drain {
         report.dict.extend(stacks);
         self.losses.tasks_uncounted = threads.iter().map(|thread| thread.uncounted.get()).sum();
         self.losses.ended_rows =
-            self.tasks.ends_unsaid + threads.iter().map(|thread| thread.ends_unsaid.get()).sum::<u64>();
-        self.losses.slow_polls = threads.iter().map(|thread| thread.evidence.lost.get()).sum();
+            taken.ends_unsaid + threads.iter().map(|thread| thread.ends_unsaid.get()).sum::<u64>();
+        self.losses.slow_polls =
+            taken.slow_polls_lost + threads.iter().map(|thread| thread.evidence.lost.get()).sum::<u64>();
         self.losses.dict_entries = intern::refused() + stacks::refused();
         self.stalls.clone_from(&report.stalls);
         report.losses = self.losses;
@@ -150,44 +151,6 @@ impl Drain {
                 self.slow_polls.pop_front();
             }
         }
-    }
-
-    /// Runtimes and workers, with what our threads know of them.
-    fn sample(&mut self, threads: &[&'static Thread], now: u64, report: &mut Report) {
-        let sample::Sample { runtimes, mut workers } = sample::sample(now);
-        let wraps = self.recorder.wraps();
-        self.thread_polls.resize(threads.len(), 0);
-        for (thread, last) in threads.iter().zip(&mut self.thread_polls) {
-            let total = thread.polls.get();
-            let polls = total - std::mem::replace(last, total);
-            let (Some(runtime), Some(index)) = thread.place() else { continue };
-            let Some(worker) = workers.iter_mut().find(|w| w.id.runtime.0 == runtime && w.id.index == index)
-            else {
-                continue;
-            };
-            if wraps {
-                worker.polls = Some(worker.polls.unwrap_or(0) + polls);
-            }
-            let polling = thread.polling().map(|open| (TaskId(open.task), open.since_ns));
-            if worker.tid.is_none() || polling.is_some() {
-                worker.thread = NameId(thread.name());
-                worker.tid = thread.tid();
-                worker.polling = polling;
-            }
-        }
-        self.cpu.fill(&mut workers);
-        for worker in &mut workers {
-            if wraps && worker.polls.is_none() {
-                worker.polls = Some(0);
-            }
-            self.workers
-                .entry(worker.id)
-                .and_modify(|total| total.merge(worker))
-                .or_insert_with(|| worker.clone());
-        }
-        self.runtimes.clone_from(&runtimes);
-        report.runtimes = runtimes;
-        report.workers = workers;
     }
 }
 

@@ -10,6 +10,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::Location;
+#[cfg(any(feature = "check", test))]
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -19,13 +21,16 @@ use pollscope_model::measured::Mode;
 use tokio::task::Id;
 
 use crate::clock;
+use crate::record::Recorder;
 use crate::record::hold::Record;
 use crate::record::life::{evidence, slow_poll};
+#[cfg(any(feature = "check", test))]
+use crate::record::session::numbers::Lease;
+use crate::record::session::{self, Session};
 use crate::record::shard::SiteShard;
 use crate::record::task::{Birth, Labels, Outcome, TaskState};
 use crate::record::thread::{self, Outer};
 use crate::record::tokio_id::{self, BuildIdHasher};
-use crate::record::{Recorder, intern};
 
 /// Registers pollscope's hooks on a runtime that is about to be built, and observes it (see
 /// [`observe`](crate::observe)) as soon as it runs.
@@ -40,20 +45,37 @@ use crate::record::{Recorder, intern};
 pub fn attach(builder: &mut tokio::runtime::Builder) {
     builder.on_thread_start(on_thread_start).on_thread_stop(on_thread_stop).on_thread_park(on_thread_park);
     #[cfg(tokio_unstable)]
-    {
-        Recorder::global().set_hooked();
-        builder
-            .on_task_spawn(|task| on_spawn(task.id(), task.spawned_at()))
-            .on_before_task_poll(|task| before_poll(task.id()))
-            .on_after_task_poll(|task| after_poll(task.id()))
-            .on_task_terminate(|task| on_terminate(task.id()));
-    }
+    attach_to_tasks(builder, Session::NONE);
+}
+
+/// The same for a runtime whose tasks are a session's, wherever they are spawned. The runtime keeps the
+/// lease.
+#[cfg(any(feature = "check", test))]
+pub(crate) fn attach_in(builder: &mut tokio::runtime::Builder, lease: &Arc<Lease>) {
+    let kept = Arc::clone(lease);
+    let starts = move || {
+        kept.stay();
+        crate::sample::thread_starts(kept.session());
+    };
+    builder.on_thread_start(starts).on_thread_stop(on_thread_stop).on_thread_park(on_thread_park);
+    #[cfg(tokio_unstable)]
+    attach_to_tasks(builder, lease.session());
+}
+
+#[cfg(tokio_unstable)]
+fn attach_to_tasks(builder: &mut tokio::runtime::Builder, session: Session) {
+    Recorder::global().set_hooked();
+    builder
+        .on_task_spawn(move |task| on_spawn_in(session, task.id(), task.spawned_at()))
+        .on_before_task_poll(|task| before_poll(task.id()))
+        .on_after_task_poll(|task| after_poll(task.id()))
+        .on_task_terminate(|task| on_terminate(task.id()));
 }
 
 /// To be called from `on_thread_start`: observes the runtime that the thread belongs to, under its
 /// own name (`Builder::name`) or `runtime`.
 pub fn on_thread_start() {
-    crate::sample::thread_starts();
+    crate::sample::thread_starts(session::current());
 }
 
 /// To be called from `on_thread_stop`: with its last thread a multi-thread runtime is gone.
@@ -109,6 +131,11 @@ fn slot(id: Id) -> usize {
 
 /// To be called from `on_task_spawn` with the task's id and `spawned_at`.
 pub fn on_spawn(id: Id, spawned_at: &'static Location<'static>) {
+    on_spawn_in(Session::NONE, id, spawned_at);
+}
+
+/// Of a runtime that is a session's.
+fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>) {
     let recorder = Recorder::global();
     if !recorder.hooks() {
         return;
@@ -117,10 +144,13 @@ pub fn on_spawn(id: Id, spawned_at: &'static Location<'static>) {
     if thread.wrapping.load(Ordering::Relaxed) {
         return;
     }
-    let Some(state) = thread.new_record(recorder.max_tasks()) else { return };
+    let Some(site) = session::hooked_site(spawned_at, session, thread) else { return };
+    let of_site = thread.site(site);
+    let Some(state) = thread.new_record(recorder.max_tasks()) else {
+        return of_site.uncounted.add(1);
+    };
     recorder.set_hooked();
-    let site = intern::site(spawned_at);
-    thread.site(site).spawned.add(1);
+    of_site.spawned.add(1);
     let birth = Birth {
         id: thread.next_task_id(),
         parent: thread.task(),
@@ -182,7 +212,8 @@ pub fn after_poll(id: Id) {
         let thread = thread::here();
         shard.poll.record(wall_ns);
         thread.note_poll(state.site.get(), start, wall_ns);
-        if wall_ns >= Recorder::global().slow_poll_ns() {
+        if wall_ns >= Recorder::global().slow_poll_ns() && wall_ns >= session::slow_poll_ns(state.site.get())
+        {
             shard.slow_polls.add(1);
             let nth = state.polls.get() + 1;
             let poll = SlowPoll { nth, ..evidence(state.id.get(), state.site.get(), wall_ns, now) };

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::hist;
 use pollscope_model::id::BootId;
+use pollscope_model::measured::{Capability, Mode};
 
 use crate::config::Config;
 use crate::{clock, mode};
@@ -62,13 +63,23 @@ impl Identity {
 
     /// The greeting of this moment: mode and capabilities grow when a runtime is attached.
     pub(crate) fn hello(&self, protocol: ProtocolVersion) -> Hello {
+        self.hello_with(protocol, mode::mode(), mode::capabilities())
+    }
+
+    /// The greeting of one who measures these.
+    pub(crate) fn hello_with(
+        &self,
+        protocol: ProtocolVersion,
+        mode: Mode,
+        capabilities: Vec<Capability>,
+    ) -> Hello {
         Hello {
             protocol,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             boot: self.boot,
             process: self.process.clone(),
-            mode: mode::mode(),
-            capabilities: mode::capabilities(),
+            mode,
+            capabilities,
             anchor: clock::anchor(),
             interval_ns: self.interval.as_nanos() as u64,
             hist_scale: hist::SCALE,

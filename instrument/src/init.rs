@@ -13,6 +13,7 @@ use crate::guard::{Guard, Running, Status};
 use crate::identity::Identity;
 use crate::overload::Lookout;
 use crate::record::Recorder;
+use crate::record::session::Session;
 use crate::reporter::Reporter;
 use crate::watchdog::Watchdog;
 use crate::{env, notice};
@@ -162,13 +163,14 @@ fn start_threads(
     let lookout = Lookout::new(config.overload_limit);
     let (reporter, thread) = Reporter::start(drain, config.interval, lookout).map_err(InitError::Thread)?;
     // Before anybody is greeted: the greeting says whether stalls are seen.
-    let watchdog = match config.stall.map(|limit| Watchdog::start(limit.max(slowest))).transpose() {
-        Ok(watchdog) => watchdog,
-        Err(error) => {
-            reporter.stop();
-            return Err(InitError::Thread(error));
-        }
-    };
+    let watchdog =
+        match config.stall.map(|limit| Watchdog::start(Session::NONE, limit.max(slowest))).transpose() {
+            Ok(watchdog) => watchdog,
+            Err(error) => {
+                reporter.stop();
+                return Err(InitError::Thread(error));
+            }
+        };
     let exports = match Exports::start(identity, door, config.endpoint.clone(), tape, dumps, reporter.clone())
     {
         Ok(exports) => exports,

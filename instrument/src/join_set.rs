@@ -67,7 +67,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         let spawn = Spawn::here(Labels::default());
-        let Some(site) = spawn.site() else { return self.inner.spawn_on(future, handle) };
+        let Some(site) = spawn.site_on(handle) else { return self.inner.spawn_on(future, handle) };
         let (future, tag) = spawn.wrap(site, future, TaskKind::Async);
         let _wrapping = Wrapping::begin();
         let handle = self.inner.spawn_on(future, handle);
@@ -131,7 +131,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         let spawn = Spawn::here(Labels::default());
-        let Some(site) = spawn.site() else { return self.inner.spawn_blocking_on(job, handle) };
+        let Some(site) = spawn.site_on(handle) else { return self.inner.spawn_blocking_on(job, handle) };
         let (job, tag) = spawn.wrap_job(site, job);
 
         let handle = self.inner.spawn_blocking_on(job, handle);

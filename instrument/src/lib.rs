@@ -5,6 +5,8 @@
 )]
 
 mod backtrace;
+#[cfg(all(any(feature = "check", test), not(loom)))]
+mod book;
 #[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]

@@ -9,6 +9,17 @@ use crate::watchdog;
 /// Whether tokio shows its unstable hooks and metrics in this build.
 pub(crate) const TOKIO_UNSTABLE: bool = cfg!(tokio_unstable);
 
+/// What is looked at in whose books.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    /// The deepest mode that is on.
+    pub(crate) mode: Mode,
+    /// A runtime is observed.
+    pub(crate) observed: bool,
+    /// Stalls are seen.
+    pub(crate) stalls: bool,
+}
+
 /// The deepest mode that is on.
 pub(crate) fn mode() -> Mode {
     let recorder = Recorder::global();
@@ -25,8 +36,12 @@ const SPAWN: &str = "spawn through pollscope";
 
 /// One entry for each of [`Metric::ALL`], true for the settings and runtimes of this moment.
 pub(crate) fn capabilities() -> Vec<Capability> {
-    let mode = mode();
     let observed = crate::sample::observes_a_runtime();
+    capabilities_in(Scope { mode: mode(), observed, stalls: watchdog::runs() })
+}
+
+/// The same for one who keeps books of a part.
+pub(crate) fn capabilities_in(Scope { mode, observed, stalls }: Scope) -> Vec<Capability> {
     Metric::ALL
         .into_iter()
         .map(|metric| {
@@ -36,6 +51,9 @@ pub(crate) fn capabilities() -> Vec<Capability> {
                 }
                 Metric::WorkerBusy | Metric::GlobalQueue | Metric::WorkerQueues | Metric::BlockingPool => {
                     of_runtimes(observed)
+                }
+                Metric::Stacks | Metric::Stalls if !stalls => {
+                    (Coverage::Nobody, "switched off; unset POLLSCOPE_STALL".to_owned())
                 }
                 Metric::Stacks | Metric::Stalls => of_stalls(metric, mode, observed),
                 _ => of_tasks(metric, mode),
@@ -56,9 +74,6 @@ fn of_runtimes(observed: bool) -> (Coverage, String) {
 
 /// What the watchdog sees: recorded polls from its limit on, and the workers of observed runtimes.
 fn of_stalls(metric: Metric, mode: Mode, observed: bool) -> (Coverage, String) {
-    if !watchdog::runs() {
-        return (Coverage::Nobody, "switched off; unset POLLSCOPE_STALL".to_owned());
-    }
     if metric == Metric::Stacks
         && let Some(why) = watchdog::no_stacks()
     {

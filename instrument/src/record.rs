@@ -31,6 +31,8 @@ mod recorder;
 #[cfg(not(loom))]
 mod room;
 #[cfg(not(loom))]
+pub(crate) mod session;
+#[cfg(not(loom))]
 pub(crate) mod shard;
 #[cfg(not(loom))]
 pub(crate) mod slots;

@@ -2,6 +2,7 @@
 //! read at every tick from tokio's own counters. Nothing on the service's hot path.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::id::{NameId, RuntimeId, WorkerId};
 use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
+use crate::clock;
+use crate::record::session::{self, Session};
 use crate::record::{intern, thread};
 
 /// More runtimes than this are not observed: a service that makes one per request must not fill us.
@@ -20,10 +23,12 @@ struct Observed {
     handle: Option<Handle>,
     id: tokio::runtime::Id,
     name: u32,
+    session: Session,
+    /// Its session is over.
+    over: bool,
+    since_ns: u64,
     /// Of its threads, those that told us that they started and not yet that they stop.
     threads: u32,
-    workers: Vec<WorkerTotals>,
-    last_ns: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -48,30 +53,67 @@ fn runtimes() -> MutexGuard<'static, Vec<Observed>> {
 /// handle is kept for each, which does not keep the runtime from shutting down. That a runtime is gone is
 /// known only of multi-thread runtimes that were built with [`attach`](crate::attach).
 pub fn observe(handle: &Handle, name: &str) {
+    observe_in(handle, name, session::current());
+}
+
+/// The same for a runtime of a session. It takes the place of one that is gone with its session, once there
+/// are many.
+pub(crate) fn observe_in(handle: &Handle, name: &str, session: Session) {
     let name = intern::name(name);
     let id = handle.id();
     let mut runtimes = runtimes();
     if let Some(known) = runtimes.iter_mut().find(|known| known.id == id) {
         known.name = name;
-    } else if runtimes.len() < MAX_RUNTIMES {
-        runtimes.push(Observed {
-            handle: Some(handle.clone()),
-            id,
-            name,
-            threads: 0,
-            workers: Vec::new(),
-            last_ns: 0,
-        });
-        CHANGES.fetch_add(1, Ordering::Release);
+        return;
     }
+    // A handle that is kept for a session that is over would keep the session's number.
+    if !session.is_none() && !session::is_open(session) {
+        return;
+    }
+    let observed = Observed {
+        handle: Some(handle.clone()),
+        id,
+        name,
+        session,
+        over: false,
+        since_ns: clock::now_ns(),
+        threads: 0,
+    };
+    let many = runtimes.len() >= MAX_RUNTIMES / 2;
+    let place = if many { runtimes.iter().position(|known| known.over) } else { None };
+    match place {
+        Some(at) => runtimes[at] = observed,
+        None if runtimes.len() < MAX_RUNTIMES => runtimes.push(observed),
+        None => return,
+    }
+    CHANGES.fetch_add(1, Ordering::Release);
+}
+
+/// A session is over, and so is what it observed.
+#[cfg(any(feature = "check", test))]
+pub(crate) fn session_ends(session: Session) {
+    let of_it = |known: &&mut Observed| known.session == session;
+    let ends = |known: &mut Observed| {
+        (known.session, known.over) = (Session::NONE, true);
+        known.handle.take()
+    };
+    let gone: Vec<_> = runtimes().iter_mut().filter(of_it).filter_map(ends).collect();
+    CHANGES.fetch_add(1, Ordering::Release);
+    // Outside of the lock, as in `thread_stops`.
+    drop(gone);
+}
+
+/// The session of an observed runtime.
+pub(crate) fn session_of(runtime: RuntimeId) -> Session {
+    runtimes().get(runtime.0 as usize).map_or(Session::NONE, |known| known.session)
 }
 
 /// A thread of a runtime starts: observes the runtime, unless it is observed already.
-pub(crate) fn thread_starts() {
+pub(crate) fn thread_starts(session: Session) {
     let Ok(handle) = Handle::try_current() else { return };
     let id = handle.id();
     if !runtimes().iter().any(|known| known.id == id) {
-        observe(&handle, handle.name().unwrap_or("runtime"));
+        observe_in(&handle, handle.name().unwrap_or("runtime"), session);
     }
     if let Some(known) = runtimes().iter_mut().find(|known| known.id == id) {
         known.threads += 1;
@@ -98,14 +140,15 @@ pub(crate) fn thread_stops() {
 }
 
 /// The runtimes that are there, if some came or went since `known`, which moves on.
-pub(crate) fn handles(known: &mut u64) -> Option<Vec<(RuntimeId, Handle)>> {
+pub(crate) fn handles(known: &mut u64) -> Option<Vec<(RuntimeId, Session, Handle)>> {
     let changes = CHANGES.load(Ordering::Acquire);
     if std::mem::replace(known, changes) == changes {
         return None;
     }
     let runtimes = runtimes();
-    let handle =
-        |(at, known): (usize, &Observed)| Some((RuntimeId(at as u32), known.handle.as_ref()?.clone()));
+    let handle = |(at, known): (usize, &Observed)| {
+        Some((RuntimeId(at as u32), known.session, known.handle.as_ref()?.clone()))
+    };
     Some(runtimes.iter().enumerate().filter_map(handle).collect())
 }
 
@@ -153,15 +196,36 @@ pub(crate) struct Sample {
     pub(crate) workers: Vec<WorkerDelta>,
 }
 
-/// Reads every observed runtime; the workers' counters are those since the last call.
-pub(crate) fn sample(now_ns: u64) -> Sample {
-    let mut sample = Sample::default();
-    for (at, observed) in runtimes().iter_mut().enumerate() {
-        let id = RuntimeId(at as u32);
+/// One reader of the runtimes, with what it read last.
+#[derive(Default)]
+pub(crate) struct Sampler {
+    last: HashMap<RuntimeId, Last>,
+}
+
+struct Last {
+    runtime: tokio::runtime::Id,
+    at_ns: u64,
+    workers: Vec<WorkerTotals>,
+}
+
+impl Sampler {
+    /// Reads every observed runtime, or those of a session; the workers' counters are those since the last
+    /// call.
+    pub(crate) fn sample(&mut self, now_ns: u64, of: Option<Session>) -> Sample {
+        let mut sample = Sample::default();
+        for (at, observed) in runtimes().iter().enumerate() {
+            if of.is_none_or(|session| session == observed.session) {
+                self.read(RuntimeId(at as u32), observed, now_ns, &mut sample);
+            }
+        }
+        sample
+    }
+
+    fn read(&mut self, id: RuntimeId, observed: &Observed, now_ns: u64, sample: &mut Sample) {
         let name = NameId(observed.name);
         let Some(handle) = &observed.handle else {
             sample.runtimes.push(RuntimeRecord { id, name, gone: true, ..RuntimeRecord::default() });
-            continue;
+            return;
         };
         let metrics = handle.metrics();
         let blocking = unstable::blocking(&metrics);
@@ -180,10 +244,18 @@ pub(crate) fn sample(now_ns: u64) -> Sample {
             blocking_queue: blocking.queue,
             gone: false,
         });
-        let interval_ns = now_ns.saturating_sub(observed.last_ns);
-        let first = observed.workers.is_empty();
-        observed.workers.resize_with(metrics.num_workers(), WorkerTotals::default);
-        for (index, last) in observed.workers.iter_mut().enumerate() {
+        // A session is there before its runtimes, and is told all of them; others begin now.
+        let from_birth = !observed.session.is_none();
+        let at_ns = if from_birth { observed.since_ns } else { now_ns };
+        let new = || Last { runtime: observed.id, at_ns, workers: Vec::new() };
+        let known = self.last.entry(id).or_insert_with(new);
+        if known.runtime != observed.id {
+            *known = new();
+        }
+        let interval_ns = now_ns.saturating_sub(std::mem::replace(&mut known.at_ns, now_ns));
+        let first = known.workers.is_empty() && !from_birth;
+        known.workers.resize_with(metrics.num_workers(), WorkerTotals::default);
+        for (index, last) in known.workers.iter_mut().enumerate() {
             let queues = unstable::queues(&metrics, index);
             let totals = WorkerTotals {
                 busy: metrics.worker_total_busy_duration(index),
@@ -203,9 +275,7 @@ pub(crate) fn sample(now_ns: u64) -> Sample {
                 ..WorkerDelta::default()
             });
         }
-        observed.last_ns = now_ns;
     }
-    sample
 }
 
 /// Tasks in the queues of all observed runtimes, as far as tokio shows them.

@@ -10,6 +10,7 @@ use pollscope_model::entity::task::TaskKind;
 
 use crate::future::poll_recorded;
 use crate::record::life::Life;
+use crate::record::session;
 use crate::record::task::Labels;
 use crate::record::thread::{self, Thread};
 use crate::record::{Recorder, intern};
@@ -83,7 +84,7 @@ pub trait Traced: Future + sealed::Sealed + Sized {
         let wraps = Recorder::global().wraps();
         let labels = Labels { name: if wraps { intern::name(&name.into()) } else { 0 }, ..Labels::default() };
         let stage = if wraps {
-            Stage::Unpolled { site: intern::site(Location::caller()), labels, kind: TaskKind::Future }
+            Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::Future }
         } else {
             Stage::Plain
         };
@@ -105,7 +106,7 @@ enum Stage {
     Plain,
     /// Not a task yet: a future that is never polled is no task that waits.
     Unpolled {
-        site: u32,
+        location: &'static Location<'static>,
         labels: Labels,
         kind: TaskKind,
     },
@@ -129,8 +130,11 @@ impl<F: Future> Future for TracedFuture<F> {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &mut this.stage)
         };
-        if let Stage::Unpolled { site, labels, kind } = *stage {
-            *stage = Stage::Begun(Life::begin(site, kind, labels, size_of::<F>()));
+        if let Stage::Unpolled { location, labels, kind } = *stage {
+            *stage = match session::site(location) {
+                Some(site) => Stage::Begun(Life::begin(site, kind, labels, size_of::<F>())),
+                None => Stage::Plain,
+            };
         }
         match stage {
             Stage::Begun(life) => poll_recorded(future, life, cx),
@@ -144,7 +148,7 @@ impl<F: Future> Future for TracedFuture<F> {
 pub fn block_on_body<F: Future>(future: F) -> TracedFuture<F> {
     let stage = if Recorder::global().wraps() {
         let labels = Labels { name: intern::name("main"), long_lived: true, ..Labels::default() };
-        Stage::Unpolled { site: intern::site(Location::caller()), labels, kind: TaskKind::BlockOn }
+        Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::BlockOn }
     } else {
         Stage::Plain
     };

@@ -14,10 +14,14 @@ use tokio::task::LocalSet;
 
 use crate::future::Instrumented;
 use crate::handle::JoinHandle;
+#[cfg(any(feature = "check", test))]
+use crate::record::intern;
 use crate::record::life::{Life, Tag};
+use crate::record::session;
+#[cfg(any(feature = "check", test))]
+use crate::record::session::Session;
 use crate::record::task::Labels;
 use crate::record::thread::{self, Thread};
-use crate::record::{Recorder, intern};
 
 /// Spawns a task on the current runtime: [`tokio::spawn`], recorded.
 ///
@@ -73,8 +77,7 @@ where
 /// One spawn: where it stands in the source and what the user said of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Spawn {
-    /// `None` while recording is off.
-    site: Option<u32>,
+    location: &'static Location<'static>,
     labels: Labels,
 }
 
@@ -82,10 +85,7 @@ impl Spawn {
     /// A spawn at the caller's line.
     #[track_caller]
     pub(crate) fn here(labels: Labels) -> Self {
-        // Not inside a closure, which would be the caller.
-        let location = Location::caller();
-        let site = Recorder::global().wraps().then(|| intern::site(location));
-        Self { site, labels }
+        Self { location: Location::caller(), labels }
     }
 
     #[track_caller]
@@ -94,7 +94,7 @@ impl Spawn {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let Some(site) = self.site else { return JoinHandle::new(tokio::spawn(future), None) };
+        let Some(site) = self.site() else { return JoinHandle::new(tokio::spawn(future), None) };
         let (future, tag) = self.wrap(site, future, TaskKind::Async);
         let _wrapping = Wrapping::begin();
         JoinHandle::new(tokio::spawn(future), tag)
@@ -106,7 +106,7 @@ impl Spawn {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let Some(site) = self.site else { return JoinHandle::new(handle.spawn(future), None) };
+        let Some(site) = self.site_on(handle) else { return JoinHandle::new(handle.spawn(future), None) };
         let (future, tag) = self.wrap(site, future, TaskKind::Async);
         let _wrapping = Wrapping::begin();
         JoinHandle::new(handle.spawn(future), tag)
@@ -118,7 +118,7 @@ impl Spawn {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let Some(site) = self.site else { return JoinHandle::new(tokio::task::spawn_local(future), None) };
+        let Some(site) = self.site() else { return JoinHandle::new(tokio::task::spawn_local(future), None) };
         let (future, tag) = self.wrap(site, future, TaskKind::Local);
         let _wrapping = Wrapping::begin();
         JoinHandle::new(tokio::task::spawn_local(future), tag)
@@ -130,7 +130,7 @@ impl Spawn {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let Some(site) = self.site else { return JoinHandle::new(set.spawn_local(future), None) };
+        let Some(site) = self.site() else { return JoinHandle::new(set.spawn_local(future), None) };
         let (future, tag) = self.wrap(site, future, TaskKind::Local);
         let _wrapping = Wrapping::begin();
         JoinHandle::new(set.spawn_local(future), tag)
@@ -142,7 +142,7 @@ impl Spawn {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let Some(site) = self.site else { return JoinHandle::new(tokio::task::spawn_blocking(job), None) };
+        let Some(site) = self.site() else { return JoinHandle::new(tokio::task::spawn_blocking(job), None) };
         let (job, tag) = self.wrap_job(site, job);
         JoinHandle::new(tokio::task::spawn_blocking(job), tag)
     }
@@ -153,14 +153,42 @@ impl Spawn {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let Some(site) = self.site else { return JoinHandle::new(handle.spawn_blocking(job), None) };
+        let Some(site) = self.site_on(handle) else {
+            return JoinHandle::new(handle.spawn_blocking(job), None);
+        };
         let (job, tag) = self.wrap_job(site, job);
         JoinHandle::new(handle.spawn_blocking(job), tag)
     }
 
-    /// The site, `None` while recording is off.
+    /// A spawn at a line that is known.
+    #[cfg(any(feature = "check", test))]
+    pub(crate) fn at(location: &'static Location<'static>, labels: Labels) -> Self {
+        Self { location, labels }
+    }
+
+    /// Spawns a task of that session.
+    #[cfg(any(feature = "check", test))]
+    pub(crate) fn spawn_in<F>(self, session: Session, future: F, handle: &Handle) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let site = intern::site(self.location, session);
+        let (future, tag) = self.wrap(site, future, TaskKind::Async);
+        let _wrapping = Wrapping::begin();
+        JoinHandle::new(handle.spawn(future), tag)
+    }
+
+    /// The site of a task that is spawned where the caller is; `None` if it is not to be recorded.
+    #[inline]
     pub(crate) fn site(self) -> Option<u32> {
-        self.site
+        session::site(self.location)
+    }
+
+    /// The site of a task that is spawned on that runtime.
+    #[inline]
+    pub(crate) fn site_on(self, handle: &Handle) -> Option<u32> {
+        session::site_on(self.location, handle)
     }
 
     /// A future to be spawned in place of the user's, and the share of its handle.

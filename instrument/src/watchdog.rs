@@ -1,7 +1,7 @@
 //! The watchdog: one plain thread, `pollscope-watchdog`, that sees polls which take too long while they do,
 //! and asks what their threads are doing: the kernel's word, and the stack.
 //!
-//! It starts with the guard and ends with it. It only reads: what the recording threads write anyway
+//! It starts with the first who wants it, the guard or a session, and ends with the last. It only reads: what the recording threads write anyway
 //! ([`thread`](crate::record::thread)), and the counters of observed runtimes ([`workers`]). Of a service's
 //! thread it asks something only when that has been in one poll for longer than the limit, rarely (see
 //! [`budget`]), and never under a debugger. What it finds waits on a shelf ([`shelf`]) for the drain.
@@ -13,6 +13,7 @@
 
 mod budget;
 mod kernel;
+mod limits;
 mod naming;
 mod polls;
 pub(crate) mod shelf;
@@ -25,13 +26,14 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
 
+use crate::record::session::Session;
 use crate::record::thread::{self, Thread};
 use crate::record::{Recorder, intern};
 use crate::{backtrace, clock, notice};
@@ -75,7 +77,7 @@ pub(crate) fn settle() {
     shelf::settle(Instant::now() + NAMING);
 }
 
-/// Whether stalls are being seen, up to the last report of a guard that ends.
+/// Whether the guard's stalls are being seen, up to the last report of a guard that ends.
 pub(crate) fn runs() -> bool {
     RUNS.load(Ordering::Relaxed)
 }
@@ -85,21 +87,27 @@ pub(crate) fn ends() {
     RUNS.store(false, Ordering::Relaxed);
 }
 
-/// The thread.
-pub(crate) struct Watchdog {
-    stop: Sender<Infallible>,
-    thread: JoinHandle<()>,
+/// The thread, while anybody wants it.
+#[derive(Default)]
+struct Shared {
+    wanted: usize,
+    running: Option<(Sender<Infallible>, JoinHandle<()>)>,
 }
 
-impl Watchdog {
-    /// Starts the thread.
-    pub(crate) fn start(limit: Duration) -> io::Result<Self> {
-        let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).max(1);
+static SHARED: Mutex<Shared> = Mutex::new(Shared { wanted: 0, running: None });
+
+fn shared() -> MutexGuard<'static, Shared> {
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn start(&mut self) -> io::Result<()> {
+        if self.running.as_ref().is_some_and(|(_, thread)| !thread.is_finished()) {
+            return Ok(());
+        }
         let (stop, stopped) = channel();
-        // At once, and not when the thread has come to run.
-        RUNS.store(true, Ordering::Relaxed);
         let thread = std::thread::Builder::new().name("pollscope-watchdog".to_owned()).spawn(move || {
-            let mut desk = Desk::new(limit_ns);
+            let mut desk = Desk::new();
             if catch_unwind(AssertUnwindSafe(|| desk.work(&stopped))).is_err() {
                 notice::warn(
                     "internal error in pollscope-watchdog: no more stalls are seen, all else goes on",
@@ -107,27 +115,53 @@ impl Watchdog {
                 RUNS.store(false, Ordering::Relaxed);
             }
             shelf::set_open(Vec::new());
-        });
-        match thread {
-            Ok(thread) => Ok(Self { stop, thread }),
-            Err(error) => {
-                RUNS.store(false, Ordering::Relaxed);
-                Err(error)
-            }
+        })?;
+        self.running = Some((stop, thread));
+        Ok(())
+    }
+}
+
+/// Somebody's wish that the thread runs.
+#[derive(Debug)]
+pub(crate) struct Watchdog(Session);
+
+impl Watchdog {
+    /// Polls of the session, or of all that is none's, are looked at from this age on. Starts the thread
+    /// if it does not run.
+    pub(crate) fn start(of: Session, limit: Duration) -> io::Result<Self> {
+        let mut shared = shared();
+        shared.start()?;
+        shared.wanted += 1;
+        limits::set(of, u64::try_from(limit.as_nanos()).unwrap_or(limits::NEVER - 1).max(1));
+        if of.is_none() {
+            // At once, and not when the thread has come to run.
+            RUNS.store(true, Ordering::Relaxed);
         }
+        Ok(Self(of))
     }
 
-    /// Ends the thread.
+    /// Nobody looks for this one any more; ends the thread if nobody else wants it.
     pub(crate) fn stop(self) {
-        drop(self.stop);
-        let _ = self.thread.join();
-        settle();
-        shelf::give_up();
+        let last = {
+            let mut shared = shared();
+            limits::set(self.0, limits::NEVER);
+            shared.wanted -= 1;
+            if shared.wanted == 0 { shared.running.take() } else { None }
+        };
+        if let Some((stop, thread)) = last {
+            drop(stop);
+            let _ = thread.join();
+            settle();
+            shelf::give_up();
+        } else {
+            settle();
+        }
     }
 }
 
 /// What the thread works with.
 struct Desk {
+    /// The smallest of all limits.
     limit_ns: u64,
     /// By the index of the thread's state.
     polls: Vec<Seen>,
@@ -146,9 +180,9 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(limit_ns: u64) -> Self {
+    fn new() -> Self {
         Self {
-            limit_ns,
+            limit_ns: limits::least(),
             polls: Vec::new(),
             workers: Workers::default(),
             still: HashMap::new(),
@@ -177,6 +211,7 @@ impl Desk {
 
     /// Looks once at everything, and says how long to wait for the next look.
     fn look(&mut self) -> u64 {
+        self.limit_ns = limits::least();
         let now = clock::now_ns();
         let gap = now.saturating_sub(self.last_ns) > self.pause_ns.saturating_mul(4).saturating_add(GAP_NS);
         self.last_ns = now;
@@ -194,8 +229,13 @@ impl Desk {
                 seen.none();
                 continue;
             };
+            let limit_ns = limits::of_site(poll.site);
+            if limit_ns == limits::NEVER {
+                seen.none();
+                continue;
+            }
             let worker = worker_of(thread);
-            let due = seen.poll(poll.since_ns, now, self.limit_ns, gap);
+            let due = seen.poll(poll.since_ns, now, limit_ns, gap);
             if thread.is_replaced_since(poll.since_ns)
                 || worker.is_some_and(|worker| self.workers.went_on(worker, seen.first_ns))
             {
@@ -206,8 +246,8 @@ impl Desk {
                 let still = || thread.polling().is_some_and(|poll| poll.since_ns == since_ns);
                 self.look_closely(seen, thread, poll.site, now, still);
             }
-            if now.saturating_sub(poll.since_ns) >= self.limit_ns / YOUNG {
-                next = next.min(self.wait(seen, thread, due, now));
+            if now.saturating_sub(poll.since_ns) >= limit_ns / YOUNG {
+                next = next.min(wait(seen, thread, due, now, limit_ns));
             }
             if seen.is_long {
                 open.push(Open {
@@ -239,7 +279,7 @@ impl Desk {
     ) -> u64 {
         let thread_of = |worker| threads.iter().find(|thread| worker_of(thread) == Some(worker));
         let tid = |worker| thread_of(worker).and_then(|thread| thread.tid());
-        let still = self.workers.still(now, self.limit_ns, tid);
+        let still = self.workers.still(now, tid);
         let mut next = u64::MAX;
         let mut before = std::mem::take(&mut self.still);
         for one in still {
@@ -248,7 +288,7 @@ impl Desk {
                 continue; // which says more
             }
             let mut seen = before.remove(&one.worker).unwrap_or_default();
-            let due = seen.poll(one.since_ns, now, self.limit_ns, gap);
+            let due = seen.poll(one.since_ns, now, one.limit_ns, gap);
             if due == Next::Look
                 && let Some(thread) = thread
             {
@@ -260,7 +300,7 @@ impl Desk {
                 }
             }
             if let Some(thread) = thread {
-                next = next.min(self.wait(&mut seen, thread, due, now));
+                next = next.min(wait(&mut seen, thread, due, now, one.limit_ns));
             }
             if let Some(told) = told_of_worker(one, &mut seen, thread) {
                 open.push(told);
@@ -298,28 +338,6 @@ impl Desk {
         shelf::put(Arc::clone(&look));
         seen.look = Some(look);
         seen.active = usage.map(|usage| (usage, clock::now_ns()));
-    }
-
-    /// When to look at this poll again. Tells a thread that runs from one that has no CPU: over a limit's
-    /// time, the kernel says which.
-    fn wait(&self, seen: &mut Seen, thread: &Thread, due: Next, now: u64) -> u64 {
-        let due_ns = match due {
-            Next::Wait(until) => until,
-            Next::Look => u64::MAX,
-        };
-        let (Some((before, at)), Some(look)) = (seen.active, &seen.look) else { return due_ns };
-        let long = self.limit_ns.max(*PAUSES.start());
-        if now < at.saturating_add(long) {
-            return due_ns.min(at.saturating_add(long));
-        }
-        seen.active = None;
-        if let Some(usage) = thread.tid().and_then(kernel::usage)
-            && usage.ran.saturating_sub(before.ran).saturating_mul(2) < now.saturating_sub(at)
-            && thread.tid().and_then(kernel::ask) == Some(Word::Active)
-        {
-            look.set_word(intern::name(Word::Active.text(true)));
-        }
-        due_ns
     }
 
     fn is_traced(&mut self, now: u64) -> bool {
@@ -360,6 +378,28 @@ impl Desk {
         self.pause_ns = if idle { (pause * 2).min(*PAUSES.end()) } else { pause };
         self.pause_ns.min(next.saturating_sub(now).max(STEP_NS))
     }
+}
+
+/// When to look at this poll again. Tells a thread that runs from one that has no CPU: over a limit's
+/// time, the kernel says which.
+fn wait(seen: &mut Seen, thread: &Thread, due: Next, now: u64, limit_ns: u64) -> u64 {
+    let due_ns = match due {
+        Next::Wait(until) => until,
+        Next::Look => u64::MAX,
+    };
+    let (Some((before, at)), Some(look)) = (seen.active, &seen.look) else { return due_ns };
+    let long = limit_ns.max(*PAUSES.start());
+    if now < at.saturating_add(long) {
+        return due_ns.min(at.saturating_add(long));
+    }
+    seen.active = None;
+    if let Some(usage) = thread.tid().and_then(kernel::usage)
+        && usage.ran.saturating_sub(before.ran).saturating_mul(2) < now.saturating_sub(at)
+        && thread.tid().and_then(kernel::ask) == Some(Word::Active)
+    {
+        look.set_word(intern::name(Word::Active.text(true)));
+    }
+    due_ns
 }
 
 fn worker_of(thread: &Thread) -> Option<WorkerId> {

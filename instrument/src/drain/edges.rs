@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use pollscope_model::entity::edge::{WakeEdge, Waker};
 use pollscope_model::id::SiteId;
 
+#[cfg(any(feature = "check", test))]
+use crate::record::session::{self, Session};
 use crate::record::thread::Thread;
 
 /// Totals of every edge since the start.
@@ -26,6 +28,30 @@ impl Totals {
         for (edge, count) in &changed {
             *self.said.entry(*edge).or_default() += count;
         }
+        sorted(&changed)
+    }
+
+    /// The same of the wakes of a session's tasks, whoever else asks for them. Who is not of the session is
+    /// some other thread to it.
+    #[cfg(any(feature = "check", test))]
+    pub(super) fn changes_of(&mut self, of: Session, threads: &[&'static Thread]) -> Vec<WakeEdge> {
+        let is_mine = |site: SiteId| session::of_site(site.0) == of;
+        let mut totals: HashMap<(SiteId, Waker), u64> = HashMap::new();
+        for (from, to, count) in threads.iter().flat_map(|thread| thread.edges.totals()) {
+            let from = match from {
+                Waker::Site(site) if !is_mine(site) => Waker::OtherThread,
+                from => from,
+            };
+            if is_mine(to) {
+                *totals.entry((to, from)).or_default() += count;
+            }
+        }
+        let since = |(edge, count): (&(SiteId, Waker), &u64)| {
+            let before = self.said.get(edge).copied().unwrap_or(0);
+            (*count > before).then(|| (*edge, count - before))
+        };
+        let changed = totals.iter().filter_map(since).collect();
+        self.said = totals;
         sorted(&changed)
     }
 

@@ -34,19 +34,21 @@ struct Open {
 }
 
 impl Cases {
-    /// The slow polls that ended since the last call, and those of which more is known now.
-    pub(super) fn news(&mut self, threads: &[&'static Thread], now: u64) -> Vec<SlowPoll> {
+    /// The slow polls that ended since the last call, and those of which more is known now. One that waits
+    /// for the names of its stack is told later, unless this is the `last` call that matters.
+    pub(super) fn news(&mut self, threads: &[&'static Thread], now: u64, last: bool) -> Vec<SlowPoll> {
+        let naming_ns = if last { 0 } else { NAMING_NS };
         self.threads.resize_with(threads.len(), Watched::default);
         let mut told = Vec::new();
         for (thread, watched) in threads.iter().zip(&mut self.threads) {
-            watched.visit(thread, now, &mut told);
+            watched.visit(thread, now, naming_ns, &mut told);
         }
         told
     }
 }
 
 impl Watched {
-    fn visit(&mut self, thread: &Thread, now: u64, told: &mut Vec<SlowPoll>) {
+    fn visit(&mut self, thread: &Thread, now: u64, naming_ns: u64, told: &mut Vec<SlowPoll>) {
         let evidence = &thread.evidence;
         let kept = evidence.kept();
         if kept == self.kept && self.open.is_empty() {
@@ -62,7 +64,7 @@ impl Watched {
             }
         }
         self.open.retain_mut(|open| {
-            let unnamed = open.news && open.is_unnamed(thread.index, now);
+            let unnamed = open.news && open.is_unnamed(thread.index, now, naming_ns);
             if !unnamed && std::mem::take(&mut open.news) {
                 told.push(open.poll.clone());
             }
@@ -76,10 +78,10 @@ impl Watched {
 impl Open {
     /// Takes what the watchdog saw during the poll. Whether that is being named still: who judges by a slow
     /// poll is to have its line from the first.
-    fn is_unnamed(&mut self, thread: u32, now: u64) -> bool {
+    fn is_unnamed(&mut self, thread: u32, now: u64, naming_ns: u64) -> bool {
         let ended_ns = self.poll.start_ns.saturating_add(self.poll.wall_ns);
         matches!(shelf::pair(thread, &mut self.poll), Pairing::Naming)
-            && now.saturating_sub(ended_ns) < NAMING_NS
+            && now.saturating_sub(ended_ns) < naming_ns
     }
 
     fn learn(&mut self, Harm { waiters, waited_ns, max_ns }: Harm) {

@@ -1,6 +1,6 @@
 //! The sites' totals, and their change since the last tick.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::hist::{Hist, upper_edge};
@@ -8,10 +8,10 @@ use pollscope_model::id::SiteId;
 
 use crate::record::thread::Thread;
 
-/// Totals of every site since the start, by index.
+/// Totals of every site since the start, by number.
 #[derive(Default)]
 pub(super) struct Totals {
-    said: Vec<Option<SiteDelta>>,
+    said: BTreeMap<u32, SiteDelta>,
 }
 
 impl Totals {
@@ -29,6 +29,12 @@ impl Totals {
         changed.into_iter().filter_map(|site| self.change(site, threads)).collect()
     }
 
+    /// The same of those sites only, whoever else asks for them.
+    #[cfg(any(feature = "check", test))]
+    pub(super) fn changes_of(&mut self, sites: &[u32], threads: &[&'static Thread]) -> Vec<SiteDelta> {
+        sites.iter().filter_map(|site| self.change(*site, threads)).collect()
+    }
+
     fn change(&mut self, site: u32, threads: &[&'static Thread]) -> Option<SiteDelta> {
         let mut total = SiteDelta { site: SiteId(site), ..SiteDelta::default() };
         for thread in threads {
@@ -36,21 +42,17 @@ impl Totals {
                 shard.add_to(&mut total);
             }
         }
-        if self.said.len() <= site as usize {
-            self.said.resize(site as usize + 1, None);
-        }
-        let said = &mut self.said[site as usize];
-        let delta = match said {
+        let delta = match self.said.get(&site) {
             Some(said) => since(&total, said),
             None => total.clone(),
         };
-        *said = Some(total);
+        self.said.insert(site, total);
         (delta != SiteDelta { site: SiteId(site), ..SiteDelta::default() }).then_some(delta)
     }
 
     /// Every site's totals as of the last tick.
     pub(super) fn all(&self) -> Vec<SiteDelta> {
-        self.said.iter().flatten().cloned().collect()
+        self.said.values().cloned().collect()
     }
 }
 

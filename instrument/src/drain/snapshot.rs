@@ -8,7 +8,7 @@
 
 use pollscope_model::report::{Report, ReportKind};
 
-use super::{Drain, intern};
+use super::{Drain, intake, intern, own};
 use crate::watchdog::stacks;
 
 /// A snapshot that is under way, for one reader.
@@ -26,7 +26,7 @@ impl Drain {
     /// task rows.
     pub(crate) fn begin_snapshot(&self, slots_per_part: usize) -> Snapshot {
         let slots_per_part = slots_per_part.max(1);
-        let parts = self.tasks.slots().div_ceil(slots_per_part).max(1);
+        let parts = intake::slots().div_ceil(slots_per_part).max(1);
         Snapshot { slots_per_part, next: 0, parts, seq: self.seq, end_ns: self.last_ns }
     }
 
@@ -45,7 +45,7 @@ impl Drain {
             first_seq: snapshot.seq,
             seq: snapshot.seq,
             end_ns: snapshot.end_ns,
-            tasks: self.tasks.rows(from..to).collect(),
+            tasks: intake::rows(from..to),
             losses: self.losses,
             ..Report::default()
         };
@@ -53,13 +53,13 @@ impl Drain {
             report.dict = intern::until(self.dict);
             report.dict.extend(stacks::entries(0, self.stacks).0);
             report.stalls.clone_from(&self.stalls);
-            report.runtimes.clone_from(&self.runtimes);
-            report.workers = self.workers.values().cloned().collect();
-            report.workers.sort_by_key(|worker| worker.id);
+            report.runtimes = self.workers.runtimes();
+            report.workers = self.workers.totals();
             report.sites = self.sites.all();
             report.edges = self.edges.all();
             report.slow_polls = self.slow_polls.iter().cloned().collect();
         }
+        own::of_all(&mut report);
         Some(report)
     }
 

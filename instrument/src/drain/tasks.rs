@@ -2,8 +2,8 @@
 //! at. Everything of it lies beside the records, in bits, so that a million idle tasks cost a tick
 //! some thousand loads.
 
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use pollscope_model::entity::task::TaskRecord;
 
@@ -17,18 +17,14 @@ use crate::record::task::TaskState;
 const MAX_ENDED_ROWS: usize = 100_000;
 const WORDS: usize = CHUNK / 64;
 
-/// What the last drain knew of each chunk, for the next one: its claims are still out.
-static LEFT: Mutex<Vec<[Known; WORDS]>> = Mutex::new(Vec::new());
-
-/// See the module.
+/// See the module. There is one in the process, since its claims and marks are.
+#[derive(Default)]
 pub(super) struct Tasks {
     chunks: Vec<&'static Chunk>,
     /// Of each chunk.
     known: Vec<[Known; WORDS]>,
     /// Slots that are free since this tick.
     freed: Vec<&'static TaskState>,
-    /// Ends beyond [`MAX_ENDED_ROWS`], in all.
-    pub(super) ends_unsaid: u64,
 }
 
 /// What the drain knows of 64 slots.
@@ -43,21 +39,6 @@ struct Known {
 }
 
 impl Tasks {
-    /// Takes over from the last drain of the process, and will say everything again that lives.
-    pub(super) fn new() -> Self {
-        let mut known = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut chunks = Vec::new();
-        slots::learn(&mut chunks);
-        for (chunk, known) in chunks.iter().zip(&mut known) {
-            for (word, known) in known.iter_mut().enumerate() {
-                let living = known.mine & !known.over;
-                bits(living).for_each(|bit| chunk.slots[word * 64 + bit].said.set(0));
-                known.again |= living;
-            }
-        }
-        Self { chunks, known, freed: Vec::new(), ends_unsaid: 0 }
-    }
-
     /// Slots, free ones included; a task stays in its own.
     pub(super) fn slots(&self) -> usize {
         self.known.len() * CHUNK
@@ -73,11 +54,11 @@ impl Tasks {
         })
     }
 
-    /// The rows that changed since the last call.
-    pub(super) fn changed(&mut self) -> Vec<TaskRecord> {
+    /// The rows that changed since the last call, and how many ended tasks found no room among them, by site.
+    pub(super) fn changed(&mut self) -> (Vec<TaskRecord>, HashMap<u32, u64>) {
         slots::learn(&mut self.chunks);
         self.known.resize(self.chunks.len(), [Known::default(); WORDS]);
-        let mut tick = Tick { rows: Vec::new(), ended: 0, unsaid: 0, freed: &mut self.freed };
+        let mut tick = Tick { rows: Vec::new(), ended: 0, unsaid: HashMap::new(), freed: &mut self.freed };
         for (chunk, known) in self.chunks.iter().zip(&mut self.known) {
             for (word, known) in known.iter_mut().enumerate() {
                 let taken = chunk.marks.take(word);
@@ -88,16 +69,9 @@ impl Tasks {
                 }
             }
         }
-        self.ends_unsaid += tick.unsaid;
-        let rows = tick.rows;
+        let found = (tick.rows, tick.unsaid);
         slots::give_back(&mut self.freed);
-        rows
-    }
-}
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        *LEFT.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.known);
+        found
     }
 }
 
@@ -105,7 +79,7 @@ impl Drop for Tasks {
 struct Tick<'a> {
     rows: Vec<TaskRecord>,
     ended: usize,
-    unsaid: u64,
+    unsaid: HashMap<u32, u64>,
     freed: &'a mut Vec<&'static TaskState>,
 }
 
@@ -153,7 +127,7 @@ impl Tick<'_> {
             if new {
                 self.ended += 1;
                 if self.ended > MAX_ENDED_ROWS {
-                    self.unsaid += 1;
+                    *self.unsaid.entry(state.site.get()).or_default() += 1;
                     return;
                 }
             }

@@ -108,6 +108,12 @@ impl Claims {
         self.count.load(Ordering::Acquire) == 1
     }
 
+    /// Whether anybody has a claim.
+    #[cfg(all(any(feature = "check", test), not(loom)))]
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.count.load(Ordering::Acquire) != 0
+    }
+
     /// Nobody's any more. For whoever gave up the last claim, before the slot goes to the next task.
     #[inline]
     pub(crate) fn free(&self) {

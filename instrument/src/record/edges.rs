@@ -67,6 +67,19 @@ impl Edges {
         }
     }
 
+    /// How often each pair was seen so far. For whoever beside the drain keeps books.
+    #[cfg(any(feature = "check", test))]
+    pub(crate) fn totals(&self) -> impl Iterator<Item = (Waker, SiteId, u64)> {
+        self.0.get().into_iter().flat_map(|table| {
+            let taken = table.taken.load(Ordering::Relaxed) as usize;
+            table.order.iter().take(taken).filter_map(|at| {
+                let place = &table.places[at.load(Ordering::Acquire).checked_sub(1)? as usize];
+                let (from, to) = place.ends();
+                Some((from, to, place.count.get()))
+            })
+        })
+    }
+
     /// How often each pair was seen since the last call, or so far if it is the `first` of a drain;
     /// those that were not are left out. For the drain.
     pub(crate) fn changes(&self, first: bool) -> impl Iterator<Item = (Waker, SiteId, u64)> {
@@ -79,15 +92,23 @@ impl Edges {
                 let count = place.count.get();
                 let before = if first { 0 } else { seen.get() };
                 seen.set(count);
-                let pair = place.pair.load(Ordering::Relaxed);
-                let from = match pair as u32 {
-                    0 => Waker::Runtime,
-                    1 => Waker::OtherThread,
-                    site => Waker::Site(SiteId(site - 2)),
-                };
-                (count > before).then(|| (from, SiteId((pair >> 32) as u32 - 1), count - before))
+                let (from, to) = place.ends();
+                (count > before).then(|| (from, to, count - before))
             })
         })
+    }
+}
+
+impl Place {
+    /// Of a place that is taken.
+    fn ends(&self) -> (Waker, SiteId) {
+        let pair = self.pair.load(Ordering::Relaxed);
+        let from = match pair as u32 {
+            0 => Waker::Runtime,
+            1 => Waker::OtherThread,
+            site => Waker::Site(SiteId(site - 2)),
+        };
+        (from, SiteId((pair >> 32) as u32 - 1))
     }
 }
 

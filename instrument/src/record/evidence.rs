@@ -111,15 +111,14 @@ impl Evidence {
         }
     }
 
-    /// Keeps a slow poll that ended just now, if there is room, or counts it as lost. Never waits for
-    /// the drain, beyond the few microseconds that it mostly takes.
-    pub(crate) fn keep(&self, poll: SlowPoll) {
-        let Some(mut news) = (0..TRIES).find_map(|_| self.news.try_lock().ok().or_else(pause)) else {
-            return self.lost.add(1);
+    /// Keeps a slow poll that ended just now, if there is room, or counts it as lost and says so. Never
+    /// waits for the drain, beyond the few microseconds that it mostly takes.
+    pub(crate) fn keep(&self, poll: SlowPoll) -> bool {
+        let news = (0..TRIES).find_map(|_| self.news.try_lock().ok().or_else(pause));
+        let Some(mut news) = news.filter(|news| news.polls.len() < KEPT) else {
+            self.lost.add(1);
+            return false;
         };
-        if news.polls.len() >= KEPT {
-            return self.lost.add(1);
-        }
         let cases = self.cases.get_or_init(|| std::iter::repeat_with(Case::default).take(CASES).collect());
         let number = self.kept.load(Ordering::Relaxed);
         let case = &cases[number as usize % CASES];
@@ -135,6 +134,7 @@ impl Evidence {
         news.polls.push((number, poll));
         self.kept.store(number + 1, Ordering::Relaxed);
         self.until_ns.set(end_ns);
+        true
     }
 
     /// The slow polls since the last call, and who waited for them and for those `watched`. For the

@@ -1,13 +1,19 @@
 //! Spawn sites and names as small numbers: each is stored once, found through a cache of the thread
 //! and sent once in the dictionary.
+//!
+//! A site has a number for each [`session`] that spawns at it. Whoever tells of the process as a whole tells
+//! of its own number alone ([`own`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use pollscope_model::dict::{DictEntry, MAX_ENTRIES, Site};
 use pollscope_model::id::{NameId, SiteId};
+
+use super::session::{self, Session};
 
 /// Stands for every site that found no room; the dictionary has no entry for it.
 pub(crate) const NO_SITE: u32 = MAX_ENTRIES as u32;
@@ -18,11 +24,24 @@ const CACHED_NAMES: usize = 256;
 struct Tables {
     sites: Vec<Site>,
     /// By content: the compiler may keep several copies of one location.
-    site_ids: HashMap<(&'static str, u32, u32), u32>,
+    site_ids: HashMap<(&'static str, u32, u32, Session), u32>,
+    /// Of each session that ever spawned.
+    of_sessions: HashMap<Session, OfSession>,
     names: Vec<Arc<str>>,
     name_ids: HashMap<Arc<str>, u32>,
     refused: u64,
 }
+
+#[derive(Default)]
+struct OfSession {
+    sites: Vec<u32>,
+    refused: u64,
+}
+
+/// Of each site of a session, the process's own number for the line, plus one; 0: it is that itself.
+static OWN: [AtomicU32; NO_SITE as usize + 1] = [const { AtomicU32::new(0) }; NO_SITE as usize + 1];
+
+static HAS_SESSIONS: AtomicBool = AtomicBool::new(false);
 
 static TABLES: LazyLock<Mutex<Tables>> = LazyLock::new(Mutex::default);
 
@@ -33,43 +52,68 @@ fn tables() -> MutexGuard<'static, Tables> {
 const CACHED_SITES: usize = 64;
 
 thread_local! {
-    /// Direct-mapped by address; 0 is no location.
-    static SITES: [Cell<(usize, u32)>; CACHED_SITES] = const { [const { Cell::new((0, 0)) }; CACHED_SITES] };
+    /// Direct-mapped by address and session; 0 is no location.
+    static SITES: [Cell<(usize, u32, Session)>; CACHED_SITES] =
+        const { [const { Cell::new((0, 0, Session::NONE)) }; CACHED_SITES] };
     static NAMES: RefCell<HashMap<Box<str>, u32>> = RefCell::new(HashMap::new());
 }
 
-/// The number of a spawn site. A hit in the thread's cache costs a few loads.
+/// The number of a spawn site in a session. A hit in the thread's cache costs a few loads.
 #[inline]
-pub(crate) fn site(location: &'static Location<'static>) -> u32 {
+pub(crate) fn site(location: &'static Location<'static>, session: Session) -> u32 {
     let address = std::ptr::from_ref(location) as usize;
     SITES.with(|cache| {
         let slot = &cache[(address >> 3) % CACHED_SITES];
-        let (cached, id) = slot.get();
-        if cached == address {
+        let (cached, id, of) = slot.get();
+        if cached == address && of == session {
             return id;
         }
-        let id = site_slowly(location);
-        slot.set((address, id));
+        let id = site_slowly(location, session);
+        slot.set((address, id, session));
         id
     })
 }
 
 #[cold]
-fn site_slowly(location: &'static Location<'static>) -> u32 {
-    let key = (location.file(), location.line(), location.column());
-    let mut guard = tables();
-    let tables = &mut *guard;
-    if let Some(id) = tables.site_ids.get(&key) {
-        return *id;
+fn site_slowly(location: &'static Location<'static>, session: Session) -> u32 {
+    tables().site(location, session)
+}
+
+impl Tables {
+    fn site(&mut self, location: &'static Location<'static>, session: Session) -> u32 {
+        let key = (location.file(), location.line(), location.column(), session);
+        if let Some(id) = self.site_ids.get(&key) {
+            return *id;
+        }
+        let own = if session.is_none() { None } else { Some(self.site(location, Session::NONE)) };
+        if self.sites.len() >= MAX_ENTRIES {
+            let of_session = own.map(|_| &mut self.of_sessions.entry(session).or_default().refused);
+            *of_session.unwrap_or(&mut self.refused) += 1;
+            return NO_SITE;
+        }
+        let id = self.sites.len() as u32;
+        self.sites.push(Site { file: key.0.into(), line: key.1, column: key.2 });
+        self.site_ids.insert(key, id);
+        if let Some(own) = own {
+            OWN[id as usize].store(own + 1, Ordering::Relaxed);
+            HAS_SESSIONS.store(true, Ordering::Relaxed);
+            session::set_of_site(id, session);
+            self.of_sessions.entry(session).or_default().sites.push(id);
+        }
+        id
     }
-    if tables.sites.len() >= MAX_ENTRIES {
-        tables.refused += 1;
-        return NO_SITE;
-    }
-    let id = tables.sites.len() as u32;
-    tables.sites.push(Site { file: key.0.into(), line: key.1, column: key.2 });
-    tables.site_ids.insert(key, id);
-    id
+}
+
+/// Whether any session ever spawned.
+pub(crate) fn has_sessions() -> bool {
+    HAS_SESSIONS.load(Ordering::Relaxed)
+}
+
+/// The process's own number for the line of a site.
+#[inline]
+pub(crate) fn own(site: SiteId) -> SiteId {
+    let own = OWN.get(site.0 as usize).map_or(0, |own| own.load(Ordering::Relaxed));
+    if own == 0 { site } else { SiteId(own - 1) }
 }
 
 /// The number of a name; 0 for the empty one and for those that find no room.
@@ -131,9 +175,12 @@ pub(crate) fn until(mark: Mark) -> Vec<DictEntry> {
 }
 
 fn entries(tables: &Tables, from: Mark, to: Mark) -> Vec<DictEntry> {
-    let site = |(at, site): (usize, &Site)| DictEntry::Site(SiteId(at as u32), site.clone());
+    let site = |(at, site): (usize, &Site)| {
+        let id = SiteId(at as u32);
+        (own(id) == id).then(|| DictEntry::Site(id, site.clone()))
+    };
     let name = |(at, name): (usize, &Arc<str>)| DictEntry::Name(NameId(at as u32 + 1), Arc::clone(name));
-    let sites = tables.sites.iter().enumerate().take(to.sites).skip(from.sites).map(site);
+    let sites = tables.sites.iter().enumerate().take(to.sites).skip(from.sites).filter_map(site);
     let names = tables.names.iter().enumerate().take(to.names).skip(from.names).map(name);
     sites.chain(names).collect()
 }
@@ -143,9 +190,46 @@ pub(crate) fn refused() -> u64 {
     tables().refused
 }
 
+/// What is known of a session's part.
+#[cfg(any(feature = "check", test))]
+mod part {
+    use super::{DictEntry, NameId, Session, SiteId, tables};
+
+    /// Every site of a session, also those of an earlier one with the number.
+    pub(crate) fn sites_of(session: Session) -> Vec<u32> {
+        tables().of_sessions.get(&session).map_or_else(Vec::new, |known| known.sites.clone())
+    }
+
+    /// Sites of a session, and of earlier ones with the number, that found no room.
+    pub(crate) fn refused_in(session: Session) -> u64 {
+        tables().of_sessions.get(&session).map_or(0, |known| known.refused)
+    }
+
+    /// The entries of some sites and names.
+    pub(crate) fn entries_of(
+        sites: impl Iterator<Item = SiteId>,
+        names: impl Iterator<Item = NameId>,
+    ) -> Vec<DictEntry> {
+        let tables = tables();
+        let site = |id: SiteId| Some(DictEntry::Site(id, tables.sites.get(id.0 as usize)?.clone()));
+        let name = |id: NameId| {
+            let at = (id.0 as usize).checked_sub(1)?;
+            Some(DictEntry::Name(id, tables.names.get(at)?.clone()))
+        };
+        sites.filter_map(site).chain(names.filter_map(name)).collect()
+    }
+}
+
+#[cfg(any(feature = "check", test))]
+pub(crate) use part::{entries_of, refused_in, sites_of};
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn site(location: &'static Location<'static>) -> u32 {
+        super::site(location, Session::NONE)
+    }
 
     #[test]
     fn one_number_for_one_line_and_one_name_on_every_thread() {

@@ -9,6 +9,7 @@ use pollscope_model::measured::Mode;
 use super::Recorder;
 use super::hold::{Hold, Record};
 use super::intern::NO_SITE;
+use super::session;
 use super::shard::SiteShard;
 use super::task::{Birth, Labels, Outcome, TaskState};
 use super::thread::{self, Label, Outer, Thread};
@@ -133,6 +134,7 @@ fn begin(
     shard.spawned.add(1);
     shard.max_future_bytes.raise(future_bytes as u64);
     let Some(state) = thread.new_record(Recorder::global().max_tasks()) else {
+        shard.uncounted.add(1);
         let label = Label::new(site, scope, kind == TaskKind::Blocking);
         return Err(Box::new(Counted { id, spawned_ns, label }));
     };
@@ -214,6 +216,9 @@ impl Drop for OpenPoll<'_> {
 impl OpenPoll<'_> {
     #[cold]
     fn was_slow(&self, wall_ns: u64, now: u64) {
+        if wall_ns < session::slow_poll_ns(self.site) {
+            return;
+        }
         self.shard.slow_polls.add(1);
         let (id, nth) = match &self.life.0 {
             Stage::Recorded(state) => (state.id.get(), state.polls.get() + 1),
@@ -248,7 +253,10 @@ pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: 
     poll.in_place = thread.is_replaced_since(poll.start_ns);
     poll.busy_ns = split.map(|(busy, _)| busy);
     poll.preempted_ns = split.map(|(_, preempted)| preempted);
-    thread.evidence.keep(poll);
+    let site = poll.site.0;
+    if !thread.evidence.keep(poll) {
+        thread.site(site).evidence_lost.add(1);
+    }
 }
 
 /// The join handle's view of the task. Dropping it without [`Tag::joined`] detaches the task.

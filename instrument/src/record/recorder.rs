@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use pollscope_model::measured::Mode;
 
 use super::flight;
+use super::session::{self, Session};
 use crate::config::Flight;
 
 /// What the builder decides about recording.
@@ -45,13 +46,20 @@ const HOOKS: u8 = 3;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     switch: AtomicU8,
+    /// What the guard asks for: the switch, but for sessions.
+    for_all: AtomicU8,
+    /// Whether a [session](super::session) is open.
+    sessions: AtomicBool,
     max_tasks: AtomicU64,
+    /// The smallest of all limits.
     slow_poll_ns: AtomicU64,
     hooked: AtomicBool,
 }
 
 static GLOBAL: Recorder = Recorder {
     switch: AtomicU8::new(IDLE),
+    for_all: AtomicU8::new(IDLE),
+    sessions: AtomicBool::new(false),
     max_tasks: AtomicU64::new(0),
     slow_poll_ns: AtomicU64::new(u64::MAX),
     hooked: AtomicBool::new(false),
@@ -69,20 +77,61 @@ impl Recorder {
     pub(crate) fn start(&self, settings: Settings) {
         crate::clock::calibrate();
         self.max_tasks.store(settings.max_tasks.into(), Ordering::Relaxed);
-        self.slow_poll_ns.store(settings.slow_poll_ns.max(1), Ordering::Relaxed);
+        self.set_slow_poll_ns(settings.slow_poll_ns.max(1));
         flight::configure(settings.flight, settings.flight_events);
         let switch = match settings.limit {
             Mode::Sample => SAMPLE,
             Mode::Wrap => WRAP,
             _ => HOOKS,
         };
+        self.for_all.store(switch, Ordering::Relaxed);
+        self.turn();
+    }
+
+    /// Switches recording off, but for sessions: new tasks are plain tokio's. Tasks that are being
+    /// recorded go on writing into their own bounded records.
+    pub(crate) fn stop(&self) {
+        self.for_all.store(IDLE, Ordering::Relaxed);
+        self.set_slow_poll_ns(u64::MAX);
+        self.turn();
+    }
+
+    /// From when on polls outside of all sessions are slow.
+    fn set_slow_poll_ns(&self, ns: u64) {
+        let least = session::set_slow_poll_ns(Session::NONE, ns);
+        self.slow_poll_ns.store(least, Ordering::Relaxed);
+    }
+
+    /// Whether sessions are open, and the smallest of all limits.
+    #[cfg(any(feature = "check", test))]
+    pub(super) fn set_sessions(&self, open: bool, slow_poll_ns: u64) {
+        self.slow_poll_ns.store(slow_poll_ns, Ordering::Relaxed);
+        self.sessions.store(open, Ordering::Relaxed);
+        if open {
+            let _ = self.max_tasks.compare_exchange(
+                0,
+                Settings::default().max_tasks.into(),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+        }
+        self.turn();
+    }
+
+    fn turn(&self) {
+        let for_all = self.for_all.load(Ordering::Relaxed);
+        let switch = if self.sessions.load(Ordering::Relaxed) { HOOKS } else { for_all };
         self.switch.store(switch, Ordering::Release);
     }
 
-    /// Switches recording off: new tasks are plain tokio's. Tasks that are being recorded go on
-    /// writing into their own bounded records.
-    pub(crate) fn stop(&self) {
-        self.switch.store(IDLE, Ordering::Release);
+    /// Whether tasks outside of all sessions are to be wrapped.
+    pub(crate) fn is_on_for_all(&self) -> bool {
+        self.for_all.load(Ordering::Relaxed) >= WRAP
+    }
+
+    /// Whether those are to be recorded that tokio's hooks report outside of all sessions.
+    pub(crate) fn hooks_for_all(&self) -> bool {
+        self.for_all.load(Ordering::Relaxed) >= HOOKS
     }
 
     /// Whether anything is recorded or sampled.
@@ -102,9 +151,9 @@ impl Recorder {
         self.switch.load(Ordering::Relaxed) >= HOOKS
     }
 
-    /// The deepest mode that the settings allow.
+    /// The deepest mode that the guard's settings allow.
     pub(crate) fn limit(&self) -> Mode {
-        match self.switch.load(Ordering::Relaxed) {
+        match self.for_all.load(Ordering::Relaxed) {
             IDLE | SAMPLE => Mode::Sample,
             WRAP => Mode::Wrap,
             _ => Mode::Hooks,
@@ -117,7 +166,8 @@ impl Recorder {
         self.max_tasks.load(Ordering::Relaxed)
     }
 
-    /// Polls from this length on are slow.
+    /// Polls from this length on are slow by the smallest of all limits: ask
+    /// [`session::slow_poll_ns`] too.
     #[inline]
     pub(crate) fn slow_poll_ns(&self) -> u64 {
         self.slow_poll_ns.load(Ordering::Relaxed)

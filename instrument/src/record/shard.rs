@@ -69,6 +69,10 @@ pub(crate) struct SiteShard {
     pub(crate) self_wakes: Tally,
     pub(crate) forced_yields: Tally,
     pub(crate) slow_polls: Tally,
+    /// Tasks that got no record, whose end had no room for a row, and slow polls without evidence.
+    pub(crate) uncounted: Tally,
+    pub(crate) ends_unsaid: Tally,
+    pub(crate) evidence_lost: Tally,
     pub(crate) max_future_bytes: Tally,
     pub(crate) poll: HistShard,
     pub(crate) sched: HistShard,

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use super::marks::{CHUNK, Marks};
+#[cfg(any(feature = "check", test))]
+use super::session::{self, Session};
 use super::tally::Tally;
 use super::task::TaskState;
 
@@ -60,6 +62,15 @@ impl Depot {
 pub(crate) fn learn(known: &mut Vec<&'static Chunk>) {
     let depot = depot();
     known.extend_from_slice(&depot.chunks[known.len()..]);
+}
+
+/// Whether no record that anybody has a claim on is of that session. Looks at every slot.
+#[cfg(any(feature = "check", test))]
+pub(crate) fn none_of(session: Session) -> bool {
+    let mut chunks = Vec::new();
+    learn(&mut chunks);
+    let of_it = |slot: &TaskState| slot.claims.is_claimed() && session::of_site(slot.site.get()) == session;
+    !chunks.iter().flat_map(|chunk| &chunk.slots).any(of_it)
 }
 
 /// Gives free slots back to everybody. For the drain, which frees many at once.

@@ -13,10 +13,11 @@ use super::edges::Edges;
 use super::evidence::Evidence;
 use super::flight::{self, Recording};
 use super::intern;
+use super::session::Session;
 use super::shard::{HistShard, Shards, SiteShard};
 use super::slots::Magazine;
 use super::split::Split;
-use super::tally::{Note32, Tally};
+use super::tally::{Note16, Note32, Tally};
 use super::task::TaskState;
 
 const IDS_AT_ONCE: u64 = 1 << 10;
@@ -74,6 +75,12 @@ pub(crate) struct Thread {
     place: AtomicU64,
     /// When another thread became the worker that this one was.
     replaced_ns: AtomicU64,
+    /// Whose the thread is: see [`session`](super::session).
+    session: Note16,
+    /// Whose it was last.
+    last_session: Note16,
+    /// Polls that had ended when it became that.
+    foreign_polls: Tally,
 }
 
 /// What a poll is of, beside its task, in one word: spawn site, scope, and whether it is a job of the
@@ -133,12 +140,21 @@ thread_local! {
     // No destructor, so that reading it is one load and works until the thread's very end.
     static HERE: Cell<Option<&'static Thread>> = const { Cell::new(None) };
     static LEASE: Lease = Lease::new();
+    /// For whom a thread's state is taken over.
+    static WANTED: Cell<Session> = const { Cell::new(Session::NONE) };
 }
 
 /// The calling thread's state.
 #[inline]
 pub(crate) fn here() -> &'static Thread {
     HERE.with(|here| here.get().unwrap_or_else(|| adopt(here)))
+}
+
+/// The same for a thread that is about to work for a session.
+#[cfg(any(feature = "check", test))]
+pub(crate) fn here_for(session: Session) -> &'static Thread {
+    WANTED.set(session);
+    here()
 }
 
 #[cold]
@@ -168,7 +184,14 @@ struct Lease(&'static Thread);
 impl Lease {
     fn new() -> Self {
         let mut threads = threads();
-        let thread = threads.free.pop().unwrap_or_else(|| Thread::register(&mut threads, Magazine::new()));
+        // Of two that wait, rather the one that knows the session's sites already.
+        let wanted = WANTED.get();
+        let known = threads.free.iter().rposition(|free| free.last_session.get() == wanted.number());
+        let thread = match known {
+            Some(at) => Some(threads.free.remove(at)),
+            None => threads.free.pop(),
+        };
+        let thread = thread.unwrap_or_else(|| Thread::register(&mut threads, Magazine::new()));
         drop(threads);
         thread.flight.follow();
         let name = std::thread::current().name().map_or(0, intern::name);
@@ -224,6 +247,9 @@ impl Thread {
             name: AtomicU32::new(0),
             place: AtomicU64::new(0),
             replaced_ns: AtomicU64::new(0),
+            session: Note16::default(),
+            last_session: Note16::default(),
+            foreign_polls: Tally::new(),
         }));
         threads.all.push(thread);
         thread
@@ -237,6 +263,7 @@ impl Thread {
         self.tid.store(0, Ordering::Relaxed);
         self.name.store(0, Ordering::Relaxed);
         self.wrapping.store(false, Ordering::Relaxed);
+        self.session.set(0);
         self.split.forget();
         self.evidence.forget();
         self.slots.empty();
@@ -312,6 +339,34 @@ impl Thread {
         let before = self.label();
         self.label.store(before.with_scope(scope).0, Ordering::Relaxed);
         before.scope()
+    }
+
+    /// Whose the thread is.
+    #[inline]
+    pub(crate) fn session(&self) -> Session {
+        Session::of_number(self.session.get())
+    }
+
+    /// Sets whose the thread is and returns whose it was. For the thread itself.
+    #[cfg(any(feature = "check", test))]
+    pub(crate) fn set_session(&self, session: Session) -> Session {
+        let before = self.session();
+        // The state that ending threads share is nobody's.
+        if before != session && !self.flight.is_closed() {
+            self.session.set(session.number());
+            self.last_session.set(session.number());
+            self.foreign_polls.set(self.polls.get());
+            // It may be another runtime's now, which the next poll finds out.
+            self.place.store(0, Ordering::Relaxed);
+            self.split.forget();
+        }
+        before
+    }
+
+    /// Polls that had ended here when the thread became its session's.
+    #[cfg(any(feature = "check", test))]
+    pub(crate) fn foreign_polls(&self) -> u64 {
+        self.foreign_polls.get()
     }
 
     /// Opens a poll; give the result to [`Thread::leave`].

@@ -14,6 +14,8 @@ use pollscope_model::id::{RuntimeId, WorkerId};
 use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
 use super::kernel::{self, Usage, Word};
+use super::limits;
+use crate::record::session::Session;
 use crate::sample;
 
 /// Turns between two times that a busy worker publishes its counters.
@@ -28,6 +30,9 @@ pub(super) struct Workers {
 
 struct Runtime {
     id: RuntimeId,
+    /// Tokio's own: the same number may be another runtime's later.
+    tokio: tokio::runtime::Id,
+    session: Session,
     metrics: RuntimeMetrics,
     is_multi_thread: bool,
     workers: Vec<Pace>,
@@ -56,15 +61,19 @@ struct Pace {
 pub(super) struct Still {
     pub(super) worker: WorkerId,
     pub(super) since_ns: u64,
+    /// For how long it may.
+    pub(super) limit_ns: u64,
     /// Whether that a runtime has a thread proves that somebody runs it.
     pub(super) is_multi_thread: bool,
 }
 
 impl Runtime {
-    fn new(id: RuntimeId, handle: &Handle) -> Self {
+    fn new(id: RuntimeId, session: Session, handle: &Handle) -> Self {
         let metrics = handle.metrics();
         Self {
             id,
+            tokio: handle.id(),
+            session,
             is_multi_thread: handle.runtime_flavor() != RuntimeFlavor::CurrentThread,
             workers: vec![Pace::default(); metrics.num_workers()],
             metrics,
@@ -88,11 +97,13 @@ impl Workers {
         }
     }
 
-    fn learn(&mut self, handles: Vec<(RuntimeId, Handle)>) {
+    fn learn(&mut self, handles: Vec<(RuntimeId, Session, Handle)>) {
         let mut before = std::mem::take(&mut self.runtimes);
-        for (id, handle) in handles {
-            let known = before.iter().position(|runtime| runtime.id == id);
-            let runtime = known.map_or_else(|| Runtime::new(id, &handle), |at| before.swap_remove(at));
+        for (id, session, handle) in handles {
+            let same = |runtime: &Runtime| runtime.id == id && runtime.tokio == handle.id();
+            let known = before.iter().position(same);
+            let new = || Runtime::new(id, session, &handle);
+            let runtime = known.map_or_else(new, |at| before.swap_remove(at));
             self.runtimes.push(runtime);
         }
     }
@@ -112,17 +123,13 @@ impl Workers {
         pace.is_some_and(|pace| pace.parks % 2 == 1 || pace.moved_ns > then_ns)
     }
 
-    /// The workers that have been inside one turn for longer than the limit. `tid` tells a worker's thread.
+    /// The workers that have been inside one turn for longer than their limit. `tid` tells a worker's thread.
     ///
     /// Cost: some reads of `/proc` for each worker that did not publish its counters within the limit.
-    pub(super) fn still(
-        &mut self,
-        now_ns: u64,
-        limit_ns: u64,
-        tid: impl Fn(WorkerId) -> Option<u32>,
-    ) -> Vec<Still> {
+    pub(super) fn still(&mut self, now_ns: u64, tid: impl Fn(WorkerId) -> Option<u32>) -> Vec<Still> {
         let mut still = Vec::new();
         for runtime in &mut self.runtimes {
+            let limit_ns = limits::of(runtime.session);
             let overdue = |pace: &Pace| {
                 pace.parks.is_multiple_of(2) && now_ns.saturating_sub(pace.since_ns) >= limit_ns
             };
@@ -137,7 +144,7 @@ impl Workers {
                 let worker = WorkerId { runtime: runtime.id, index: index as u32 };
                 if pace.is_in_one_turn(tid(worker), now_ns, limit_ns) {
                     let is_multi_thread = runtime.is_multi_thread;
-                    still.push(Still { worker, since_ns: pace.since_ns, is_multi_thread });
+                    still.push(Still { worker, since_ns: pace.since_ns, limit_ns, is_multi_thread });
                 }
             }
         }

@@ -1,0 +1,198 @@
+//! The drain of one session: what changed in its part of the process since the last time, and nothing of
+//! anybody else's. It may be called on any thread, as often as one likes; nobody has to.
+//!
+//! What is counted it reads for itself, against what it read last; what can be taken once only it gets from
+//! the [`intake`].
+
+use std::collections::HashSet;
+
+use pollscope_model::dict::DictEntry;
+use pollscope_model::entity::edge::Waker;
+use pollscope_model::entity::stall::Stall;
+use pollscope_model::id::{BootId, NameId, SiteId, StackId};
+use pollscope_model::report::{Losses, Report};
+
+use super::{edges, intake, sites, workers};
+use crate::record::intern;
+use crate::record::session::{self, Session};
+use crate::record::shard::SiteShard;
+use crate::record::thread::{self, Thread};
+use crate::watchdog::{shelf, stacks};
+use crate::{clock, sample};
+
+/// See the module.
+pub(crate) struct Ledger {
+    session: Session,
+    boot: BootId,
+    seq: u64,
+    last_ns: u64,
+    reader: intake::Reader,
+    sites: sites::Totals,
+    edges: edges::Totals,
+    workers: workers::Workers,
+    told: Told,
+    /// What earlier sessions with the number had lost.
+    lost_before: Losses,
+}
+
+/// What is in the reader's dictionary.
+#[derive(Default)]
+struct Told {
+    sites: HashSet<SiteId>,
+    names: HashSet<NameId>,
+    stacks: HashSet<StackId>,
+}
+
+impl Ledger {
+    /// From now on.
+    pub(crate) fn begin(session: Session, boot: BootId) -> Self {
+        let threads = thread::all();
+        let known = intern::sites_of(session);
+        let (mut sites, mut edges) = (sites::Totals::default(), edges::Totals::default());
+        sites.changes_of(&known, &threads);
+        edges.changes_of(session, &threads);
+        Self {
+            session,
+            boot,
+            seq: 0,
+            last_ns: clock::now_ns(),
+            reader: intake::Reader::begin(Some(session)),
+            sites,
+            edges,
+            workers: workers::Workers::new(Some(session)),
+            told: Told::default(),
+            lost_before: losses(session, &known, &threads),
+        }
+    }
+
+    /// What changed since the last call, as the next delta. The `last` one waits for nothing that comes later.
+    pub(crate) fn tick(&mut self, last: bool) -> Report {
+        // What is touched while it is looked at shows the second time.
+        intake::take_in(clock::now_ns(), false);
+        let now = clock::now_ns();
+        let taken = self.reader.take(now, last);
+        let threads = thread::all();
+        let known = intern::sites_of(self.session);
+        let (runtimes, workers) = self.workers.tick(&threads, now, true);
+        self.seq += 1;
+        let lost = losses(self.session, &known, &threads);
+        let mut report = Report {
+            boot: self.boot,
+            first_seq: self.seq,
+            seq: self.seq,
+            start_ns: std::mem::replace(&mut self.last_ns, now),
+            end_ns: now,
+            runtimes,
+            workers,
+            sites: self.sites.changes_of(&known, &threads),
+            tasks: taken.tasks,
+            slow_polls: taken.slow_polls,
+            stalls: shelf::stalls().into_iter().filter(|stall| self.is_mine(stall)).collect(),
+            edges: self.edges.changes_of(self.session, &threads),
+            losses: Losses {
+                tasks_uncounted: lost.tasks_uncounted - self.lost_before.tasks_uncounted,
+                slow_polls: lost.slow_polls - self.lost_before.slow_polls + taken.slow_polls_lost,
+                ended_rows: lost.ended_rows - self.lost_before.ended_rows + taken.ends_unsaid,
+                dict_entries: lost.dict_entries - self.lost_before.dict_entries,
+                ..Losses::default()
+            },
+            ..Report::default()
+        };
+        report.dict = self.told.entries(&report);
+        report
+    }
+
+    /// Tasks of the session that began and did not end.
+    pub(crate) fn living(&self) -> u64 {
+        let threads = thread::all();
+        let known = intern::sites_of(self.session);
+        // The ends first: whoever ended had begun.
+        let ended: u64 = shares(&known, &threads).map(ends).sum();
+        let begun: u64 = shares(&known, &threads).map(|share| share.spawned.get()).sum();
+        begun.saturating_sub(ended)
+    }
+
+    /// Whether a thread is inside of a poll of the session that began before then.
+    pub(crate) fn polls_since(&self, ns: u64) -> bool {
+        let mine = |site| session::of_site(site) == self.session;
+        let open = |thread: &Thread| thread.polling().filter(|poll| mine(poll.site));
+        thread::all().into_iter().filter_map(open).any(|poll| poll.since_ns <= ns)
+    }
+
+    fn is_mine(&self, stall: &Stall) -> bool {
+        let session = match (stall.site, stall.worker) {
+            (Some(site), _) => session::of_site(site.0),
+            (None, Some(worker)) => sample::session_of(worker.runtime),
+            (None, None) => Session::NONE,
+        };
+        session == self.session
+    }
+}
+
+fn shares<'a>(
+    sites: &'a [u32],
+    threads: &'a [&'static Thread],
+) -> impl Iterator<Item = &'static SiteShard> + 'a {
+    sites.iter().flat_map(|site| threads.iter().filter_map(|thread| thread.shards.known(*site)))
+}
+
+fn ends(share: &SiteShard) -> u64 {
+    [&share.completed, &share.cancelled, &share.panicked, &share.ended].map(|tally| tally.get()).iter().sum()
+}
+
+/// What was lost of the sites of a number so far.
+fn losses(session: Session, sites: &[u32], threads: &[&'static Thread]) -> Losses {
+    let mut losses = Losses { dict_entries: intern::refused_in(session), ..Losses::default() };
+    for share in shares(sites, threads) {
+        losses.tasks_uncounted += share.uncounted.get();
+        losses.ended_rows += share.ends_unsaid.get();
+        losses.slow_polls += share.evidence_lost.get();
+    }
+    losses
+}
+
+impl Told {
+    /// The entries that a report refers to and its reader does not have.
+    fn entries(&mut self, report: &Report) -> Vec<DictEntry> {
+        let (mut sites, mut names, mut found) = (Vec::new(), Vec::new(), Vec::new());
+        let mut site = |id| {
+            if self.sites.insert(id) {
+                sites.push(id);
+            }
+        };
+        report.sites.iter().for_each(|one| site(one.site));
+        report.tasks.iter().for_each(|task| site(task.site));
+        report.slow_polls.iter().for_each(|poll| site(poll.site));
+        report.stalls.iter().filter_map(|stall| stall.site).for_each(&mut site);
+        for edge in &report.edges {
+            site(edge.to);
+            if let Waker::Site(from) = edge.from {
+                site(from);
+            }
+        }
+        let mut name = |id| {
+            if self.names.insert(id) {
+                names.push(id);
+            }
+        };
+        report.tasks.iter().flat_map(|task| [task.name, task.group, task.scope]).for_each(&mut name);
+        report.runtimes.iter().for_each(|runtime| name(runtime.name));
+        report.workers.iter().for_each(|worker| name(worker.thread));
+        report.stalls.iter().for_each(|stall| name(stall.thread));
+        let of_polls = report.slow_polls.iter().map(|poll| (poll.waiting_in, poll.stack));
+        let of_stalls = report.stalls.iter().map(|stall| (stall.waiting_in, stall.stack));
+        for (waiting_in, stack) in of_polls.chain(of_stalls) {
+            waiting_in.into_iter().for_each(&mut name);
+            if let Some(stack) = stack
+                && self.stacks.insert(stack)
+            {
+                found.push(stack);
+            }
+        }
+        let stacks =
+            found.into_iter().flat_map(|StackId(at)| stacks::entries(at as usize, at as usize + 1).0);
+        let mut entries = intern::entries_of(sites.into_iter(), names.into_iter());
+        entries.extend(stacks);
+        entries
+    }
+}

@@ -1,0 +1,139 @@
+//! The sessions' numbers: who has one, and when it is free again.
+//!
+//! A [`Lease`] is shared by the session itself, by the threads that it labels and by the runtimes that were
+//! built for it. When the last of them is gone the number waits until no record speaks of it: a task that
+//! went on elsewhere, a waker or join handle that somebody kept. Only then the next session gets it. Nobody
+//! waits for that: meanwhile the next session gets another.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+
+use super::{IS_OPEN, MAX, OPEN, Session, runtimes, set_slow_poll_ns};
+use crate::record::thread::{self, Thread};
+use crate::record::{Recorder, intern, slots};
+
+struct Numbers {
+    /// Numbers that were ever handed out.
+    made: u16,
+    /// Those whose lease is over, the longest first.
+    left: VecDeque<Session>,
+}
+
+static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers { made: 0, left: VecDeque::new() });
+
+fn numbers() -> MutexGuard<'static, Numbers> {
+    NUMBERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Lease(Session);
+
+impl Lease {
+    /// A number that nothing speaks of; `None` if too many are in use. The caller has emptied what the drain
+    /// still held ([`intake`](crate::drain::intake)), or a number that could be free is not.
+    pub(crate) fn take() -> Option<Arc<Self>> {
+        let mut numbers = numbers();
+        let free = (0..numbers.left.len()).find(|at| is_quiet(numbers.left[*at]));
+        let session = match free.and_then(|at| numbers.left.remove(at)) {
+            Some(session) => session,
+            None if usize::from(numbers.made) + 1 < MAX => {
+                numbers.made += 1;
+                Session(numbers.made)
+            }
+            None => return None,
+        };
+        Some(Arc::new(Self(session)))
+    }
+
+    /// Whose it is.
+    pub(crate) fn session(&self) -> Session {
+        self.0
+    }
+
+    /// Labels the calling thread until the result is dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> Entered {
+        let thread = thread::here_for(self.0);
+        Entered {
+            before: thread.set_session(self.0),
+            _lease: Arc::clone(self),
+            _here: std::marker::PhantomData,
+        }
+    }
+
+    /// Labels the calling thread for good. For the threads of a runtime, which keeps the lease.
+    pub(crate) fn stay(&self) {
+        thread::here_for(self.0).set_session(self.0);
+    }
+
+    /// What is spawned on that runtime is the session's.
+    pub(crate) fn add_runtime(&self, runtime: &Handle) {
+        let id = runtime.id();
+        let mut runtimes = runtimes();
+        if runtimes.iter().all(|(known, _)| *known != id) {
+            runtimes.push((id, self.0));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        runtimes().retain(|(_, session)| *session != self.0);
+        numbers().left.push_back(self.0);
+    }
+}
+
+/// A thread that belongs to a session.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    before: Session,
+    _lease: Arc<Lease>,
+    /// Labels a thread, so it stays on it.
+    _here: std::marker::PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        thread::here().set_session(self.before);
+    }
+}
+
+/// A session is open from now on; polls of it are slow from `slow_poll_ns` on.
+pub(crate) fn open(session: Session, slow_poll_ns: u64) {
+    // Together with the recorder's switch.
+    let _numbers = numbers();
+    IS_OPEN[session.index()].store(true, Ordering::Relaxed);
+    let least = set_slow_poll_ns(session, slow_poll_ns.max(1));
+    let open = OPEN.fetch_add(1, Ordering::Relaxed) + 1;
+    Recorder::global().set_sessions(open != 0, least);
+}
+
+/// It is closed: what goes on in it leaves no evidence any more.
+pub(crate) fn close(session: Session) {
+    let _numbers = numbers();
+    IS_OPEN[session.index()].store(false, Ordering::Relaxed);
+    let least = set_slow_poll_ns(session, u64::MAX);
+    let open = OPEN.fetch_sub(1, Ordering::Relaxed) - 1;
+    Recorder::global().set_sessions(open != 0, least);
+}
+
+/// Whether no record speaks of a session that nobody can begin a task in, except one of its own tasks.
+///
+/// What is born while the records are looked at is noticed by the count of births. What was being born
+/// before is in its place when they are looked at again, since whoever bore it was gone by then.
+fn is_quiet(session: Session) -> bool {
+    let sites = intern::sites_of(session);
+    let births = || {
+        let of_thread = |thread: &&Thread| births(thread, &sites);
+        thread::all().iter().map(of_thread).fold(0, u64::wrapping_add)
+    };
+    let before = births();
+    slots::none_of(session) && slots::none_of(session) && births() == before
+}
+
+fn births(thread: &Thread, sites: &[u32]) -> u64 {
+    sites.iter().filter_map(|site| thread.shards.known(*site)).map(|shard| shard.spawned.get()).sum()
+}

@@ -1,0 +1,34 @@
+//! From which age on an open poll is looked at: the guard's limit, and that of each session.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::record::session::{self, MAX, Session};
+
+/// Nobody wants it.
+pub(super) const NEVER: u64 = u64::MAX;
+
+static LIMITS: [AtomicU64; MAX] = [const { AtomicU64::new(NEVER) }; MAX];
+
+fn limit(session: Session) -> &'static AtomicU64 {
+    &LIMITS[session.index() % MAX]
+}
+
+/// Sets the limit of a session, or of all that is none's.
+pub(super) fn set(session: Session, ns: u64) {
+    limit(session).store(ns, Ordering::Relaxed);
+}
+
+/// The limit of a session.
+pub(super) fn of(session: Session) -> u64 {
+    limit(session).load(Ordering::Relaxed)
+}
+
+/// The limit for polls of a site.
+pub(super) fn of_site(site: u32) -> u64 {
+    of(session::of_site(site))
+}
+
+/// The smallest of all.
+pub(super) fn least() -> u64 {
+    LIMITS.iter().map(|limit| limit.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
+}
