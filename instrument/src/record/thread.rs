@@ -364,7 +364,6 @@ impl Thread {
     }
 
     /// Polls that had ended here when the thread became its session's.
-    #[cfg(any(feature = "check", test))]
     pub(crate) fn foreign_polls(&self) -> u64 {
         self.foreign_polls.get()
     }
