@@ -34,6 +34,7 @@ impl Identity {
                 host: host(),
                 exe: exe.to_string_lossy().into_owned(),
                 cpus: std::thread::available_parallelism().map_or(0, |cpus| cpus.get() as u32),
+                build: build(),
             },
             interval: config.interval,
             policy: config.policy.clone(),
@@ -86,6 +87,12 @@ impl Identity {
             policy: self.policy.clone(),
         }
     }
+}
+
+/// `x86_64-linux debug`: as this crate was built, which is as the service was unless it says otherwise.
+fn build() -> String {
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    format!("{}-{} {profile}", std::env::consts::ARCH, std::env::consts::OS)
 }
 
 /// `20261121-081015`, UTC.

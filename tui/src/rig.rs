@@ -460,6 +460,7 @@ fn hello(mode: Mode) -> Hello {
             host: "web-03".into(),
             exe: String::new(),
             cpus: 2,
+            build: String::new(),
         },
         mode,
         capabilities: Metric::ALL

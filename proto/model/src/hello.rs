@@ -33,6 +33,9 @@ pub struct ProcessInfo {
     pub exe: String,
     /// CPUs that it may use at once, by affinity and quota; 0 if unknown.
     pub cpus: u32,
+    /// What it was built for and how: `x86_64-linux debug`, empty if unknown. Times of different builds
+    /// cannot be compared.
+    pub build: String,
 }
 
 /// The greeting of an instrumented process.

@@ -56,6 +56,7 @@ pub fn hello(name: &str, pid: u32) -> Hello {
             host: "web-01".to_owned(),
             exe: String::new(),
             cpus: 4,
+            build: "x86_64-linux debug".to_owned(),
         },
         mode: Mode::Wrap,
         capabilities: capabilities(Mode::Wrap),

@@ -41,6 +41,7 @@ pub(crate) fn hello_to_wire(hello: &Hello) -> wire::Hello {
             host: clip(&hello.process.host),
             exe: clip(&hello.process.exe),
             cpus: hello.process.cpus,
+            build: clip(&hello.process.build),
         }),
         mode: hello.mode.as_str().to_owned(),
         capabilities: hello
@@ -86,6 +87,7 @@ pub(crate) fn hello_from_wire(hello: wire::Hello) -> Result<Hello, DecodeError> 
             host: checked("hello.process.host", process.host)?,
             exe: checked("hello.process.exe", process.exe)?,
             cpus: process.cpus,
+            build: checked("hello.process.build", process.build)?,
         },
         mode: Mode::from_name(&hello.mode).ok_or_else(|| unknown("hello.mode", &hello.mode))?,
         capabilities,

@@ -75,6 +75,9 @@ pub struct ProcessInfo {
     /// CPUs that it may use at once; 0 if unknown.
     #[prost(uint32, tag = "5")]
     pub cpus: u32,
+    /// What it was built for and how: `x86_64-linux debug`; empty if unknown.
+    #[prost(string, tag = "6")]
+    pub build: ::prost::alloc::string::String,
 }
 /// What a process says about one metric.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -46,6 +46,7 @@ fn hello() -> Hello {
             host: "build7".into(),
             exe: "/usr/bin/checkout".into(),
             cpus: 0,
+            build: String::new(),
         },
         mode: Mode::Hooks,
         capabilities: vec![Capability {
