@@ -50,7 +50,7 @@ use signal::{Group, Hit, Signal, Verdict};
 use view::{Moment, View};
 
 pub use explain::{Explain, explain};
-pub(crate) use finding::fingerprint;
+pub(crate) use finding::{fingerprint, without_digits};
 
 /// One detector: everything that is known of it, in one place.
 #[derive(Debug)]

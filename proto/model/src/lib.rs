@@ -5,6 +5,7 @@
 //! source, spawns, or knows about protobuf, tokio or a terminal: time and bytes come in as
 //! arguments. Every room of pollscope may call it.
 
+pub mod baseline;
 pub mod detect;
 pub mod dict;
 pub mod entity;

@@ -9,6 +9,7 @@ pub mod ending;
 
 use std::sync::Arc;
 
+use crate::baseline::Comparison;
 use crate::hist::Hist;
 use crate::measured::Mode;
 use crate::query::detail::Finding;
@@ -149,6 +150,8 @@ pub struct Verdict {
     pub subjects: Vec<Subject>,
     /// The sites of the findings, allowed ones included.
     pub distributions: Vec<Distribution>,
+    /// What became of each figure since the baseline; `None` if it was compared with none.
+    pub comparison: Option<Comparison>,
     /// What a reader should know besides, in full sentences: recordings that were cut, limits that fell
     /// back to wall time.
     pub notes: Vec<Arc<str>>,

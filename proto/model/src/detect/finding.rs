@@ -47,7 +47,8 @@ pub(super) fn with_frame(fingerprint: &str, function: &str) -> String {
     format!("{fingerprint} in {}", without_digits(function))
 }
 
-fn without_digits(name: &str) -> String {
+/// Each run of digits as one `#`: ids and counters differ from run to run.
+pub(crate) fn without_digits(name: &str) -> String {
     let (mut text, mut number) = (String::new(), false);
     for c in name.chars() {
         if !c.is_ascii_digit() {

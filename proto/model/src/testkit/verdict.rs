@@ -48,6 +48,7 @@ pub fn verdict() -> Verdict {
             sched: Hist::new(),
             life: Hist::new(),
         }],
+        comparison: None,
         notes: vec!["search-4712.mcap was cut: it is read up to its last whole chunk.".into()],
     }
 }
