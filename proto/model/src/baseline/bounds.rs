@@ -7,7 +7,7 @@
 //! G. J. Hahn and W. Q. Meeker, *Statistical Intervals* (1991), section 5.2. Nothing is assumed of the
 //! shape of poll times, which have no good shape.
 //!
-//! Each bound holds with 99 %. A sample of fewer than [`NEEDED`] values has no upper one: with some
+//! Each bound holds with 99 %. A sample of fewer than 459 values has no upper one: with some
 //! luck none of them lies above the p99.
 
 use crate::hist::{Hist, upper_edge};
@@ -21,9 +21,6 @@ const Z: f64 = 2.326_347_9;
 /// Up to so many values the binomial is summed up; above it the normal distribution is as good.
 const EXACT: u64 = 60_000;
 
-/// Values that it takes for a p99 to have an upper bound: the least n with `0.99^n <= 0.01`.
-pub(super) const NEEDED: u64 = 459;
-
 /// The p99 of a sample with its bounds, in the sample's unit. All are edges of histogram buckets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct P99 {
@@ -31,7 +28,7 @@ pub struct P99 {
     pub value: u64,
     /// The true p99 is above this, with 99 %.
     pub low: u64,
-    /// The true p99 is not above this, with 99 %; `None` below [`NEEDED`] values.
+    /// The true p99 is not above this, with 99 %; `None` below 459 values.
     pub high: Option<u64>,
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::START_UNIX_NS;
+use crate::baseline::{Change, Compared, Comparison, Figure, Measured, SiteName};
 use crate::entity::slow_poll::PollKind;
 use crate::hist::Hist;
 use crate::id::TaskId;
@@ -176,5 +177,46 @@ mod tests {
         assert!(!with(1, 999).is_incomplete());
         assert!(with(2, 999).is_incomplete());
         assert!(with(1, 0).is_incomplete());
+    }
+}
+
+/// A comparison of every kind: a p99 that doubled, one that nobody can tell, a better one, one that
+/// stayed, a new site and one that is gone.
+pub fn comparison() -> Comparison {
+    let site = |place: &str, key: &str| SiteName {
+        process: "checkout".into(),
+        key: key.into(),
+        place: place.into(),
+        one_of_several: false,
+    };
+    let figure = |place: &str, key: &str, figure, change, (base, head): (u64, u64), reason: &str| Compared {
+        site: site(place, key),
+        figure,
+        change,
+        base: Some(Measured { value: base, bounds: None, n: 2_000 }),
+        head: Measured { value: head, bounds: None, n: 2_000 },
+        reason: reason.into(),
+    };
+    let cart = ("src/cart.rs:88:9", "src/cart.rs handle_cart");
+    let mail = ("src/mail.rs:12:5", "src/mail.rs");
+    let ms = |ms: u64| ms * MILLISECOND;
+    Comparison {
+        figures: vec![
+            figure(cart.0, cart.1, Figure::Poll, Change::Regressed, (ms(2), ms(4)), "2.00×, 2ms longer"),
+            figure(
+                cart.0,
+                cart.1,
+                Figure::Sched,
+                Change::Insufficient,
+                (ms(1), ms(3)),
+                "p99 schedule delay depends on the load, and base's workers were 20% busy, this run's 60%",
+            ),
+            figure(mail.0, mail.1, Figure::Poll, Change::Improved, (ms(9), ms(3)), "0.33×, 6ms shorter"),
+            figure(mail.0, mail.1, Figure::Life, Change::Unchanged, (ms(20), ms(21)), ""),
+        ],
+        new: vec![site("src/search.rs:7:3", "src/search.rs")],
+        vanished: vec![site("src/old.rs:1:1", "src/old.rs")],
+        runs: 3,
+        notes: vec!["`search` is in the base and was not recorded in this run.".into()],
     }
 }

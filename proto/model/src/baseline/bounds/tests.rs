@@ -3,6 +3,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::hist::bucket_of;
 
+/// The least n with `0.99^n <= 0.01`.
+const NEEDED: u64 = 459;
+
 /// Numbers between 0 and 1 that look drawn: a 64-bit mix of a counter.
 fn uniform(seed: u64) -> impl Iterator<Item = f64> {
     (0_u64..).map(move |i| {
