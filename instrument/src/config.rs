@@ -96,7 +96,8 @@ pub enum Flight {
     /// While somebody looks at them.
     #[default]
     Demand,
-    /// From the start, so that whoever asks also gets the moments before.
+    /// From the start, so that whoever asks also gets the moments before. A file that is recorded into
+    /// (`POLLSCOPE_RECORD`) holds them all then.
     Always,
 }
 

@@ -140,7 +140,7 @@ pub const VARIABLES: [Variable; 16] = [
         name: "POLLSCOPE_FLIGHT",
         expects: "off, demand or always",
         default: "demand",
-        help: "when single polls and wakes are recorded: never, while somebody looks, or from the start",
+        help: "when single polls and wakes are recorded: never, while somebody looks, or from the start (then the file of POLLSCOPE_RECORD holds them too)",
         apply: |config, text| {
             config.recorder.flight = text.parse()?;
             Ok(())

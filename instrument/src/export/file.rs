@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pollscope_model::report::{Report, ReportKind};
+use pollscope_proto::EventsRequest;
 use pollscope_proto::recording::Writer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tracing::subscriber::NoSubscriber;
@@ -19,14 +20,17 @@ use tracing::subscriber::NoSubscriber;
 use super::Shared;
 use super::backlog::{Backlog, Next};
 use super::greeting::Greeting;
-use crate::config::Record;
+use crate::config::{Flight, Record};
 use crate::identity::Identity;
 use crate::notice;
+use crate::record::flight;
 use place::Place;
 pub(super) use place::plain;
 
 /// A chunk is closed at least so often: what a killed process can lose.
 const CHUNK: Duration = Duration::from_secs(1);
+/// For how long single polls are asked for, if they are always recorded; asked again in half that time.
+const EVENTS_TTL: Duration = Duration::from_secs(30);
 
 /// A file that was opened and is not written yet.
 pub(crate) struct Tape {
@@ -127,7 +131,18 @@ impl Keeper {
         writer.flush()?;
         let mut size = Size::default();
         let mut closed = Instant::now();
+        let mut asked_for_events: Option<Instant> = None;
         loop {
+            // Who records them always wants them kept, not only the newest in memory.
+            if flight::mode() == Flight::Always
+                && asked_for_events.is_none_or(|asked| asked.elapsed() >= EVENTS_TTL / 2)
+            {
+                // At first also those of before this thread came to ask.
+                let last_ns = if asked_for_events.is_none() { u64::MAX } else { 0 };
+                let request = EventsRequest { last_ns, ttl_ns: EVENTS_TTL.as_nanos() as u64 };
+                self.shared.ask_for_events(&self.backlog, request);
+                asked_for_events = Some(Instant::now());
+            }
             let next = tokio::select! {
                 biased;
                 next = self.backlog.next() => Some(next),
