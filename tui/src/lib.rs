@@ -18,6 +18,7 @@ pub mod demo;
 mod doctor;
 pub mod event;
 mod explain;
+mod export;
 pub mod failure;
 pub mod fmt;
 pub mod glyph;

@@ -32,6 +32,10 @@ async fn record(args: &RecordArgs) -> Result<(), Failure> {
     let failed = |error| Failure::io(format!("write {path}"), error);
     let stream = Stream::open(&endpoint).await;
     let mut stream = stream.map_err(|error| lookup::failure(&endpoint.to_string(), &error))?;
+    // Held to the end: without it the stream would stop to ask.
+    let wanted = if args.flight { vec![stream.hello.boot] } else { Vec::new() };
+    let (_wanted, flights) = tokio::sync::watch::channel(wanted.into());
+    stream = stream.with_flights(flights);
     let who = format!("{} (pid {})", clean(&stream.hello.process.name), stream.hello.process.pid);
     let file = create(&args.output, args.force)?;
     let mut writer = Writer::new(file, &stream.hello).map_err(failed)?;

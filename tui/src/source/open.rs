@@ -64,7 +64,7 @@ pub fn recording(path: &Path) -> Result<Peer, Failure> {
     }
 }
 
-fn unreadable(path: &Path, error: OpenError) -> Failure {
+pub(crate) fn unreadable(path: &Path, error: OpenError) -> Failure {
     let path = path.display();
     match error {
         OpenError::Io(error) => Failure::io(format!("read {path}"), error),

@@ -1,0 +1,227 @@
+//! `pollscope export`: a recording in another tool's format.
+//!
+//! A recording is read twice. The first reading gives the [`cast`]: who there is, what was slow, what was
+//! found, under which names. The second tells the [`story`], beat by beat, and each format writes down of
+//! it what it can hold. Formats of profilers need the cast alone. What the recording does not hold is never
+//! drawn: it is said on standard error, with what to do about it.
+//!
+//! Called by the command line only. Nothing here judges, folds or measures: detectors and counts are the
+//! model's.
+
+mod args;
+mod cast;
+mod chrome;
+mod firefox;
+mod folded;
+mod lane;
+mod life;
+mod meter;
+mod out;
+mod perfetto;
+mod pprof;
+mod stacks;
+mod story;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::io::{self, Write};
+
+use pollscope_model::measured::Metric;
+use pollscope_proto::recording::{Ending, Recording};
+
+use crate::cli::{ExportArgs, ExportFormat, Weight};
+use crate::failure::Failure;
+use crate::fmt::thousands;
+use crate::report::note;
+use crate::source::open;
+use cast::Cast;
+use out::Out;
+
+/// What was written, for the notes.
+#[derive(Default)]
+struct Written {
+    missed: u64,
+    holes: u64,
+    left_out: u64,
+}
+
+/// Exports, and says on standard error what could not be.
+pub(crate) fn run(args: &ExportArgs) -> Result<(), Failure> {
+    let mut recording = Recording::open(&args.file).map_err(|error| open::unreadable(&args.file, error))?;
+    // Before the work, which may take a while.
+    let mut out = Out::open(&args.output, args.force)?;
+    let cast = Cast::read(&mut recording);
+    let file = args.file.display();
+    if cast.holds.reports == 0 {
+        return Err(Failure::NoData(format!("{file} holds no report: there is nothing to export")));
+    }
+    let weight = weight(args, &cast)?;
+    if is_of_slow_polls(args.to) && cast.slow.is_empty() {
+        let words = format!("{file} holds no slow poll, and {} shows nothing else", args.to.as_str());
+        return Err(Failure::NoData(format!("{words}; `--to perfetto` shows what else is in it")));
+    }
+    let written = match write(args.to, weight, &mut recording, &cast, &mut out) {
+        Ok(written) => written,
+        Err(error) => return Err(out.failure(error)),
+    };
+    out.keep()?;
+    for line in notes(args.to, &recording, &cast, &written) {
+        note(&line);
+    }
+    Ok(())
+}
+
+fn is_of_slow_polls(format: ExportFormat) -> bool {
+    matches!(format, ExportFormat::Folded | ExportFormat::Pprof)
+}
+
+/// The time that a folded stack weighs.
+fn weight(args: &ExportArgs, cast: &Cast) -> Result<Weight, Failure> {
+    if args.weight.is_some() && args.to != ExportFormat::Folded {
+        let format = args.to.as_str();
+        return Err(Failure::Usage(format!(
+            "--weight is for `--to folded`; {format} holds every kind of time"
+        )));
+    }
+    let split = cast.slow.iter().any(|poll| poll.kind().is_some());
+    match args.weight {
+        Some(weight @ (Weight::Blocked | Weight::Busy | Weight::Preempted))
+            if !split && !cast.slow.is_empty() =>
+        {
+            let why = cast.measures(Metric::PollSplit).err().unwrap_or("no slow poll was split");
+            let weight = weight.as_str();
+            Err(Failure::NoData(format!("the {weight} time was not measured ({why}); use --weight wall")))
+        }
+        Some(weight) => Ok(weight),
+        None if split => Ok(Weight::Blocked),
+        None => Ok(Weight::Wall),
+    }
+}
+
+/// Writes the export.
+fn write(
+    format: ExportFormat,
+    weight: Weight,
+    recording: &mut Recording,
+    cast: &Cast,
+    mut out: impl Write,
+) -> io::Result<Written> {
+    let told = match format {
+        ExportFormat::Perfetto => {
+            let mut writer = perfetto::Perfetto::begin(cast, out)?;
+            let told = story::tell(recording, cast, |beat| writer.beat(&beat))?;
+            writer.end()?;
+            told
+        }
+        ExportFormat::Chrome => {
+            let mut writer = chrome::Chrome::begin(cast, out)?;
+            let told = story::tell(recording, cast, |beat| writer.beat(&beat))?;
+            writer.end()?;
+            told
+        }
+        ExportFormat::Firefox => {
+            let mut writer = firefox::Firefox::begin(cast);
+            let told = story::tell(recording, cast, |beat| {
+                writer.beat(&beat);
+                Ok(())
+            })?;
+            let left_out = writer.end(out)?;
+            return Ok(Written { missed: told.missed, holes: told.holes, left_out });
+        }
+        ExportFormat::Folded => {
+            let lines = folded::write(cast, weight, out)?;
+            return Ok(Written { left_out: u64::from(lines == 0), ..Written::default() });
+        }
+        ExportFormat::Pprof => {
+            pprof::write(cast, &mut out)?.flush()?;
+            return Ok(Written::default());
+        }
+    };
+    Ok(Written { missed: told.missed, holes: told.holes, left_out: 0 })
+}
+
+/// What the export cannot hold, and why: for people.
+fn notes(format: ExportFormat, recording: &Recording, cast: &Cast, written: &Written) -> Vec<String> {
+    let holds = &cast.holds;
+    let mut notes = Vec::new();
+    if let Ending::Cut { .. } = recording.ending() {
+        notes.push(
+            "the recording was not finished: what was in its last, incomplete chunk is missing".to_owned(),
+        );
+    }
+    let mut count = |n: u64, words: &str| {
+        if n > 0 {
+            notes.push(format!("{} {words}", thousands(n)));
+        }
+    };
+    count(holds.damaged as u64, "damaged chunks of the recording are left out");
+    count(holds.strangers, "messages of another process in the recording are left out");
+    count(holds.slow_left_out, "slow polls are left out: the longest are there");
+    if is_of_slow_polls(format) {
+        if written.left_out > 0 {
+            notes.push(
+                "no slow poll weighs anything of that kind: the file is empty; try --weight wall".to_owned(),
+            );
+        }
+        return notes;
+    }
+    count(holds.findings_left_out, "findings are left out: there were too many");
+    if format != ExportFormat::Firefox {
+        let tasks = cast.tasks.len() as u64 + holds.tasks_left_out;
+        let tracks = cast.tracks.len() as u64;
+        if tracks >= cast::MAX_TRACKS as u64 && tasks > tracks {
+            notes.push(format!(
+                "{} of {} tasks have a track of their own: those with findings or slow polls, then the busiest; \
+                 the polls of all are on their workers",
+                thousands(tracks),
+                thousands(tasks)
+            ));
+        }
+    }
+    if holds.polls == 0 {
+        let why = match cast.measures(Metric::FlightEvents) {
+            Ok(()) => {
+                "record them with POLLSCOPE_RECORD and POLLSCOPE_FLIGHT=always in the service's environment, \
+                       or with `pollscope record --flight`"
+                    .to_owned()
+            }
+            Err(reason) => reason.to_owned(),
+        };
+        let slow = thousands(cast.slow.len() as u64);
+        notes.push(format!(
+            "the recording holds no single polls and wakes, only totals and {slow} slow polls; {why}"
+        ));
+        return notes;
+    }
+    if holds.wakes == 0 && format != ExportFormat::Firefox {
+        notes.push(
+            "no wakes were recorded, so that no arrows are drawn and it is not known when a task was idle: \
+             wakes are seen of tasks spawned through pollscope"
+                .to_owned(),
+        );
+    }
+    let mut count = |n: u64, words: &str| {
+        if n > 0 {
+            notes.push(format!("{} {words}", thousands(n)));
+        }
+    };
+    count(
+        written.left_out,
+        "polls are left out: the format is read into memory as a whole, `--to perfetto` is not",
+    );
+    count(written.missed, "single polls and wakes are missing; a larger POLLSCOPE_FLIGHT_EVENTS loses fewer");
+    if format != ExportFormat::Firefox {
+        match written.holes {
+            0 => {}
+            1 => notes.push(
+                "of a stretch of time no single polls are known; it is marked `not recorded`".to_owned(),
+            ),
+            n => notes.push(format!(
+                "of {} stretches of time no single polls are known; they are marked `not recorded`",
+                thousands(n)
+            )),
+        }
+    }
+    notes
+}

@@ -1,0 +1,250 @@
+//! Chrome's trace event format, as JSON: one event a line, readable by `chrome://tracing`, Perfetto and
+//! speedscope.
+//!
+//! Polls are complete events (`X`) on one thread for each lane; tasks are nestable asynchronous events
+//! (`b`, `e`), which readers of flame graphs pass over; wakes are flows (`s`, `f`), counters `C`, findings
+//! instants (`i`). Times are microseconds on the process's clock, with three decimals.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use pollscope_model::entity::task::WokenBy;
+use pollscope_model::id::TaskId;
+use pollscope_model::time::MICROSECOND;
+
+use super::args::{self, Arg};
+use super::cast::Cast;
+use super::lane::Lane;
+use super::meter::Unit;
+use super::story::Beat;
+
+/// The threads before the lanes: findings, and what is not recorded.
+const FINDINGS: u32 = 1;
+const HOLES: u32 = 2;
+const LANES: u32 = 10;
+
+/// See the module.
+pub(super) struct Chrome<'a, W> {
+    cast: &'a Cast,
+    out: W,
+    lanes: BTreeMap<Lane, u32>,
+    names: BTreeMap<super::meter::Meter, String>,
+    line: String,
+    holes: bool,
+}
+
+impl<'a, W: Write> Chrome<'a, W> {
+    /// Writes who is who.
+    pub(super) fn begin(cast: &'a Cast, mut out: W) -> io::Result<Self> {
+        let anchor = cast.hello.anchor;
+        let about = format!(
+            "{{\"displayTimeUnit\":\"ms\",\"otherData\":{{\"written by\":\"pollscope\",\"process\":{},\"host\":{},\
+             \"clock\":\"microseconds since the recorder started\",\"clock zero, ns since the Unix epoch\":\"{}\"}},\
+             \"traceEvents\":[\n",
+            json(cast.name()),
+            json(&cast.hello.process.host),
+            anchor.to_unix_ns(0),
+        );
+        out.write_all(about.as_bytes())?;
+        let lanes = cast.lanes.numbers().into_iter().map(|(lane, n)| (lane, LANES + n)).collect();
+        let mut writer = Self { cast, out, lanes, names: BTreeMap::new(), line: String::new(), holes: false };
+        // The first event stands without a comma before it.
+        writer.line = format!(
+            "{{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":{},\"args\":{{\"name\":{}}}}}",
+            cast.hello.process.pid,
+            json(cast.name())
+        );
+        writer.flush()?;
+        if !cast.findings.is_empty() {
+            writer.thread(FINDINGS, 0, "findings")?;
+        }
+        for (lane, shown) in cast.lanes.iter() {
+            let tid = writer.lanes[&lane];
+            let name = match shown.tid {
+                Some(os) => format!("{} (tid {os})", shown.name),
+                None => shown.name.clone(),
+            };
+            writer.thread(tid, tid, &name)?;
+        }
+        writer.tasks(true)?;
+        writer.findings()?;
+        Ok(writer)
+    }
+
+    /// Begins an event: its phase, and where it is.
+    fn event(&mut self, phase: &str, tid: u32, name: &str) {
+        self.line.push_str(",\n");
+        self.put(format_args!(
+            "{{\"ph\":\"{phase}\",\"pid\":{},\"tid\":{tid},\"name\":{}",
+            self.cast.hello.process.pid,
+            json(name)
+        ));
+    }
+
+    fn put(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _ = self.line.write_fmt(text);
+    }
+
+    fn at(&mut self, key: &str, ns: u64) {
+        self.put(format_args!(",\"{key}\":{}.{:03}", ns / MICROSECOND, ns % MICROSECOND));
+    }
+
+    /// Ends an event.
+    fn args(&mut self, args: &[(&str, Arg)]) -> io::Result<()> {
+        if !args.is_empty() {
+            self.line.push_str(",\"args\":{");
+            for (at, (name, arg)) in args.iter().enumerate() {
+                let comma = if at > 0 { "," } else { "" };
+                self.put(format_args!("{comma}{}:", json(name)));
+                match arg {
+                    Arg::Text(text) => self.line.push_str(&json(text)),
+                    // As texts, numbers keep all their digits in readers that know floats only.
+                    Arg::Uint(value) if *value > 1 << 53 => self.put(format_args!("\"{value}\"")),
+                    Arg::Uint(value) => self.put(format_args!("{value}")),
+                    Arg::List(lines) => {
+                        let lines: Vec<String> = lines.iter().map(|line| json(line)).collect();
+                        self.put(format_args!("[{}]", lines.join(",")));
+                    }
+                }
+            }
+            self.line.push('}');
+        }
+        self.line.push('}');
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.write_all(self.line.as_bytes())?;
+        self.line.clear();
+        Ok(())
+    }
+
+    fn thread(&mut self, tid: u32, place: u32, name: &str) -> io::Result<()> {
+        self.event("M", tid, "thread_name");
+        self.put(format_args!(",\"args\":{{\"name\":{}}}}}", json(name)));
+        self.event("M", tid, "thread_sort_index");
+        self.put(format_args!(",\"args\":{{\"sort_index\":{place}}}}}"));
+        self.flush()
+    }
+
+    /// Where the events of one task's life belong together.
+    fn task(&mut self, phase: &str, task: TaskId, name: &str, ns: u64) {
+        self.event(phase, 0, name);
+        self.put(format_args!(",\"cat\":\"task\",\"id\":\"{:#x}\"", task.0));
+        self.at("ts", ns);
+    }
+
+    /// The beginnings of the tasks' lives, or their ends.
+    fn tasks(&mut self, begin: bool) -> io::Result<()> {
+        let cast = self.cast;
+        for record in cast.tracks.iter().filter_map(|task| cast.tasks.get(task)) {
+            let name = cast.task_label(record.id);
+            if begin {
+                self.task("b", record.id, &name, record.spawned_ns);
+                self.args(&args::of_task(cast, record))?;
+            } else {
+                // One that is alive at the end is so to the end of the recording.
+                let ended_ns = if record.ended_ns > 0 { record.ended_ns } else { cast.span.1 };
+                let end_ns = ended_ns.max(record.last_poll_end_ns).max(record.spawned_ns);
+                self.task("e", record.id, &name, end_ns);
+                self.args(&[])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn findings(&mut self) -> io::Result<()> {
+        for finding in &self.cast.findings {
+            self.event("i", FINDINGS, &finding.headline);
+            self.put(format_args!(",\"cat\":\"finding\",\"s\":\"t\""));
+            self.at("ts", self.cast.mono_ns(finding.first_ns));
+            self.args(&args::of_finding(finding))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what happened.
+    pub(super) fn beat(&mut self, beat: &Beat<'_>) -> io::Result<()> {
+        match beat {
+            Beat::Poll(poll) => {
+                let Some(tid) = self.lanes.get(&poll.lane).copied() else { return Ok(()) };
+                self.event("X", tid, &self.cast.task_name(poll.task, poll.site));
+                self.put(format_args!(",\"cat\":\"poll\""));
+                self.at("ts", poll.start_ns);
+                self.at("dur", poll.end_ns - poll.start_ns);
+                self.args(&args::of_poll(self.cast, poll))?;
+                for (flow, at_ns) in &poll.wakes {
+                    self.flow("s", tid, *flow, *at_ns)?;
+                }
+                for flow in &poll.woken {
+                    self.flow("f", tid, *flow, poll.start_ns)?;
+                }
+                Ok(())
+            }
+            Beat::Stay(stay) => {
+                self.task("b", stay.task, stay.doing.as_str(), stay.start_ns);
+                match stay.woken_by {
+                    WokenBy::Nobody => self.args(&[])?,
+                    by => self.args(&[("woken by", Arg::Text(args::woken_by(self.cast, by)))])?,
+                }
+                self.task("e", stay.task, stay.doing.as_str(), stay.end_ns);
+                self.args(&[])
+            }
+            Beat::Reading(reading) => {
+                let cast = self.cast;
+                let meter = reading.meter;
+                let name = self.names.entry(meter).or_insert_with(|| {
+                    let unit = match meter.unit() {
+                        Unit::Nanos => " (ms)",
+                        Unit::Percent => " (%)",
+                        Unit::Count | Unit::PerSecond => "",
+                    };
+                    format!("{}{unit}", args::meter_name(cast, meter))
+                });
+                let name = name.clone();
+                let value = match meter.unit() {
+                    Unit::Nanos => reading.value / 1e6,
+                    _ => reading.value,
+                };
+                self.event("C", 0, &name);
+                self.at("ts", reading.at_ns);
+                self.put(format_args!(",\"args\":{{\"value\":{value}}}}}"));
+                self.flush()
+            }
+            Beat::Hole(from, to) => {
+                if !std::mem::replace(&mut self.holes, true) {
+                    self.thread(HOLES, u32::MAX >> 1, "not recorded")?;
+                }
+                self.event("X", HOLES, "single polls not recorded");
+                self.at("ts", *from);
+                self.at("dur", to - from);
+                self.args(&[])
+            }
+        }
+    }
+
+    /// One end of an arrow; it holds to the slice around it.
+    fn flow(&mut self, phase: &str, tid: u32, id: u64, ns: u64) -> io::Result<()> {
+        self.event(phase, tid, "wake");
+        self.put(format_args!(",\"cat\":\"wake\",\"id\":{id}"));
+        if phase == "f" {
+            self.line.push_str(",\"bp\":\"e\"");
+        }
+        self.at("ts", ns);
+        self.args(&[])
+    }
+
+    /// Ends the lives of the tasks, and the file.
+    pub(super) fn end(mut self) -> io::Result<()> {
+        self.tasks(false)?;
+        self.out.write_all(b"\n]}\n")?;
+        self.out.flush()
+    }
+}
+
+/// A text as JSON has it.
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

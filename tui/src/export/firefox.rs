@@ -1,0 +1,181 @@
+//! The Firefox Profiler's processed profile, by the crate that samply writes it with.
+//!
+//! A thread for each lane. Its markers are the polls; its samples are the slow ones with the stack that
+//! was seen, once for each part of their time that was measured, weighted in whole milliseconds and in a
+//! category of its own: blocked, busy, preempted. The format is one JSON object, so that all of it is in
+//! memory before it is written: polls beyond [`MAX_MARKERS`] are left out and counted.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use fxprof_processed_profile::{
+    CategoryColor, CategoryHandle, CpuDelta, Frame, FrameFlags, FrameInfo, MarkerTiming, ProcessHandle,
+    Profile, ReferenceTimestamp, SamplingInterval, StackHandle, ThreadHandle, Timestamp, WeightType,
+};
+use pollscope_model::entity::slow_poll::SlowPoll;
+use pollscope_model::time::MILLISECOND;
+
+use super::cast::Cast;
+use super::lane::Lane;
+use super::stacks::{self, UNSEEN};
+use super::story::{Beat, Poll};
+
+mod marker;
+use marker::{Found, Polled, SlowPolled};
+
+/// Polls that become markers: some hundred megabytes.
+const MAX_MARKERS: u64 = 1_000_000;
+
+/// See the module.
+pub(super) struct Firefox<'a> {
+    cast: &'a Cast,
+    profile: Profile,
+    threads: BTreeMap<Lane, ThreadHandle>,
+    kinds: Kinds,
+    markers: u64,
+    left_out: u64,
+}
+
+/// The categories.
+#[derive(Clone, Copy)]
+struct Kinds {
+    blocked: CategoryHandle,
+    busy: CategoryHandle,
+    preempted: CategoryHandle,
+    unsplit: CategoryHandle,
+    poll: CategoryHandle,
+}
+
+impl<'a> Firefox<'a> {
+    pub(super) fn begin(cast: &'a Cast) -> Self {
+        let zero_ms = cast.unix_ns(0) as f64 / MILLISECOND as f64;
+        let reference = ReferenceTimestamp::from_millis_since_unix_epoch(zero_ms);
+        let mut profile = Profile::new(cast.name(), reference, SamplingInterval::from_millis(1));
+        profile.set_symbolicated(true);
+        let kinds = Kinds {
+            blocked: profile.add_category("blocked", CategoryColor::Red),
+            busy: profile.add_category("busy", CategoryColor::Yellow),
+            preempted: profile.add_category("preempted", CategoryColor::Purple),
+            unsplit: profile.add_category("slow, not split", CategoryColor::DarkGray),
+            poll: profile.add_category("poll", CategoryColor::Blue),
+        };
+        let process = profile.add_process(cast.name(), cast.hello.process.pid, at(cast.span.0));
+        profile.set_process_end_time(process, at(cast.span.1));
+        let mut writer = Self { cast, profile, threads: BTreeMap::new(), kinds, markers: 0, left_out: 0 };
+        writer.findings(process);
+        for (at, (lane, shown)) in (0..).zip(cast.lanes.iter()) {
+            let thread = writer.thread(process, shown.tid.unwrap_or(at), &shown.name);
+            writer.threads.insert(lane, thread);
+        }
+        writer
+    }
+
+    fn thread(&mut self, process: ProcessHandle, tid: u32, name: &str) -> ThreadHandle {
+        let thread = self.profile.add_thread(process, tid, at(self.cast.span.0), false);
+        self.profile.set_thread_name(thread, name);
+        self.profile.set_thread_end_time(thread, at(self.cast.span.1));
+        self.profile.set_thread_samples_weight_type(thread, WeightType::TracingMs);
+        self.profile.set_thread_show_markers_in_timeline(thread, true);
+        self.profile.add_initial_visible_thread(thread);
+        thread
+    }
+
+    /// What was found stands on the process's main thread.
+    fn findings(&mut self, process: ProcessHandle) {
+        if self.cast.findings.is_empty() {
+            return;
+        }
+        let pid = self.cast.hello.process.pid;
+        let thread = self.profile.add_thread(process, pid, at(self.cast.span.0), true);
+        self.profile.set_thread_name(thread, "findings");
+        self.profile.set_thread_end_time(thread, at(self.cast.span.1));
+        self.profile.add_initial_visible_thread(thread);
+        for finding in &self.cast.findings {
+            let when = at(self.cast.mono_ns(finding.first_ns));
+            let marker = Found::new(&mut self.profile, finding);
+            self.profile.add_marker(thread, MarkerTiming::Instant(when), marker);
+        }
+    }
+
+    pub(super) fn beat(&mut self, beat: &Beat<'_>) {
+        if let Beat::Poll(poll) = beat
+            && let Some(thread) = self.threads.get(&poll.lane).copied()
+        {
+            self.poll(thread, poll);
+        }
+    }
+
+    fn poll(&mut self, thread: ThreadHandle, poll: &Poll<'_>) {
+        // Slow polls are bounded by themselves.
+        if self.markers >= MAX_MARKERS && poll.slow.is_none() {
+            self.left_out += 1;
+            return;
+        }
+        self.markers += 1;
+        let when = MarkerTiming::Interval(at(poll.start_ns), at(poll.end_ns));
+        let whose = Polled::new(&mut self.profile, self.cast, poll, self.kinds.poll);
+        match poll.slow {
+            None => {
+                self.profile.add_marker(thread, when, whose);
+            }
+            Some(slow) => {
+                let marker = SlowPolled::new(&mut self.profile, whose, self.cast, slow);
+                let marker = self.profile.add_marker(thread, when, marker);
+                let stack = self.stack(thread, slow, self.kinds.poll);
+                self.profile.set_marker_stack(thread, marker, stack);
+                self.samples(thread, poll, slow);
+            }
+        }
+    }
+
+    fn samples(&mut self, thread: ThreadHandle, poll: &Poll<'_>, slow: &SlowPoll) {
+        let parts = match (slow.blocked_ns(), slow.busy_ns, slow.preempted_ns) {
+            (Some(blocked), Some(busy), Some(preempted)) => vec![
+                (self.kinds.busy, busy),
+                (self.kinds.blocked, blocked),
+                (self.kinds.preempted, preempted),
+            ],
+            _ => vec![(self.kinds.unsplit, slow.wall_ns)],
+        };
+        for (kind, ns) in parts {
+            let ms = ns.saturating_add(MILLISECOND / 2) / MILLISECOND;
+            if ms == 0 {
+                continue;
+            }
+            let stack = self.stack(thread, slow, kind);
+            let cpu = if kind == self.kinds.busy { CpuDelta::from_nanos(ns) } else { CpuDelta::ZERO };
+            // All parts of a poll stand at its end: in which order they were is not known.
+            let weight = i32::try_from(ms).unwrap_or(i32::MAX);
+            self.profile.add_sample(thread, at(poll.end_ns), stack, cpu, weight);
+        }
+    }
+
+    fn stack(&mut self, thread: ThreadHandle, slow: &SlowPoll, kind: CategoryHandle) -> Option<StackHandle> {
+        let cast = self.cast;
+        let mut names = vec![format!("tasks of {}", cast.dictionary.site_text(slow.site))];
+        match cast.stack_of(slow) {
+            Some(stack) => names.extend(stacks::inside(stack).iter().rev().map(ToString::to_string)),
+            None => names.push(UNSEEN.to_owned()),
+        }
+        let frames: Vec<FrameInfo> = names
+            .iter()
+            .map(|name| FrameInfo {
+                frame: Frame::Label(self.profile.intern_string(name)),
+                category_pair: kind.into(),
+                flags: FrameFlags::empty(),
+            })
+            .collect();
+        self.profile.intern_stack_frames(thread, frames.into_iter())
+    }
+
+    /// Writes the profile; how many polls found no room.
+    pub(super) fn end(self, mut out: impl Write) -> io::Result<u64> {
+        serde_json::to_writer(&mut out, &self.profile).map_err(io::Error::from)?;
+        out.flush()?;
+        Ok(self.left_out)
+    }
+}
+
+fn at(ns: u64) -> Timestamp {
+    Timestamp::from_nanos_since_reference(ns)
+}

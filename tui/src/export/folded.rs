@@ -1,0 +1,77 @@
+//! Folded stacks: one line for each stack, outermost frame first, and its weight in microseconds. For
+//! flame graphs: `inferno-flamegraph`, `flamegraph.pl`, speedscope.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use super::cast::Cast;
+use super::stacks::{self, UNSEEN, Weights};
+use crate::cli::Weight;
+
+/// Writes the slow polls with that weight; how many lines there were.
+pub(super) fn write(cast: &Cast, weight: Weight, mut out: impl Write) -> io::Result<u64> {
+    let mut lines: BTreeMap<String, u64> = BTreeMap::new();
+    for (key, weights) in stacks::sum(cast) {
+        let weight = of(&weights, weight);
+        if weight == 0 {
+            continue;
+        }
+        let mut line = format!("{};{}", plain(cast.name()), plain(&key.site));
+        let frames = stacks::frames(cast, &key);
+        for frame in frames.iter().rev() {
+            line.push(';');
+            line.push_str(&plain(&frame.function));
+        }
+        if frames.is_empty() {
+            line.push(';');
+            line.push_str(UNSEEN);
+        }
+        let total = lines.entry(line).or_default();
+        *total = total.saturating_add(weight);
+    }
+    for (line, weight) in &lines {
+        writeln!(out, "{line} {weight}")?;
+    }
+    out.flush()?;
+    Ok(lines.len() as u64)
+}
+
+fn of(weights: &Weights, weight: Weight) -> u64 {
+    let ns = match weight {
+        Weight::Count => return weights.count,
+        Weight::Blocked => weights.blocked_ns,
+        Weight::Busy => weights.busy_ns,
+        Weight::Preempted => weights.preempted_ns,
+        Weight::Wall => weights.wall_ns,
+    };
+    ns / 1_000
+}
+
+/// A name without what the format itself is made of: semicolons between frames, lines, and the controls
+/// that a terminal would obey.
+fn plain(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| match c {
+            ';' => ':',
+            c if c.is_control() => ' ',
+            c => c,
+        })
+        .collect();
+    match plain.trim() {
+        "" => "(no name)".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_break_the_lines() {
+        assert_eq!(plain("a;b\nc 12"), "a:b c 12");
+        assert_eq!(plain("\u{1b}[31m<F as G<'a>>::h"), "[31m<F as G<'a>>::h");
+        assert_eq!(plain(" \n"), "(no name)");
+    }
+}

@@ -1,0 +1,1 @@
+//! Exports of a made-up recording, and of damaged ones.
