@@ -18,6 +18,7 @@ pub(crate) struct Identity {
     process: ProcessInfo,
     interval: Duration,
     policy: String,
+    slow_poll_ns: u64,
     #[cfg(feature = "recording")]
     started_unix_s: u64,
 }
@@ -38,6 +39,7 @@ impl Identity {
             },
             interval: config.interval,
             policy: config.policy.clone(),
+            slow_poll_ns: config.recorder.slow_poll_ns,
             #[cfg(feature = "recording")]
             started_unix_s: clock::anchor().unix_ns / pollscope_model::time::SECOND,
         }
@@ -85,6 +87,7 @@ impl Identity {
             interval_ns: self.interval.as_nanos() as u64,
             hist_scale: hist::SCALE,
             policy: self.policy.clone(),
+            slow_poll_ns: Some(self.slow_poll_ns),
         }
     }
 }

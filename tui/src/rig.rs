@@ -471,6 +471,7 @@ fn hello(mode: Mode) -> Hello {
         interval_ns: SECOND,
         hist_scale: 4,
         policy: String::new(),
+        slow_poll_ns: Some(MILLISECOND),
     }
 }
 

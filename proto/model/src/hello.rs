@@ -62,6 +62,9 @@ pub struct Hello {
     /// The policy that the process asks its viewers to apply, as `pollscope.toml` text; empty for
     /// the defaults.
     pub policy: String,
+    /// Polls from this length on leave a [`SlowPoll`](crate::entity::slow_poll::SlowPoll), nanoseconds.
+    /// `None` if the peer does not say.
+    pub slow_poll_ns: Option<u64>,
 }
 
 impl Hello {

@@ -64,6 +64,7 @@ pub fn hello(name: &str, pid: u32) -> Hello {
         interval_ns: SECOND,
         hist_scale: crate::hist::SCALE,
         policy: String::new(),
+        slow_poll_ns: Some(crate::time::MILLISECOND),
     }
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn hello_to_wire(hello: &Hello) -> wire::Hello {
         interval_ns: hello.interval_ns,
         hist_scale: u32::from(hello.hist_scale),
         policy: hello.policy.clone(),
+        slow_poll_ns: hello.slow_poll_ns,
     }
 }
 
@@ -96,6 +97,7 @@ pub(crate) fn hello_from_wire(hello: wire::Hello) -> Result<Hello, DecodeError> 
         hist_scale: u8::try_from(hello.hist_scale)
             .map_err(|_| DecodeError::new("hello.hist_scale", Reason::OutOfRange(hello.hist_scale.into())))?,
         policy: hello.policy,
+        slow_poll_ns: hello.slow_poll_ns,
     })
 }
 

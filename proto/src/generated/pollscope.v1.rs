@@ -56,6 +56,9 @@ pub struct Hello {
     /// Policy that the process asks its viewers to apply, as `pollscope.toml` text.
     #[prost(string, tag = "10")]
     pub policy: ::prost::alloc::string::String,
+    /// Polls from this length on are told one by one, nanoseconds; absent from senders that do not say.
+    #[prost(uint64, optional, tag = "11")]
+    pub slow_poll_ns: ::core::option::Option<u64>,
 }
 /// Who is speaking.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

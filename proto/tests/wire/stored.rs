@@ -58,6 +58,7 @@ fn hello() -> Hello {
         interval_ns: 250_000_000,
         hist_scale: 4,
         policy: "[detector.sched-delay]\n".into(),
+        slow_poll_ns: None,
     }
 }
 

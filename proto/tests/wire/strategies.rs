@@ -273,11 +273,12 @@ prop_compose! {
         (major, minor, boot, mode) in (any::<u32>(), any::<u32>(), boot(), mode()),
         texts in [text(), text(), text(), text(), text(), text()],
         (pid, cpus, unix_ns, mono_ns, interval_ns, hist_scale) in (any::<u32>(), any::<u32>(), number(), number(), number(), any::<u8>()),
+        slow_poll_ns in proptest::option::of(number()),
         reasons in vec((select(Metric::ALL.to_vec()), select(vec![Coverage::All, Coverage::Wrapped, Coverage::Nobody]), text()), 0..5),
     ) -> Hello {
         let [version, name, host, exe, build, policy] = texts.map(|text| text.to_string());
         Hello {
-            protocol: ProtocolVersion { major, minor }, version, boot, mode, interval_ns, hist_scale, policy,
+            protocol: ProtocolVersion { major, minor }, version, boot, mode, interval_ns, hist_scale, policy, slow_poll_ns,
             process: ProcessInfo { name, pid, host, exe, cpus, build },
             capabilities: reasons
                 .into_iter()
