@@ -6,6 +6,9 @@
 //! Made by the judge of this room; read by the command line, by the formats and by assertions in tests.
 
 pub mod ending;
+mod expect;
+mod judge;
+mod limits;
 
 use std::sync::Arc;
 
@@ -14,6 +17,9 @@ use crate::hist::Hist;
 use crate::measured::Mode;
 use crate::query::detail::Finding;
 use crate::query::page::Level;
+
+pub use judge::{Judge, Run, Terms};
+pub use limits::Limits;
 
 /// What a run is judged to be: the words of the JSON key `verdict`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

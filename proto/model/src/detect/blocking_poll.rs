@@ -68,7 +68,7 @@ const STARTING_NS: u64 = 5 * SECOND;
 /// Polls that a site's 99th percentile needs to mean anything.
 const P99_NEEDS: u64 = 1_000;
 
-pub(super) static DETECTOR: Detector = Detector {
+pub(crate) static DETECTOR: Detector = Detector {
     id: "blocking-poll",
     letter: 'L',
     level: Level::Deny,
@@ -200,7 +200,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
     })
 }
 
-fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {
+pub(crate) fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {
     let task = view.task_text(poll.task);
     let worker = poll.worker.map_or_else(String::new, |worker| format!(" on worker {worker}"));
     let split = match (poll.busy_ns, poll.blocked_ns(), poll.preempted_ns) {
@@ -215,7 +215,7 @@ fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {
     format!("{task}, poll {}{worker}: {}{split}", poll.nth, Nanos(poll.wall_ns))
 }
 
-fn fix(kind: Option<PollKind>) -> &'static str {
+pub(crate) fn fix(kind: Option<PollKind>) -> &'static str {
     match kind {
         Some(PollKind::Busy) => {
             "Move the computation to spawn_blocking or a thread pool, or split it and call \

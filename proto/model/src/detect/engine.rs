@@ -19,7 +19,7 @@ use super::scan::{self, Watched};
 use super::signal::Verdict;
 use super::stuck_poll;
 use super::task_leak;
-use super::view::{Moment, View};
+use super::view::{Cpu, Moment, View};
 use crate::id::{BootId, SiteId};
 use crate::policy::Policy;
 use crate::query::detail::Finding;
@@ -41,6 +41,8 @@ struct Case {
     watched: Watched,
     ledger: Ledger,
     looked_ns: Option<u64>,
+    cpu: Cpu,
+    cpu_minute: Cpu,
     undecided: Vec<(&'static str, String)>,
     flags: Flags,
     dropped: u64,
@@ -68,6 +70,14 @@ impl Engine {
     /// How many findings were ever opened: who compares it before and after a tick knows of new ones.
     pub fn findings_ever(&self) -> u64 {
         self.last_number
+    }
+
+    /// The process as the detectors saw it at their last look, for whoever judges it beside them. `None`
+    /// before the first.
+    pub(crate) fn view<'a>(&'a self, process: &'a Process) -> Option<View<'a>> {
+        let case = self.cases.get(&process.boot())?;
+        let (cpu, cpu_minute) = (case.cpu, case.cpu_minute);
+        Some(View::new(Moment { process, now_ns: process.now_ns(), cpu, cpu_minute }, &case.memory))
     }
 
     /// Looks at whatever has news. Processes that left the world are forgotten with their findings; of
@@ -148,6 +158,8 @@ impl Case {
             watched: Watched::default(),
             ledger: Ledger::default(),
             looked_ns: None,
+            cpu: Cpu::UNKNOWN,
+            cpu_minute: Cpu::UNKNOWN,
             undecided: Vec::new(),
             flags: Flags::default(),
             dropped: 0,
@@ -165,6 +177,7 @@ impl Case {
         let cpu = self.memory.cpu(process);
         let now_ns = process.now_ns();
         let cpu_minute = self.memory.cpu_minute(cpu, now_ns);
+        (self.cpu, self.cpu_minute) = (cpu, cpu_minute);
         let moment = Moment { process, now_ns, cpu, cpu_minute };
         let walk = scan::walk(moment, &policy, &mut self.watched);
         let view = View::new(moment, &self.memory);

@@ -12,7 +12,7 @@ use super::finding::{Found, fingerprint, with_frame};
 use super::signal::{Count, Key, PollFacts, Signal};
 use super::view::View;
 use crate::dict::Stack;
-use crate::policy::Rule;
+use crate::policy::{Policy, Rule};
 use crate::query::detail::Finding;
 use crate::query::page::Level;
 use crate::time::SECOND;
@@ -169,6 +169,13 @@ fn identity(count: Count) -> Option<u64> {
         Count::Total(n) | Count::Event(n) => Some(n),
         Count::Now(_) => None,
     }
+}
+
+/// A finding that needs no look to follow: what it is about, in full.
+pub(crate) fn tell(view: &View<'_>, detector: usize, signal: Signal) -> Finding {
+    let mut rule = Policy::default().rule(detector).clone();
+    rule.level = Level::Deny;
+    open(view, detector, &rule, signal, 0, view.moment.now_ns).shown
 }
 
 fn open(view: &View<'_>, detector: usize, rule: &Rule, signal: Signal, number: u64, first_ns: u64) -> Found {

@@ -51,7 +51,7 @@ const CAUSE_SHARE: f64 = 0.5;
 /// It must still be so in this much of the newest time.
 const NEWEST_NS: u64 = 3 * SECOND;
 
-pub(super) static DETECTOR: Detector = Detector {
+pub(crate) static DETECTOR: Detector = Detector {
     id: "sched-delay",
     letter: 'D',
     level: Level::Warn,

@@ -9,7 +9,7 @@ use crate::time::Nanos;
 
 /// Whether the poll is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Tense {
+pub(crate) enum Tense {
     Present,
     Past,
 }
@@ -28,14 +28,14 @@ fn doing(word: &str, tense: Tense) -> String {
 
 impl View<'_> {
     /// The stack of the poll, if one was taken and is known.
-    pub(super) fn stack(&self, facts: &PollFacts) -> Option<&Stack> {
+    pub(crate) fn stack(&self, facts: &PollFacts) -> Option<&Stack> {
         let stack = facts.stack?;
         self.moment.process.dictionary().stack(stack).map(|stack| &**stack)
     }
 
     /// To follow a headline: `: it slept in futex_wait at cart::load src/cart.rs:70`; empty if nobody
     /// looked.
-    pub(super) fn seen(&self, facts: &PollFacts, tense: Tense) -> String {
+    pub(crate) fn seen(&self, facts: &PollFacts, tense: Tense) -> String {
         let word = facts.waiting_in.map(|word| self.name(word)).filter(|word| !word.is_empty());
         let frame = self.stack(facts).and_then(Stack::users_frame).map(|(_, frame)| frame.short());
         match (word, frame) {
@@ -47,7 +47,7 @@ impl View<'_> {
     }
 
     /// What the user's line called, as a sentence; empty if that is not known.
-    pub(super) fn called(&self, facts: &PollFacts, tense: Tense) -> String {
+    pub(crate) fn called(&self, facts: &PollFacts, tense: Tense) -> String {
         let call = self.stack(facts).and_then(Stack::called).map(|frame| frame.name().to_owned());
         match (call, tense) {
             (Some(call), Tense::Present) => format!(" That line has called {call}."),
@@ -58,7 +58,7 @@ impl View<'_> {
 
     /// Whom the poll harmed, as a sentence: exactly if that was measured, else what is known of
     /// waiting in general.
-    pub(super) fn harm_of(&self, facts: &PollFacts) -> String {
+    pub(crate) fn harm_of(&self, facts: &PollFacts) -> String {
         match (facts.waiters, facts.waited_ns) {
             (Some(0), _) => "No task that is measured waited for it.".to_owned(),
             (Some(1), Some(waited)) => format!("1 task waited {} behind it.", Nanos(waited)),
@@ -74,7 +74,7 @@ impl View<'_> {
     ///
     /// `None` if it was not measured; and if nobody is known to have waited, but not every task that
     /// could have is measured: that absolves no one.
-    pub(super) fn harmed(&self, poll: &SlowPoll, least_ns: u64) -> Option<bool> {
+    pub(crate) fn harmed(&self, poll: &SlowPoll, least_ns: u64) -> Option<bool> {
         let waiters = poll.waiters?;
         let longest = poll.max_waited_ns.or(poll.waited_ns)?;
         if waiters > 0 && self.moment.cpu.own(longest) > least_ns {

@@ -39,6 +39,9 @@ pub struct Cpu {
 }
 
 impl Cpu {
+    /// Nothing tells.
+    pub(crate) const UNKNOWN: Self = Self { share: None, best: 1.0 };
+
     /// Whether other programs (or a CPU quota) kept the workers waiting, more than they can have kept
     /// each other.
     pub fn contended(self) -> bool {

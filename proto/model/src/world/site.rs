@@ -43,6 +43,10 @@ pub(super) struct SiteState {
     slices: Ring<Slice, 10, 90>,
     newest: VecDeque<SlowPoll>,
     longest: Vec<SlowPoll>,
+    /// Wall times of all slow polls that were told.
+    told: Hist,
+    /// The same polls, each with the time that the code is answerable for.
+    own: Hist,
 }
 
 impl SiteState {
@@ -98,6 +102,8 @@ impl SiteState {
         if known {
             return false;
         }
+        self.told.record(poll.wall_ns);
+        self.own.record(if poll.in_place { 0 } else { poll.judged_ns() });
         if self.longest.len() < SLOW_POLLS {
             self.longest.push(poll.clone());
         } else if let Some(least) = self.longest.iter_mut().min_by_key(|known| known.judged_ns())
@@ -265,6 +271,24 @@ impl<'a> SiteView<'a> {
     /// The slow polls that are still remembered: the longest and the newest.
     pub fn slow_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + use<'a> {
         self.state.slow_polls()
+    }
+
+    /// Poll times since the process started, each slow poll with the time that the code is answerable for
+    /// ([`SlowPoll::judged_ns`]), none if it held no worker; a poll that was not told, or not split, with its
+    /// wall time.
+    ///
+    /// Costs a copy of the histogram. The time in bucket edges, not the maximum, is what to read of it.
+    pub fn own_poll_times(&self) -> Hist {
+        let mut own = self.state.totals.poll.since(&self.state.told);
+        own.merge(&self.state.own);
+        own
+    }
+
+    /// Polls longer than the limit by the clock on the wall that nothing is known of but their length, give
+    /// or take those that are just as long.
+    pub fn untold_over(&self, limit_ns: u64) -> u64 {
+        let all = self.state.totals.poll.count_over(limit_ns);
+        all.saturating_sub(self.state.told.count_over(limit_ns))
     }
 
     /// Schedule delays since the process started, or `None` where they are not measured.

@@ -1,0 +1,337 @@
+//! The judge: hears one run after the other, then says what they amount to.
+//!
+//! What a detector found is taken as it is; what a limit forbids is looked up in the same world. Nothing
+//! is measured or counted anew.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::limits::{self, Judged};
+use super::{Allowed, Armed, Distribution, Expectation, Limits, Outcome, Subject, Verdict};
+use crate::detect::blocking_poll;
+use crate::measured::Metric;
+use crate::monitor::Monitor;
+use crate::query::detail::Finding;
+use crate::query::flag::Judge as _;
+use crate::query::page::Level;
+use crate::world::Process;
+
+/// What a run is judged by, beside the detectors' own rules.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Terms {
+    /// What somebody asked for.
+    pub limits: Limits,
+    /// Levels that somebody set for detectors; of one named twice the last counts. `Deny` raises what
+    /// would be a warning, `Warn` lowers what would be denied, `Allow` keeps it from counting.
+    pub levels: Vec<(Arc<str>, Level)>,
+    /// The level from which on a finding fails the run.
+    pub fail_on: Level,
+    /// What is known and accepted.
+    pub expectations: Vec<Expectation>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { limits: Limits::default(), levels: Vec::new(), fail_on: Level::Deny, expectations: Vec::new() }
+    }
+}
+
+/// Something that ran: a recording that was folded, or a session's own monitor.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// All that was told, ticked in its own time up to its end.
+    pub monitor: &'a Monitor,
+    /// What to call its process; by default its name and a number.
+    pub label: Option<Arc<str>>,
+    /// What to open to see it.
+    pub recording: Option<Arc<str>>,
+    /// Nothing follows: what is alive now is left over.
+    pub ended: bool,
+    /// Whether the detectors proved that they work here; `None` goes by what was measured.
+    pub armed: Option<Armed>,
+    /// What was found in it by other means, such as [`ending`](super::ending); its process is this one.
+    pub found: Vec<Finding>,
+    /// What a reader should know of it, in full sentences.
+    pub notes: Vec<Arc<str>>,
+}
+
+impl<'a> Run<'a> {
+    /// A run with nothing said about it but what the monitor knows.
+    pub fn of(monitor: &'a Monitor) -> Self {
+        Self {
+            monitor,
+            label: None,
+            recording: None,
+            ended: true,
+            armed: None,
+            found: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// See the [module](self). Memory: what was found, not what was told.
+#[derive(Clone, Debug, Default)]
+pub struct Judge {
+    terms: Terms,
+    findings: Vec<Finding>,
+    subjects: Vec<Subject>,
+    distributions: Vec<Distribution>,
+    notes: Vec<Arc<str>>,
+    numbers: BTreeMap<String, u32>,
+    /// By detector or limit: the first reason, and in how many processes.
+    undecided: BTreeMap<Arc<str>, (Arc<str>, usize)>,
+    /// The same of limits for which nothing is measured.
+    unarmed: BTreeMap<&'static str, (Arc<str>, usize)>,
+    /// What keeps the whole run from counting, whatever else was measured.
+    disarmed: Option<Arc<str>>,
+    /// Why processes in which nothing was measured have nothing to tell.
+    silent: Option<Arc<str>>,
+    /// Processes in which something was measured.
+    heard: usize,
+}
+
+impl Judge {
+    /// A judge who has heard nothing yet.
+    pub fn new(terms: Terms) -> Self {
+        Self { terms, ..Self::default() }
+    }
+
+    /// Hears a run: every process of its monitor. The monitor is not needed any more after it.
+    pub fn hear(&mut self, run: &Run<'_>) {
+        self.notes.extend(run.notes.iter().cloned());
+        if let Some(Armed { yes: false, why }) = &run.armed {
+            let unknown = || Arc::from("the detectors did not find what they were shown");
+            self.disarmed.get_or_insert_with(|| why.clone().unwrap_or_else(unknown));
+        }
+        for process in run.monitor.world().processes() {
+            self.hear_process(run, process);
+        }
+    }
+
+    fn hear_process(&mut self, run: &Run<'_>, process: &Process) {
+        let label = run.label.clone().unwrap_or_else(|| self.next_label(&process.hello().process.name));
+        let engine = run.monitor.engine();
+        let view = engine.view(process);
+        let subject = subject(process, &label, view.as_ref().map_or(0, |view| view.watched_ns()), run);
+        let told = subject.told > 0;
+        self.subjects.push(subject);
+        if told {
+            self.heard += 1;
+            for (detector, reason) in engine.undecided(process.boot()) {
+                let first = || (Arc::from(reason.as_str()), 0);
+                self.undecided.entry(detector.into()).or_insert_with(first).1 += 1;
+            }
+        } else {
+            self.silent.get_or_insert_with(|| silent(process).into());
+        }
+        let judged = match &view {
+            Some(view) if told => limits::judge(view, &self.terms.limits, run.ended),
+            _ => Judged::default(),
+        };
+        let counts =
+            |finding: &&Finding| finding.level > Level::Allow && !self.is_judged_by_limit(&judged, finding);
+        let mut found: Vec<Finding> =
+            engine.findings(process.boot()).into_iter().filter(counts).cloned().collect();
+        found.extend(judged.findings);
+        let others = run.found.iter().filter(|finding| finding.process == *process.label());
+        found.extend(others.filter(|finding| finding.level > Level::Allow).cloned());
+        self.remember_distributions(process, &label, &found);
+        self.findings.extend(found.into_iter().map(|finding| Finding { process: label.clone(), ..finding }));
+        for (limit, reason) in judged.undecided {
+            self.undecided.entry(limit).or_insert((reason, 0)).1 += 1;
+        }
+        for (limit, reason) in judged.unarmed {
+            self.unarmed.entry(limit).or_insert((reason, 0)).1 += 1;
+        }
+        if let Some((limit, reason)) = judged.open.into_iter().next() {
+            self.disarmed.get_or_insert_with(|| format!("{limit} cannot be judged: {reason}").into());
+        }
+        self.notes.extend(judged.notes.iter().map(|note| Arc::from(format!("{label}: {note}"))));
+    }
+
+    /// Whether a limit says the same of the same site, or was asked for instead of the detector's own.
+    fn is_judged_by_limit(&self, judged: &Judged, finding: &Finding) -> bool {
+        let replaced =
+            self.terms.limits.max_poll_ns.is_some() && *finding.detector == *blocking_poll::DETECTOR.id;
+        replaced
+            || judged
+                .findings
+                .iter()
+                .any(|other| other.detector == finding.detector && other.site == finding.site)
+    }
+
+    fn next_label(&mut self, name: &str) -> Arc<str> {
+        let number = self.numbers.entry(name.to_owned()).or_default();
+        *number += 1;
+        format!("{name}#{number}").into()
+    }
+
+    fn remember_distributions(&mut self, process: &Process, label: &Arc<str>, found: &[Finding]) {
+        let sites: BTreeSet<&Arc<str>> =
+            found.iter().map(|finding| &finding.site).filter(|site| !site.is_empty()).collect();
+        for site in process.sites() {
+            let text = site.text();
+            if sites.contains(&text) {
+                let totals = site.totals();
+                self.distributions.push(Distribution {
+                    process: label.clone(),
+                    site: text,
+                    poll: totals.poll.clone(),
+                    sched: totals.sched.clone(),
+                    life: totals.life.clone(),
+                });
+            }
+        }
+    }
+
+    /// What all that was heard amounts to.
+    pub fn verdict(mut self) -> Verdict {
+        let (mut findings, mut allowed, mut used) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for finding in merged(std::mem::take(&mut self.findings)) {
+            let level = self.terms.levels.iter().rev().find(|(detector, _)| *detector == finding.detector);
+            let about = |(_, one): &(usize, &Expectation)| one.is_about(&finding);
+            let expected: Vec<usize> =
+                self.terms.expectations.iter().enumerate().filter(about).map(|(index, _)| index).collect();
+            used.extend(expected.iter().copied());
+            match (expected.first().and_then(|index| self.terms.expectations.get(*index)), level) {
+                (Some(expectation), _) => {
+                    allowed.push(Allowed { finding, reason: expectation.reason.clone() });
+                }
+                (None, Some((detector, Level::Allow))) => {
+                    allowed.push(Allowed { finding, reason: format!("{detector} is set to allow").into() });
+                }
+                (None, Some((_, level))) => findings.push(Finding { level: *level, ..finding }),
+                (None, None) => findings.push(finding),
+            }
+        }
+        let armed = self.armed();
+        let mut expectations_unused = Vec::new();
+        // Of a run that says nothing, nobody can say what did not happen in it.
+        if armed.yes && self.heard > 0 {
+            for (index, expectation) in self.terms.expectations.iter().enumerate() {
+                if !used.contains(&index) {
+                    findings.push(expectation.unused());
+                    expectations_unused.push(expectation.clone());
+                }
+            }
+        }
+        findings.sort_by(worst_first);
+        let shown = findings.iter_mut().chain(allowed.iter_mut().map(|one| &mut one.finding));
+        (1..).zip(shown).for_each(|(number, finding)| finding.number = number);
+        let (heard, undecided) = (self.heard, std::mem::take(&mut self.undecided));
+        let of_all = |(name, (reason, processes)): (Arc<str>, (Arc<str>, usize))| match processes {
+            n if n >= heard => (name, reason),
+            n => (name, format!("{reason} (in {n} of {heard} processes)").into()),
+        };
+        let mut verdict = Verdict {
+            outcome: Outcome::Clean,
+            fail_on: self.terms.fail_on,
+            findings,
+            allowed,
+            expectations_unused,
+            undecided: undecided.into_iter().map(of_all).collect(),
+            armed,
+            subjects: self.subjects,
+            distributions: self.distributions,
+            notes: self.notes,
+        };
+        verdict.outcome = outcome(&verdict, self.heard);
+        verdict
+    }
+
+    fn armed(&self) -> Armed {
+        let no = |why: Arc<str>| Armed { yes: false, why: Some(why) };
+        if let Some(why) = &self.disarmed {
+            return no(why.clone());
+        }
+        if self.heard == 0 {
+            return match &self.silent {
+                Some(why) => no(why.clone()),
+                None => no("no instrumented process was heard of".into()),
+            };
+        }
+        match self.unarmed.iter().find(|(_, (_, processes))| *processes >= self.heard) {
+            Some((limit, (reason, _))) => no(format!("{limit} cannot be judged: {reason}").into()),
+            None => Armed { yes: true, why: None },
+        }
+    }
+}
+
+fn outcome(verdict: &Verdict, heard: usize) -> Outcome {
+    if verdict.failing().next().is_some() {
+        Outcome::Findings
+    } else if !verdict.armed.yes || heard == 0 {
+        Outcome::NoData
+    } else if verdict.subjects.iter().any(Subject::is_incomplete) {
+        Outcome::Incomplete
+    } else {
+        Outcome::Clean
+    }
+}
+
+fn subject(process: &Process, label: &Arc<str>, span_ns: u64, run: &Run<'_>) -> Subject {
+    let told =
+        |site: crate::world::SiteView<'_>| site.totals().poll.count().saturating_add(site.totals().wakes);
+    Subject {
+        process: label.clone(),
+        pid: process.hello().process.pid,
+        mode: process.hello().mode,
+        lost: process.lost(),
+        told: process.sites().map(told).fold(0, u64::saturating_add),
+        span_ns,
+        recording: run.recording.clone(),
+    }
+}
+
+/// Why a process has nothing to tell.
+fn silent(process: &Process) -> String {
+    let hello = process.hello();
+    let name = &hello.process.name;
+    match hello.capabilities.iter().find(|capability| capability.metric == Metric::Polls) {
+        Some(polls) if !process.measures_for_some(Metric::Polls) && !polls.reason.is_empty() => {
+            format!("no poll of {name} is measured: {}", polls.reason)
+        }
+        _ if !process.measures_for_some(Metric::Polls) => {
+            format!("no poll of {name} is measured in {} mode", hello.mode)
+        }
+        _ => format!("no task of {name} was polled while it was watched"),
+    }
+}
+
+/// The same fault in several processes is one finding: the worst, that tells of the others.
+fn merged(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut same: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), Vec<Finding>> = BTreeMap::new();
+    for finding in findings {
+        let key = (finding.detector.clone(), finding.site.clone(), finding.fingerprint.clone());
+        same.entry(key).or_default().push(finding);
+    }
+    let one = |mut all: Vec<Finding>| {
+        all.sort_by(worst_first);
+        let count = all.iter().map(|finding| finding.count).fold(0, u64::saturating_add);
+        let processes: BTreeSet<Arc<str>> = all.iter().map(|finding| finding.process.clone()).collect();
+        let mut worst = all.into_iter().next()?;
+        worst.count = count;
+        match processes.len().saturating_sub(1) {
+            0 => {}
+            1 => worst.why = format!("{} The same in 1 other process.", worst.why).into(),
+            others => worst.why = format!("{} The same in {others} other processes.", worst.why).into(),
+        }
+        Some(worst)
+    };
+    same.into_values().filter_map(one).collect()
+}
+
+/// The worse first: by level, then by how often the limit goes into what was measured.
+fn worst_first(a: &Finding, b: &Finding) -> Ordering {
+    let share = |finding: &Finding| match (finding.value.number(), finding.limit.number()) {
+        (Some(value), Some(limit)) if limit > 0.0 => value / limit,
+        (Some(value), _) => value,
+        _ => 0.0,
+    };
+    b.level.cmp(&a.level).then_with(|| share(b).total_cmp(&share(a))).then_with(|| a.site.cmp(&b.site))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! `--no-leaks`: what is still alive when nothing will follow.
+
+use super::{Judged, task_leak, why_not};
+use crate::detect::signal::{Count, Key, PollFacts, Signal};
+use crate::detect::view::{SiteScene, View};
+use crate::entity::task::TaskKind;
+use crate::measured::Metric;
+use crate::query::page::Level;
+use crate::query::value::Value;
+use crate::time::Nanos;
+use crate::world::TaskRow;
+
+const NAME: &str = "no-leaks";
+/// Tasks that are named one by one.
+const NAMED: usize = 3;
+
+pub(super) fn judge(view: &View<'_>, ended: bool, judged: &mut Judged) {
+    let process = view.moment.process;
+    if !process.measures_for_some(Metric::Polls) {
+        return judged.unarmed(NAME, why_not(process.hello(), Metric::Polls));
+    }
+    if !ended {
+        return judged.cannot_tell(
+            NAME,
+            "its end was not recorded, so nobody knows what was left: keep the guard of pollscope::init() until \
+             the end of main"
+                .to_owned(),
+        );
+    }
+    for site in view.sites().iter().filter(|site| site.holds_worker()) {
+        let alive = site.short_lived_alive();
+        if alive > 0 {
+            let signal = left(view, site, alive);
+            judged.find(view, task_leak::ID, signal);
+        }
+    }
+}
+
+fn left(view: &View<'_>, site: &SiteScene<'_>, alive: u64) -> Signal {
+    let process = view.moment.process;
+    let mut rows: Vec<TaskRow<'_>> = process
+        .tasks()
+        .filter(|row| row.site() == site.id() && !row.state().is_ended() && !row.long_lived())
+        .filter(|row| !matches!(row.kind(), TaskKind::Blocking | TaskKind::BlockOn))
+        .collect();
+    rows.sort_unstable_by_key(TaskRow::id);
+    let one = |row: &TaskRow<'_>| {
+        let quiet = process.now_ns().saturating_sub(row.quiet_since_ns());
+        format!("{} ({}, for {})", view.task_text(row.id()), row.state().as_str(), Nanos(quiet))
+    };
+    let named: Vec<String> = rows.iter().take(NAMED).map(one).collect();
+    let more = alive.saturating_sub(named.len() as u64);
+    let who = match (named.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => format!(" Left: {}.", named.join(", ")),
+        (false, more) => format!(" Left: {} and {} more.", named.join(", "), Value::Count(more)),
+    };
+    let totals = site.view.totals();
+    Signal {
+        key: Key::Site(site.id()),
+        task: rows.first().map(TaskRow::id),
+        level: Some(Level::Deny),
+        value: Value::Count(alive),
+        limit: Value::Count(0),
+        count: Count::Now(alive),
+        poll: PollFacts::default(),
+        headline: match alive {
+            1 => "1 task is left at the end".to_owned(),
+            n => format!("{} tasks are left at the end", Value::Count(n)),
+        },
+        why: format!(
+            "Of {} tasks spawned at {} {} ended.{who}",
+            Value::Count(totals.spawned),
+            view.short_site(site.id()),
+            Value::Count(totals.all_ended())
+        ),
+        fix: "Await or abort these tasks before the end: keep their handles in a JoinSet, or give them a \
+              CancellationToken. If they are meant to stay: .long_lived()."
+            .into(),
+    }
+}
