@@ -74,6 +74,14 @@ impl Monitor {
         self.world.tick(now_unix_ns, |boot, task| engine.task(boot, task).is_some());
     }
 
+    /// Lets the detectors look at what was said last: at the end of a recording or of a session, before it is
+    /// judged. Between two reports of a live process it would look too often.
+    pub fn settle(&mut self, now_unix_ns: u64) {
+        self.tick(now_unix_ns);
+        self.engine.settle(&self.world);
+        self.sound_alarms();
+    }
+
     /// Processes in which something was newly found at deny since the last call. Whoever can reach them
     /// asks them for their single polls for a moment, so that there is a picture of what happened.
     pub fn take_alarms(&mut self) -> BTreeSet<BootId> {

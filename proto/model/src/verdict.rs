@@ -164,6 +164,16 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The same with what a comparison says: one that is worse fails a run that is clean otherwise.
+    #[must_use]
+    pub fn compared(mut self, comparison: Comparison) -> Self {
+        if self.outcome == Outcome::Clean && comparison.is_worse() {
+            self.outcome = Outcome::Regressed;
+        }
+        self.comparison = Some(comparison);
+        self
+    }
+
     /// The findings that fail the run.
     pub fn failing(&self) -> impl Iterator<Item = &Finding> + '_ {
         self.findings.iter().filter(|finding| finding.level >= self.fail_on)

@@ -98,6 +98,17 @@ impl Engine {
             }
         }
     }
+
+    /// Looks at what was said since the last look, however short that is ago: nothing will follow.
+    pub(crate) fn settle(&mut self, world: &World) {
+        for process in world.processes() {
+            if let Some(case) = self.cases.get_mut(&process.boot())
+                && case.looked_ns.is_none_or(|looked_ns| process.now_ns() > looked_ns)
+            {
+                case.look(process, &mut self.last_number);
+            }
+        }
+    }
 }
 
 impl Judge for Engine {

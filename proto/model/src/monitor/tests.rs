@@ -1,12 +1,12 @@
 //! The whole door: reports in, findings and pages out.
 
 use super::*;
-use crate::entity::task::TaskState;
+use crate::entity::task::{HandleState, TaskState};
 use crate::query::column::{Kind, columns};
 use crate::query::page::{Level, Page, Query, RowId, Scope};
 use crate::query::value::Value;
 use crate::testkit::Script;
-use crate::time::MILLISECOND;
+use crate::time::{MILLISECOND, SECOND};
 
 fn page(monitor: &Monitor, script: &Script, kind: Kind) -> Page {
     match monitor.answer(&Ask::Page(Query::all(kind, 100)), script.now_unix_ns()) {
@@ -108,4 +108,27 @@ fn what_is_found_at_deny_is_an_alarm_once() {
     let findings = monitor.engine().findings(script.boot());
     assert!(findings.iter().any(|finding| finding.level == Level::Deny), "{findings:?}");
     assert_eq!(alarms, [script.boot()]);
+}
+
+#[test]
+fn what_was_said_last_is_looked_at_before_the_verdict() {
+    let mut script = Script::new("checkout");
+    let site = script.site("src/cart.rs:88:9");
+    let task = script.spawn(site);
+    let mut monitor = Monitor::default();
+    monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    for end in [false, true] {
+        script.pass(SECOND / 10);
+        if end {
+            script.edit(task, |task| task.handle = HandleState::Dropped);
+            script.end(task, TaskState::Panicked);
+        }
+        let report = script.report();
+        monitor.apply(report, script.now_unix_ns());
+        monitor.tick(script.now_unix_ns());
+    }
+    let found = |monitor: &Monitor| monitor.engine().findings(script.boot()).len();
+    let before = found(&monitor);
+    monitor.settle(script.now_unix_ns());
+    assert!(before == 0 && found(&monitor) > 0, "{before} before, {} after", found(&monitor));
 }

@@ -186,6 +186,11 @@ impl Judge {
         }
     }
 
+    /// Adds what a reader should know, in full sentences.
+    pub fn note(&mut self, note: impl Into<Arc<str>>) {
+        self.notes.push(note.into());
+    }
+
     /// What all that was heard amounts to.
     pub fn verdict(mut self) -> Verdict {
         let (mut findings, mut allowed, mut used) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -236,6 +241,7 @@ impl Judge {
             subjects: self.subjects,
             distributions: self.distributions,
             notes: self.notes,
+            comparison: None,
         };
         verdict.outcome = outcome(&verdict, self.heard);
         verdict
