@@ -1,8 +1,11 @@
 //! The command line as data: one definition that drives parsing, `--help`, the man page and the
 //! completions. Names, exit codes and JSON keys are a contract.
 
+pub mod check;
+
 use std::path::PathBuf;
 
+use check::CheckArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pollscope_model::query::column::Kind;
 
@@ -113,6 +116,8 @@ pub enum Command {
     /// Write a recording in another tool's format: Perfetto, Chrome, Firefox, flame graphs, pprof
     #[command(after_help = EXPORT_HELP)]
     Export(ExportArgs),
+    /// Judge recordings, or a command and all that it starts: the verdict for CI
+    Check(CheckArgs),
     /// Print the instrumented processes
     Ps(PageArgs),
     /// Print the tasks
@@ -435,7 +440,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_no_command() {
-        for name in ["check", "diff", "baseline", "resources", "tree"] {
+        for name in ["diff", "baseline", "resources", "tree"] {
             assert!(Cli::try_parse_from(["pollscope", name]).is_err(), "{name} was taken");
         }
     }

@@ -14,7 +14,7 @@ use crate::source::target::Target;
 use crate::source::{QuestionId, Source};
 use crate::state::{Look, Tab};
 use crate::theme::{Depth, Theme};
-use crate::{config, demo, doctor, explain, export, record, report};
+use crate::{check, config, demo, doctor, explain, export, record, report};
 
 /// Does what the command line asks for.
 pub fn run(cli: Cli) -> Result<(), Failure> {
@@ -28,6 +28,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Connect { url, view } => look_at(block_on(open::collector(&url))??, &view),
         Command::Open { file, view } => look_at(open::recording(&file)?, &view),
         Command::Record(args) => record::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Explain { detector } => explain::run(detector.as_deref()),
         Command::Doctor { target } => doctor::run(target.as_ref()),

@@ -10,6 +10,7 @@
 
 pub mod action;
 pub mod app;
+mod check;
 pub mod cli;
 pub mod clip;
 pub mod command;

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Err(error) => Err(Failure::from(error)),
     };
     let Err(failure) = done else { return ExitCode::SUCCESS };
-    if !matches!(failure, Failure::BrokenPipe) {
+    if !matches!(failure, Failure::BrokenPipe | Failure::Judged(_)) {
         // Nobody can be told if standard error is closed.
         let _ = writeln!(std::io::stderr(), "pollscope: {failure}");
     }

@@ -7,18 +7,36 @@
 //! [detectors.blocking-poll]
 //! level = "warn"     # never worse than this: allow, warn or deny
 //! warn = "25ms"
+//!
+//! [check]            # what `pollscope check` and tests ask for
+//! max_poll = "10ms"
+//!
+//! [[expect]]         # what is known and accepted
+//! detector = "blocking-poll"
+//! site = "src/config.rs"
+//! reason = "reads its configuration once, before traffic"
+//!
+//! [profile.ci.check] # what is different under a name
+//! max_poll = "25ms"
 //! ```
 
+mod check;
 pub mod limit;
 mod parse;
 
 use std::fmt::Write as _;
 
 use crate::detect::{self, Detector};
+use crate::nearest::nearest;
 use crate::query::page::Level;
+use crate::verdict::{Expectation, Terms};
 use limit::{Amount, Limit};
 
+pub use check::Check;
 pub use parse::PolicyError;
+
+/// The name of the file that a policy is looked for in.
+pub const FILE: &str = "pollscope.toml";
 
 /// How long a signal must last before it is reported; a key that every detector has.
 pub const FOR: &str = "for";
@@ -74,15 +92,33 @@ impl Rule {
     }
 }
 
-/// How strict every detector is.
+/// How strict every detector is, what a check asks for, and what it expects.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
+    check: Check,
+    expectations: Vec<Expectation>,
+    profiles: Vec<(Box<str>, Policy)>,
+}
+
+/// A profile that the policy does not have.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("there is no profile `{name}`{hint}")]
+pub struct UnknownProfile {
+    /// The name as written.
+    pub name: String,
+    /// What was probably meant, or what there is.
+    pub hint: String,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { rules: detect::ALL.iter().map(|detector| Rule::of(detector)).collect() }
+        Self {
+            rules: detect::ALL.iter().map(|detector| Rule::of(detector)).collect(),
+            check: Check::default(),
+            expectations: Vec::new(),
+            profiles: Vec::new(),
+        }
     }
 }
 
@@ -93,7 +129,58 @@ impl Policy {
     /// The first thing that is not understood, with its line and column and, for a name, the one that
     /// was probably meant. Nothing is ever ignored.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        parse::parse(text)
+        Self::parse_file(text, FILE)
+    }
+
+    /// The same of a file with that name, which expectations then tell as their place.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`].
+    pub fn parse_file(text: &str, file: &str) -> Result<Self, PolicyError> {
+        parse::parse(text, file)
+    }
+
+    /// What `[check]` says.
+    pub fn check(&self) -> &Check {
+        &self.check
+    }
+
+    /// Every `[[expect]]`.
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.expectations
+    }
+
+    /// The policy with the overlay `[profile.NAME]` on it.
+    ///
+    /// # Errors
+    /// If there is no such profile; the error names those that there are.
+    pub fn profile(&self, name: &str) -> Result<&Self, UnknownProfile> {
+        let known = || self.profiles.iter().map(|(name, _)| &**name);
+        let found = self.profiles.iter().find(|(known, _)| **known == *name);
+        found.map(|(_, policy)| policy).ok_or_else(|| UnknownProfile {
+            name: name.to_owned(),
+            hint: match nearest(name, known()) {
+                Some(meant) => format!("; did you mean `{meant}`?"),
+                None if self.profiles.is_empty() => {
+                    format!("; the policy has none: add a table [profile.{name}.check]")
+                }
+                None => format!("; there is {}", known().collect::<Vec<_>>().join(", ")),
+            },
+        })
+    }
+
+    /// What a run is judged by.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            limits: self.check.limits,
+            levels: self.check.levels.clone(),
+            fail_on: self.check.fail_on,
+            expectations: self.expectations.clone(),
+        }
+    }
+
+    fn without_profiles(&self) -> Self {
+        Self { profiles: Vec::new(), ..self.clone() }
     }
 
     /// The rule of the detector at that index of [`detect::ALL`].
@@ -109,7 +196,11 @@ impl Policy {
     /// The default as a commented `pollscope.toml`; parsing it gives [`Policy::default`].
     pub fn default_toml() -> String {
         let mut text = String::from(
-            "# Every rule of pollscope with its defaults. Keep only what you change.\n\
+            "# Everything that a policy can say, with its defaults. Keep only what you change.\n",
+        );
+        text.push_str(&check::default_toml());
+        text.push_str(
+            "\n# How strict each detector is.\n\
              # level: the worst that the rule may report (allow, warn, deny).\n\
              # for:   how long a signal must last before it is reported.\n\
              # clear: how long it must be gone before the finding is closed.\n",

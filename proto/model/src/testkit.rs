@@ -32,7 +32,7 @@ use crate::id::{BootId, NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
 use crate::measured::{Capability, Coverage, Metric, Mode};
 use crate::report::{Losses, Report, ReportKind};
 use crate::time::{ClockAnchor, MILLISECOND, SECOND};
-pub use verdict::verdict;
+pub use verdict::{comparison, verdict};
 
 /// Wall-clock time at which every script starts: 2026-01-01 00:00:00 UTC.
 pub const START_UNIX_NS: u64 = 1_767_225_600 * SECOND;

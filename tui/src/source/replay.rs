@@ -10,6 +10,7 @@ pub(super) mod player;
 #[cfg(test)]
 mod tests;
 pub(super) mod track;
+pub(crate) mod whole;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Reads a policy's text, strictly: what is not understood is refused with its place.
 
+mod check;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -10,8 +12,14 @@ use crate::nearest::nearest;
 use crate::query::page::Level;
 use crate::time::parse_duration;
 
-/// The one table that a policy has.
+/// How strict each detector is.
 const DETECTORS: &str = "detectors";
+/// The limits of a check.
+const CHECK: &str = "check";
+/// What is known and accepted.
+const EXPECT: &str = "expect";
+/// Overlays by name.
+const PROFILE: &str = "profile";
 
 /// Why a policy was refused. Lines and columns count from 1.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -55,28 +63,39 @@ pub enum PolicyError {
         /// What may stand there.
         expected: &'static str,
     },
+    /// A key that must be there and is not.
+    #[error("line {line}, column {column}: `{path}` has no `{key}`: {why}")]
+    Missing {
+        /// Line of what it should be in.
+        line: usize,
+        /// Column of the same.
+        column: usize,
+        /// What it should be in.
+        path: String,
+        /// The key.
+        key: &'static str,
+        /// What to do.
+        why: &'static str,
+    },
 }
 
-pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
+pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
     let place = |at: usize| line_and_column(text, at);
     let root = DeTable::parse(text).map_err(|error| {
         let (line, column) = place(error.span().map_or(text.len(), |span| span.start));
         PolicyError::Syntax { line, column, message: error.message().trim().replace('\n', ", ") }
     })?;
-    let reader = Reader { text };
+    let reader = Reader { text, file };
     let mut policy = Policy::default();
-    for (key, value) in root.get_ref() {
-        if key.get_ref() != DETECTORS {
-            return Err(reader.unknown("key", key, [DETECTORS]));
-        }
-        for (id, settings) in reader.table(DETECTORS, value)? {
-            let Some(index) = detect::index_of(id.get_ref()) else {
-                return Err(reader.unknown("detector", id, detect::ALL.iter().map(|detector| detector.id)));
-            };
-            let path = format!("{DETECTORS}.{}", id.get_ref());
-            for (key, value) in reader.table(&path, settings)? {
-                reader.setting(&path, &mut policy.rules[index], key, value)?;
-            }
+    reader.tables("", &mut policy, root.get_ref(), &[DETECTORS, CHECK, EXPECT, PROFILE])?;
+    // Overlays lie on the whole of the rest, wherever they stand.
+    if let Some(profiles) = root.get_ref().get(PROFILE) {
+        for (name, overlay) in reader.table(PROFILE, profiles)? {
+            let path = format!("{PROFILE}.{}", name.get_ref());
+            let mut profile = policy.without_profiles();
+            let tables = reader.table(&path, overlay)?;
+            reader.tables(&path, &mut profile, tables, &[DETECTORS, CHECK, EXPECT])?;
+            policy.profiles.push((name.get_ref().as_ref().into(), profile));
         }
     }
     Ok(policy)
@@ -84,9 +103,57 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
 
 struct Reader<'t> {
     text: &'t str,
+    file: &'t str,
 }
 
 impl Reader<'_> {
+    /// Sets what the tables below a path name, all but profiles.
+    fn tables(
+        &self,
+        path: &str,
+        policy: &mut Policy,
+        tables: &DeTable<'_>,
+        known: &[&'static str],
+    ) -> Result<(), PolicyError> {
+        for (key, value) in tables {
+            let name = key.get_ref().as_ref();
+            let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            match name {
+                PROFILE if known.contains(&PROFILE) => {}
+                CHECK => {
+                    let path = below(CHECK);
+                    self.check(&path, &mut policy.check, self.table(&path, value)?)?;
+                }
+                EXPECT => self.expect(&below(EXPECT), &mut policy.expectations, value)?,
+                DETECTORS => self.detectors(&below(DETECTORS), policy, value)?,
+                _ if path.is_empty() => return Err(self.unknown("key", key, known.iter().copied())),
+                _ => {
+                    let what = format!("key in `{path}`:");
+                    return Err(self.unknown(&what, key, known.iter().copied()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn detectors(
+        &self,
+        path: &str,
+        policy: &mut Policy,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), PolicyError> {
+        for (id, settings) in self.table(path, value)? {
+            let Some(index) = detect::index_of(id.get_ref()) else {
+                return Err(self.unknown("detector", id, detect::ALL.iter().map(|detector| detector.id)));
+            };
+            let path = format!("{path}.{}", id.get_ref());
+            for (key, value) in self.table(&path, settings)? {
+                self.setting(&path, &mut policy.rules[index], key, value)?;
+            }
+        }
+        Ok(())
+    }
+
     fn setting(
         &self,
         path: &str,
@@ -136,12 +203,22 @@ impl Reader<'_> {
         key: &Spanned<toml::de::DeString<'_>>,
         known: impl IntoIterator<Item = &'k str> + Clone,
     ) -> PolicyError {
-        let (line, column) = line_and_column(self.text, key.span().start);
-        let hint = match nearest(key.get_ref(), known.clone()) {
+        self.unknown_at(what, key.get_ref(), key.span().start, known)
+    }
+
+    fn unknown_at<'k>(
+        &self,
+        what: &str,
+        name: &str,
+        at: usize,
+        known: impl IntoIterator<Item = &'k str> + Clone,
+    ) -> PolicyError {
+        let (line, column) = line_and_column(self.text, at);
+        let hint = match nearest(name, known.clone()) {
             Some(name) => format!("; did you mean `{name}`?"),
             None => format!("; there is {}", known.into_iter().collect::<Vec<_>>().join(", ")),
         };
-        PolicyError::Unknown { line, column, what: what.to_owned(), name: key.get_ref().to_string(), hint }
+        PolicyError::Unknown { line, column, what: what.to_owned(), name: name.to_owned(), hint }
     }
 
     fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &'static str) -> PolicyError {

@@ -62,3 +62,134 @@ fn mistakes_are_named_with_their_place_and_the_nearest_name() {
     assert!(refused("[detectors.blocking-poll").starts_with("line 1, column "));
     assert!(refused("a = 1\na = 2").starts_with("line 2, column "));
 }
+
+#[test]
+fn a_check_asks_for_limits_and_levels() {
+    let policy = Policy::parse(
+        "[check]\nmax_poll = \"10ms\"\np99_poll = \"2ms\"\nmax_sched_delay = \"50ms\"\nno_leaks = true\n\
+         count_preempted = true\nfail_on = \"warn\"\ndeny = [\"task-leak\"]\nallow = [\"large-future\"]\n",
+    )
+    .expect("a valid policy");
+    let terms = policy.terms();
+    let limits = terms.limits;
+    assert_eq!(limits.max_poll_ns, Some(10 * MILLISECOND));
+    assert_eq!(limits.p99_poll_ns, Some(2 * MILLISECOND));
+    assert_eq!(limits.max_sched_delay_ns, Some(50 * MILLISECOND));
+    assert!(limits.no_leaks && limits.count_preempted);
+    assert_eq!(terms.fail_on, Level::Warn);
+    let levels = [("large-future".into(), Level::Allow), ("task-leak".into(), Level::Deny)];
+    assert!(levels.iter().all(|level| terms.levels.contains(level)), "{:?}", terms.levels);
+}
+
+#[test]
+fn what_is_expected_has_a_reason_and_a_place() {
+    let policy = Policy::parse_file(
+        "[[expect]]\ndetector = \"blocking-poll\"\nsite = \"src/a.rs\"\nreason = \"known\"\n\n\
+         [[expect]]\ndetector = \"task-leak\"\nreason = \"also\"\n",
+        "ci/strict.toml",
+    )
+    .expect("a valid policy");
+    let places: Vec<_> = policy.expectations().iter().map(|one| one.place.as_deref()).collect();
+    assert_eq!(places, [Some("ci/strict.toml:2"), Some("ci/strict.toml:7")]);
+    assert_eq!(policy.expectations()[0].site.as_deref(), Some("src/a.rs"));
+    assert_eq!(policy.expectations()[1].site, None);
+}
+
+#[test]
+fn a_profile_lies_on_the_rest() {
+    let policy = Policy::parse(
+        "[profile.ci.check]\nmax_poll = \"25ms\"\n[profile.ci.detectors.task-leak]\nalive = 5\n\
+         [[profile.ci.expect]]\ndetector = \"task-leak\"\nreason = \"in ci\"\n\
+         [check]\nmax_poll = \"10ms\"\nno_leaks = true\n",
+    )
+    .expect("a valid policy");
+    assert_eq!(policy.check().limits.max_poll_ns, Some(10 * MILLISECOND));
+    let ci = policy.profile("ci").expect("the profile");
+    assert_eq!(ci.check().limits.max_poll_ns, Some(25 * MILLISECOND));
+    assert!(ci.check().limits.no_leaks, "what it does not name stays");
+    assert_eq!((ci.expectations().len(), policy.expectations().len()), (1, 0));
+    assert_ne!(ci.rule_of("task-leak"), policy.rule_of("task-leak"));
+    let unknown = |name| policy.profile(name).expect_err(name).to_string();
+    assert_eq!(unknown("cj"), "there is no profile `cj`; did you mean `ci`?");
+    assert_eq!(unknown("nightly"), "there is no profile `nightly`; there is ci");
+    let none = Policy::default().profile("ci").expect_err("none").to_string();
+    assert!(none.contains("the policy has none: add a table [profile.ci.check]"), "{none}");
+}
+
+#[test]
+fn mistakes_in_a_check_are_named_with_their_place() {
+    let cases = [
+        (
+            "[check]\nmax_pol = \"1ms\"",
+            "line 2, column 1: unknown key in `check`: `max_pol`; did you mean `max_poll`?",
+        ),
+        (
+            "[check]\nmax_poll = 10",
+            "line 2, column 12: `check.max_poll` is 10, expected a duration such as \"10ms\", \"1.5s\" or \"5m\"",
+        ),
+        (
+            "[check]\nno_leaks = \"yes\"",
+            "line 2, column 12: `check.no_leaks` is \"yes\", expected true or false",
+        ),
+        (
+            "[check]\nfail_on = \"allow\"",
+            "line 2, column 11: `check.fail_on` is \"allow\", expected \"warn\" or \"deny\"",
+        ),
+        (
+            "[check]\ndeny = [\n  \"task-leek\",\n]",
+            "line 3, column 3: unknown detector `task-leek`; did you mean `task-leak`?",
+        ),
+        (
+            "[[expect]]\ndetector = \"task-leak\"\n",
+            "line 2, column 1: `expect` has no `reason`: say why this is all right",
+        ),
+        (
+            "[[expect]]\ndetector = \"task-leak\"\nreason = \"  \"",
+            "line 3, column 10: `expect.reason` is \"  \", expected a sentence: why this is all right",
+        ),
+        (
+            "[[expect]]\nreason = \"x\"",
+            "line 2, column 1: `expect` has no `detector`: name the detector that is expected",
+        ),
+        (
+            "[expect]\nreason = \"x\"",
+            "line 1, column 1: `expect` is [expect], expected a list of tables: [[expect]]",
+        ),
+        (
+            "[profile.ci.chek]\n",
+            "line 1, column 13: unknown key in `profile.ci`: `chek`; did you mean `check`?",
+        ),
+        (
+            "[profile.ci.profile.x]\n",
+            "line 1, column 13: unknown key in `profile.ci`: `profile`; there is detectors, check, expect",
+        ),
+        ("profile = 1", "line 1, column 11: `profile` is 1, expected a table"),
+    ];
+    for (text, message) in cases {
+        assert_eq!(refused(text), message);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics(text in ".{0,200}") {
+        let _ = Policy::parse(&text);
+    }
+
+    #[test]
+    fn no_mutation_of_a_real_policy_panics(
+        at in 0..4_000_usize,
+        cut in 0..40_usize,
+        put in proptest::sample::select(vec![
+            "", "[", "]", "[[", "\"", "=", "\n", "0x", "é", "[check]\n", "[[expect]]\n", "[profile.", ".", "-1", "nan", "{", "}",
+        ]),
+    ) {
+        let whole = format!(
+            "[profile.a.check]\nfail_on = \"warn\"\n[[expect]]\ndetector = \"task-leak\"\nreason = \"r\"\n{}",
+            Policy::default_toml()
+        );
+        let at = whole.char_indices().map(|(at, _)| at).nth(at % whole.chars().count()).unwrap_or(0);
+        let rest: String = whole[at..].chars().skip(cut).collect();
+        let _ = Policy::parse(&format!("{}{put}{rest}", &whole[..at]));
+    }
+}

@@ -58,7 +58,7 @@ impl Source for ReplaySource {
 }
 
 /// What is not whole about a recording, in words; empty if it is.
-fn shortcomings(ending: Ending, damaged: usize) -> String {
+pub(super) fn shortcomings(ending: Ending, damaged: usize) -> String {
     let mut words = Vec::new();
     if let Ending::Cut { lost_bytes, .. } = ending {
         words.push(match lost_bytes {

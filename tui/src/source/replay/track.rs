@@ -43,7 +43,7 @@ impl Heard {
     }
 
     /// Folds it, as a live source does.
-    fn fold(self, unix_ns: u64, monitor: &mut Monitor, last: &mut Option<BootId>) {
+    pub(super) fn fold(self, unix_ns: u64, monitor: &mut Monitor, last: &mut Option<BootId>) {
         match self {
             Self::Said(Message::Hello(hello)) => {
                 *last = Some(hello.boot);

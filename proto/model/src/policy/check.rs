@@ -1,0 +1,107 @@
+//! `[check]`: the limits by which `pollscope check` and tests judge, and which findings fail them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::query::page::Level;
+use crate::time::MILLISECOND;
+use crate::verdict::Limits;
+
+use super::limit::Amount;
+
+/// What `[check]` says; by default nothing is asked for, and what is denied fails.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Check {
+    /// The limits.
+    pub limits: Limits,
+    /// The level from which on a finding fails.
+    pub fail_on: Level,
+    /// Detectors whose findings get another level, in the order in which they count.
+    pub levels: Vec<(Arc<str>, Level)>,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self { limits: Limits::default(), fail_on: Level::Deny, levels: Vec::new() }
+    }
+}
+
+/// What a key of `[check]` sets.
+#[derive(Clone, Copy)]
+pub(super) enum Set {
+    /// A limit in nanoseconds; off while absent. The amount is an example.
+    Time(fn(&mut Limits) -> &mut Option<u64>, u64),
+    /// On or off.
+    Switch(fn(&mut Limits) -> &mut bool),
+    /// The level that fails.
+    FailOn,
+    /// Detectors of that level.
+    Detectors(Level),
+}
+
+/// One key of `[check]`.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) set: Set,
+    help: &'static str,
+}
+
+const fn key(name: &'static str, set: Set, help: &'static str) -> Key {
+    Key { name, set, help }
+}
+
+/// Every key of `[check]`: drives parsing, the errors and the printed default.
+pub(super) static KEYS: [Key; 9] = [
+    key(
+        "max_poll",
+        Set::Time(|limits| &mut limits.max_poll_ns, 10 * MILLISECOND),
+        "longest poll, without preemption",
+    ),
+    key(
+        "p99_poll",
+        Set::Time(|limits| &mut limits.p99_poll_ns, 2 * MILLISECOND),
+        "longest p99 of a site's polls, from 100 polls on",
+    ),
+    key(
+        "max_sched_delay",
+        Set::Time(|limits| &mut limits.max_sched_delay_ns, 50 * MILLISECOND),
+        "longest wait of a woken task for a worker",
+    ),
+    key("no_leaks", Set::Switch(|limits| &mut limits.no_leaks), "no task may be left at the end"),
+    key(
+        "count_preempted",
+        Set::Switch(|limits| &mut limits.count_preempted),
+        "limits judge time without a CPU too",
+    ),
+    key("fail_on", Set::FailOn, "the level from which on a finding fails the check: warn or deny"),
+    key("deny", Set::Detectors(Level::Deny), "detectors whose findings are denied"),
+    key("warn", Set::Detectors(Level::Warn), "detectors whose findings are warnings"),
+    key("allow", Set::Detectors(Level::Allow), "detectors whose findings do not count"),
+];
+
+/// `[check]` with its defaults, and how to expect and to overlay, as comments where there is no default.
+pub(super) fn default_toml() -> String {
+    let mut text = String::from("\n# What `pollscope check` and tests ask for.\n[check]\n");
+    for key in &KEYS {
+        let line = match key.set {
+            Set::Time(_, example) => format!("# {} = {}", key.name, Amount::Nanos(example)),
+            Set::Switch(_) => format!("{} = false", key.name),
+            Set::FailOn => format!("{} = \"{}\"", key.name, Check::default().fail_on.as_str()),
+            Set::Detectors(_) => format!("{} = []", key.name),
+        };
+        let _ = writeln!(text, "{line}  # {}", key.help);
+    }
+    text.push_str(
+        "\n# A finding that is known and accepted, as often as needed. `site` is a part of the spawn site, of the\n\
+         # task's name or of a function on the stack, or a pattern with `*`. One that does not happen is a warning.\n\
+         # [[expect]]\n\
+         # detector = \"blocking-poll\"\n\
+         # site = \"src/config.rs\"\n\
+         # reason = \"reads its configuration once, before traffic\"\n\
+         \n\
+         # What is different under `--profile ci`: any of these tables again.\n\
+         # [profile.ci.check]\n\
+         # max_poll = \"25ms\"\n",
+    );
+    text
+}

@@ -1,0 +1,127 @@
+//! Reads `[check]` and `[[expect]]`.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{PolicyError, Reader};
+use crate::detect;
+use crate::policy::check::{Check, KEYS, Set};
+use crate::policy::limit::{self, Amount};
+use crate::query::page::Level;
+use crate::verdict::Expectation;
+
+const DETECTOR: &str = "detector";
+const SITE: &str = "site";
+const REASON: &str = "reason";
+
+impl Reader<'_> {
+    /// Sets what the table names.
+    pub(super) fn check(
+        &self,
+        path: &str,
+        check: &mut Check,
+        table: &DeTable<'_>,
+    ) -> Result<(), PolicyError> {
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            let Some(known) = KEYS.iter().find(|known| known.name == name) else {
+                return Err(self.unknown(&format!("key in `{path}`:"), key, KEYS.iter().map(|key| key.name)));
+            };
+            let wrong = |expected| self.wrong(&format!("{path}.{name}"), value, expected);
+            match known.set {
+                Set::Time(of, _) => {
+                    let like = Amount::Nanos(0);
+                    let Some(Amount::Nanos(ns)) = limit::read(like, value.get_ref()) else {
+                        return Err(wrong(like.expected()));
+                    };
+                    *of(&mut check.limits) = Some(ns);
+                }
+                Set::Switch(of) => {
+                    let on = value.get_ref().as_bool();
+                    *of(&mut check.limits) = on.ok_or_else(|| wrong("true or false"))?;
+                }
+                Set::FailOn => {
+                    let level = value.get_ref().as_str().and_then(Level::from_name);
+                    let level = level.filter(|level| *level > Level::Allow);
+                    check.fail_on = level.ok_or_else(|| wrong("\"warn\" or \"deny\""))?;
+                }
+                Set::Detectors(level) => {
+                    let list = value.get_ref().as_array().ok_or_else(|| wrong("a list of detectors"))?;
+                    for one in list.iter() {
+                        let id = self.detector(&format!("{path}.{name}"), one)?;
+                        check.levels.push((id.into(), level));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what the list of tables expects.
+    pub(super) fn expect(
+        &self,
+        path: &str,
+        expectations: &mut Vec<Expectation>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), PolicyError> {
+        const EXPECTED: &str = "a list of tables: [[expect]]";
+        let list = value.get_ref().as_array().ok_or_else(|| self.wrong(path, value, EXPECTED))?;
+        for one in list.iter() {
+            let table = one.get_ref().as_table().ok_or_else(|| self.wrong(path, one, EXPECTED))?;
+            expectations.push(self.expectation(path, one, table)?);
+        }
+        Ok(())
+    }
+
+    fn expectation(
+        &self,
+        path: &str,
+        whole: &Spanned<DeValue<'_>>,
+        table: &DeTable<'_>,
+    ) -> Result<Expectation, PolicyError> {
+        let (mut detector, mut site, mut reason) = (None, None, None);
+        // Where the first key stands: the header of a list's table has no place of its own.
+        let mut first = usize::MAX;
+        for (key, value) in table {
+            first = first.min(key.span().start);
+            let name = key.get_ref().as_ref();
+            let text = |expected: &'static str| -> Result<Arc<str>, PolicyError> {
+                let text = value.get_ref().as_str().filter(|text| !text.trim().is_empty());
+                text.map(Arc::from).ok_or_else(|| self.wrong(&format!("{path}.{name}"), value, expected))
+            };
+            match name {
+                DETECTOR => detector = Some(Arc::from(self.detector(&format!("{path}.{name}"), value)?)),
+                SITE => site = Some(text("a part of a spawn site, of a task's name or of a function")?),
+                REASON => reason = Some(text("a sentence: why this is all right")?),
+                _ => {
+                    let what = format!("key in `{path}`:");
+                    return Err(self.unknown(&what, key, [DETECTOR, SITE, REASON]));
+                }
+            }
+        }
+        let at = if first == usize::MAX { whole.span().start } else { first };
+        let (line, column) = super::line_and_column(self.text, at);
+        let missing = |key, why| PolicyError::Missing { line, column, path: path.to_owned(), key, why };
+        Ok(Expectation {
+            detector: detector.ok_or_else(|| missing(DETECTOR, "name the detector that is expected"))?,
+            site,
+            reason: reason.ok_or_else(|| missing(REASON, "say why this is all right"))?,
+            place: Some(format!("{}:{line}", self.file).into()),
+        })
+    }
+
+    /// The id of a detector that exists.
+    fn detector(&self, path: &str, value: &Spanned<DeValue<'_>>) -> Result<&'static str, PolicyError> {
+        let id = value.get_ref().as_str();
+        let id = id.ok_or_else(|| self.wrong(path, value, "the name of a detector"))?;
+        match detect::index_of(id) {
+            Some(index) => Ok(detect::ALL[index].id),
+            None => {
+                let known = detect::ALL.iter().map(|detector| detector.id);
+                Err(self.unknown_at("detector", id, value.span().start, known))
+            }
+        }
+    }
+}

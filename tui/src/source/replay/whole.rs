@@ -1,0 +1,73 @@
+//! Recordings of one process folded from beginning to end at once, for whoever judges it as a whole.
+
+use pollscope_model::id::BootId;
+use pollscope_model::monitor::Monitor;
+use pollscope_model::policy::Policy;
+use pollscope_model::world::Limits;
+use pollscope_proto::feed::Message;
+use pollscope_proto::recording::Recording;
+
+use super::file::shortcomings;
+use super::track::Heard;
+
+/// What became of a process.
+///
+/// Memory: what a live viewer needs, and one chunk.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    monitor: Monitor,
+    /// Whoever judges has the last word: processes bring no policy of their own.
+    overruled: bool,
+    last: Option<BootId>,
+    ended: bool,
+    end_unix_ns: u64,
+    shortcomings: Vec<String>,
+}
+
+impl Whole {
+    /// Nothing yet; judged by `policy`, or by the one that its process brings.
+    pub(crate) fn new(policy: Option<&Policy>) -> Self {
+        let monitor = match policy {
+            Some(policy) => Monitor::with_policy(Limits::default(), policy.clone()),
+            None => Monitor::default(),
+        };
+        let overruled = policy.is_some();
+        Self { monitor, overruled, last: None, ended: false, end_unix_ns: 0, shortcomings: Vec::new() }
+    }
+
+    /// Folds all of a recording, in the time in which it was made; of several the oldest first.
+    pub(crate) fn fold(&mut self, recording: &mut Recording) {
+        for mut entry in recording.messages() {
+            if let (Message::Hello(hello), true) = (&mut entry.message, self.overruled) {
+                hello.policy.clear();
+            }
+            self.ended = matches!(entry.message, Message::Goodbye { .. });
+            self.end_unix_ns = entry.unix_ns;
+            Heard::Said(entry.message).fold(entry.unix_ns, &mut self.monitor, &mut self.last);
+        }
+        let words = shortcomings(recording.ending(), recording.damaged());
+        if !words.is_empty() {
+            self.shortcomings.push(words);
+        }
+    }
+
+    /// Has the detectors look at what was said last.
+    pub(crate) fn settle(&mut self) {
+        self.monitor.settle(self.end_unix_ns);
+    }
+
+    /// The state at the end.
+    pub(crate) fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// Whether the process said that it ends.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// What is not whole about the recordings, in words; empty if they are.
+    pub(crate) fn shortcomings(&self) -> String {
+        self.shortcomings.join("; ")
+    }
+}
