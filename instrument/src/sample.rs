@@ -104,6 +104,7 @@ pub(crate) fn session_ends(session: Session) {
 }
 
 /// The session of an observed runtime.
+#[cfg(any(feature = "check", test))]
 pub(crate) fn session_of(runtime: RuntimeId) -> Session {
     runtimes().get(runtime.0 as usize).map_or(Session::NONE, |known| known.session)
 }

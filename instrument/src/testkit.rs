@@ -52,6 +52,8 @@ static FOLD: LazyLock<Mutex<Fold>> = LazyLock::new(|| {
 pub(crate) fn record() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| Recorder::global().start(Settings::default()));
+    // From the first on: a session that reads takes for everybody who has begun to read.
+    LazyLock::force(&FOLD);
 }
 
 /// Everything recorded up to now. Two ticks, since a task that is touched while it is drained shows at

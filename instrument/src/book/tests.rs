@@ -135,3 +135,214 @@ fn the_body_is_of_the_session_and_so_is_what_it_spawns() {
     let jobs = fold.tasks.values().filter(|task| task.kind == TaskKind::Blocking).count();
     assert_eq!(jobs, 1);
 }
+
+/// Waits until every task has ended, its last hook included.
+fn settle(book: &Book) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while book.live_tasks() > 0 {
+        assert!(Instant::now() < deadline, "{} tasks go on", book.live_tasks());
+        std::thread::sleep(Duration::from_micros(100));
+    }
+}
+
+/// One session with a known number of everything, which depends on `n`.
+fn exact_session(n: u64) {
+    let book = open(&format!("exact-{n}"));
+    let mut builder =
+        if n.is_multiple_of(2) { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    let runtime = book.build(builder.worker_threads(2), &format!("exact-{n}")).expect("a runtime");
+    let mut fold = Fold::default();
+    let here = book.enter();
+    runtime.block_on(async {
+        let mut wrapped = crate::JoinSet::new();
+        let mut hooked = tokio::task::JoinSet::new();
+        for _ in 0..10 + n {
+            wrapped.spawn(async move { crate::spawn(yields(n)).await.expect("returns") });
+            hooked.spawn(async { tokio::spawn(yields(2)).await.expect("returns") });
+        }
+        let handle = Handle::current();
+        let foreign = std::thread::spawn(move || {
+            let wrapped: Vec<_> = (0..3).map(|_| crate::spawn_on(yields(1), &handle)).collect();
+            let hooked: Vec<_> = (0..4).map(|_| handle.spawn(yields(1))).collect();
+            let entered = handle.enter();
+            let job = crate::spawn_blocking(|| crate::spawn(yields(0)));
+            drop(entered);
+            (wrapped, hooked, job)
+        });
+        let (by_thread, hooked_by_thread, job) =
+            tokio::task::spawn_blocking(|| foreign.join()).await.expect("returns").expect("no panic");
+        for handle in by_thread {
+            handle.await.expect("returns");
+        }
+        for handle in hooked_by_thread {
+            handle.await.expect("returns");
+        }
+        job.await.expect("returns").await.expect("returns");
+        fold.take(book.report());
+        while wrapped.join_next().await.is_some() {}
+        while hooked.join_next().await.is_some() {}
+    });
+    drop(here);
+    settle(&book);
+    fold.take(book.last_report());
+    drop(runtime);
+    fold.take(book.last_report());
+
+    let of_mode = |mode| fold.tasks.values().filter(move |task| task.mode == mode);
+    let wrapped: Vec<_> = of_mode(Mode::Wrap).collect();
+    let hooked: Vec<_> = of_mode(Mode::Hooks).collect();
+    // By a task, by its child, by the thread, the job and what the job spawned.
+    assert_eq!(wrapped.len() as u64, 2 * (10 + n) + 3 + 1 + 1, "session {n}");
+    assert_eq!(hooked.len() as u64, if cfg!(tokio_unstable) { 2 * (10 + n) + 4 } else { 0 }, "session {n}");
+    assert_eq!(fold.sum(|site| site.spawned), fold.tasks.len() as u64);
+    assert_eq!(fold.sum(|site| site.completed), wrapped.len() as u64);
+    assert_eq!(fold.sum(|site| site.ended), hooked.len() as u64);
+    let polls: u64 = fold.tasks.values().map(|task| task.polls).sum();
+    assert_eq!(fold.sum(|site| site.poll.count()), polls);
+    let self_wakes = (10 + n) * n + 3;
+    assert_eq!(fold.sum(|site| site.self_wakes), self_wakes);
+    // A parent is woken by its child's end, unless that was faster.
+    let wakes = fold.sum(|site| site.wakes);
+    assert!((self_wakes..=self_wakes + 10 + n).contains(&wakes), "{wakes}");
+    assert_eq!(wakes, wrapped.iter().map(|task| task.wakes).sum());
+    assert_eq!(wakes, fold.edges.values().sum());
+    let mine = |site: &SiteId| fold.sites.contains_key(site);
+    for (to, from) in fold.edges.keys() {
+        assert!(mine(to) && if let Waker::Site(from) = from { mine(from) } else { true });
+    }
+    let children = wrapped.iter().filter(|task| task.self_wakes > 0);
+    assert!(children.clone().all(|task| (task.polls, task.wakes) == (task.self_wakes + 1, task.self_wakes)));
+    assert_eq!(children.count() as u64, if n == 0 { 3 } else { 10 + n + 3 });
+    assert!(fold.worker_polls.values().sum::<u64>() <= polls, "{:?} of {polls}", fold.worker_polls);
+    assert_eq!(fold.losses, Losses::default());
+    assert!(fold.slow_polls.is_empty());
+}
+
+#[test]
+fn sixteen_sessions_on_eight_threads_are_exact() {
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let rounds = if cfg!(debug_assertions) { 4 } else { 40 };
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= 16 * rounds {
+                        return;
+                    }
+                    exact_session(n % 16);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn whoever_reads_everything_sees_one_site_for_one_line() {
+    crate::testkit::record();
+    let books = [open("seen-1"), open("seen-2")];
+    let line = line!() + 4;
+    for book in &books {
+        let runtime = book.build(&mut current(), "seen").expect("a runtime");
+        let _here = book.enter();
+        runtime.block_on(async { task("seen-by-all").spawn(yields(3)).await }).expect("returns");
+        assert_eq!(Fold::of(book).tasks.len(), 1);
+    }
+    let fold = crate::testkit::fold();
+    let rows = fold.named("seen-by-all");
+    assert_eq!((rows.len(), rows[0].polls), (2, 4));
+    let site = fold.site_at(file!(), line).expect("known");
+    assert_eq!((site.spawned, site.completed, site.poll.count()), (2, 2, 8));
+    assert!(rows.iter().all(|row| row.site == site.site));
+    let edge = fold.edges.get(&(site.site, Waker::Site(site.site)));
+    assert_eq!(edge, Some(&6));
+}
+
+#[test]
+fn each_session_has_its_own_limit() {
+    let strict = Settings { slow_poll: Duration::from_millis(1), ..settings("strict") };
+    let strict = Book::open(strict).expect("a number is free");
+    let lax = open("lax");
+    for book in [&strict, &lax] {
+        let runtime = book.build(&mut current(), "limits").expect("a runtime");
+        let _here = book.enter();
+        let slow = || async { std::thread::sleep(Duration::from_millis(5)) };
+        runtime.block_on(async { crate::spawn(slow()).await }).expect("returns");
+        if cfg!(tokio_unstable) {
+            runtime.block_on(async { tokio::spawn(slow()).await }).expect("returns");
+        }
+        settle(book);
+    }
+    let expected = if cfg!(tokio_unstable) { 2 } else { 1 };
+    let fold = Fold::of(&strict);
+    assert_eq!((fold.slow_polls.len(), fold.sum(|site| site.slow_polls)), (expected, expected as u64));
+    assert!(fold.slow_polls.iter().all(|(task, wall)| *wall >= 5_000_000 && fold.tasks.contains_key(task)));
+    let fold = Fold::of(&lax);
+    assert_eq!((fold.slow_polls.len(), fold.sum(|site| site.slow_polls)), (0, 0));
+}
+
+#[test]
+fn a_number_waits_for_the_last_that_speaks_of_it() {
+    let elsewhere = current().build().expect("a runtime");
+    let run = |name: &str| {
+        let book = open(name);
+        let session = book.lease.session();
+        let runtime = book.build(&mut current(), name).expect("a runtime");
+        let _here = book.enter();
+        (book, session, runtime)
+    };
+    let wakers = std::sync::Mutex::new(Vec::new());
+    let keeps_waker = || {
+        poll_fn(|cx| {
+            wakers.lock().expect("no panic").push(cx.waker().clone());
+            Poll::Ready(())
+        })
+    };
+    let (book, with_task, runtime) = run("leaves-a-task");
+    let task = {
+        let _here = book.enter();
+        crate::spawn_on(yields(1), elsewhere.handle())
+    };
+    drop((book, runtime));
+    let (book, with_waker, runtime) = run("leaves-a-waker");
+    {
+        let _here = book.enter();
+        let local = tokio::task::LocalSet::new();
+        let mut traced = Box::pin(crate::Traced::traced(keeps_waker(), "keeps"));
+        runtime.block_on(local.run_until(traced.as_mut()));
+    }
+    drop((book, runtime));
+    let (book, with_runtime, kept) = run("leaves-a-runtime");
+    drop(book);
+    let left = [with_task, with_waker, with_runtime];
+    let others: Vec<_> = (0..20).map(|n| open(&format!("other-{n}"))).collect();
+    assert!(others.iter().all(|book| !left.contains(&book.lease.session())));
+    drop(others);
+
+    elsewhere.block_on(task).expect("returns");
+    drop((wakers.into_inner().expect("no panic"), kept));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut missing: Vec<_> = left.to_vec();
+    while !missing.is_empty() {
+        assert!(Instant::now() < deadline, "{missing:?} are not used again");
+        // Others take numbers too, and give them back.
+        let books: Vec<_> = (0..40).map(|n| open(&format!("again-{n}"))).collect();
+        missing.retain(|session| books.iter().all(|book| book.lease.session() != *session));
+    }
+}
+
+#[test]
+fn ten_thousand_sessions_take_no_more_than_a_few() {
+    let run = |n: u64| {
+        let book = open("one-of-many");
+        let runtime = book.build(&mut current(), "one-of-many").expect("a runtime");
+        let _here = book.enter();
+        runtime.block_on(async { crate::spawn(yields(n % 3)).await }).expect("returns");
+        let fold = Fold::of(&book);
+        assert_eq!((fold.tasks.len(), fold.sum(|site| site.poll.count())), (1, n % 3 + 1));
+        book.lease.session()
+    };
+    let sessions: std::collections::HashSet<_> = (0..10_000).map(run).collect();
+    // Other tests have theirs at the same time.
+    assert!(sessions.len() < 200, "{}", sessions.len());
+}

@@ -108,16 +108,16 @@ impl Claims {
         self.count.load(Ordering::Acquire) == 1
     }
 
-    /// Whether anybody has a claim.
+    /// Whether the slot is a task's, from its birth until the last claim is given up.
     #[cfg(all(any(feature = "check", test), not(loom)))]
     pub(crate) fn is_claimed(&self) -> bool {
-        self.count.load(Ordering::Acquire) != 0
+        self.flags() & BORN != 0
     }
 
     /// Nobody's any more. For whoever gave up the last claim, before the slot goes to the next task.
     #[inline]
     pub(crate) fn free(&self) {
-        self.flags.store(0, Ordering::Relaxed);
+        self.flags.store(0, Ordering::Release);
     }
 }
 
