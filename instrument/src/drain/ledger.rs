@@ -4,11 +4,13 @@
 //! What is counted it reads for itself, against what it read last; what can be taken once only it gets from
 //! the [`intake`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use pollscope_model::dict::DictEntry;
 use pollscope_model::entity::edge::Waker;
+use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::stall::Stall;
+use pollscope_model::entity::task::TaskRecord;
 use pollscope_model::id::{BootId, NameId, SiteId, StackId};
 use pollscope_model::report::{Losses, Report};
 
@@ -28,6 +30,7 @@ pub(crate) struct Ledger {
     last_ns: u64,
     reader: intake::Reader,
     sites: sites::Totals,
+    future_bytes: HashMap<SiteId, u64>,
     edges: edges::Totals,
     workers: workers::Workers,
     told: Told,
@@ -58,6 +61,7 @@ impl Ledger {
             last_ns: clock::now_ns(),
             reader: intake::Reader::begin(Some(session)),
             sites,
+            future_bytes: HashMap::new(),
             edges,
             workers: workers::Workers::new(Some(session)),
             told: Told::default(),
@@ -76,6 +80,7 @@ impl Ledger {
         let (runtimes, workers) = self.workers.tick(&threads, now, true);
         self.seq += 1;
         let lost = losses(self.session, &known, &threads);
+        let sites = self.sites(&taken.tasks, &known, &threads);
         let mut report = Report {
             boot: self.boot,
             first_seq: self.seq,
@@ -84,7 +89,7 @@ impl Ledger {
             end_ns: now,
             runtimes,
             workers,
-            sites: self.sites.changes_of(&known, &threads),
+            sites,
             tasks: taken.tasks,
             slow_polls: taken.slow_polls,
             stalls: shelf::stalls().into_iter().filter(|stall| self.is_mine(stall)).collect(),
@@ -100,6 +105,23 @@ impl Ledger {
         };
         report.dict = self.told.entries(&report);
         report
+    }
+
+    /// The sites that changed. A site's largest future may be an earlier session's, so it is that of the tasks
+    /// that were told.
+    fn sites(&mut self, tasks: &[TaskRecord], known: &[u32], threads: &[&'static Thread]) -> Vec<SiteDelta> {
+        for task in tasks {
+            let largest = self.future_bytes.entry(task.site).or_default();
+            *largest = task.future_bytes.max(*largest);
+        }
+        let mut sites = self.sites.changes_of(known, threads);
+        sites.retain_mut(|site| {
+            site.max_future_bytes = 0;
+            let changed = *site != SiteDelta { site: site.site, ..SiteDelta::default() };
+            site.max_future_bytes = self.future_bytes.get(&site.site).copied().unwrap_or(0);
+            changed
+        });
+        sites
     }
 
     /// Tasks of the session that began and did not end.

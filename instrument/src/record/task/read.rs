@@ -114,10 +114,16 @@ impl TaskState {
         u64::from(above >> 1) << 32 | u64::from(low)
     }
 
-    /// Handle and wakers as one number: all that may still change after the end.
+    /// All that may still change after the end, as one number: handle and wakers, wakes that come too late,
+    /// and a hooked poll whose hook does.
     pub(crate) fn fate(&self) -> u64 {
         let (holders, clones) = self.inner.counts();
-        mix([u64::from(self.claims.flags()), u64::from(holders) << 32 | u64::from(clones)])
+        mix([
+            u64::from(self.claims.flags()),
+            u64::from(holders) << 32 | u64::from(clones),
+            self.inner.wakes().iter().sum(),
+            self.polls.get(),
+        ])
     }
 
     /// A number that differs whenever the row would.
