@@ -5,8 +5,8 @@
 //! or thread of the session ([`Book::enter`]); which of both kinds of tokio it is, and whether it is wrapped
 //! or hooked, makes no difference. No thread of ours runs for it, except the watchdog if stacks are wanted.
 //!
-//! For [`check`](crate::check) alone: it judges, here is only counted.
-#![allow(dead_code, reason = "the door of the room `check`")]
+//! For whoever judges a test: here is only counted.
+#![allow(dead_code, reason = "the door of what judges a test")]
 
 use std::future::Future;
 use std::panic::Location;
@@ -24,6 +24,7 @@ use crate::drain::intake;
 use crate::drain::ledger::Ledger;
 use crate::handle::JoinHandle;
 use crate::identity::Identity;
+use crate::record;
 use crate::record::session::numbers::{self, Entered, Lease};
 use crate::record::task::Labels;
 use crate::spawn::Spawn;
@@ -82,10 +83,16 @@ impl Book {
         let limit = settings.stall.map(|limit| limit.max(settings.slow_poll));
         let watchdog = limit.map(|limit| Watchdog::start(session, limit)).transpose();
         let watchdog = watchdog.map_err(BookError::Thread)?;
-        let config = Config { name: Some(settings.name), policy: settings.policy, ..Config::default() };
+        let slow_poll_ns = u64::try_from(settings.slow_poll.as_nanos()).unwrap_or(u64::MAX);
+        let config = Config {
+            name: Some(settings.name),
+            policy: settings.policy,
+            recorder: record::Settings { slow_poll_ns, ..record::Settings::default() },
+            ..Config::default()
+        };
         let identity = Identity::of_this_process(&config);
         let ledger = Mutex::new(Ledger::begin(session, identity.boot));
-        numbers::open(session, u64::try_from(settings.slow_poll.as_nanos()).unwrap_or(u64::MAX));
+        numbers::open(session, slow_poll_ns);
         let stalls = watchdog.is_some();
         Ok(Self { lease, identity, ledger, watchdog, stalls, hooked: AtomicBool::new(false) })
     }

@@ -204,8 +204,8 @@ fn exact_session(n: u64) {
     // A parent is woken by its child's end, unless that was faster.
     let wakes = fold.sum(|site| site.wakes);
     assert!((self_wakes..=self_wakes + 10 + n).contains(&wakes), "{wakes}");
-    assert_eq!(wakes, wrapped.iter().map(|task| task.wakes).sum());
-    assert_eq!(wakes, fold.edges.values().sum());
+    assert_eq!(wakes, wrapped.iter().map(|task| task.wakes).sum::<u64>());
+    assert_eq!(wakes, fold.edges.values().sum::<u64>());
     let mine = |site: &SiteId| fold.sites.contains_key(site);
     for (to, from) in fold.edges.keys() {
         assert!(mine(to) && if let Waker::Site(from) = from { mine(from) } else { true });
