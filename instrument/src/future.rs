@@ -48,7 +48,8 @@ pub(crate) fn poll_recorded<F: Future>(
         // Whoever polls after the end gets what the future itself makes of it.
         return future.poll(cx);
     }
-    let open = life.open_poll();
+    // Never moved: copying it would wait for its own stores.
+    let mut open = life.open_poll();
     let result = match open.state() {
         Some(state) => {
             state.inner.update(cx.waker());
@@ -56,6 +57,6 @@ pub(crate) fn poll_recorded<F: Future>(
         }
         None => future.poll(cx),
     };
-    open.close(result.is_ready());
+    open.returned(result.is_ready());
     result
 }

@@ -192,7 +192,7 @@ pub fn before_poll(id: Id) {
         let thread = thread::here();
         let now = clock::now_ns();
         let outer = thread.enter(state.id.get(), state.label(), now);
-        let shard = thread.site(state.site.get());
+        let shard = thread.site(state.site());
         state.poll_begins(thread, shard, now);
         local.open.push(Open { id, state, outer, start: now, shard, terminated: false });
     });
@@ -211,12 +211,12 @@ pub fn after_poll(id: Id) {
         let wall_ns = now.saturating_sub(start);
         let thread = thread::here();
         shard.poll.record(wall_ns);
-        thread.note_poll(state.site.get(), start, wall_ns);
-        if wall_ns >= Recorder::global().slow_poll_ns() && wall_ns >= session::slow_poll_ns(state.site.get())
+        thread.note_poll(state.site(), start, wall_ns);
+        if wall_ns >= Recorder::global().slow_poll_ns() && wall_ns >= session::slow_poll_ns(state.site())
         {
             shard.slow_polls.add(1);
             let nth = state.polls.get() + 1;
-            let poll = SlowPoll { nth, ..evidence(state.id.get(), state.site.get(), wall_ns, now) };
+            let poll = SlowPoll { nth, ..evidence(state.id.get(), state.site(), wall_ns, now) };
             slow_poll(thread, outer, poll, now);
         }
         state.hooked_poll_ends(thread, start, now);
@@ -248,7 +248,7 @@ pub fn on_terminate(id: Id) {
 
 fn end(state: &'static TaskState, now: u64) {
     let thread = thread::here();
-    let site = thread.site(state.site.get());
+    let site = thread.site(state.site());
     site.ended.add(1);
     site.life.record(now.saturating_sub(state.spawned_ns.get()));
     state.end(thread, Outcome::Unknown, now);

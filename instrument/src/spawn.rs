@@ -209,9 +209,9 @@ impl Spawn {
     {
         let (mut life, tag) = Life::begin_joinable(site, TaskKind::Blocking, self.labels, size_of::<F>());
         let job = move || {
-            let open = life.open_poll();
+            let mut open = life.open_poll();
             let result = job();
-            open.close(true);
+            open.returned(true);
             result
         };
         (job, tag)

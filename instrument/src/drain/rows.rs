@@ -17,10 +17,10 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
     let [tasks, runtime, threads] = state.inner.wakes();
     TaskRecord {
         id: TaskId(state.id.get()),
-        site: SiteId(state.site.get()),
+        site: SiteId(state.site()),
         name: NameId(state.name.get().into()),
         group: NameId(state.group.get().into()),
-        scope: NameId(state.scope.get().into()),
+        scope: NameId(state.scope()),
         parent: Some(state.parent.get()).filter(|parent| *parent != 0).map(TaskId),
         runtime: state.runtime().map(RuntimeId),
         mode: state.mode(),

@@ -36,10 +36,9 @@ impl From {
 #[derive(Default)]
 pub(crate) struct Edges(Room<Table>);
 
-/// Slices, since a table as an array would be built on the stack, which may be small.
+/// Slices where the length is not needed, since an array would be built on the stack, which may be small.
 struct Table {
-    /// As many as [`PLACES`], each.
-    places: Box<[Place]>,
+    places: Box<[Place; PLACES]>,
     /// Index of each pair's place plus one, in the order of their coming: what the drain walks.
     order: Box<[AtomicU16]>,
     taken: AtomicU16,
@@ -61,9 +60,11 @@ impl Edges {
         let table = self.0.get_or_make(|| Box::new(Table::new()));
         let pair = (u64::from(to) + 1) << 32 | u64::from(from.0);
         let at = first_place(pair);
-        match table.places.get(at) {
-            Some(place) if place.pair.load(Ordering::Relaxed) == pair => place.count.add(1),
-            _ => table.add_elsewhere(pair, at),
+        let place = &table.places[at];
+        if place.pair.load(Ordering::Relaxed) == pair {
+            place.count.add(1);
+        } else {
+            table.add_elsewhere(pair, at);
         }
     }
 
@@ -115,7 +116,7 @@ impl Place {
 impl Table {
     #[cold]
     fn new() -> Self {
-        Self { places: places(), order: places(), taken: AtomicU16::new(0), seen: places() }
+        Self { places: array(places()), order: places(), taken: AtomicU16::new(0), seen: places() }
     }
 
     #[cold]
@@ -140,6 +141,11 @@ impl Table {
             }
         }
     }
+}
+
+/// The same memory; as a slice of another length it would be a fault of this file.
+fn array<T>(slice: Box<[T]>) -> Box<[T; PLACES]> {
+    slice.try_into().unwrap_or_else(|_| unreachable!("as many as places"))
 }
 
 fn places<T: Default>() -> Box<[T]> {

@@ -63,8 +63,8 @@ impl Life {
         matches!(self.0, Stage::Over)
     }
 
-    /// Opens a poll. The guard closes it; dropped without [`OpenPoll::close`], by unwinding, it counts
-    /// a panic.
+    /// Opens a poll. The guard closes it when it is dropped; without [`OpenPoll::returned`], by
+    /// unwinding, it counts a panic.
     #[inline]
     pub(crate) fn open_poll(&mut self) -> OpenPoll<'_> {
         let thread = thread::here();
@@ -91,7 +91,7 @@ impl Life {
 
     fn end(&mut self, thread: &Thread, outcome: Outcome, now: u64) {
         let (site, spawned_ns) = match &self.0 {
-            Stage::Recorded(state) => (state.site.get(), state.spawned_ns.get()),
+            Stage::Recorded(state) => (state.site(), state.spawned_ns.get()),
             Stage::Counted(task) => (task.label.site(), task.spawned_ns),
             Stage::Over => return,
         };
@@ -177,7 +177,7 @@ impl OpenPoll<'_> {
 
     /// The poll returned.
     #[inline]
-    pub(crate) fn close(mut self, ready: bool) {
+    pub(crate) fn returned(&mut self, ready: bool) {
         self.outcome = ready.then_some(Outcome::Completed);
         if !ready && !tokio::task::coop::has_budget_remaining() {
             self.forced_yield();

@@ -11,21 +11,36 @@ pub(crate) const CHUNK: usize = 256;
 const WORDS: usize = CHUNK / 64;
 
 /// See the module.
-pub(crate) struct Marks([AtomicU64; WORDS]);
+pub(crate) struct Marks([Word; WORDS]);
+
+/// The marks of 64 records that lie side by side.
+pub(crate) struct Word(AtomicU64);
 
 impl Marks {
     /// Nothing to look at.
     pub(crate) fn new() -> Self {
-        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+        Self(std::array::from_fn(|_| Word(AtomicU64::new(0))))
     }
 
+    /// Where a record has its mark.
+    pub(crate) fn word(&self, at: u8) -> &Word {
+        &self.0[usize::from(at) / 64]
+    }
+
+    /// Takes one word's marks, before the records are read. For the drain.
+    pub(crate) fn take(&self, word: usize) -> u64 {
+        let word = &self.0[word].0;
+        if word.load(Ordering::Relaxed) == 0 { 0 } else { word.swap(0, Ordering::AcqRel) }
+    }
+}
+
+impl Word {
     /// Marks a record unless it is marked: mostly one load. What was written just before shows at the
     /// next tick, or at the one after.
     #[inline]
     pub(crate) fn note(&self, at: u8) {
-        let (word, bit) = self.place(at);
-        if word.load(Ordering::Relaxed) & bit == 0 {
-            word.fetch_or(bit, Ordering::AcqRel);
+        if self.0.load(Ordering::Relaxed) & bit(at) == 0 {
+            self.set(at);
         }
     }
 
@@ -33,20 +48,13 @@ impl Marks {
     /// written before.
     #[inline]
     pub(crate) fn set(&self, at: u8) {
-        let (word, bit) = self.place(at);
-        word.fetch_or(bit, Ordering::AcqRel);
+        self.0.fetch_or(bit(at), Ordering::AcqRel);
     }
+}
 
-    #[inline]
-    fn place(&self, at: u8) -> (&AtomicU64, u64) {
-        (&self.0[usize::from(at) / 64], 1 << (at % 64))
-    }
-
-    /// Takes one word's marks, before the records are read. For the drain.
-    pub(crate) fn take(&self, word: usize) -> u64 {
-        let word = &self.0[word];
-        if word.load(Ordering::Relaxed) == 0 { 0 } else { word.swap(0, Ordering::AcqRel) }
-    }
+#[inline]
+fn bit(at: u8) -> u64 {
+    1 << (at % 64)
 }
 
 #[cfg(all(test, loom))]

@@ -20,18 +20,27 @@ type Page = [Room<SiteShard>; PAGE];
 
 /// All sites of one thread.
 pub(crate) struct Shards {
+    /// What most services have, one load away.
+    first: Page,
     pages: Box<[Room<Page>; PAGES]>,
 }
 
 impl Shards {
-    /// No site yet; 2 KiB.
+    /// No site yet; 4 KiB.
     pub(crate) fn new() -> Self {
-        Self { pages: Box::new([const { Room::empty() }; PAGES]) }
+        Self { first: [const { Room::empty() }; PAGE], pages: Box::new([const { Room::empty() }; PAGES]) }
     }
 
     /// The site's share; made on the thread's first use of the site.
     #[inline]
     pub(crate) fn site(&self, site: u32) -> &SiteShard {
+        match self.first.get(site as usize) {
+            Some(room) => room.get_or_make(Box::default),
+            None => self.later(site),
+        }
+    }
+
+    fn later(&self, site: u32) -> &SiteShard {
         let site = site.min(NO_SITE) as usize;
         let page = self.pages[site / PAGE].get_or_make(|| Box::new([const { Room::empty() }; PAGE]));
         page[site % PAGE].get_or_make(Box::default)
@@ -40,18 +49,20 @@ impl Shards {
     /// The site's share if the thread ever used it.
     pub(crate) fn known(&self, site: u32) -> Option<&SiteShard> {
         let site = site.min(NO_SITE) as usize;
-        self.pages[site / PAGE].get()?[site % PAGE].get()
+        match self.first.get(site) {
+            Some(room) => room.get(),
+            None => self.pages[site / PAGE].get()?[site % PAGE].get(),
+        }
     }
 
     /// Every share that exists.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &SiteShard)> {
-        self.pages.iter().enumerate().filter_map(|(at, page)| Some((at, page.get()?))).flat_map(
-            |(at, page)| {
-                page.iter()
-                    .enumerate()
-                    .filter_map(move |(inner, shard)| Some(((at * PAGE + inner) as u32, shard.get()?)))
-            },
-        )
+        let later = self.pages.iter().enumerate().filter_map(|(at, page)| Some((at, page.get()?)));
+        [(0, &self.first)].into_iter().chain(later).flat_map(|(at, page)| {
+            page.iter()
+                .enumerate()
+                .filter_map(move |(inner, shard)| Some(((at * PAGE + inner) as u32, shard.get()?)))
+        })
     }
 }
 

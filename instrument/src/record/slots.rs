@@ -49,7 +49,7 @@ impl Depot {
         }
         if self.made == self.chunks.len() * CHUNK {
             let marks: &'static Marks = Box::leak(Box::new(Marks::new()));
-            let slots = (0..CHUNK).map(|at| TaskState::unused(marks, at as u8)).collect();
+            let slots = (0..CHUNK).map(|at| TaskState::unused(marks.word(at as u8), at as u8)).collect();
             self.chunks.push(Box::leak(Box::new(Chunk { marks, slots })));
         }
         let slot = self.chunks.last()?.slots.get(self.made % CHUNK)?;

@@ -1,6 +1,6 @@
 //! A counter with one writer: plain loads and stores, readable by anybody at any time.
 
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// See the module. Adding costs a load and a store and needs no lock prefix; two writers would lose
 /// counts, so each tally belongs to one thread, or to whoever polls its task.
@@ -78,8 +78,6 @@ macro_rules! note {
 }
 
 note! {
-    /// Eight bits.
-    Note8(AtomicU8, u8);
     /// Sixteen bits.
     Note16(AtomicU16, u16);
     /// Thirty-two bits.

@@ -6,6 +6,7 @@
 //! reference while a slot changes hands; it reads nothing then (see [`claims`](super::claims)).
 
 mod read;
+mod what;
 
 pub(crate) use read::who;
 
@@ -13,15 +14,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::measured::Mode;
+use tokio::runtime::RuntimeFlavor;
 
 use super::claims::{ABORTED, CANCELLED, COMPLETED, Claims, HANDLE_DROPPED, JOINED, LONG_LIVED, PANICKED};
 use super::edges::From;
 use super::hold::Record;
 use super::inner::{By, InnerWaker};
-use super::marks::Marks;
+use super::marks::Word;
 use super::shard::SiteShard;
-use super::tally::{Note8, Note16, Note32, Tally};
+use super::tally::{Note16, Note32, Tally};
 use super::thread::{Label, Thread};
+use what::What;
 
 /// How a task ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,22 +75,18 @@ pub(crate) struct TaskState {
     // Read by every poll or wake.
     pub(crate) inner: InnerWaker,
     woken_by: AtomicU64,
-    marks: &'static Marks,
+    /// Where the record is marked for the drain.
+    mark: &'static Word,
 
     // Read by every poll, written once.
-    pub(crate) site: Note32,
+    what: What,
     /// Index of the thread whose poll is open; 0 between polls.
     poller: Note32,
-    pub(crate) id: Tally,
-    pub(crate) scope: Note16,
-    /// A [`TaskKind`], and [`WRAPPED`].
-    kind: Note8,
-    /// Which of its chunk's slots this is.
-    at: u8,
-
-    // Seldom looked at.
     /// Stops at its largest value, which is days of a task that does nothing else.
     pub(crate) forced_yields: Note32,
+    pub(crate) id: Tally,
+
+    // Seldom looked at.
     pub(crate) parent: Tally,
     pub(crate) spawned_ns: Tally,
     pub(crate) self_wakes: Tally,
@@ -103,15 +102,12 @@ pub(crate) struct TaskState {
     pub(crate) claims: Claims,
 }
 
-/// In [`TaskState::kind`]: the task's wakes are seen.
-const WRAPPED: u8 = 1 << 7;
-
 /// A million tasks have a million of these.
 const _: () = assert!(size_of::<TaskState>() == 208, "a record has grown");
 
 impl TaskState {
     /// A slot that no task has.
-    pub(crate) fn unused(marks: &'static Marks, at: u8) -> Self {
+    pub(crate) fn unused(mark: &'static Word, at: u8) -> Self {
         Self {
             polls: Tally::new(),
             busy_ns: Tally::new(),
@@ -123,8 +119,8 @@ impl TaskState {
             woken_ns: AtomicU64::new(0),
             inner: InnerWaker::new(),
             woken_by: AtomicU64::new(0),
-            marks,
-            site: Note32::default(),
+            mark,
+            what: What::unused(at),
             poller: Note32::default(),
             id: Tally::new(),
             parent: Tally::new(),
@@ -133,13 +129,10 @@ impl TaskState {
             said: Tally::new(),
             forced_yields: Note32::default(),
             future_bytes: Note32::default(),
-            scope: Note16::default(),
             name: Note16::default(),
             group: Note16::default(),
             runtime: Note16::default(),
             clones_above: Note16::default(),
-            kind: Note8::default(),
-            at,
             claims: Claims::none(),
         }
     }
@@ -163,7 +156,7 @@ impl TaskState {
         self.woken_ns.store(0, Ordering::Relaxed);
         self.woken_by.store(NOBODY, Ordering::Relaxed);
         self.inner.reset();
-        self.site.set(birth.site);
+        self.what.set(birth);
         self.poller.set(0);
         self.id.set(birth.id);
         self.parent.set(birth.parent);
@@ -171,11 +164,9 @@ impl TaskState {
         self.forced_yields.set(0);
         self.future_bytes.set(u32::try_from(birth.future_bytes).unwrap_or(u32::MAX));
         // Names are numbered up to 65,535.
-        self.scope.set(birth.scope as u16);
         self.name.set(birth.labels.name as u16);
         self.group.set(birth.labels.group as u16);
         self.runtime.set(0);
-        self.kind.set(birth.kind as u8 | if birth.mode == Mode::Wrap { WRAPPED } else { 0 });
         self.claims.born(claims, if birth.labels.long_lived { LONG_LIVED } else { 0 });
         self.touch();
     }
@@ -183,20 +174,30 @@ impl TaskState {
     /// What a poll of it is of.
     #[inline]
     pub(crate) fn label(&self) -> Label {
-        let job = self.kind.get() & !WRAPPED == TaskKind::Blocking as u8;
-        Label::new(self.site.get(), self.scope.get().into(), job)
+        self.what.label()
+    }
+
+    /// Its spawn site.
+    #[inline]
+    pub(crate) fn site(&self) -> u32 {
+        self.label().site()
+    }
+
+    /// The name of its scope.
+    pub(crate) fn scope(&self) -> u32 {
+        self.label().scope()
     }
 
     /// Has the drain look at the task at the next tick, or at the one after.
     #[inline]
     pub(crate) fn touch(&self) {
-        self.marks.note(self.at);
+        self.mark.note(self.what.at());
     }
 
     /// Has the drain look at the task at the next tick, for what comes last.
     #[inline]
     pub(crate) fn mark(&self) {
-        self.marks.set(self.at);
+        self.mark.set(self.what.at());
     }
 
     /// A poll begins on this thread, whose share of the task's site is `shard`.
@@ -239,7 +240,7 @@ impl TaskState {
     /// Whether its wakes are seen.
     #[inline]
     fn is_wrapped(&self) -> bool {
-        self.kind.get() & WRAPPED != 0
+        self.what.is_wrapped()
     }
 
     /// One more forced yield.
@@ -282,14 +283,14 @@ impl TaskState {
     #[inline]
     pub(crate) fn wake(&self) {
         let thread = super::thread::here();
-        let site = thread.site(self.site.get());
+        let site = thread.site(self.site());
         site.wakes.add(1);
         let (who, noted) = if self.poller.get() == thread.index {
             // Inside our own poll on this thread, so this is the one writer of the tally. The delay
             // will count from the poll's end, so that any earlier time says enough.
             self.self_wakes.add(1);
             site.self_wakes.add(1);
-            thread.edges.add(From::site(self.site.get()), self.site.get());
+            thread.edges.add(From::site(self.site()), self.site());
             if self.woken_ns.load(Ordering::Relaxed) == 0 {
                 self.woken_by.store(ITSELF, Ordering::Relaxed);
                 self.woken_ns.store(self.poll_start_ns.get(), Ordering::Relaxed);
@@ -298,7 +299,7 @@ impl TaskState {
         } else {
             let mut noted = None;
             let (by, from, who) = who_wakes(thread);
-            thread.edges.add(from, self.site.get());
+            thread.edges.add(from, self.site());
             self.inner.count_wake(by);
             if self.woken_ns.load(Ordering::Relaxed) == 0 {
                 let now = crate::clock::now_ns();
@@ -326,7 +327,7 @@ impl TaskState {
         let waive = !self.claims.is_known() && !thread.has_room_for_an_end();
         let ended = self.claims.end(flag, waive);
         if flag == PANICKED && ended.before & HANDLE_DROPPED != 0 {
-            let site = thread.site(self.site.get());
+            let site = thread.site(self.site());
             site.swallowed_panics.add(1);
             site.detached_failures.add(1);
         }
@@ -358,7 +359,7 @@ impl TaskState {
         }
         let before = self.claims.set(HANDLE_DROPPED);
         if before & PANICKED != 0 {
-            super::thread::here().site(self.site.get()).swallowed_panics.add(1);
+            super::thread::here().site(self.site()).swallowed_panics.add(1);
         }
         self.mark();
     }
@@ -374,7 +375,8 @@ const OTHER_THREAD: u64 = 3;
 #[inline]
 fn who_wakes(thread: &Thread) -> (By, From, u64) {
     match thread.task() {
-        0 => between_polls(),
+        0 if thread.is_pooled() => (By::Runtime, From::RUNTIME, RUNTIME),
+        0 => between_polls(thread),
         task => (By::Task, From::site(thread.site_of_task()), task << TAG_BITS),
     }
 }
@@ -382,8 +384,13 @@ fn who_wakes(thread: &Thread) -> (By, From, u64) {
 /// A worker between two polls (timers, I/O, deferred yields, joins), or a thread of the blocking pool
 /// that hands its result over; else a thread that the runtime does not know.
 #[inline(never)]
-fn between_polls() -> (By, From, u64) {
-    if tokio::runtime::worker_index().is_some() || tokio::runtime::Handle::try_current().is_ok() {
+fn between_polls(thread: &Thread) -> (By, From, u64) {
+    let here = tokio::runtime::Handle::try_current().ok();
+    let is_worker = tokio::runtime::worker_index().is_some();
+    if is_worker && here.as_ref().is_some_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread) {
+        thread.set_pooled();
+    }
+    if is_worker || here.is_some() {
         (By::Runtime, From::RUNTIME, RUNTIME)
     } else {
         (By::OtherThread, From::OTHER_THREAD, OTHER_THREAD)

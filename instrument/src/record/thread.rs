@@ -62,6 +62,8 @@ pub(crate) struct Thread {
     pub(crate) uncounted: Tally,
     /// Tasks whose end had no room for a row.
     pub(crate) ends_unsaid: Tally,
+    /// See [`Thread::is_pooled`].
+    pooled: AtomicBool,
     /// Set while our own spawn calls tokio's, whose hook then knows that the task is wrapped.
     pub(crate) wrapping: AtomicBool,
     next_id: Tally,
@@ -91,10 +93,27 @@ pub(crate) struct Label(u64);
 impl Label {
     /// Sites are far fewer.
     const JOB: u64 = 1 << 63;
+    /// Names are numbered up to 65,535.
+    const SCOPES: u64 = 0xffff;
+    /// Between scope and site are bits that mean nothing here: a record keeps its own there.
+    pub(crate) const FREE_SHIFT: u32 = 16;
+    pub(crate) const FREE_BITS: u32 = 16;
 
     #[inline]
     pub(crate) const fn new(site: u32, scope: u32, job: bool) -> Self {
-        Self((site as u64) << 32 | scope as u64 | if job { Self::JOB } else { 0 })
+        Self((site as u64) << 32 | scope as u64 & Self::SCOPES | if job { Self::JOB } else { 0 })
+    }
+
+    /// Of a word that has its free bits for something else.
+    #[inline]
+    pub(crate) const fn of_word(word: u64) -> Self {
+        Self(word)
+    }
+
+    /// With zeros in the free bits if it is [`new`](Self::new).
+    #[inline]
+    pub(crate) const fn word(self) -> u64 {
+        self.0
     }
 
     #[inline]
@@ -104,7 +123,7 @@ impl Label {
 
     #[inline]
     pub(crate) const fn scope(self) -> u32 {
-        self.0 as u32
+        (self.0 & Self::SCOPES) as u32
     }
 
     const fn is_job(self) -> bool {
@@ -112,7 +131,7 @@ impl Label {
     }
 
     const fn with_scope(self, scope: u32) -> Self {
-        Self(self.0 >> 32 << 32 | scope as u64)
+        Self(self.0 >> 32 << 32 | scope as u64 & Self::SCOPES)
     }
 }
 
@@ -238,6 +257,7 @@ impl Thread {
             flight: Recording::new(),
             uncounted: Tally::new(),
             ends_unsaid: Tally::new(),
+            pooled: AtomicBool::new(false),
             wrapping: AtomicBool::new(false),
             next_id: Tally::new(),
             last_id: Tally::new(),
@@ -264,9 +284,24 @@ impl Thread {
         self.name.store(0, Ordering::Relaxed);
         self.wrapping.store(false, Ordering::Relaxed);
         self.session.set(0);
+        self.pooled.store(false, Ordering::Relaxed);
         self.split.forget();
         self.evidence.forget();
         self.slots.empty();
+    }
+
+    /// Whether the thread is known to be one of a multi-thread runtime, which made it and has it for the
+    /// thread's whole life: whatever it does between two polls, it does for the runtime.
+    #[inline]
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.pooled.load(Ordering::Relaxed)
+    }
+
+    /// It is one. Never said of the state that ending threads share.
+    pub(crate) fn set_pooled(&self) {
+        if !self.flight.is_closed() {
+            self.pooled.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The calling thread's share of a site.

@@ -32,7 +32,7 @@ impl Slot {
         self.first.store(number, Ordering::Relaxed);
         self.second.store(number, Ordering::Relaxed);
         self.claims.born(claims, 0);
-        self.marks.note(0);
+        self.marks.word(0).note(0);
     }
 
     /// As in `Record::drop`. `true` for the last.
@@ -43,7 +43,7 @@ impl Slot {
                 self.freed.fetch_add(1, Ordering::Relaxed);
                 return true;
             }
-            1 => self.marks.set(0),
+            1 => self.marks.word(0).set(0),
             _ => {}
         }
         false
@@ -55,7 +55,7 @@ impl Slot {
         if waived {
             self.give_up();
         } else {
-            self.marks.set(0);
+            self.marks.word(0).set(0);
         }
         waived
     }
@@ -138,7 +138,7 @@ fn loom_the_last_of_three_claims_frees_the_slot() {
             let slot = Arc::clone(&slot);
             thread::spawn(move || {
                 slot.claims.set(HANDLE_DROPPED);
-                slot.marks.set(0);
+                slot.marks.word(0).set(0);
                 slot.give_up();
             })
         };

@@ -15,7 +15,7 @@ fn loom_each_mark_is_taken() {
         let writers: Vec<_> = [0, 63]
             .map(|at| {
                 let marks = Arc::clone(&marks);
-                thread::spawn(move || marks.note(at))
+                thread::spawn(move || marks.word(at).note(at))
             })
             .into();
         let early = marks.take(0);
@@ -34,12 +34,12 @@ fn loom_each_mark_is_taken() {
 fn loom_a_sure_mark_has_no_gap() {
     loom::model(|| {
         let (marks, word) = (Arc::new(Marks::new()), Arc::new(AtomicU64::new(0)));
-        marks.note(5);
+        marks.word(5).note(5);
         let writer = {
             let (marks, word) = (Arc::clone(&marks), Arc::clone(&word));
             thread::spawn(move || {
                 word.store(1, Ordering::Relaxed);
-                marks.set(5);
+                marks.word(5).set(5);
             })
         };
         assert_eq!(marks.take(0), 1 << 5);
@@ -55,12 +55,12 @@ fn loom_a_sure_mark_has_no_gap() {
 fn loom_a_note_shows_at_the_second_look() {
     loom::model(|| {
         let (marks, word) = (Arc::new(Marks::new()), Arc::new(AtomicU64::new(0)));
-        marks.note(5);
+        marks.word(5).note(5);
         let writer = {
             let (marks, word) = (Arc::clone(&marks), Arc::clone(&word));
             thread::spawn(move || {
                 word.store(1, Ordering::Relaxed);
-                marks.note(5);
+                marks.word(5).note(5);
             })
         };
         let again = marks.take(0);

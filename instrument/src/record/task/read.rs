@@ -6,7 +6,7 @@ use pollscope_model::entity::task::{HandleState, TaskKind, TaskState as State, W
 use pollscope_model::id::TaskId;
 use pollscope_model::measured::Mode;
 
-use super::{ITSELF, NOBODY, OTHER_THREAD, RUNTIME, TAG_BITS, TaskState, WRAPPED};
+use super::{ITSELF, NOBODY, OTHER_THREAD, RUNTIME, TAG_BITS, TaskState};
 use crate::record::claims::{ABORTED, CANCELLED, ENDED, HANDLE_DROPPED, JOINED, LONG_LIVED, PANICKED};
 
 impl TaskState {
@@ -76,9 +76,7 @@ impl TaskState {
     /// What kind of task it is.
     #[inline]
     pub(crate) fn kind(&self) -> TaskKind {
-        const KINDS: [TaskKind; 5] =
-            [TaskKind::Async, TaskKind::Local, TaskKind::Blocking, TaskKind::BlockOn, TaskKind::Future];
-        KINDS.get(usize::from(self.kind.get() & !WRAPPED)).copied().unwrap_or_default()
+        self.what.kind()
     }
 
     /// Who sees it.
