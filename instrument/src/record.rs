@@ -5,14 +5,16 @@
 //! [`drain`](crate::drain). Counters have one writer each (plain loads and stores); what several
 //! threads write is a read-modify-write, and there are few of those.
 //!
-//! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`], [`inner`], [`marks`] and
-//! [`ring`].
+//! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`], [`hist`],
+//! [`inner`], [`marks`] and [`ring`].
 
 pub(crate) mod atomic;
 pub(crate) mod claims;
+pub(crate) mod hist;
 pub(crate) mod inner;
 pub(crate) mod marks;
 pub(crate) mod ring;
+mod room;
 
 #[cfg(not(loom))]
 pub(crate) mod edges;
@@ -28,8 +30,6 @@ pub(crate) mod intern;
 pub(crate) mod life;
 #[cfg(not(loom))]
 mod recorder;
-#[cfg(not(loom))]
-mod room;
 #[cfg(not(loom))]
 pub(crate) mod session;
 #[cfg(not(loom))]

@@ -127,7 +127,7 @@ impl Tick<'_> {
             if new {
                 self.ended += 1;
                 if self.ended > MAX_ENDED_ROWS {
-                    *self.unsaid.entry(state.site.get()).or_default() += 1;
+                    *self.unsaid.entry(state.site()).or_default() += 1;
                     return;
                 }
             }

@@ -3,6 +3,7 @@
 #[cfg(not(loom))]
 pub(crate) use std::{
     cell::UnsafeCell,
+    hint::spin_loop,
     sync::Mutex,
     sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, Ordering, fence},
 };
@@ -10,6 +11,7 @@ pub(crate) use std::{
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
+    hint::spin_loop,
     sync::Mutex,
     sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, Ordering, fence},
 };

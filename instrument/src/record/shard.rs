@@ -4,17 +4,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pollscope_model::entity::site::SiteDelta;
-use pollscope_model::hist::{BUCKETS, Hist, bucket_of};
 
+use super::hist::HistShard;
 use super::intern::NO_SITE;
 use super::room::Room;
 use super::tally::Tally;
 
 const PAGE: usize = 256;
 const PAGES: usize = NO_SITE as usize / PAGE + 1;
-/// Four powers of two: what one site's polls usually fall into.
-const CHUNK: usize = 64;
-const CHUNKS: usize = BUCKETS.div_ceil(CHUNK);
 
 type Page = [Room<SiteShard>; PAGE];
 
@@ -105,12 +102,11 @@ impl SiteShard {
             &self.swallowed_panics,
             &self.wakes,
             &self.forced_yields,
-            &self.poll.count,
-            &self.sched.count,
-            &self.life.count,
         ]
+        .map(Tally::get)
         .into_iter()
-        .fold(0u64, |sum, tally| sum.wrapping_add(tally.get()));
+        .chain([self.poll.count(), self.sched.count(), self.life.count()])
+        .fold(0u64, u64::wrapping_add);
         self.seen.swap(sum, Ordering::Relaxed) != sum
     }
 
@@ -134,55 +130,9 @@ impl SiteShard {
     }
 }
 
-/// An exponential histogram with one writer.
-#[derive(Default)]
-pub(crate) struct HistShard {
-    count: Tally,
-    sum: Tally,
-    max: Tally,
-    chunks: [Room<[Tally; CHUNK]>; CHUNKS],
-}
-
-impl HistShard {
-    /// Counts one value; allocates 512 bytes when it is the first of its four powers of two.
-    #[inline]
-    pub(crate) fn record(&self, value: u64) {
-        let bucket = bucket_of(value);
-        let chunk = self.chunks[bucket / CHUNK].get_or_make(|| Box::new([const { Tally::new() }; CHUNK]));
-        chunk[bucket % CHUNK].add(1);
-        self.count.add(1);
-        self.sum.add(value);
-        self.max.raise(value);
-    }
-
-    /// Adds this share to a total.
-    pub(crate) fn add_to(&self, total: &mut Hist) {
-        for (at, chunk) in self.chunks.iter().enumerate() {
-            let Some(chunk) = chunk.get() else { continue };
-            for (inner, tally) in chunk.iter().enumerate() {
-                total.add_bucket(at * CHUNK + inner, tally.get());
-            }
-        }
-        total.add_totals(self.sum.get(), self.max.get());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_shard_adds_up_to_what_the_model_would_have_counted() {
-        let shard = HistShard::default();
-        let mut expected = Hist::new();
-        for value in [0, 1, 90, 90, 4_000, 4_001, 1_000_000_000, u64::MAX / 2] {
-            shard.record(value);
-            expected.record(value);
-        }
-        let mut total = Hist::new();
-        shard.add_to(&mut total);
-        assert_eq!(total, expected);
-    }
 
     #[test]
     fn the_last_site_and_those_over_the_limit_share_the_last_room() {

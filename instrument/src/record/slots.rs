@@ -69,7 +69,7 @@ pub(crate) fn learn(known: &mut Vec<&'static Chunk>) {
 pub(crate) fn none_of(session: Session) -> bool {
     let mut chunks = Vec::new();
     learn(&mut chunks);
-    let of_it = |slot: &TaskState| slot.claims.is_claimed() && session::of_site(slot.site.get()) == session;
+    let of_it = |slot: &TaskState| slot.claims.is_claimed() && session::of_site(slot.site()) == session;
     !chunks.iter().flat_map(|chunk| &chunk.slots).any(of_it)
 }
 

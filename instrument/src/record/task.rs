@@ -333,7 +333,7 @@ impl TaskState {
         }
         if ended.waived {
             thread.ends_unsaid.add(1);
-            thread.site(self.site.get()).ends_unsaid.add(1);
+            thread.site(self.site()).ends_unsaid.add(1);
             drop(Record::counted(self));
         } else {
             self.mark();
