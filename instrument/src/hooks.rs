@@ -102,31 +102,98 @@ fn shard(id: Id) -> &'static Shard {
 
 /// In front of the shards: a task is mostly polled where it was polled before.
 const CACHED: usize = 1024;
+/// A task with a claim on its record, or one that is known to be ignored.
 type Cached = Option<(Id, Option<Record>)>;
 
 struct Local {
-    /// By hash; `(id, None)` is known to be ignored.
-    cache: Vec<Cached>,
-    /// Innermost last; more than one only where a runtime is entered inside a poll.
-    open: Vec<Open>,
+    /// By hash. Only the outermost poll of a thread changes it, so that what is open keeps its claim.
+    cache: Option<Box<[Cached; CACHED]>>,
+    /// The innermost.
+    open: Option<Open>,
+    /// Those round it: there are some only where a runtime is entered inside a poll.
+    outer: Vec<Open>,
 }
 
 struct Open {
     id: Id,
-    state: Record,
+    state: &'static TaskState,
+    /// Of a poll inside another. The others have theirs in the cache.
+    _claim: Option<Record>,
     outer: Outer,
     start: u64,
     /// The thread's share of the task's site.
     shard: &'static SiteShard,
+    nth: u64,
     terminated: bool,
 }
 
 thread_local! {
-    static LOCAL: RefCell<Local> = const { RefCell::new(Local { cache: Vec::new(), open: Vec::new() }) };
+    static LOCAL: RefCell<Local> = const { RefCell::new(Local { cache: None, open: None, outer: Vec::new() }) };
 }
 
 fn slot(id: Id) -> usize {
     (tokio_id::hash(id) >> 32) as usize % CACHED
+}
+
+impl Local {
+    /// The record of a task whose poll begins as the outermost of this thread; `None` if it is ignored.
+    #[inline]
+    fn known(&mut self, id: Id) -> Option<&'static TaskState> {
+        let cache = self.cache.get_or_insert_with(empty);
+        let cached = &mut cache[slot(id)];
+        match cached {
+            Some((known, record)) if *known == id => record.as_ref().map(|record| **record),
+            _ => {
+                let found = found(id);
+                let state = found.as_ref().map(|record| **record);
+                *cached = Some((id, found));
+                state
+            }
+        }
+    }
+
+    /// The same for a poll inside of another, which is the innermost from now on if it is not ignored.
+    #[cold]
+    fn enter_another(&mut self, id: Id) -> (Option<&'static TaskState>, Option<Record>) {
+        let found = found(id);
+        let state = found.as_ref().map(|record| **record);
+        if state.is_some() {
+            self.outer.extend(self.open.take());
+        }
+        (state, found)
+    }
+
+    /// The innermost poll is over.
+    #[inline]
+    fn leave(&mut self) {
+        if self.outer.is_empty() {
+            self.open = None;
+        } else {
+            self.open = self.outer.pop();
+        }
+    }
+
+    #[cold]
+    fn forget(&mut self, id: Id) {
+        if let Some(cache) = &mut self.cache
+            && let cached = &mut cache[slot(id)]
+            && matches!(cached, Some((known, _)) if *known == id)
+        {
+            *cached = None;
+        }
+    }
+}
+
+#[cold]
+fn empty() -> Box<[Cached; CACHED]> {
+    let cache: Box<[Cached]> = std::iter::repeat_with(|| None).take(CACHED).collect();
+    cache.try_into().unwrap_or_else(|_| unreachable!("as many as cached"))
+}
+
+#[cold]
+#[inline(never)]
+fn found(id: Id) -> Option<Record> {
+    shard(id).lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
 }
 
 /// To be called from `on_task_spawn` with the task's id and `spawned_at`.
@@ -171,30 +238,16 @@ fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>)
 pub fn before_poll(id: Id) {
     let _ = LOCAL.try_with(|local| {
         let mut local = local.borrow_mut();
-        if local.cache.is_empty() {
-            local.cache.resize_with(CACHED, || None);
-        }
-        let cached = &mut local.cache[slot(id)];
-        let state = match cached {
-            Some((known, state)) if *known == id => state.take(),
-            _ => None,
-        };
-        let state = match state {
-            Some(state) => state,
-            None if matches!(cached, Some((known, _)) if *known == id) => return,
-            None => {
-                let found = shard(id).lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-                *cached = Some((id, None));
-                let Some(found) = found else { return };
-                found
-            }
-        };
+        let (state, claim) =
+            if local.open.is_none() { (local.known(id), None) } else { local.enter_another(id) };
+        let Some(state) = state else { return };
         let thread = thread::here();
-        let now = clock::now_ns();
-        let outer = thread.enter(state.id.get(), state.label(), now);
-        let shard = thread.site(state.site());
-        state.poll_begins(thread, shard, now);
-        local.open.push(Open { id, state, outer, start: now, shard, terminated: false });
+        let start = clock::now_ns();
+        let label = state.label();
+        let outer = thread.enter(state.id.get(), label, start);
+        let shard = thread.site(label.site());
+        let nth = state.hooked_poll_begins(thread, start);
+        local.open = Some(Open { id, state, _claim: claim, outer, start, shard, nth, terminated: false });
     });
 }
 
@@ -202,34 +255,39 @@ pub fn before_poll(id: Id) {
 pub fn after_poll(id: Id) {
     let _ = LOCAL.try_with(|local| {
         let mut local = local.borrow_mut();
-        if local.open.last().is_none_or(|open| open.id != id) {
-            return;
-        }
-        let Some(Open { state, outer, start, shard, terminated, .. }) = local.open.pop() else { return };
+        // In place: moving it costs more than all that is done with it.
+        let Some(open) = local.open.as_ref().filter(|open| open.id == id) else { return };
         let now = clock::now_ns();
         // Not the task's own record of it: that may be of its next poll, on another thread.
-        let wall_ns = now.saturating_sub(start);
+        let wall_ns = now.saturating_sub(open.start);
         let thread = thread::here();
-        shard.poll.record(wall_ns);
-        thread.note_poll(state.site(), start, wall_ns);
-        if wall_ns >= Recorder::global().slow_poll_ns() && wall_ns >= session::slow_poll_ns(state.site())
-        {
-            shard.slow_polls.add(1);
-            let nth = state.polls.get() + 1;
-            let poll = SlowPoll { nth, ..evidence(state.id.get(), state.site(), wall_ns, now) };
-            slow_poll(thread, outer, poll, now);
+        open.shard.poll.record(wall_ns);
+        thread.note_poll(open.start, wall_ns);
+        if wall_ns >= Recorder::global().slow_poll_ns() {
+            was_slow(open, thread, wall_ns, now);
         }
-        state.hooked_poll_ends(thread, start, now);
-        if outer.is_none() {
+        open.state.hooked_poll_ends(thread, open.start, now);
+        if open.outer.is_none() {
             thread.blind_polls.add(1);
         }
-        thread.leave(outer, wall_ns);
-        if terminated {
-            end(&state, now);
-        } else {
-            local.cache[slot(id)] = Some((id, Some(state)));
+        thread.leave(open.outer, wall_ns);
+        if open.terminated {
+            end(open.state, now);
+            local.forget(id);
         }
+        local.leave();
     });
+}
+
+#[cold]
+fn was_slow(open: &Open, thread: &thread::Thread, wall_ns: u64, now: u64) {
+    let site = open.state.site();
+    if wall_ns < session::slow_poll_ns(site) {
+        return;
+    }
+    open.shard.slow_polls.add(1);
+    let poll = SlowPoll { nth: open.nth, ..evidence(open.state.id.get(), site, wall_ns, now) };
+    slow_poll(thread, open.outer, poll, now);
 }
 
 /// To be called from `on_task_terminate` with the task's id.
@@ -237,7 +295,8 @@ pub fn on_terminate(id: Id) {
     let Some(state) = shard(id).lock().unwrap_or_else(PoisonError::into_inner).remove(&id) else { return };
     let open_here = LOCAL.try_with(|local| {
         let mut local = local.borrow_mut();
-        let open = local.open.iter_mut().rev().find(|open| open.id == id);
+        let Local { open, outer, .. } = &mut *local;
+        let open = open.iter_mut().chain(outer.iter_mut().rev()).find(|open| open.id == id);
         // The poll that ended the task is still open: it counts, and then the task is over.
         open.map(|open| open.terminated = true).is_some()
     });

@@ -37,7 +37,7 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
             None
         },
         scheduled_since_ns,
-        polls: state.polls.get(),
+        polls: state.polls(),
         busy_ns: state.busy_ns.get(),
         max_poll_ns: state.max_poll_ns.get(),
         scheduled_ns: state.scheduled_ns.get(),
@@ -49,7 +49,7 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
         wakers,
         waker_clones: clones,
         waker_drops: clones.saturating_sub(wakers.into()),
-        woken_by: if state.polls.get() == 0 && scheduled_since_ns == state.spawned_ns.get() {
+        woken_by: if state.polls() == 0 && scheduled_since_ns == state.spawned_ns.get() {
             WokenBy::Nobody
         } else {
             state.woken_by()

@@ -199,7 +199,7 @@ impl Drop for OpenPoll<'_> {
         let now = clock::now_ns();
         let wall_ns = now.saturating_sub(self.start);
         self.shard.poll.record(wall_ns);
-        self.thread.note_poll(self.site, self.start, wall_ns);
+        self.thread.note_poll(self.start, wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
             self.was_slow(wall_ns, now);
         }
@@ -221,7 +221,7 @@ impl OpenPoll<'_> {
         }
         self.shard.slow_polls.add(1);
         let (id, nth) = match &self.life.0 {
-            Stage::Recorded(state) => (state.id.get(), state.polls.get() + 1),
+            Stage::Recorded(state) => (state.id.get(), state.polls() + 1),
             Stage::Counted(task) => (task.id, 1),
             Stage::Over => return,
         };

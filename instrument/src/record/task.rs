@@ -61,7 +61,8 @@ pub(crate) struct Birth {
 #[repr(C)]
 pub(crate) struct TaskState {
     // Written by the thread that polls, at every poll.
-    pub(crate) polls: Tally,
+    /// That ended; where hooks tell of them, that began.
+    polls: Tally,
     pub(crate) busy_ns: Tally,
     pub(crate) max_poll_ns: Tally,
     pub(crate) scheduled_ns: Tally,
@@ -211,8 +212,7 @@ impl TaskState {
         self.poller.set(thread.index);
         self.poll_start_ns.set(now);
         if first {
-            let (runtime, _) = thread.place();
-            self.runtime.set(runtime.map_or(0, |runtime| runtime as u16 + 1));
+            self.first_polled(thread);
         }
         // Without a wake nobody scheduled this poll: it belongs to a future that its parent polls on
         // the way, or to an observer that sees no wakes.
@@ -261,17 +261,39 @@ impl TaskState {
         self.touch();
     }
 
+    /// A poll begins on this thread, told by tokio's hook; returns which of the task's it is.
+    ///
+    /// It counts from now on: between this hook and the poll's end the task is this thread's alone.
+    #[inline]
+    pub(crate) fn hooked_poll_begins(&self, thread: &Thread, now: u64) -> u64 {
+        let nth = self.polls.get() + 1;
+        self.poller.set(thread.index);
+        self.poll_start_ns.set(now);
+        self.polls.set(nth);
+        if nth == 1 {
+            self.first_polled(thread);
+        }
+        self.touch();
+        nth
+    }
+
+    #[cold]
+    fn first_polled(&self, thread: &Thread) {
+        let (runtime, _) = thread.place();
+        self.runtime.set(runtime.map_or(0, |runtime| runtime as u16 + 1));
+    }
+
     /// The poll that began at `start` ended on this thread, told by tokio's hook.
     ///
     /// By the time of the hook the task is free: another thread may poll it already, even have ended
-    /// that poll. So counts are shared, and what belongs to the other poll is left alone.
+    /// that poll. So the sum is shared, and what belongs to the other poll is left alone. Of two that end
+    /// a poll of it at once, the time of the earlier may stay as that of the last.
     #[inline]
     pub(crate) fn hooked_poll_ends(&self, thread: &Thread, start: u64, now: u64) {
         let wall_ns = now.saturating_sub(start);
         self.busy_ns.add_shared(wall_ns);
         self.max_poll_ns.raise_shared(wall_ns);
-        self.last_poll_end_ns.raise_shared(now);
-        self.polls.add_shared(1);
+        self.last_poll_end_ns.raise(now);
         if self.poller.get() == thread.index && self.poll_start_ns.get() == start {
             self.poller.set(0);
             self.poll_start_ns.set(0);

@@ -469,10 +469,10 @@ impl Thread {
 
     /// Keeps the poll that is about to be closed as a single event, if those are recorded.
     #[inline]
-    pub(crate) fn note_poll(&self, site: u32, start: u64, wall_ns: u64) {
+    pub(crate) fn note_poll(&self, start: u64, wall_ns: u64) {
         if let Some(ring) = self.flight.active() {
             let place = self.place.load(Ordering::Relaxed);
-            ring.push(flight::poll(self.task(), site, place, start, wall_ns));
+            ring.push(flight::poll(self.task(), self.site_of_task(), place, start, wall_ns));
         }
     }
 

@@ -73,6 +73,12 @@ impl TaskState {
         self.inner.counts().0.saturating_sub(own)
     }
 
+    /// Polls that ended.
+    pub(crate) fn polls(&self) -> u64 {
+        let is_open = !self.is_wrapped() && self.claims.flags() & ENDED == 0 && self.poll_start_ns.get() != 0;
+        self.polls.get().saturating_sub(is_open.into())
+    }
+
     /// What kind of task it is.
     #[inline]
     pub(crate) fn kind(&self) -> TaskKind {

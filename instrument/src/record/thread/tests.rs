@@ -25,8 +25,9 @@ fn the_open_poll_is_the_innermost_task_since_the_outermost_start() {
 #[test]
 fn what_a_job_polls_belongs_to_the_job() {
     let thread = Thread::register(&mut Threads::default(), Magazine::new());
-    let job = thread.enter(1, Label::new(u32::MAX >> 1, u32::MAX, true), 100);
-    assert_eq!((thread.polling(), thread.scope()), (Some(open(1, u32::MAX >> 1, 100, true)), u32::MAX));
+    let (site, scope) = (u32::MAX >> 1, u16::MAX.into());
+    let job = thread.enter(1, Label::new(site, scope, true), 100);
+    assert_eq!((thread.polling(), thread.scope()), (Some(open(1, site, 100, true)), scope));
     let inner = thread.enter(2, Label::new(5, 0, false), 200);
     assert_eq!(thread.polling(), Some(open(2, 5, 100, true)));
     thread.leave(inner, 10);
