@@ -32,6 +32,8 @@ pub(super) struct Chrome<'a, W> {
     names: BTreeMap<super::meter::Meter, String>,
     line: String,
     holes: bool,
+    /// When each task left its last state.
+    lasts: BTreeMap<TaskId, u64>,
 }
 
 impl<'a, W: Write> Chrome<'a, W> {
@@ -48,7 +50,15 @@ impl<'a, W: Write> Chrome<'a, W> {
         );
         out.write_all(about.as_bytes())?;
         let lanes = cast.lanes.numbers().into_iter().map(|(lane, n)| (lane, LANES + n)).collect();
-        let mut writer = Self { cast, out, lanes, names: BTreeMap::new(), line: String::new(), holes: false };
+        let mut writer = Self {
+            cast,
+            out,
+            lanes,
+            names: BTreeMap::new(),
+            line: String::new(),
+            holes: false,
+            lasts: BTreeMap::new(),
+        };
         // The first event stands without a comma before it.
         writer.line = format!(
             "{{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":{},\"args\":{{\"name\":{}}}}}",
@@ -132,7 +142,7 @@ impl<'a, W: Write> Chrome<'a, W> {
     /// Where the events of one task's life belong together.
     fn task(&mut self, phase: &str, task: TaskId, name: &str, ns: u64) {
         self.event(phase, 0, name);
-        self.put(format_args!(",\"cat\":\"task\",\"id\":\"{:#x}\"", task.0));
+        self.put(format_args!(",\"cat\":\"task\",\"id2\":{{\"local\":\"{:#x}\"}}", task.0));
         self.at("ts", ns);
     }
 
@@ -147,7 +157,8 @@ impl<'a, W: Write> Chrome<'a, W> {
             } else {
                 // One that is alive at the end is so to the end of the recording.
                 let ended_ns = if record.ended_ns > 0 { record.ended_ns } else { cast.span.1 };
-                let end_ns = ended_ns.max(record.last_poll_end_ns).max(record.spawned_ns);
+                let last_ns = self.lasts.get(&record.id).copied().unwrap_or(0);
+                let end_ns = ended_ns.max(last_ns).max(record.spawned_ns);
                 self.task("e", record.id, &name, end_ns);
                 self.args(&[])?;
             }
@@ -184,6 +195,8 @@ impl<'a, W: Write> Chrome<'a, W> {
                 Ok(())
             }
             Beat::Stay(stay) => {
+                let last = self.lasts.entry(stay.task).or_default();
+                *last = stay.end_ns.max(*last);
                 self.task("b", stay.task, stay.doing.as_str(), stay.start_ns);
                 match stay.woken_by {
                     WokenBy::Nobody => self.args(&[])?,

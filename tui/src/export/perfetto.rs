@@ -45,6 +45,8 @@ pub(super) struct Perfetto<'a, W> {
     meters: BTreeMap<Meter, u64>,
     next: u64,
     holes: bool,
+    /// When each task left its last state.
+    lasts: BTreeMap<TaskId, u64>,
 }
 
 impl<'a, W: Write> Perfetto<'a, W> {
@@ -61,6 +63,7 @@ impl<'a, W: Write> Perfetto<'a, W> {
             meters: BTreeMap::new(),
             next: FREE,
             holes: false,
+            lasts: BTreeMap::new(),
         };
         writer.tracks()?;
         writer.tasks()?;
@@ -162,6 +165,8 @@ impl<'a, W: Write> Perfetto<'a, W> {
 
     fn stay(&mut self, stay: &Stay) -> io::Result<()> {
         let track = task_track(stay.task);
+        let last = self.lasts.entry(stay.task).or_default();
+        *last = stay.end_ns.max(*last);
         let event = self.packets.event(BEGIN, track, stay.doing.as_str());
         let by: Vec<(&str, Arg)> = match stay.woken_by {
             WokenBy::Nobody => Vec::new(),
@@ -210,7 +215,8 @@ impl<'a, W: Write> Perfetto<'a, W> {
     pub(super) fn end(mut self) -> io::Result<()> {
         for task in &self.cast.tracks {
             if let Some(record) = self.cast.tasks.get(task).filter(|record| record.ended_ns > 0) {
-                let end_ns = record.ended_ns.max(record.last_poll_end_ns).max(record.spawned_ns);
+                let last_ns = self.lasts.get(task).copied().unwrap_or(0);
+                let end_ns = record.ended_ns.max(last_ns).max(record.spawned_ns);
                 self.packets.write(end_ns, &packet::bare(END, task_track(*task)))?;
             }
         }

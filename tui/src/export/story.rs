@@ -157,7 +157,7 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
         let first = self.threads.is_empty();
         for block in std::mem::take(&mut report.events) {
             if self.threads.len() >= MAX_THREADS && !self.threads.contains_key(&block.thread) {
-                self.told.missed += block.events.len() as u64;
+                self.miss(block.events.len() as u64);
                 continue;
             }
             let thread = self.threads.entry(block.thread).or_default();
@@ -178,7 +178,7 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
                 if events.len() < MAX_EVENTS && event.end_ns() <= MAX_NS {
                     events.push((event.end_ns(), block.thread, event));
                 } else {
-                    self.told.missed += 1;
+                    self.told.missed = self.told.missed.saturating_add(1);
                 }
             }
             if let Some(hole) = hole {
@@ -196,7 +196,7 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
                     let woken = self.live(task, start_ns, end_ns)?;
                     let wakes = self.wakes_in(thread, start_ns, end_ns);
                     if !self.cast.lanes.shows(lane) {
-                        self.told.missed += 1;
+                        self.miss(1);
                         continue;
                     }
                     let slow = self.slow.get(&(task, start_ns)).copied();
@@ -243,6 +243,10 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
         let wakes = thread.open_wakes.iter().copied().filter(|(_, at_ns)| inside(*at_ns)).collect();
         thread.open_wakes.retain(|(_, at_ns)| !inside(*at_ns));
         wakes
+    }
+
+    fn miss(&mut self, events: u64) {
+        self.told.missed = self.told.missed.saturating_add(events);
     }
 
     fn hole(&mut self, (from, to): (u64, u64)) {
