@@ -90,7 +90,9 @@ class TraceProcessor:
     def query(self, trace, *queries):
         """The rows of each query."""
         stream = self.protos.TraceProcessorRpcStream()
-        requests = [(1, {"append_trace_data": trace.read_bytes()}), (2, {})]
+        data, piece = trace.read_bytes(), 8 << 20  # larger messages are refused
+        requests = [(1, {"append_trace_data": data[at : at + piece]}) for at in range(0, len(data), piece)]
+        requests.append((2, {}))
         requests += [(3, {"query_args": {"sql_query": query}}) for query in queries]
         for number, (kind, fields) in enumerate(requests):
             stream.msg.add(seq=number, request=kind, **fields)

@@ -186,7 +186,9 @@ mod tests {
     fn slow_polls_without_a_worker_never_overlap_on_a_lane() {
         let mut lanes = Lanes::default();
         let polls = [poll(1, 10, 50), poll(2, 20, 5), poll(3, 26, 100), poll(4, 60, 1)];
-        polls.iter().for_each(|poll| lanes.meet_slow(poll, None));
+        for poll in &polls {
+            lanes.meet_slow(poll, None);
+        }
         let of: Vec<_> = polls.iter().map(|poll| lanes.of_slow(poll)).collect();
         assert_eq!(of, [0, 1, 1, 0].map(|n| Some(Lane::Loose(n))));
     }

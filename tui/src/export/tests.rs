@@ -21,12 +21,12 @@ use super::*;
 /// A name that breaks whatever is not escaped.
 const AWKWARD: &str = "render \"cart\"; \u{1b}[31m\n\\ 12 </script>";
 
-fn worker(index: u32) -> Option<WorkerId> {
-    Some(WorkerId { runtime: RuntimeId(0), index })
+fn worker(index: u32) -> WorkerId {
+    WorkerId { runtime: RuntimeId(0), index }
 }
 
 fn poll(task: TaskId, site: SiteId, start_ns: u64, wall_ns: u64, index: u32) -> Event {
-    Event::Poll { task, site, start_ns, wall_ns, worker: worker(index) }
+    Event::Poll { task, site, start_ns, wall_ns, worker: Some(worker(index)) }
 }
 
 fn block(thread: u32, first: u64, (from_ns, to_ns): (u64, u64), events: Vec<Event>) -> EventBlock {
@@ -256,9 +256,9 @@ proptest! {
         let mut process = Script::new(AWKWARD);
         let mut writer = Writer::new(Vec::new(), &process.hello()).unwrap();
         for (hostile, names) in reports {
-            names.iter().for_each(|name| {
+            for name in &names {
                 process.name(name);
-            });
+            }
             let regular = process.second();
             let report = Report { seq: regular.seq, first_seq: regular.first_seq, boot: regular.boot, dict: regular.dict, ..hostile };
             writer.report(&report).unwrap();
