@@ -8,11 +8,12 @@ use pollscope_model::time::Nanos;
 
 use super::Screen;
 use super::text::Line;
+use crate::action::Action;
 use crate::fmt;
 use crate::glyph::Glyphs;
 use crate::keymap::{self, Context};
 use crate::source::Status;
-use crate::source::replay::{Playback, Run, SPEEDS};
+use crate::source::replay::{Control, Playback, Run, SPEEDS};
 use crate::state::hits::Area;
 use crate::state::level::{Level, Subject};
 use crate::state::overlay::{Overlay, Prompt, PromptKind};
@@ -128,19 +129,28 @@ pub(super) fn above_keys(state: &State, width: usize) -> Line {
         }
     }
     match state.playback.as_ref().filter(|playback| playback.run != Run::Live) {
-        Some(playback) => position(playback, state.look.glyphs, width),
+        Some(playback) => position(playback, state.look.glyphs, time_keys(state.place(), playback), width),
         None => ribbon(state, width),
     }
 }
 
+/// What the keys of time do here. Where single polls are shown, some of them move in that picture instead.
+fn time_keys(place: Context, playback: &Playback) -> &'static str {
+    let moves = |control| keymap::bindings(place).any(|binding| binding.action == Action::Time(control));
+    match (moves(Control::Step(1)) && moves(Control::Newest), playback.follows) {
+        (true, true) => "  [ ] step  { } finding  L live",
+        (true, false) => "  [ ] step  { } finding  L end",
+        (false, _) => "  ( ) 10s  { } finding",
+    }
+}
+
 /// Where time stands between the oldest and the newest moment; a `!` where a finding opened.
-fn position(playback: &Playback, glyphs: Glyphs, width: usize) -> Line {
+fn position(playback: &Playback, glyphs: Glyphs, keys: &str, width: usize) -> Line {
     let from = format!(" {} ", Value::Time(playback.from_unix_ns));
     let mut tail =
         format!(" {}  {}", Value::Time(playback.to_unix_ns), SPEEDS[playback.speed.min(SPEEDS.len() - 1)].0);
     if width >= 80 {
-        tail.push_str("  [ ] step  { } finding  ");
-        tail.push_str(if playback.follows { "L live" } else { "L end" });
+        tail.push_str(keys);
     }
     if !playback.note.is_empty() {
         tail.push_str("  ");

@@ -169,6 +169,11 @@ fn the_ribbon_shows_where_time_stands() {
     };
     rig.event(Event::Source(SourceEvent::Playback(Box::new(playback.clone()))));
     assert_snapshot!("paused", rig.draw(100, 10));
+    // Where `[` and `]` move in a picture of single polls, the ribbon does not claim them.
+    rig.press("4");
+    let workers = rig.draw(100, 10);
+    assert!(workers.contains("( ) 10s  { } finding") && !workers.contains("[ ] step  { }"), "{workers}");
+    rig.press("2");
     rig.state.look.glyphs = Glyphs::Ascii;
     let playing = Playback { run: Run::Playing, at_unix_ns: u64::MAX, note: "".into(), ..playback };
     rig.event(Event::Source(SourceEvent::Playback(Box::new(playing))));
