@@ -1,12 +1,14 @@
 //! Services that record themselves, and what is left of it however they end.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use pollscope_model::monitor::Monitor;
 use pollscope_model::query::ask::{Answer, Ask, FlightQuery};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::Query;
-use pollscope_model::time::SECOND;
+use pollscope_model::report::Report;
+use pollscope_model::time::{MILLISECOND, SECOND};
 use pollscope_model::world::Limits;
 use pollscope_proto::feed::Message;
 use pollscope_proto::recording::{Ending, Recording};
@@ -59,6 +61,41 @@ fn a_killed_service_leaves_a_recording_that_tells_its_fault() {
     let (after, ending) = judged(&path).expect("it can still be read");
     assert!(after >= before, "{after} findings where {before} were read before");
     assert!(matches!(ending, Ending::Cut { .. }), "{ending:?}");
+}
+
+/// Whether the file can be read up to a grave poll, and what its last report tells then.
+fn grave(file: &[u8]) -> Option<Report> {
+    let mut recording = Recording::of(Cursor::new(file.to_vec())).ok()?;
+    let reports = recording.messages().filter_map(|entry| match entry.message {
+        Message::Report(report) => Some(*report),
+        _ => None,
+    });
+    let reports: Vec<_> = reports.collect();
+    reports.iter().any(tells_of_a_long_poll).then_some(reports)?.pop()
+}
+
+fn tells_of_a_long_poll(report: &Report) -> bool {
+    report.slow_polls.iter().any(|poll| poll.wall_ns >= 100 * MILLISECOND)
+}
+
+#[test]
+fn a_service_that_is_killed_right_after_a_long_poll_leaves_it_in_a_whole_chunk() {
+    let mut path = PathBuf::new();
+    let mut service = Service::start_with(env!("CARGO_BIN_EXE_blocking"), |command, folder| {
+        path = folder.join("run.mcap");
+        command.env("POLLSCOPE_RECORD", &path).env("POLLSCOPE_LISTEN", "off");
+    });
+    service.wait_for("long poll in the recording", || grave(&std::fs::read(&path).ok()?));
+    service.kill();
+    let file = std::fs::read(&path).expect("it can still be read");
+    // The shortest beginning of the file that tells of it: its last chunk ends right behind that report.
+    let (mut short, mut enough) = (0, file.len());
+    while enough - short > 1 {
+        let length = usize::midpoint(short, enough);
+        if grave(&file[..length]).is_some() { enough = length } else { short = length }
+    }
+    let last = grave(&file[..enough]).expect("it was enough");
+    assert!(tells_of_a_long_poll(&last), "{last:?}");
 }
 
 /// Columns of the longest poll in a dump's lanes, at 10 ms each, and its site.

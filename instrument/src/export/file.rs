@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pollscope_model::report::{Report, ReportKind};
+use pollscope_model::time::MILLISECOND;
 use pollscope_proto::EventsRequest;
 use pollscope_proto::recording::Writer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -27,10 +28,15 @@ use crate::record::flight;
 use place::Place;
 pub(super) use place::plain;
 
-/// A chunk is closed at least so often: what a killed process can lose.
+/// A chunk is closed at least so often, and at once behind a report with evidence of something grave: what
+/// a killed process can lose.
 const CHUNK: Duration = Duration::from_secs(1);
 /// For how long single polls are asked for, if they are always recorded; asked again in half that time.
 const EVENTS_TTL: Duration = Duration::from_secs(30);
+
+/// A poll of that length is evidence of a finding at deny, by the limits that hold unless a policy says
+/// otherwise.
+const GRAVE_NS: u64 = 100 * MILLISECOND;
 
 /// A file that was opened and is not written yet.
 pub(crate) struct Tape {
@@ -132,6 +138,7 @@ impl Keeper {
         let mut size = Size::default();
         let mut closed = Instant::now();
         let mut asked_for_events: Option<Instant> = None;
+        let mut evidence = Evidence::default();
         loop {
             // Who records them always wants them kept, not only the newest in memory.
             if flight::mode() == Flight::Always
@@ -165,6 +172,10 @@ impl Keeper {
                         hello = news;
                     }
                     writer.report(&report)?;
+                    if evidence.is_new_in(&report) {
+                        writer.flush()?;
+                        closed = Instant::now();
+                    }
                     size.took(&report, writer.bytes());
                 }
                 Some(Next::Overrun) => self.shared.reporter.subscribe(&self.backlog),
@@ -185,6 +196,25 @@ impl Keeper {
                 self.shared.reporter.subscribe(&self.backlog);
             }
         }
+    }
+}
+
+/// What a report tells that may be the last thing that a process tells: a poll that hangs, one that held
+/// its worker for long, a panic. A chunk is closed behind it.
+#[derive(Default)]
+struct Evidence {
+    /// The stalls of the report before: when they began, on which thread.
+    open: Vec<(u64, Option<u32>)>,
+}
+
+impl Evidence {
+    /// Whether the report tells of some that the one before did not.
+    fn is_new_in(&mut self, report: &Report) -> bool {
+        let open: Vec<_> = report.stalls.iter().map(|stall| (stall.since_ns, stall.tid)).collect();
+        let before = std::mem::replace(&mut self.open, open);
+        self.open.iter().any(|stall| !before.contains(stall))
+            || report.slow_polls.iter().any(|poll| poll.judged_ns() >= GRAVE_NS)
+            || report.kind == ReportKind::Delta && report.sites.iter().any(|site| site.panicked > 0)
     }
 }
 
@@ -231,3 +261,37 @@ pub(super) fn refuse_file_size_signal() {
 
 #[cfg(not(unix))]
 pub(super) fn refuse_file_size_signal() {}
+
+#[cfg(test)]
+mod tests {
+    use pollscope_model::entity::site::SiteDelta;
+    use pollscope_model::entity::slow_poll::SlowPoll;
+    use pollscope_model::entity::stall::Stall;
+
+    use super::*;
+
+    #[test]
+    fn what_is_grave_and_new_is_evidence() {
+        let stall = |since_ns| Stall { since_ns, tid: Some(7), ..Stall::default() };
+        let slow = |wall_ns| SlowPoll { wall_ns, ..SlowPoll::default() };
+        let stalls = |stalls: &[Stall]| Report { stalls: stalls.to_vec(), ..Report::default() };
+        let slow_polls = |polls: &[SlowPoll]| Report { slow_polls: polls.to_vec(), ..Report::default() };
+        let panicked =
+            Report { sites: vec![SiteDelta { panicked: 1, ..SiteDelta::default() }], ..stalls(&[]) };
+        let total = Report { kind: ReportKind::Snapshot { part: 0, parts: 1 }, ..panicked.clone() };
+        let mut evidence = Evidence::default();
+        for (report, is_new) in [
+            (stalls(&[]), false),
+            (stalls(&[stall(5)]), true),
+            (stalls(&[stall(5)]), false),
+            (stalls(&[stall(5), stall(9)]), true),
+            (stalls(&[stall(9)]), false),
+            (slow_polls(&[slow(20 * MILLISECOND)]), false),
+            (slow_polls(&[slow(20 * MILLISECOND), slow(150 * MILLISECOND)]), true),
+            (panicked, true),
+            (total, false),
+        ] {
+            assert_eq!(evidence.is_new_in(&report), is_new, "{report:?}");
+        }
+    }
+}
