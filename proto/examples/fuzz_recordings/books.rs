@@ -17,7 +17,7 @@ pub(crate) struct Books {
     pub(crate) taken: u64,
     pub(crate) panics: u64,
     /// The longest time that one took, and its number.
-    longest: (Duration, u64),
+    pub(crate) longest: (Duration, u64),
 }
 
 impl Books {

@@ -82,6 +82,9 @@ pub(crate) fn shuffle(records: &mut Vec<Record>, chance: &mut Chance) {
     }
 }
 
+/// No sound chunk here is larger.
+const LARGEST: u64 = 16 << 20;
+
 /// A chunk's parts.
 pub(crate) struct Chunk {
     times: [u64; 2],
@@ -89,12 +92,16 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    /// What is in a sound one.
+    /// What is in a sound one; a chunk that was changed before may say anything of its size.
     pub(crate) fn of(body: &[u8]) -> Option<Self> {
         let number = |at: usize| Some(u64::from_le_bytes(body.get(at..at + 8)?.try_into().ok()?));
         let name = u32::from_le_bytes(body.get(28..32)?.try_into().ok()?) as usize;
-        let stored = body.get(32 + name + 8..)?;
-        let contents = zstd::bulk::decompress(stored, usize::try_from(number(16)?).ok()?).ok()?;
+        let stored = body.get(32_usize.checked_add(name)?.checked_add(8)?..)?;
+        let size = number(16).filter(|size| *size <= LARGEST)?;
+        let contents = match name {
+            0 => stored.to_vec(),
+            _ => zstd::bulk::decompress(stored, size as usize).ok()?,
+        };
         Some(Self { times: [number(0)?, number(8)?], contents })
     }
 

@@ -8,11 +8,18 @@ use crate::books::Books;
 use crate::chance::Chance;
 use crate::mutate;
 
-/// Every rule with its limits, as the documented default has them, without the comments.
-static SOUND: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let text = Policy::default_toml();
-    let bare = text.lines().map(|line| line.trim_start_matches('#').trim()).filter(|line| !line.is_empty());
-    bare.map(str::to_owned).collect()
+/// Every rule with its limits, as the documented default has them, in its sections and without the comments.
+static SOUND: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+    let mut sections: Vec<Vec<String>> = Vec::new();
+    for line in Policy::default_toml().lines().map(str::trim) {
+        if line.starts_with('[') {
+            sections.push(Vec::new());
+        }
+        if let Some(section) = sections.last_mut().filter(|_| !line.is_empty() && !line.starts_with('#')) {
+            section.push(line.split('#').next().unwrap_or_default().trim_end().to_owned());
+        }
+    }
+    sections
 });
 
 /// What may stand where something else should.
@@ -56,15 +63,9 @@ pub(crate) fn one(chance: &mut Chance) -> Books {
 
 fn changed(chance: &mut Chance) -> String {
     let first = chance.below(SOUND.len());
-    let some = (first + 1 + chance.below(40)).min(SOUND.len());
-    let mut lines: Vec<String> = SOUND[first..some].to_vec();
-    if chance.one_in(2) {
-        lines.insert(
-            0,
-            format!("[detectors.{}]", chance.of_these(&["stuck-poll", "blocking-poll", "no-such"])),
-        );
-    }
-    for _ in 0..=chance.below(4) {
+    let some = (first + 1 + chance.below(4)).min(SOUND.len());
+    let mut lines: Vec<String> = SOUND[first..some].concat();
+    for _ in 0..chance.below(5) {
         let (at, to) = (chance.below(lines.len()), chance.below(lines.len()));
         match chance.below(6) {
             0 => drop(lines.remove(at)),
