@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod format;
 mod play;
+mod stage;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use play::Scenario;
+use format::Scenario;
 use pollscope_model::detect;
 
 fn all() -> Vec<(String, Scenario)> {
