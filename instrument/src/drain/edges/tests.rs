@@ -12,7 +12,7 @@ use pollscope_model::id::SiteId;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::task;
-use crate::testkit::{Fold, fold, record};
+use crate::testkit::{Fold, fold, record, spins};
 
 const BY_A_TASK: u64 = 300;
 const BY_ITSELF: u64 = 20;
@@ -31,16 +31,7 @@ async fn woken(give: mpsc::Sender<Waker>, done: Arc<AtomicBool>) {
     for _ in 0..BY_THE_RUNTIME {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let mut left = BY_ITSELF;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+    spins(BY_ITSELF).await;
     let mut give = Some(give);
     poll_fn(|cx| {
         if let Some(give) = give.take() {

@@ -2,15 +2,13 @@
 //! over is counted.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use pollscope_model::entity::event::{Event, EventBlock};
 use pollscope_model::entity::task::WokenBy;
 use pollscope_model::id::TaskId;
 
-use crate::testkit::{Fold, fold, record};
+use crate::testkit::{Fold, fold, record, spins};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -57,20 +55,6 @@ impl Seen {
         });
         wakes.collect()
     }
-}
-
-/// A task that wakes itself so many times.
-async fn spins(times: usize) {
-    let mut left = times;
-    poll_fn(move |cx| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 fn id_of(fold: &Fold, name: &str) -> TaskId {

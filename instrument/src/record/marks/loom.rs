@@ -29,19 +29,23 @@ fn loom_each_mark_is_taken() {
     });
 }
 
+/// A mark that is there already, and a thread that writes a word and then marks that once more.
+fn written_then(mark: fn(&Marks)) -> (Arc<Marks>, Arc<AtomicU64>, thread::JoinHandle<()>) {
+    let (marks, word) = (Arc::new(Marks::new()), Arc::new(AtomicU64::new(0)));
+    marks.word(5).note(5);
+    let (marked, written) = (Arc::clone(&marks), Arc::clone(&word));
+    let writer = thread::spawn(move || {
+        written.store(1, Ordering::Relaxed);
+        mark(&marked);
+    });
+    (marks, word, writer)
+}
+
 /// A word that is written and then surely marked: the drain finds the mark after it, or has read it.
 #[test]
 fn loom_a_sure_mark_has_no_gap() {
     loom::model(|| {
-        let (marks, word) = (Arc::new(Marks::new()), Arc::new(AtomicU64::new(0)));
-        marks.word(5).note(5);
-        let writer = {
-            let (marks, word) = (Arc::clone(&marks), Arc::clone(&word));
-            thread::spawn(move || {
-                word.store(1, Ordering::Relaxed);
-                marks.word(5).set(5);
-            })
-        };
+        let (marks, word, writer) = written_then(|marks| marks.word(5).set(5));
         assert_eq!(marks.take(0), 1 << 5);
         let seen = word.load(Ordering::Relaxed);
         writer.join().expect("no panic");
@@ -54,15 +58,7 @@ fn loom_a_sure_mark_has_no_gap() {
 #[test]
 fn loom_a_note_shows_at_the_second_look() {
     loom::model(|| {
-        let (marks, word) = (Arc::new(Marks::new()), Arc::new(AtomicU64::new(0)));
-        marks.word(5).note(5);
-        let writer = {
-            let (marks, word) = (Arc::clone(&marks), Arc::clone(&word));
-            thread::spawn(move || {
-                word.store(1, Ordering::Relaxed);
-                marks.word(5).note(5);
-            })
-        };
+        let (marks, word, writer) = written_then(|marks| marks.word(5).note(5));
         let again = marks.take(0);
         writer.join().expect("no panic");
         let look = again | marks.take(0);
