@@ -161,7 +161,10 @@ fn comments(cast: &Cast, sums: &std::collections::BTreeMap<Key, Weights>) -> Vec
     ];
     let unsplit: u64 = sums.values().map(|weights| weights.unsplit).sum();
     if unsplit > 0 {
-        comments.push(format!("Of {unsplit} polls only the wall time is known: their busy, blocked and preempted time are left out, not zero."));
+        comments.push(format!(
+            "Of {unsplit} polls only the wall time is known: their busy, blocked and preempted time are left out, \
+             not zero."
+        ));
     }
     comments
 }
