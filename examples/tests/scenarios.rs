@@ -4,6 +4,8 @@
 //! Every test waits for what it wants to see, with a deadline that only a defect reaches, and ends
 //! the processes that it started however it ends itself.
 
+#[path = "scenarios/baseline.rs"]
+mod baseline;
 #[path = "scenarios/collector.rs"]
 mod collector;
 #[path = "scenarios/faults.rs"]

@@ -19,6 +19,7 @@ use format::{Sheet, Style};
 use recordings::Lenience;
 use terms::Rules;
 
+pub(crate) use recordings::named;
 pub(crate) use terms::detector;
 
 /// Judges and tells; [`Failure::Judged`] is a verdict that is not green.
@@ -34,7 +35,7 @@ fn judge(args: &CheckArgs) -> Result<u8, Failure> {
     let rules = Rules::of(&args.limits, &args.policy)?;
     if args.command.is_empty() {
         let files = recordings::named(&args.files)?;
-        let mut judge = Judge::new(rules.terms.clone());
+        let mut judge = judge_by(args, &rules)?;
         recordings::hear(&mut judge, &files, &rules, Lenience::None)?;
         let of = args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" ");
         let verdict = judge.verdict();
@@ -44,11 +45,20 @@ fn judge(args: &CheckArgs) -> Result<u8, Failure> {
     judge_command(args, &rules)
 }
 
+fn judge_by(args: &CheckArgs, rules: &Rules) -> Result<Judge, Failure> {
+    let judge = Judge::new(rules.terms.clone());
+    match &args.baseline {
+        Some(path) => Ok(judge.against(crate::baseline::load(path)?)),
+        None => Ok(judge),
+    }
+}
+
 fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
+    // What cannot be read is told before the command takes its time.
+    let mut judge = judge_by(args, rules)?;
     let folder = command::Folder::new(args.keep.as_ref())?;
     let ended = command::run(&args.command, folder.path(), &rules.terms.limits)?;
     let files = folder.recordings()?;
-    let mut judge = Judge::new(rules.terms.clone());
     recordings::hear(&mut judge, &files, rules, Lenience::Unfinished)?;
     let mut verdict = judge.verdict();
     if files.is_empty() {

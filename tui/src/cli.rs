@@ -1,7 +1,9 @@
 //! The command line as data: one definition that drives parsing, `--help`, the man page and the
 //! completions. Names, exit codes and JSON keys are a contract.
 
+pub mod baseline;
 pub mod check;
+pub mod diff;
 
 use std::path::PathBuf;
 
@@ -118,6 +120,11 @@ pub enum Command {
     Export(ExportArgs),
     /// Judge recordings, or a command and all that it starts: the verdict for CI
     Check(CheckArgs),
+    /// Compare a run with others, site by site: exit code 3 if something got worse
+    Diff(diff::DiffArgs),
+    /// Keep the committed baseline file that `check --baseline` compares with
+    #[command(subcommand)]
+    Baseline(baseline::BaselineCommand),
     /// Print the instrumented processes
     Ps(PageArgs),
     /// Print the tasks
@@ -440,7 +447,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_no_command() {
-        for name in ["diff", "baseline", "resources", "tree"] {
+        for name in ["resources", "tree"] {
             assert!(Cli::try_parse_from(["pollscope", name]).is_err(), "{name} was taken");
         }
     }

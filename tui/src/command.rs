@@ -14,7 +14,7 @@ use crate::source::target::Target;
 use crate::source::{QuestionId, Source};
 use crate::state::{Look, Tab};
 use crate::theme::{Depth, Theme};
-use crate::{check, config, demo, doctor, explain, export, record, report};
+use crate::{baseline, check, config, demo, diff, doctor, explain, export, record, report};
 
 /// Does what the command line asks for.
 pub fn run(cli: Cli) -> Result<(), Failure> {
@@ -27,6 +27,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Attach { target, view } => attach(&target, &view),
         Command::Connect { url, view } => look_at(block_on(open::collector(&url))??, &view),
         Command::Open { file, view } => look_at(open::recording(&file)?, &view),
+        Command::Diff(args) => diff::run(&args),
+        Command::Baseline(command) => baseline::run(&command),
         Command::Record(args) => record::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Export(args) => export::run(&args),

@@ -20,6 +20,9 @@ pub enum Failure {
     /// There is nothing to show.
     #[error("{0}")]
     NoData(String),
+    /// So much is missing in a recording that it cannot be judged.
+    #[error("{0}")]
+    Incomplete(String),
     /// A verdict that is not green; it is printed already, only the code is left to say.
     #[error("the verdict is not green")]
     Judged(u8),
@@ -70,6 +73,7 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Target(_) | Self::Unreachable(_) | Self::Io { .. } => 2,
             Self::NoData(_) => 4,
+            Self::Incomplete(_) => 5,
             Self::Judged(code) => *code,
             Self::Version(_) => 6,
             Self::BrokenPipe => 0,

@@ -10,12 +10,14 @@
 
 pub mod action;
 pub mod app;
+mod baseline;
 mod check;
 pub mod cli;
 pub mod clip;
 pub mod command;
 mod config;
 pub mod demo;
+mod diff;
 mod doctor;
 pub mod event;
 mod explain;
@@ -25,6 +27,7 @@ pub mod fmt;
 pub mod glyph;
 pub mod keymap;
 mod record;
+mod recordings;
 mod report;
 pub mod source;
 pub mod state;

@@ -18,7 +18,7 @@ use crate::http;
 use crate::service::Service;
 
 /// What somebody sees at the end of a recording and when that was, and how it ends.
-fn folded(path: &Path) -> Option<(Monitor, u64, Ending)> {
+pub(crate) fn folded(path: &Path) -> Option<(Monitor, u64, Ending)> {
     let mut recording = Recording::open(path).ok()?;
     let mut monitor = Monitor::new(Limits::default());
     let mut now = 0;

@@ -92,6 +92,12 @@ impl Service {
         assert!(sent.is_ok_and(|status| status.success()), "our own child can be sent a signal");
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait_to_end(&mut self) {
+        let ended = self.child.wait().expect("our own child can be waited for");
+        assert!(ended.success(), "it ended with {ended}; it said {:#?}", self.said());
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("our own child can be killed");

@@ -21,7 +21,7 @@ pub(super) enum Lenience {
 }
 
 /// The named files, and for a folder every recording in it.
-pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {

@@ -31,6 +31,9 @@ pub struct CheckArgs {
     /// Write the verdict to a file too, repeatedly for several; without FORMAT= the file's ending decides
     #[arg(long = "report", value_name = "[FORMAT=]PATH")]
     pub reports: Vec<Report>,
+    /// Compare with this baseline: worse is code 3, findings that it knows do not count
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// Keep the recordings of `-- CMD` in this folder [default: a temporary one, kept if the run does not pass]
     #[arg(long, value_name = "DIR", requires = "command")]
     pub keep: Option<PathBuf>,

@@ -64,6 +64,7 @@ pub fn recording(path: &Path) -> Result<Peer, Failure> {
     }
 }
 
+/// A recording that cannot be read, in words.
 pub(crate) fn unreadable(path: &Path, error: OpenError) -> Failure {
     let path = path.display();
     match error {

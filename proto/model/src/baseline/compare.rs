@@ -199,7 +199,7 @@ fn under_load(
     }
     let all: Vec<&Hist> = before.iter().map(|(_, hist)| hist).collect();
     let judged = judge::p99(figure, &all, &head, None);
-    let reason = format!("{} depends on the load, and {}", figure.words(), why.unwrap_or_default());
+    let reason = format!("depends on the load: {}", why.unwrap_or_default());
     Some(Judged { suspect: false, ..Judged::insufficient(judged.base, judged.head, reason) })
 }
 

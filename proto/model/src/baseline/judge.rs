@@ -21,6 +21,7 @@
 use super::bounds::P99;
 use super::comparison::{Change, Figure, Measured};
 use super::exceed::{cheapest_excess, too_many};
+use super::load;
 use super::run::{Load, SiteRun, Split};
 use crate::hist::Hist;
 use crate::time::{MICROSECOND, Nanos};
@@ -64,6 +65,8 @@ pub(super) struct Preemption<'a> {
     /// The site's part of head's time without a CPU, beyond what base had for the same work; `None` if
     /// not measured.
     extra_ns: Option<u64>,
+    /// Base was without a CPU for a larger share: what is shorter now may be the machine's doing.
+    base_was_disturbed: bool,
 }
 
 impl<'a> Preemption<'a> {
@@ -79,7 +82,9 @@ impl<'a> Preemption<'a> {
         let extra_ns = head.preempted_ns.zip(head.cpu_ns).zip(usual).map(|((preempted, cpu), usual)| {
             (preempted.saturating_sub((usual * cpu as f64) as u64) as f64 * part) as u64
         });
-        Self { slow: site.slow, split: &site.split, extra_ns }
+        let base_was_disturbed =
+            usual.zip(head.preempted()).is_some_and(|(usual, now)| usual > now + load::PREEMPTED);
+        Self { slow: site.slow, split: &site.split, extra_ns, base_was_disturbed }
     }
 
     /// Whether the values above the limit would not be too many without preemption; then in words.
@@ -135,6 +140,10 @@ pub(super) fn p99(figure: Figure, base: &[&Hist], head: &Hist, preemption: Optio
     if is_over(now, before) {
         let mark = mark(now);
         let proved = all.count_over(mark) >= too_many(all.count(), head.count_over(mark), head.count());
+        let disturbed = preemption.is_some_and(|preemption| preemption.base_was_disturbed);
+        if disturbed {
+            return judged(Change::Unchanged, "shorter, as base had to wait more for CPUs".to_owned());
+        }
         let better = proved && now < spread.0 && (runs.len() >= SPREAD || is_far(now, before));
         return if better {
             judged(Change::Improved, format!("{}, {} shorter", times(before, now), Nanos(before - now)))

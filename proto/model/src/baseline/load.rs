@@ -14,7 +14,7 @@ const BUSY: f64 = 0.10;
 /// Samples each second may differ by this factor.
 const RATE: f64 = 1.25;
 /// Time without a CPU, for each unit with one, may be larger by so much.
-const PREEMPTED: f64 = 0.02;
+pub(super) const PREEMPTED: f64 = 0.02;
 
 /// Why waits of those two runs cannot be compared, in words that name both; `None` if they can.
 /// `n` are the samples of the site on each side.

@@ -15,6 +15,9 @@ use crate::world::{Process, SiteView, World};
 /// Sites that are kept of one process of one run; those with the fewest polls are left out.
 pub const MAX_SITES: usize = 4_096;
 
+/// Slow polls that are remembered of one site of several processes.
+const MAX_SPLIT: usize = 4_096;
+
 /// One run: all processes that were recorded together, by name.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Run {
@@ -151,6 +154,7 @@ impl SiteRun {
         self.life.merge(&other.life);
         self.slow = self.slow.saturating_add(other.slow);
         self.split.extend(other.split);
+        self.split.truncate(MAX_SPLIT);
     }
 }
 
@@ -158,13 +162,18 @@ impl Run {
     /// What the processes of those worlds left, as far as single polls of theirs were measured.
     pub fn of<'w>(worlds: impl IntoIterator<Item = &'w World>) -> Self {
         let mut run = Self::default();
-        for process in worlds.into_iter().flat_map(World::processes) {
+        worlds.into_iter().for_each(|world| run.hear(world));
+        run
+    }
+
+    /// Adds what the processes of another world left.
+    pub fn hear(&mut self, world: &World) {
+        for process in world.processes() {
             if process.measures_for_some(Metric::Polls) {
-                run.add(process);
+                self.add(process);
             }
         }
-        run.processes.values_mut().for_each(ProcessRun::cut);
-        run
+        self.processes.values_mut().for_each(ProcessRun::cut);
     }
 
     fn add(&mut self, process: &Process) {
@@ -229,25 +238,20 @@ impl ProcessRun {
             same.retain(|site| site.poll.count() > least);
         }
         self.sites.retain(|_, same| !same.is_empty());
-        self.left_out = (before - self.sites.values().map(Vec::len).sum::<usize>()) as u64;
+        self.left_out += (before - self.sites.values().map(Vec::len).sum::<usize>()) as u64;
     }
 }
 
 fn load_of(process: &Process) -> Load {
-    let mut load = Load { span_ns: process.now_ns(), ..Load::default() };
-    let add = |sum: Option<u64>, ns: Option<u64>| Some(sum?.saturating_add(ns?));
-    for (index, worker) in process.workers().enumerate() {
-        let worker = worker.record();
-        if index == 0 {
-            (load.cpu_ns, load.preempted_ns) = (Some(0), Some(0));
-        }
-        load.workers += 1;
-        load.busy_ns = load.busy_ns.saturating_add(worker.busy_ns);
-        load.worker_ns = load.worker_ns.saturating_add(worker.interval_ns);
-        load.cpu_ns = add(load.cpu_ns, worker.cpu_ns);
-        load.preempted_ns = add(load.preempted_ns, worker.preempted_ns);
+    let (workers, work) = process.work().unwrap_or_default();
+    Load {
+        span_ns: process.now_ns(),
+        workers,
+        busy_ns: work.busy_ns,
+        worker_ns: work.interval_ns,
+        cpu_ns: work.cpu_ns,
+        preempted_ns: work.preempted_ns,
     }
-    load
 }
 
 fn site_of(process: &Process, view: &SiteView<'_>, place: Place, long_lived: u64) -> SiteRun {

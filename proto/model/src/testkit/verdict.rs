@@ -209,7 +209,7 @@ pub fn comparison() -> Comparison {
                 Figure::Sched,
                 Change::Insufficient,
                 (ms(1), ms(3)),
-                "p99 schedule delay depends on the load, and base's workers were 20% busy, this run's 60%",
+                "depends on the load: base's workers were 20% busy, this run's 60%",
             ),
             figure(mail.0, mail.1, Figure::Poll, Change::Improved, (ms(9), ms(3)), "0.33×, 6ms shorter"),
             figure(mail.0, mail.1, Figure::Life, Change::Unchanged, (ms(20), ms(21)), ""),

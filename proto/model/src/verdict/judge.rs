@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::limits::{self, Judged};
 use super::{Allowed, Armed, Distribution, Expectation, Limits, Outcome, Subject, Verdict};
+use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
 use crate::measured::Metric;
 use crate::monitor::Monitor;
@@ -90,12 +91,21 @@ pub struct Judge {
     silent: Option<Arc<str>>,
     /// Processes in which something was measured.
     heard: usize,
+    /// What is compared with, and what was heard so far.
+    against: Option<(Baseline, baseline::Run)>,
 }
 
 impl Judge {
     /// A judge who has heard nothing yet.
     pub fn new(terms: Terms) -> Self {
         Self { terms, ..Self::default() }
+    }
+
+    /// Compares what is heard with a baseline, whose accepted findings do not count.
+    #[must_use]
+    pub fn against(mut self, baseline: Baseline) -> Self {
+        self.against = Some((baseline, baseline::Run::default()));
+        self
     }
 
     /// Hears a run: every process of its monitor. The monitor is not needed any more after it.
@@ -107,6 +117,9 @@ impl Judge {
         }
         for process in run.monitor.world().processes() {
             self.hear_process(run, process);
+        }
+        if let Some((_, heard)) = &mut self.against {
+            heard.hear(run.monitor.world());
         }
     }
 
@@ -207,6 +220,9 @@ impl Judge {
                 (None, Some((detector, Level::Allow))) => {
                     allowed.push(Allowed { finding, reason: format!("{detector} is set to allow").into() });
                 }
+                _ if self.against.as_ref().is_some_and(|(baseline, _)| baseline.knows(&finding)) => {
+                    allowed.push(Allowed { finding, reason: "in the baseline".into() });
+                }
                 (None, Some((_, level))) => findings.push(Finding { level: *level, ..finding }),
                 (None, None) => findings.push(finding),
             }
@@ -244,7 +260,10 @@ impl Judge {
             comparison: None,
         };
         verdict.outcome = outcome(&verdict, self.heard);
-        verdict
+        match self.against {
+            Some((baseline, heard)) => verdict.compared(baseline.compare(&heard)),
+            None => verdict,
+        }
     }
 
     fn armed(&self) -> Armed {

@@ -88,6 +88,7 @@ impl Process {
             tasks: TaskTable::default(),
             sites: HashMap::new(),
             workers: BTreeMap::new(),
+            retired: None,
             runtimes: BTreeMap::new(),
             slow_polls: VecDeque::new(),
             slow_polls_ever: 0,
@@ -265,6 +266,11 @@ impl Process {
         let id = record.id;
         if record.gone {
             self.runtimes.remove(&id);
+            for (_, worker) in self.workers.iter().filter(|(worker, _)| worker.runtime == id) {
+                let (workers, sum) = self.retired.get_or_insert_default();
+                *workers = workers.saturating_add(1);
+                sum.merge(&worker.totals);
+            }
             self.workers.retain(|worker, _| worker.runtime != id);
         } else if self.runtimes.len() < limits.runtimes || self.runtimes.contains_key(&id) {
             self.runtimes.entry(id).or_default().put(record, end_ns);

@@ -12,6 +12,7 @@ use super::site::{SiteState, SiteView};
 use super::tasks::{SiteRows, TaskRow, TaskTable};
 use crate::dict::Dictionary;
 use crate::entity::edge::Waker;
+use crate::entity::runtime::WorkerDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
 use crate::entity::task::TaskRecord;
@@ -117,6 +118,8 @@ pub struct Process {
     pub(super) tasks: TaskTable,
     pub(super) sites: HashMap<SiteId, SiteState>,
     pub(super) workers: BTreeMap<WorkerId, WorkerState>,
+    /// How many workers left with their runtimes, and what they did.
+    pub(super) retired: Option<(u32, WorkerDelta)>,
     pub(super) runtimes: BTreeMap<RuntimeId, RuntimeState>,
     pub(super) slow_polls: VecDeque<SlowPoll>,
     pub(super) slow_polls_ever: u64,
@@ -332,6 +335,18 @@ impl Process {
     /// One worker.
     pub fn worker(&self, id: WorkerId) -> Option<WorkerView<'_>> {
         self.workers.get(&id).map(|state| WorkerView { state, now_ns: self.now_ns })
+    }
+
+    /// How many workers there were since the process started, those of runtimes that are shut down
+    /// included, and what all of them did; `None` if none was told of.
+    pub fn work(&self) -> Option<(u32, WorkerDelta)> {
+        let mut work = self.retired.clone();
+        for worker in self.workers.values() {
+            let (workers, sum) = work.get_or_insert_default();
+            *workers = workers.saturating_add(1);
+            sum.merge(&worker.totals);
+        }
+        work
     }
 
     /// Every runtime that is not shut down, by number.

@@ -272,3 +272,25 @@ fn tasks_that_stay_and_tasks_that_wake_themselves_regress() {
     assert_eq!(regressed(&baseline.compare(&run(400, 100))), ["src/cart.rs:88:9 left"]);
     assert_eq!(regressed(&baseline.compare(&run(5, 1_500))), ["src/cart.rs:88:9 self_wakes"]);
 }
+
+/// A recording ends after its runtime did; what its workers did is known all the same.
+#[test]
+fn the_load_of_a_runtime_that_is_shut_down_is_known() {
+    let load_of = |gone: bool| {
+        let mut recorded = usual(1);
+        recorded.seconds = 1;
+        let record = crate::entity::runtime::RuntimeRecord { workers: 2, gone, ..Default::default() };
+        let mut script = recorded.script.clone();
+        let mut world = World::new(Limits::default());
+        world.greet(script.hello(), 0).unwrap();
+        script.worker(&WorkerDelta { busy_ns: 7, interval_ns: 10, ..WorkerDelta::default() });
+        let report = script.second();
+        world.apply(report, 1);
+        script.runtime(record);
+        let report = script.second();
+        world.apply(report, 2);
+        Run::of([&world]).processes["checkout"].load
+    };
+    assert_eq!(load_of(true), load_of(false));
+    assert_eq!((load_of(true).workers, load_of(true).busy()), (1, Some(0.7)));
+}
