@@ -14,7 +14,8 @@ use crate::failure::Failure;
 use crate::recordings::{self, Folded};
 use crate::report::note;
 
-use text::tell;
+pub(crate) use json::Figures;
+pub(crate) use text::tell;
 
 /// Prints the comparison; a failure with its code if it is not green.
 pub(crate) fn run(args: &DiffArgs) -> Result<(), Failure> {

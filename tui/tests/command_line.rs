@@ -48,7 +48,19 @@ fn what_cannot_be_done_is_one_line_with_its_code() {
         (&["explain", "blocking-pol"], "did you mean `blocking-poll`?", 2),
         (&["explain", "gremlins"], "there is no detector `gremlins`; `pollscope explain` lists all", 2),
         (&["demo", "--fault", "gremlins"], "possible values: blocking, cpu", 2),
-        (&["check", "x"], "unrecognized subcommand 'check'", 2),
+        (&["diff", "/nonexistent.mcap", "x.mcap"], "cannot read /nonexistent.mcap", 2),
+        (
+            &["diff", "/nonexistent.toml", "x.mcap"],
+            "there is no baseline /nonexistent.toml; write one with",
+            2,
+        ),
+        (&["baseline", "accept", "x.mcap"], "there is no baseline pollscope-baseline.toml", 2),
+        (&["baseline", "save", "/nonexistent.mcap"], "cannot read /nonexistent.mcap", 2),
+        (
+            &["check", "x.mcap", "--baseline", "/nonexistent.toml"],
+            "there is no baseline /nonexistent.toml",
+            2,
+        ),
     ];
     for (arguments, expected, code) in cases {
         let (text, exit) = refused(arguments);

@@ -46,7 +46,7 @@ struct SourceOf {
 }
 
 /// A comparison as the keys `runs, figures, new, vanished, notes`.
-struct Figures<'a>(&'a Comparison);
+pub(crate) struct Figures<'a>(pub(crate) &'a Comparison);
 
 impl Serialize for Figures<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,6 +9,7 @@ use pollscope_model::verdict::{Expectation, Subject, Verdict};
 use serde::Serialize;
 
 use super::Sheet;
+use crate::diff::Figures;
 
 /// Writes the verdict as one line.
 pub(super) fn write(out: &mut dyn Write, sheet: &Sheet<'_>) -> io::Result<()> {
@@ -33,6 +34,9 @@ struct Document<'a> {
     undecided: Vec<Undecided<'a>>,
     processes: Vec<Process<'a>>,
     notes: Vec<&'a str>,
+    /// As `pollscope diff` has it; absent where nothing was compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Figures<'a>>,
 }
 
 #[derive(Serialize)]
@@ -142,6 +146,7 @@ impl<'a> Document<'a> {
                 .collect(),
             processes: verdict.subjects.iter().map(Process::of).collect(),
             notes: verdict.notes.iter().map(|note| &**note).collect(),
+            comparison: verdict.comparison.as_ref().map(Figures),
         }
     }
 }

@@ -37,7 +37,8 @@ pub(super) fn write(out: &mut dyn Write, sheet: &Sheet<'_>) -> io::Result<()> {
     )?;
     list(out, sheet.style, "notes", verdict.notes.iter().map(ToString::to_string))?;
     if let Some(comparison) = &verdict.comparison {
-        list(out, sheet.style, "baseline", std::iter::once(comparison.summary()))?;
+        writeln!(out, "\nagainst the baseline")?;
+        out.write_all(crate::diff::tell(comparison, false).as_bytes())?;
     }
     Ok(())
 }

@@ -321,3 +321,46 @@ fn losses_make_a_run_incomplete_but_never_hide_a_finding() {
     lossy(&mut found);
     assert_eq!(found.judged(max_poll(10 * MS)).outcome, Outcome::Findings);
 }
+
+#[test]
+fn what_is_worse_than_the_baseline_regresses_and_what_it_knows_does_not_count() {
+    let stage = |ns: u64, slow: u64| {
+        let mut stage = Stage::new();
+        let site = stage.script.site("src/cart.rs:88:9");
+        let task = stage.script.spawn_named(site, "cart", "");
+        stage.script.edit(task, |task| task.long_lived = true);
+        stage.script.poll(task, 2_000, ns);
+        for _ in 0..3 {
+            stage.second();
+            if slow > 0 {
+                stage.script.slow_poll(task, slow, slow, 0);
+            }
+        }
+        stage.second();
+        stage
+    };
+    let against = |stage: &Stage, baseline: &Baseline| {
+        let mut judge = Judge::new(Terms::default()).against(baseline.clone());
+        judge.hear(&Run::of(&stage.monitor));
+        judge.verdict()
+    };
+    let usual = stage(MS, 0);
+    let mut baseline = Baseline::default();
+    baseline.add(baseline::Run::of([usual.monitor.world()]));
+    let verdict = against(&usual, &baseline);
+    assert_eq!(verdict.outcome, Outcome::Clean);
+    assert!(verdict.comparison.is_some_and(|comparison| comparison.is_judged()));
+    let verdict = against(&stage(3 * MS, 0), &baseline);
+    assert_eq!(verdict.outcome, Outcome::Regressed, "{verdict:#?}");
+    assert_eq!(verdict.comparison.map(|comparison| comparison.regressed().count()), Some(1));
+
+    let blocking = stage(MS, 500 * MS);
+    let found = blocking.judged(Terms::default()).findings;
+    assert!(!found.is_empty());
+    for finding in &found {
+        assert!(baseline.accept_finding(finding));
+    }
+    let verdict = against(&blocking, &baseline);
+    assert_eq!((verdict.outcome, verdict.findings.len()), (Outcome::Clean, 0), "{verdict:#?}");
+    assert!(verdict.allowed.iter().all(|allowed| &*allowed.reason == "in the baseline"));
+}
