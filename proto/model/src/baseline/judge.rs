@@ -5,10 +5,10 @@
 //! - both sides have at least [`ENOUGH`] samples;
 //! - head's p99 lies above that of each single base run: outside of their spread;
 //! - so many more of head's samples than of base's lie above all of these marks that chance does not
-//!   explain it (the test of [`exceed`](super::exceed), one error in a thousand);
+//!   explain it (the test of `exceed`, one error in a thousand);
 //! - of fewer than [`SPREAD`] runs nobody knows the spread. It is taken to be as wide as the ratio
 //!   itself: then head has to be more than `RATIO²` = 1.56 times base;
-//! - the time without a CPU does not explain it ([`Preemption`]).
+//! - the time without a CPU does not explain it (`Preemption`).
 //!
 //! What fails only one of the last three is `insufficient data`, with the reason; what lies within a
 //! known spread is unchanged. Improvements are judged by the mirror of the same rule.
@@ -16,7 +16,8 @@
 //! Histograms of scale 4 are precise enough for this. A bucket is 4.4 % wide, so the ratio of two p99s
 //! is told to 4.5 % at the worst: a true ratio above 1.31 is always seen as one above 1.25, one below
 //! 1.19 never, and at the floor, where 200 µs are a quarter of the base, a bucket is 35 µs. What lies
-//! in the same bucket as the mark is not counted as above it, on neither side. Scale 6 would move the seam to 1.23–1.27 for four times the buckets in every report.
+//! in the same bucket as the mark is not counted as above it, on neither side. Scale 6 would move the
+//! seam to 1.23–1.27, for four times the buckets in every report.
 
 use super::bounds::P99;
 use super::comparison::{Change, Figure, Measured};
