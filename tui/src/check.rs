@@ -7,6 +7,8 @@ mod command;
 pub(crate) mod format;
 mod recordings;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;

@@ -153,7 +153,9 @@ fn finding(out: &mut dyn Write, sheet: &Sheet<'_>, finding: &Finding) -> io::Res
         }
     }
     if let Some(recording) = subject.and_then(|subject| subject.recording.as_deref()) {
-        paragraph(out, *style, "open", &format!("pollscope open {recording}"))?;
+        // In one line, to be copied.
+        let label = style.paint(&format!("{:<LABEL$}", "open"), "2");
+        writeln!(out, "      {label} pollscope open {}", clean(recording))?;
     }
     Ok(())
 }
