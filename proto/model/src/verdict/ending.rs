@@ -51,8 +51,9 @@ impl Default for Levels {
 }
 
 /// Tasks that would be found if the run ended now: whoever settles waits for there to be none.
-pub fn left_behind(process: &Process) -> u64 {
-    process.tasks().filter(|row| is_left(&row.record())).count() as u64
+pub fn left_behind(process: &Process, levels: &Levels) -> u64 {
+    let told = |task: &TaskRecord| is_left(task) && reason(process, task, levels).1 > Level::Allow;
+    process.tasks().filter(|row| told(&row.record())).count() as u64
 }
 
 /// What a run that took `span_ns` and ended now leaves behind, the worst first. Findings at [`Level::Allow`] are
@@ -62,6 +63,26 @@ pub fn judge(process: &Process, policy: &Policy, levels: &Levels, span_ns: u64) 
     let mut findings: Vec<_> = tasks_left(process, levels).chain(sites).collect();
     findings.sort_by(|a, b| (b.level, &a.detector, &a.site).cmp(&(a.level, &b.detector, &b.site)));
     findings
+}
+
+/// Tasks that the runtime counts as alive at the end and that nobody recorded, since they were spawned past
+/// pollscope on a tokio that tells of no task.
+pub fn unseen(process: &Process, level: Level, tasks: u64) -> Finding {
+    let alive = if tasks == 1 { "1 task".to_owned() } else { format!("{} tasks", Value::Count(tasks)) };
+    Finding {
+        site: "".into(),
+        fingerprint: format!("{} (not seen)", task_leak::ID).into(),
+        value: Value::Count(tasks),
+        limit: Value::Count(0),
+        count: tasks,
+        headline: format!("{alive} still alive at the end of the test, spawned past pollscope").into(),
+        why: "The runtime counts them; where they were spawned and what they wait for is not measured in this build."
+            .into(),
+        fix: "Spawn through pollscope::spawn, or build the tests with RUSTFLAGS=\"--cfg tokio_unstable\", to see where \
+              they come from. End them with the test: await or abort their handles."
+            .into(),
+        ..finding(process, task_leak::ID, level, SiteId(u32::MAX), "")
+    }
 }
 
 fn is_left(task: &TaskRecord) -> bool {

@@ -51,6 +51,9 @@ pub struct Run<'a> {
     pub ended: bool,
     /// Whether the detectors proved that they work here; `None` goes by what was measured.
     pub armed: Option<Armed>,
+    /// The longest that any thread of its runtimes could run and had no CPU, all in all, if whoever ran it
+    /// knows: no delay that is shorter is anybody's fault.
+    pub without_cpu_ns: Option<u64>,
     /// What was found in it by other means, such as [`ending`](super::ending); its process is this one.
     pub found: Vec<Finding>,
     /// What a reader should know of it, in full sentences.
@@ -66,6 +69,7 @@ impl<'a> Run<'a> {
             recording: None,
             ended: true,
             armed: None,
+            without_cpu_ns: None,
             found: Vec::new(),
             notes: Vec::new(),
         }
@@ -140,7 +144,7 @@ impl Judge {
             self.silent.get_or_insert_with(|| silent(process).into());
         }
         let judged = match &view {
-            Some(view) if told => limits::judge(view, &self.terms.limits, run.ended),
+            Some(view) if told => limits::judge(view, &self.terms.limits, run.ended, run.without_cpu_ns),
             _ => Judged::default(),
         };
         let counts =

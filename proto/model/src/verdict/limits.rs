@@ -54,7 +54,7 @@ pub(super) struct Judged {
 }
 
 /// Judges one process as it is now. `ended` says that nothing will follow.
-pub(super) fn judge(view: &View<'_>, limits: &Limits, ended: bool) -> Judged {
+pub(super) fn judge(view: &View<'_>, limits: &Limits, ended: bool, without_cpu_ns: Option<u64>) -> Judged {
     let mut judged = Judged::default();
     if let Some(limit) = limits.max_poll_ns {
         Polls { view, limit, limits, name: "max-poll" }.longest(&mut judged);
@@ -63,7 +63,7 @@ pub(super) fn judge(view: &View<'_>, limits: &Limits, ended: bool) -> Judged {
         Polls { view, limit, limits, name: "p99-poll" }.p99(&mut judged);
     }
     if let Some(limit) = limits.max_sched_delay_ns {
-        delays(view, limit, limits.count_preempted, &mut judged);
+        delays(view, limit, limits.count_preempted, without_cpu_ns, &mut judged);
     }
     if limits.no_leaks {
         leaks::judge(view, ended, &mut judged);
@@ -379,33 +379,47 @@ fn why_not(hello: &crate::hello::Hello, metric: Metric) -> String {
 }
 
 /// No woken task may wait for a worker for longer.
-fn delays(view: &View<'_>, limit: u64, count_preempted: bool, judged: &mut Judged) {
+fn delays(
+    view: &View<'_>,
+    limit: u64,
+    count_preempted: bool,
+    without_cpu_ns: Option<u64>,
+    judged: &mut Judged,
+) {
     const NAME: &str = "max-sched-delay";
     let process = view.moment.process;
     if !process.measures_for_some(Metric::ScheduleDelay) {
         return judged.unarmed(NAME, why_not(process.hello(), Metric::ScheduleDelay));
     }
     let cpu = view.moment.cpu_minute;
-    let own = |wall: u64| if count_preempted { wall } else { cpu.own(wall) };
-    if !count_preempted && cpu.share.is_none() {
+    let own = |wall: u64| match without_cpu_ns {
+        _ if count_preempted => wall,
+        Some(without_cpu_ns) => wall.saturating_sub(without_cpu_ns),
+        None => cpu.own(wall),
+    };
+    if !count_preempted && cpu.share.is_none() && without_cpu_ns.is_none() {
         judged.notes.push(
             format!("{NAME} is judged by wall time: nothing tells whether the machine was short of CPU.")
                 .into(),
         );
     }
-    for site in view.sites() {
+    // Jobs of the blocking pool wait for a thread, which is none of the workers.
+    for site in view.sites().iter().filter(|site| site.holds_worker()) {
         let waits = &site.view.totals().sched;
         if waits.max() <= limit {
             continue;
         }
         if own(waits.max()) <= limit {
+            let machine = match without_cpu_ns {
+                Some(ns) => format!("a worker was without a CPU for {}", Nanos(ns)),
+                None => format!("{} of what was wanted", Value::Ratio(cpu.share.unwrap_or(1.0))),
+            };
             judged.cannot_tell(
                 NAME,
                 format!(
-                    "a task of {} waited {}, but the machine was short of CPU ({} of what was wanted)",
+                    "a task of {} waited {}, but the machine was short of CPU ({machine})",
                     view.short_site(site.id()),
                     Nanos(waits.max()),
-                    Value::Ratio(cpu.share.unwrap_or(1.0))
                 ),
             );
             continue;
