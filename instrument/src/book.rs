@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use pollscope_model::hello::{Hello, ProtocolVersion};
 use pollscope_model::measured::Mode;
 use pollscope_model::report::Report;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle, LocalOptions, LocalRuntime, Runtime};
 
 use crate::config::Config;
 use crate::drain::intake;
@@ -80,9 +80,6 @@ impl Book {
         }
         let lease = Lease::take().ok_or(BookError::TooMany)?;
         let session = lease.session();
-        let limit = settings.stall.map(|limit| limit.max(settings.slow_poll));
-        let watchdog = limit.map(|limit| Watchdog::start(session, limit)).transpose();
-        let watchdog = watchdog.map_err(BookError::Thread)?;
         let slow_poll_ns = u64::try_from(settings.slow_poll.as_nanos()).unwrap_or(u64::MAX);
         let config = Config {
             name: Some(settings.name),
@@ -93,8 +90,14 @@ impl Book {
         let identity = Identity::of_this_process(&config);
         let ledger = Mutex::new(Ledger::begin(session, identity.boot));
         numbers::open(session, slow_poll_ns);
-        let stalls = watchdog.is_some();
-        Ok(Self { lease, identity, ledger, watchdog, stalls, hooked: AtomicBool::new(false) })
+        // Not before: while nothing is recorded it sleeps for long.
+        let limit = settings.stall.map(|limit| limit.max(settings.slow_poll));
+        let watchdog = limit.map(|limit| Watchdog::start(session, limit)).transpose();
+        let stalls = limit.is_some();
+        let mut book =
+            Self { lease, identity, ledger, watchdog: None, stalls, hooked: AtomicBool::new(false) };
+        book.watchdog = watchdog.map_err(BookError::Thread)?;
+        Ok(book)
     }
 
     /// Builds a runtime for the session: all its threads, and all that is spawned on it, are of the session.
@@ -103,6 +106,20 @@ impl Book {
         self.hooked.store(mode::TOKIO_UNSTABLE, Ordering::Relaxed);
         hooks::attach_in(builder, &self.lease);
         let runtime = builder.build()?;
+        self.observe(runtime.handle(), name);
+        Ok(runtime)
+    }
+
+    /// The same with a runtime of one thread and `spawn_local` everywhere.
+    pub(crate) fn build_local(
+        &self,
+        builder: &mut Builder,
+        options: LocalOptions,
+        name: &str,
+    ) -> std::io::Result<LocalRuntime> {
+        self.hooked.store(mode::TOKIO_UNSTABLE, Ordering::Relaxed);
+        hooks::attach_in(builder, &self.lease);
+        let runtime = builder.build_local(options)?;
         self.observe(runtime.handle(), name);
         Ok(runtime)
     }

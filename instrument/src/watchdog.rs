@@ -33,10 +33,11 @@ use std::time::{Duration, Instant};
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
 
+use crate::backtrace::{self, Refused};
 use crate::record::session::Session;
 use crate::record::thread::{self, Thread};
 use crate::record::{Recorder, intern};
-use crate::{backtrace, clock, notice};
+use crate::{clock, notice};
 use budget::Budget;
 use kernel::Word;
 use naming::Naming;
@@ -326,14 +327,18 @@ impl Desk {
         // First, since the signal for the stack interrupts the call that the thread sleeps in.
         let word = kernel::ask(tid);
         let usage = if word == Some(Word::Active) { kernel::usage(tid) } else { None };
-        let stack = if no_stacks().is_none() { backtrace::take(tid, PATIENCE).ok() } else { None };
+        let stack = if no_stacks().is_none() { backtrace::take(tid, PATIENCE) } else { Err(Refused::Busy) };
         if !still() {
             return;
         }
+        // It had no CPU to answer on; it may have one soon, and the poll is no shorter for it.
+        if matches!(stack, Err(Refused::Silent)) {
+            seen.look_again_by(clock::now_ns().saturating_add(self.limit_ns));
+        }
         let look = Look::new(thread.index, now, word.map_or(0, |word| self.name(word.text(false))));
         match stack {
-            Some(stack) => self.naming.send(stack, &look),
-            None => look.name(shelf::Named::default()),
+            Ok(stack) => self.naming.send(stack, &look),
+            Err(_) => look.name(shelf::Named::default()),
         }
         shelf::put(Arc::clone(&look));
         seen.look = Some(look);
