@@ -7,6 +7,8 @@
 mod backtrace;
 #[cfg(all(any(feature = "check", test), not(loom)))]
 mod book;
+#[cfg(all(feature = "check", not(loom)))]
+pub mod check;
 #[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
@@ -78,6 +80,8 @@ pub use crate::{
 };
 #[cfg(all(feature = "macros", not(loom)))]
 pub use pollscope_macros::main;
+#[cfg(all(feature = "macros", feature = "check", not(loom)))]
+pub use pollscope_macros::test;
 #[cfg(not(loom))]
 pub use tokio::task::AbortHandle;
 
@@ -101,6 +105,11 @@ pub mod __private {
         pub fn now_ns() -> u64 {
             crate::clock::now_ns()
         }
+    }
+    /// For the expansion of [`test`](crate::test).
+    #[cfg(all(feature = "check", not(loom)))]
+    pub mod check {
+        pub use crate::check::finish;
     }
     pub use crate::scope::block_on_body;
     pub use tokio;

@@ -1,0 +1,68 @@
+//! Assertions for tests: fail the build for what the detectors see.
+//!
+//! A [`Session`] is one test: it builds a runtime, runs the test's body as a recorded task, lets what is about
+//! to end end, judges all that was recorded, and only then drops the runtime. `#[pollscope::test]` is the same
+//! as an attribute.
+//!
+//! ```
+//! # #[cfg(not(miri))]
+//! # fn main() {
+//! use std::time::Duration;
+//!
+//! pollscope::check::Session::new("checkout survives a burst")
+//!     .max_poll(Duration::from_millis(500))
+//!     .leaks(pollscope::check::Level::Deny)
+//!     .run(async {
+//!         pollscope::spawn(async { 1 + 1 }).await.expect("the task returns");
+//!     })
+//!     .assert_clean();
+//! # }
+//! ```
+//!
+//! # What is judged
+//! - **Limits** that the test asks for: [`max_poll`](Session::max_poll), [`p99_poll`](Session::p99_poll),
+//!   [`max_sched_delay`](Session::max_sched_delay). Once is enough. They judge the time that the code is
+//!   answerable for, on the CPU and blocked; not the time in which the machine had other work.
+//! - **What is left behind** when the body has returned and the runtime has settled (up to half a second):
+//!   tasks that live on ([`leaks`](Session::leaks)), that nothing can wake ([`lost_wakers`](Session::lost_wakers)),
+//!   that somebody should have woken ([`forgotten`](Session::forgotten)).
+//! - **What happened meanwhile**: tasks that woke themselves in a storm ([`self_wake`](Session::self_wake)), panics
+//!   that nobody saw, and every rule of a live service that came to a judgement.
+//!
+//! Several sessions may run at once in one process: each judges only its own tasks, which are those of its runtime
+//! and whatever they spawn. Time is the machine's own, also where tokio's clock is paused.
+//!
+//! # What fails
+//! Findings at deny. Without any setting those are tasks that nothing can wake, self-wake storms, swallowed panics,
+//! and what the rules of a live service find to be that bad; the rest is told beside a failure. A test in which
+//! nothing could be found fails too: before its first verdict each process proves, with faults of its own making,
+//! that the detectors are armed.
+//!
+//! # What is seen
+//! On stock tokio what is spawned through `pollscope`; with `--cfg tokio_unstable` every task of the runtime, with
+//! poll times, spawn site and end, but without wakes: `tokio::spawn`ed tasks are never found to be forgotten or to
+//! have lost their waker, only to be left.
+
+mod canary;
+mod clerk;
+mod config;
+mod finish;
+mod judge;
+mod judged;
+mod phase;
+mod pressure;
+mod roll;
+mod run;
+mod runtime;
+mod session;
+mod text;
+
+pub use judged::Judged;
+pub use phase::{Phase, checkpoint};
+pub use pollscope_model::query::detail::Finding;
+pub use pollscope_model::query::page::Level;
+pub use pollscope_model::verdict::{Allowed, Armed, Expectation, Outcome, Verdict};
+pub use session::{Flavor, Session};
+
+#[doc(hidden)]
+pub use finish::finish;

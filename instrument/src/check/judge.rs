@@ -1,0 +1,70 @@
+//! From the books of a session to its verdict: the model's judge, and what only the end of a test tells.
+
+use pollscope_model::entity::task::{TaskKind, TaskState};
+use pollscope_model::measured::Mode;
+use pollscope_model::query::page::Level;
+use pollscope_model::verdict::ending::{self, Levels};
+use pollscope_model::verdict::{Armed, Verdict};
+use pollscope_model::verdict::{Judge, Run};
+use tokio::runtime::Handle;
+
+use super::clerk::Clerk;
+use super::config::Config;
+
+/// The verdict. Of a body that did not return nobody can say what it would have cleaned up.
+pub(super) fn verdict(
+    clerk: &Clerk,
+    config: &Config,
+    name: &str,
+    armed: Armed,
+    runtime: &Handle,
+    returned: bool,
+) -> Verdict {
+    let levels = if returned {
+        config.levels
+    } else {
+        Levels { leaks: Level::Allow, lost_wakers: Level::Allow, forgotten: Level::Allow, ..config.levels }
+    };
+    let without_cpu_ns = clerk.process().and_then(|process| clerk.pressure.longest(process));
+    let mut found = Vec::new();
+    let mut notes = Vec::new();
+    if let Some(process) = clerk.process() {
+        found = ending::judge(process, &config.policy, &levels, clerk.span_ns());
+        let unseen = unseen(clerk, runtime);
+        if unseen > 0 && levels.leaks > Level::Allow {
+            found.push(ending::unseen(process, levels.leaks, unseen));
+        }
+        if process.hello().mode == Mode::Wrap {
+            notes.push(
+                "Tasks that were not spawned through pollscope are not seen in this build: no limit was applied to \
+                 them. Build the tests with RUSTFLAGS=\"--cfg tokio_unstable\" to see them."
+                    .into(),
+            );
+        }
+    }
+    let run = Run {
+        label: Some(name.into()),
+        armed: Some(armed),
+        without_cpu_ns,
+        found,
+        notes,
+        ..Run::of(&clerk.monitor)
+    };
+    let mut judge = Judge::new(config.terms.clone());
+    judge.hear(&run);
+    judge.verdict()
+}
+
+/// Tasks that the runtime counts and that nobody recorded.
+pub(super) fn unseen(clerk: &Clerk, runtime: &Handle) -> u64 {
+    let Some(process) = clerk.process() else { return 0 };
+    let seen =
+        process.tasks().filter(|task| task.kind() == TaskKind::Async && !task.state().is_ended()).count();
+    (runtime.metrics().num_alive_tasks() as u64).saturating_sub(seen as u64)
+}
+
+/// Whether a job of the blocking pool is still running.
+pub(super) fn has_jobs(clerk: &Clerk) -> bool {
+    let job = |state: TaskState, kind: TaskKind| kind == TaskKind::Blocking && !state.is_ended();
+    clerk.process().is_some_and(|process| process.tasks().any(|task| job(task.state(), task.kind())))
+}

@@ -1,0 +1,166 @@
+//! One session from its first line to its verdict: runtime, body, settling, judging, and only then the end of the
+//! runtime.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use pollscope_model::entity::task::TaskKind;
+use pollscope_model::verdict::{Armed, Verdict, ending};
+
+use super::clerk::{Alarm, Clerk, Watch};
+use super::config::Config;
+use super::judged::Judged;
+use super::phase::Listed;
+use super::runtime::Stage;
+use super::session::Session;
+use super::{canary, judge, text};
+use crate::book::{Book, Settings};
+use crate::record::intern::{self, NO_SITE};
+use crate::record::task::Labels;
+use crate::spawn::Spawn;
+
+/// What the body is called among the tasks.
+const BODY: &str = "test";
+
+/// How a body ended; nothing if its time was up.
+type Ended<T> = Result<Option<T>, Box<dyn Any + Send>>;
+
+/// Runs the body as a task of the runtime.
+#[track_caller]
+pub(super) fn spawned<F>(session: Session, place: &'static Location<'static>, body: F) -> Judged<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    perform(session, |stage, book, alarm| {
+        let labels = Labels { name: intern::name(BODY), ..Labels::default() };
+        let handle = book.spawn_on(body, stage.handle(), place, labels);
+        let abort = handle.abort_handle();
+        match stage.block_on(until(alarm, handle)) {
+            None => {
+                abort.abort();
+                Ok(None)
+            }
+            Some(Ok(output)) => Ok(Some(output)),
+            Some(Err(error)) => {
+                Err(error.try_into_panic().unwrap_or_else(|error| Box::new(error.to_string())))
+            }
+        }
+    })
+}
+
+/// Runs the body on this thread, recorded like a task.
+#[track_caller]
+pub(super) fn in_place<F: Future>(
+    session: Session,
+    place: &'static Location<'static>,
+    body: F,
+) -> Judged<F::Output> {
+    perform(session, |stage, _, alarm| Ok(drive_in_place(stage, alarm, place, body)))
+}
+
+/// The calling thread has entered the session's books.
+pub(super) fn drive_in_place<F: Future>(
+    stage: &Stage,
+    alarm: &Alarm,
+    place: &'static Location<'static>,
+    body: F,
+) -> Option<F::Output> {
+    let labels = Labels { name: intern::name(BODY), ..Labels::default() };
+    let spawn = Spawn::at(place, labels);
+    let site = spawn.site().unwrap_or(NO_SITE);
+    let (future, tag) = spawn.wrap(site, body, TaskKind::Local);
+    // Its outcome is ours to see.
+    if let Some(tag) = tag {
+        tag.joined();
+    }
+    stage.block_on(until(alarm, future))
+}
+
+/// The future's output, or nothing once the alarm rings.
+async fn until<F: Future>(alarm: &Alarm, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match alarm.poll(cx.waker()) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => future.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+#[track_caller]
+fn perform<T>(session: Session, drive: impl FnOnce(&Stage, &Book, &Alarm) -> Ended<T>) -> Judged<T> {
+    let config = match Config::of(&session.asked, session.project.as_deref()) {
+        Ok(config) => config,
+        Err(why) => panic!("pollscope: {why}"),
+    };
+    let armed = canary::armed();
+    let (done, verdict) = match conduct(session, &config, armed, drive) {
+        Ok(done) => done,
+        Err(why) => panic!("pollscope: {why}"),
+    };
+    match done.ended {
+        Ok(output) => {
+            Judged { name: done.name, output, verdict, timed_out: done.timed_out, phases: done.phases }
+        }
+        Err(payload) => {
+            text::print_beside(&done.name, &verdict, &done.phases);
+            resume_unwind(payload)
+        }
+    }
+}
+
+/// What a session comes to, beside its verdict.
+pub(super) struct Done<T> {
+    name: String,
+    pub(super) ended: Ended<T>,
+    timed_out: Option<String>,
+    phases: Vec<super::Phase>,
+}
+
+/// The whole session, with everything decided. Fails if there is no runtime or no room for its books.
+pub(super) fn conduct<T>(
+    mut session: Session,
+    config: &Config,
+    armed: Armed,
+    drive: impl FnOnce(&Stage, &Book, &Alarm) -> Ended<T>,
+) -> Result<(Done<T>, Verdict), String> {
+    let name = session.name.clone();
+    let settings = Settings {
+        name: name.clone(),
+        slow_poll: config.slow_poll,
+        stall: config.stall,
+        policy: String::new(),
+    };
+    let book = Arc::new(Book::open(settings).map_err(|error| error.to_string())?);
+    let stage = Stage::build(&mut session, &book).map_err(|error| format!("no runtime: {error}"))?;
+    let clerk = Clerk::new(Arc::clone(&book), &config.policy);
+    let watch = Watch::start(clerk, &name, config.timeout).map_err(|error| format!("no thread: {error}"))?;
+    let entered = book.enter();
+    let listed = Listed::here(watch.orders());
+    let ended = catch_unwind(AssertUnwindSafe(|| drive(&stage, &book, &watch.alarm)));
+    let ended = ended.unwrap_or_else(Err);
+    drop(listed);
+    let alarm = Arc::clone(&watch.alarm);
+    let mut clerk = watch.end().ok_or("internal error in pollscope-check")?;
+    let returned = matches!(ended, Ok(Some(_)));
+    if returned {
+        stage.settle(config.patience, || {
+            clerk.fold();
+            let left = clerk.process().map_or(0, |process| ending::left_behind(process, &config.levels));
+            left + judge::unseen(&clerk, stage.handle())
+        });
+    }
+    clerk.fold_last();
+    clerk.note_phase(None);
+    drop(entered);
+    let verdict = judge::verdict(&clerk, config, &name, armed, stage.handle(), returned);
+    let timed_out = alarm.take();
+    // Jobs that do not end would keep the runtime for ever.
+    let wait = timed_out.is_none() && !judge::has_jobs(&clerk);
+    stage.end(wait);
+    Ok((Done { name, ended, timed_out, phases: clerk.phases.into_all() }, verdict))
+}

@@ -1,0 +1,206 @@
+//! The failure in words, for whoever reads the output of a test run: what, where, how long against which limit, who
+//! was harmed, what to do.
+
+use std::fmt::Write as _;
+
+use pollscope_model::hist::Hist;
+use pollscope_model::query::detail::Finding;
+use pollscope_model::query::value::Value;
+use pollscope_model::time::Nanos;
+use pollscope_model::verdict::{Outcome, Verdict};
+
+use super::phase::Phase;
+
+/// Findings that are told in full; of more, their first lines.
+const IN_FULL: usize = 5;
+/// First lines.
+const LISTED: usize = 20;
+/// Frames of a stack.
+const FRAMES: usize = 6;
+/// Columns of a line.
+const WIDTH: usize = 110;
+/// Before the words of a detail.
+const INDENT: &str = "            ";
+
+/// The whole text.
+pub(super) fn of(name: &str, verdict: &Verdict, timed_out: Option<&str>, phases: &[Phase]) -> String {
+    let mut text = format!("pollscope: {name} {}", headline(verdict, timed_out));
+    findings(&mut text, verdict);
+    beside(&mut text, verdict, phases);
+    text
+}
+
+/// Tells what was found beside a panic, which is the test's own.
+#[expect(clippy::print_stderr, reason = "a test's output, which its runner captures")]
+pub(super) fn print_beside(name: &str, verdict: &Verdict, phases: &[Phase]) {
+    if verdict.findings.is_empty() {
+        return;
+    }
+    let mut text = format!("pollscope: {name} panicked; found beside it:");
+    findings(&mut text, verdict);
+    beside(&mut text, verdict, phases);
+    eprintln!("{text}");
+}
+
+fn headline(verdict: &Verdict, timed_out: Option<&str>) -> String {
+    if let Some(roll) = timed_out {
+        return roll.to_owned();
+    }
+    match verdict.outcome {
+        Outcome::Findings => match verdict.failing().count() {
+            1 => "fails on 1 finding".to_owned(),
+            n => format!("fails on {n} findings"),
+        },
+        Outcome::NoData => format!(
+            "is not armed: {}. A test in which nothing could be found does not pass",
+            verdict.armed.why.as_deref().unwrap_or("nothing was measured")
+        ),
+        Outcome::Incomplete => {
+            let lost = verdict.subjects.iter().map(|subject| subject.lost).fold(0, u64::saturating_add);
+            let told = verdict.subjects.iter().map(|subject| subject.told).fold(0, u64::saturating_add);
+            format!(
+                "is incomplete: {} of {} events found no room, so that what was not found may still be there",
+                Value::Count(lost),
+                Value::Count(told.saturating_add(lost))
+            )
+        }
+        outcome => format!("is {outcome}"),
+    }
+}
+
+fn findings(text: &mut String, verdict: &Verdict) {
+    let failing = verdict.failing().count();
+    for (at, finding) in verdict.findings.iter().enumerate().take(LISTED) {
+        if at < IN_FULL && at < failing.max(1) {
+            let _ =
+                write!(text, "\n\n{}: {}: {}", finding.level.as_str(), finding.detector, finding.headline);
+            in_full(text, verdict, finding);
+        } else {
+            let _ = write!(
+                text,
+                "\n{}{}: {}: {} at {}",
+                if at == failing.clamp(1, IN_FULL) { "\n" } else { "" },
+                finding.level.as_str(),
+                finding.detector,
+                finding.headline,
+                finding.site
+            );
+        }
+    }
+    if verdict.findings.len() > LISTED {
+        let _ = write!(text, "\nand {} more", verdict.findings.len() - LISTED);
+    }
+}
+
+fn in_full(text: &mut String, verdict: &Verdict, finding: &Finding) {
+    let task = match (finding.task, &*finding.task_name) {
+        (Some(task), "") => format!("task {task}, "),
+        (Some(task), name) => format!("task {task} `{name}`, "),
+        (None, "") => String::new(),
+        (None, name) => format!("tasks `{name}`, "),
+    };
+    if !finding.site.is_empty() {
+        detail(text, "where", &format!("{task}spawned at {}", finding.site));
+    }
+    let mut frames = finding.stack.iter();
+    if let Some(first) = frames.next() {
+        detail(text, "ran", first);
+        for frame in frames.take_while(|frame| !is_machinery(frame)).take(FRAMES - 1) {
+            let _ = write!(text, "\n{INDENT}{frame}");
+        }
+    }
+    detail(text, "why", &finding.why);
+    if let Some(waiters) = finding.waiters.filter(|waiters| *waiters > 0) {
+        let all = Nanos(finding.waited_ns.unwrap_or(0));
+        let longest = Nanos(finding.max_waited_ns.unwrap_or(0));
+        let tasks = if waiters == 1 { "1 task".to_owned() } else { format!("{waiters} tasks") };
+        detail(text, "waited", &format!("{tasks} for {all} in all, the longest {longest}"));
+    }
+    if let Some(site) = verdict.distribution_of(finding) {
+        distribution(text, "polls", &site.poll);
+        distribution(text, "delays", &site.sched);
+    }
+    detail(text, "do", &finding.fix);
+    let recording = verdict.subject_of(finding).and_then(|subject| subject.recording.as_deref());
+    if let Some(recording) = recording {
+        detail(text, "open", &format!("pollscope open {recording}"));
+    }
+    detail(text, "more", &format!("pollscope explain {}", finding.detector));
+}
+
+/// Below it nothing is the user's: what polls the task.
+fn is_machinery(frame: &str) -> bool {
+    let path = frame.trim_start_matches('<');
+    ["pollscope::future::", "pollscope::scope::", "tokio::runtime::"]
+        .iter()
+        .any(|ours| path.starts_with(ours))
+}
+
+fn distribution(text: &mut String, what: &str, times: &Hist) {
+    if let (Some(p50), Some(p99)) = (times.quantile(0.5), times.quantile(0.99)) {
+        let line = format!(
+            "{} of this site: p50 {}, p99 {}, longest {}",
+            Value::Count(times.count()),
+            Nanos(p50),
+            Nanos(p99),
+            Nanos(times.max())
+        );
+        detail(text, what, &line);
+    }
+}
+
+/// What a reader should know besides the findings.
+fn beside(text: &mut String, verdict: &Verdict, phases: &[Phase]) {
+    text.push('\n');
+    for allowed in &verdict.allowed {
+        let finding = &allowed.finding;
+        let line =
+            format!("{}: {} at {}: {}", finding.detector, finding.headline, finding.site, allowed.reason);
+        detail(text, "allowed", &line);
+    }
+    // What a live service needs time for says nothing of a test; a limit that was asked for does.
+    let is_limit = |name: &str| pollscope_model::detect::index_of(name).is_none();
+    for (name, why) in verdict.undecided.iter().filter(|(name, _)| is_limit(name)) {
+        detail(text, "not judged", &format!("{name}: {why}"));
+    }
+    for note in &verdict.notes {
+        detail(text, "note", note);
+    }
+    if phases.len() > 1 {
+        for phase in phases {
+            let line = format!(
+                "{} from {} to {}: {} polls, the longest {}; {} tasks alive at its end",
+                phase.name,
+                nanos(phase.began),
+                nanos(phase.ended),
+                Value::Count(phase.polls),
+                nanos(phase.longest_poll),
+                phase.alive
+            );
+            detail(text, "phase", &line);
+        }
+    }
+    text.truncate(text.trim_end().len());
+}
+
+fn nanos(time: std::time::Duration) -> Nanos {
+    Nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// A line with its name in front, folded at the right edge.
+fn detail(text: &mut String, name: &str, words: &str) {
+    let _ = write!(text, "\n  {name:<width$}", width = INDENT.len() - 2);
+    let mut column = INDENT.len();
+    for (at, word) in words.split_whitespace().enumerate() {
+        let length = word.chars().count();
+        if at > 0 && column + 1 + length > WIDTH {
+            let _ = write!(text, "\n{INDENT}");
+            column = INDENT.len();
+        } else if at > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+}

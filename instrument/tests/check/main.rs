@@ -1,0 +1,8 @@
+//! Assertions in tests: what a session promises, and how its failures read under libtest. Every fault with its
+//! repaired twin is in the examples' tests.
+#![cfg(not(loom))]
+
+mod attribute;
+mod drift;
+mod session;
+mod victims;

@@ -1,0 +1,44 @@
+//! Tests that fail on purpose, for `attribute.rs` to run in processes of their own.
+
+use std::num::ParseIntError;
+use std::time::Duration;
+
+#[inline(never)]
+fn read_config() {
+    std::thread::sleep(Duration::from_millis(60));
+}
+
+#[ignore = "fails on purpose"]
+#[pollscope::test(flavor = "multi_thread", worker_threads = 2, max_poll = "10ms", leaks = "deny")]
+async fn blocks_and_leaks() {
+    pollscope::task("handler").spawn(async { read_config() }).await.expect("returns");
+    pollscope::task("left").spawn(tokio::time::sleep(Duration::from_secs(3_600)));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+#[ignore = "fails on purpose"]
+#[pollscope::test(max_poll = "10ms")]
+async fn returns_an_error_and_blocks() -> Result<(), ParseIntError> {
+    read_config();
+    "seven".parse::<u8>().map(drop)
+}
+
+#[ignore = "fails on purpose"]
+#[pollscope::test(max_poll = "10ms")]
+async fn panics_and_blocks() {
+    read_config();
+    panic!("the test's own panic");
+}
+
+#[ignore = "hangs on purpose"]
+#[pollscope::test(timeout = "200ms")]
+async fn holds_its_thread() {
+    let (_sender, receiver) = std::sync::mpsc::channel::<()>();
+    while receiver.recv().is_err() {
+        std::thread::park();
+    }
+}
+
+#[ignore = "passes, where pollscope is not switched off"]
+#[pollscope::test]
+async fn does_nothing() {}
