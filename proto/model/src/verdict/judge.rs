@@ -11,6 +11,7 @@ use super::limits::{self, Judged};
 use super::{Allowed, Armed, Distribution, Expectation, Limits, Outcome, Subject, Verdict};
 use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
+use crate::detect::view::View;
 use crate::measured::Metric;
 use crate::monitor::Monitor;
 use crate::query::detail::Finding;
@@ -131,7 +132,7 @@ impl Judge {
         let label = run.label.clone().unwrap_or_else(|| self.next_label(&process.hello().process.name));
         let engine = run.monitor.engine();
         let view = engine.view(process);
-        let subject = subject(process, &label, view.as_ref().map_or(0, |view| view.watched_ns()), run);
+        let subject = subject(process, &label, view.as_ref().map_or(0, View::watched_ns), run);
         let told = subject.told > 0;
         self.subjects.push(subject);
         if told {

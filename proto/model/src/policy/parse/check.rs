@@ -49,7 +49,7 @@ impl Reader<'_> {
                 }
                 Set::Detectors(level) => {
                     let list = value.get_ref().as_array().ok_or_else(|| wrong("a list of detectors"))?;
-                    for one in list.iter() {
+                    for one in list {
                         let id = self.detector(&format!("{path}.{name}"), one)?;
                         check.levels.push((id.into(), level));
                     }
@@ -68,7 +68,7 @@ impl Reader<'_> {
     ) -> Result<(), PolicyError> {
         const EXPECTED: &str = "a list of tables: [[expect]]";
         let list = value.get_ref().as_array().ok_or_else(|| self.wrong(path, value, EXPECTED))?;
-        for one in list.iter() {
+        for one in list {
             let table = one.get_ref().as_table().ok_or_else(|| self.wrong(path, one, EXPECTED))?;
             expectations.push(self.expectation(path, one, table)?);
         }
@@ -116,12 +116,10 @@ impl Reader<'_> {
     fn detector(&self, path: &str, value: &Spanned<DeValue<'_>>) -> Result<&'static str, PolicyError> {
         let id = value.get_ref().as_str();
         let id = id.ok_or_else(|| self.wrong(path, value, "the name of a detector"))?;
-        match detect::index_of(id) {
-            Some(index) => Ok(detect::ALL[index].id),
-            None => {
-                let known = detect::ALL.iter().map(|detector| detector.id);
-                Err(self.unknown_at("detector", id, value.span().start, known))
-            }
+        if let Some(index) = detect::index_of(id) {
+            return Ok(detect::ALL[index].id);
         }
+        let known = detect::ALL.iter().map(|detector| detector.id);
+        Err(self.unknown_at("detector", id, value.span().start, known))
     }
 }
