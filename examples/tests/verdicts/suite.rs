@@ -16,17 +16,17 @@ use tokio::sync::{Notify, oneshot};
 const MS: Duration = Duration::from_millis(1);
 
 /// One fault.
-pub struct Case {
+pub(crate) struct Case {
     /// As the demo calls it. The line that ends with `// site: NAME` spawns the tasks that show it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Who must find it.
-    pub detector: &'static str,
+    pub(crate) detector: &'static str,
     /// What the poll did, for polls.
-    pub kinds: &'static [&'static str],
+    pub(crate) kinds: &'static [&'static str],
     /// The function that ran, for polls.
-    pub function: Option<&'static str>,
+    pub(crate) function: Option<&'static str>,
     /// Runs it, faulty or repaired, under the same limits.
-    pub run: fn(bool) -> Judged<()>,
+    pub(crate) run: fn(bool) -> Judged<()>,
 }
 
 const fn case(name: &'static str, detector: &'static str, run: fn(bool) -> Judged<()>) -> Case {
@@ -34,7 +34,7 @@ const fn case(name: &'static str, detector: &'static str, run: fn(bool) -> Judge
 }
 
 /// All of them.
-pub const ALL: [Case; 9] = [
+pub(crate) const ALL: [Case; 9] = [
     Case {
         kinds: &["blocked"],
         function: Some("load_prices"),
