@@ -6,10 +6,11 @@
 
 use std::fmt::Write as _;
 
+use pollscope_model::baseline::{Compared, Comparison};
 use pollscope_model::query::detail::Finding;
 use pollscope_model::verdict::{Outcome, Verdict};
 
-use super::place::{Repository, Spot};
+use super::place::{self, Repository, Spot};
 use super::told;
 use crate::fmt::{clean, cut};
 
@@ -38,22 +39,30 @@ impl Command {
 pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
     let mut text = String::new();
     let mut errors = SHOWN;
-    if matches!(verdict.outcome, Outcome::NoData | Outcome::Incomplete | Outcome::Regressed) {
+    if matches!(verdict.outcome, Outcome::NoData | Outcome::Incomplete) {
         let message = format!("{}\n{}", told::summary(verdict), told::extent(verdict));
         command(&mut text, Command::Error, None, &format!("pollscope: {}", verdict.outcome), &message);
         errors -= 1;
     }
     let (failing, others): (Vec<_>, Vec<_>) =
         verdict.findings.iter().partition(|finding| finding.level >= verdict.fail_on);
-    for (level, findings, shown) in [(Command::Error, &failing, errors), (Command::Warning, &others, SHOWN)] {
-        for finding in findings.iter().take(shown) {
-            annotate(&mut text, level, verdict, finding, repository);
-        }
+    for finding in failing.iter().take(errors) {
+        annotate(&mut text, Command::Error, verdict, finding, repository);
     }
-    let hidden = failing.len().saturating_sub(errors) + others.len().saturating_sub(SHOWN);
+    let regressed: Vec<_> = verdict.comparison.iter().flat_map(Comparison::regressed).collect();
+    let rest = errors.saturating_sub(failing.len());
+    for one in regressed.iter().take(rest) {
+        annotate_change(&mut text, one, repository);
+    }
+    for finding in others.iter().take(SHOWN) {
+        annotate(&mut text, Command::Warning, verdict, finding, repository);
+    }
+    let hidden = failing.len().saturating_sub(errors)
+        + regressed.len().saturating_sub(rest)
+        + others.len().saturating_sub(SHOWN);
     if hidden > 0 {
         let message =
-            format!("{} not shown here; the step summary has all", told::counted(hidden, "finding"));
+            format!("{} not shown here; the step summary tells more", told::counted(hidden, "finding"));
         command(&mut text, Command::Notice, None, "pollscope", &message);
     }
     if !verdict.undecided.is_empty() {
@@ -84,6 +93,12 @@ fn annotate(
     }
     let title = format!("{} ({})", cut(&finding.detector, told::NAME), finding.level.as_str());
     command(text, level, spot.as_ref(), &title, &message);
+}
+
+fn annotate_change(text: &mut String, one: &Compared, repository: &Repository<'_>) {
+    let spot = place::site(&one.site.place).map(|(file, line, column)| repository.spot(file, line, column));
+    let spot = spot.filter(|spot| spot.inside);
+    command(text, Command::Error, spot.as_ref(), "worse than the baseline", &told::compared(one));
 }
 
 /// One command, on one line whatever the texts hold.

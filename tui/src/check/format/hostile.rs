@@ -73,6 +73,16 @@ pub(super) fn verdict(text: &str) -> Verdict {
         (subject.process, subject.recording) = (said.clone(), Some(said.clone()));
     }
     verdict.distributions.clear();
+    let mut comparison = testkit::comparison();
+    for one in &mut comparison.figures {
+        (one.site.process, one.site.key) = (said.clone(), said.clone());
+        (one.site.place, one.reason) = (format!("{said}:88:9").into(), said.clone());
+    }
+    for site in comparison.new.iter_mut().chain(&mut comparison.vanished) {
+        (site.process, site.key, site.place) = (said.clone(), said.clone(), said.clone());
+    }
+    comparison.notes = vec![said.clone()];
+    verdict.comparison = Some(comparison);
     verdict.notes = vec![said];
     verdict
 }
@@ -121,6 +131,7 @@ pub(super) fn with_outcome(outcome: Outcome) -> Verdict {
                 pollscope_model::verdict::Armed { yes: false, why: Some("no canary was seen".into()) };
         }
         Outcome::Incomplete => verdict.subjects[0].lost = 5_000,
+        Outcome::Regressed => verdict.comparison = Some(testkit::comparison()),
         _ => {}
     }
     verdict

@@ -8,17 +8,20 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use pollscope_model::baseline::{Change, Compared, Comparison};
 use pollscope_model::detect;
 use pollscope_model::query::detail::Finding;
 use pollscope_model::verdict::{Allowed, Outcome, Subject, Verdict};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::place::Repository;
+use super::place::{self, Repository, Spot};
 use super::told;
 use crate::fmt::cut;
 
 /// The suite of what is about no single process; also the name of the report.
 const RUN: &str = "pollscope";
+/// The suite of what was compared.
+const BASELINE: &str = "baseline";
 /// Findings of one detector in one process that are told in full.
 const SHOWN: usize = 20;
 
@@ -26,11 +29,14 @@ const SHOWN: usize = 20;
 pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
     let mut report = Report::new(RUN);
     report.add_test_suite(run(verdict, repository));
-    let mut labels = BTreeSet::new();
+    if let Some(comparison) = &verdict.comparison {
+        report.add_test_suite(baseline(comparison, repository));
+    }
+    let mut labels = BTreeSet::from([RUN.to_owned(), BASELINE.to_owned()]);
     for subject in &verdict.subjects {
         // GitLab shows only the first of several cases with the same names.
         let mut label = printable(&cut(&subject.process, told::NAME));
-        if label == RUN || !labels.insert(label.clone()) {
+        if !labels.insert(label.clone()) {
             let _ = write!(label, " ({})", subject.pid);
             labels.insert(label.clone());
         }
@@ -56,11 +62,6 @@ fn run(verdict: &Verdict, repository: &Repository<'_>) -> TestSuite {
         complete.status = broken(NonSuccessKind::Error, "incomplete", &headline, &losses(verdict));
     }
     suite.add_test_cases([armed, complete]);
-    if verdict.outcome == Outcome::Regressed {
-        let headline = told::summary(verdict);
-        let status = broken(NonSuccessKind::Failure, "regressed", &headline, &headline);
-        suite.add_test_case(case(RUN, "baseline", status));
-    }
 
     let limits = verdict.undecided.iter().map(|(rule, _)| &**rule);
     let limits: Vec<_> = limits.filter(|rule| detect::index_of(rule).is_none()).collect();
@@ -70,6 +71,46 @@ fn run(verdict: &Verdict, repository: &Repository<'_>) -> TestSuite {
         suite.set_system_out(printable_lines(&notes));
     }
     suite
+}
+
+/// What was compared with the baseline: a case for each figure of each site.
+fn baseline(comparison: &Comparison, repository: &Repository<'_>) -> TestSuite {
+    let mut suite = TestSuite::new(BASELINE);
+    suite.add_property(property("runs", &comparison.runs.to_string()));
+    let mut names = BTreeSet::new();
+    for one in &comparison.figures {
+        // A name without lines stays the same while the code is edited.
+        let mut name = printable(&format!("{}: {}", told::site(&one.site), one.figure.words()));
+        while !names.insert(name.clone()) {
+            name.push('\'');
+        }
+        suite.add_test_case(compared(one, &name, repository));
+    }
+    let notes = comparison.notes.iter().map(|note| cut(note, told::HEADLINE).into_owned());
+    let notes = lines(std::iter::once(comparison.summary()).chain(notes));
+    suite.set_system_out(printable_lines(&notes));
+    suite
+}
+
+fn compared(one: &Compared, name: &str, repository: &Repository<'_>) -> TestCase {
+    let told = told::compared(one);
+    let status = match one.change {
+        Change::Regressed => broken(NonSuccessKind::Failure, "regressed", &told, &told),
+        Change::Insufficient => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(printable(&told));
+            status
+        }
+        Change::Improved | Change::Unchanged => TestCaseStatus::success(),
+    };
+    let mut case = case(BASELINE, name, status);
+    if let Some((file, line, column)) = place::site(&one.site.place) {
+        attach(&mut case, &repository.spot(file, line, column));
+    }
+    if one.change == Change::Improved {
+        case.set_system_out(printable_lines(&told));
+    }
+    case
 }
 
 /// One process: its detectors, those that found nothing included.
@@ -141,10 +182,7 @@ fn judged(
     };
     let mut case = case(class, detector, status);
     if let Some(spot) = findings.first().and_then(|worst| repository.spot_of(worst)) {
-        case.extra.insert("file".into(), printable(&spot.file).into());
-        if spot.line > 0 {
-            case.extra.insert("line".into(), spot.line.to_string().into());
-        }
+        attach(&mut case, &spot);
     }
     let passing: Vec<_> = findings.iter().filter(|finding| !fails(finding)).copied().collect();
     let mut output = in_full(verdict, &passing);
@@ -155,6 +193,16 @@ fn judged(
         case.set_system_out(printable_lines(&output));
     }
     case
+}
+
+/// Where it is, for those who read these attributes: GitLab does.
+fn attach(case: &mut TestCase, spot: &Spot) {
+    if spot.inside {
+        case.extra.insert("file".into(), printable(&spot.file).into());
+        if spot.line > 0 {
+            case.extra.insert("line".into(), spot.line.to_string().into());
+        }
+    }
 }
 
 fn in_full(verdict: &Verdict, findings: &[&Finding]) -> String {

@@ -7,6 +7,7 @@ mod escape;
 
 use std::fmt::Write as _;
 
+use pollscope_model::baseline::Change;
 use pollscope_model::query::detail::Finding;
 use pollscope_model::verdict::{Allowed, Verdict};
 
@@ -29,6 +30,7 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
     let mut text = format!("## pollscope: {}\n\n", plain(&told::summary(verdict)));
     let _ = writeln!(text, "Verdict **{}**: {}.", verdict.outcome, told::extent(verdict));
     findings(&mut text, verdict, repository);
+    compared(&mut text, verdict);
     let mut tail = String::new();
     allowed(&mut tail, verdict);
     unused(&mut tail, verdict);
@@ -57,6 +59,38 @@ fn findings(text: &mut String, verdict: &Verdict, repository: &Repository<'_>) {
             code_cell(&cut(&finding.process, told::NAME)),
         )
     });
+}
+
+/// What became of the baseline's figures. What stayed is only counted.
+fn compared(text: &mut String, verdict: &Verdict) {
+    let Some(comparison) = &verdict.comparison else { return };
+    let runs = told::counted(comparison.runs as usize, "run");
+    let _ = writeln!(text, "\n### Compared with the baseline of {runs}\n\n{}.", plain(&comparison.summary()));
+    let changed: Vec<_> = comparison.figures.iter().filter(|one| one.change != Change::Unchanged).collect();
+    if !changed.is_empty() {
+        *text += "\n| change | figure | site | base → now | why |\n|---|---|---|---|---|\n";
+        rows(text, TABLE, &changed, |one| {
+            let strong = if one.change == Change::Regressed { "**" } else { "" };
+            format!(
+                "| {strong}{}{strong} | {} | {} | {} | {} |",
+                one.change,
+                one.figure.words(),
+                code_cell(&told::site(&one.site)),
+                told::change(one),
+                plain(&cut(&one.reason, told::HEADLINE)),
+            )
+        });
+    }
+    for (what, sites) in [("New", &comparison.new), ("Gone", &comparison.vanished)] {
+        if !sites.is_empty() {
+            let _ = writeln!(text, "\n{what} sites:\n");
+            rows(text, PART, sites, |site| format!("- {}", code(&told::site(site))));
+        }
+    }
+    if !comparison.notes.is_empty() {
+        text.push('\n');
+        rows(text, PART, &comparison.notes, |note| format!("- {}", plain(&cut(note, told::HEADLINE))));
+    }
 }
 
 /// All that is known of each, folded; as many as there is room for.

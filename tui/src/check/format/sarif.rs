@@ -9,6 +9,7 @@ mod log;
 
 use std::collections::BTreeMap;
 
+use pollscope_model::baseline::{Compared, Comparison};
 use pollscope_model::detect::{self, Detector, Explain};
 use pollscope_model::query::detail::Finding;
 use pollscope_model::query::page::Level;
@@ -26,6 +27,10 @@ use log::{
 
 /// Where a result stands that is about no line of the repository.
 const NOWHERE: &str = "Cargo.toml";
+/// The key of our own fingerprints, with a version as the standard asks.
+const FINGERPRINT: &str = "pollscopeFingerprint/v1";
+/// The rule of what became worse than the baseline.
+const REGRESSED: &str = "regressed";
 /// Results that are told; GitHub shows so many of a run and refuses five times as many.
 const RESULTS: usize = 5_000;
 /// Notifications that are told.
@@ -34,8 +39,10 @@ const NOTIFICATIONS: usize = 100;
 /// The verdict as the text of a SARIF file.
 pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
     let rules = rules(verdict);
-    let findings = verdict.findings.iter().take(RESULTS);
-    let results = findings.map(|finding| alert(finding, repository, &rules)).collect();
+    let findings = verdict.findings.iter().map(|finding| alert(finding, repository, &rules));
+    let regressed = verdict.comparison.iter().flat_map(Comparison::regressed);
+    let regressed = regressed.map(|one| regression(one, repository, &rules));
+    let results = findings.chain(regressed).take(RESULTS).collect();
     let invocation = invocation(verdict, &rules);
     let version = env!("CARGO_PKG_VERSION");
     let run = Run {
@@ -56,19 +63,31 @@ fn rules(verdict: &Verdict) -> Vec<Rule> {
     for finding in verdict.findings.iter().take(RESULTS) {
         let id = id(finding);
         if !rules.iter().any(|rule| rule.id == id) {
-            let words = text_of(&id.replace('-', " "));
-            rules.push(Rule {
-                name: name(&id),
-                id,
-                full_description: text_of(&words.text),
-                help: text_of(&format!("{}. {}", words.text, cut(&finding.fix, told::HEADLINE))),
-                short_description: words,
-                default_configuration: Configuration { level: level(finding.level) },
-                properties: rule_properties(finding.level),
-            });
+            let words = id.replace('-', " ");
+            let help = format!("{words}. {}", cut(&finding.fix, told::HEADLINE));
+            rules.push(other_rule(&id, &words, &help, finding.level));
         }
     }
+    if verdict.comparison.as_ref().is_some_and(Comparison::is_worse) {
+        let what = "A site became worse than the baseline's runs differ among themselves.";
+        let help =
+            "Mend what became slower, or accept it with `pollscope baseline accept` and commit the file.";
+        rules.push(other_rule(REGRESSED, what, help, Level::Deny));
+    }
     rules
+}
+
+/// A rule that is no detector.
+fn other_rule(id: &str, words: &str, help: &str, worst: Level) -> Rule {
+    Rule {
+        id: id.to_owned(),
+        name: name(id),
+        short_description: text_of(words),
+        full_description: text_of(words),
+        help: text_of(help),
+        default_configuration: Configuration { level: level(worst) },
+        properties: rule_properties(worst),
+    }
 }
 
 fn known_rule(detector: &Detector) -> Rule {
@@ -149,29 +168,20 @@ fn alert(finding: &Finding, repository: &Repository<'_>, rules: &[Rule]) -> Aler
     }
     let related = spawned.filter(|spawned| spot.as_ref() != Some(spawned));
     let related = related.and_then(|spawned| physical(&spawned));
-    let nowhere = || PhysicalLocation {
-        artifact_location: ArtifactLocation { uri: NOWHERE.to_owned(), uri_base_id: Some("%SRCROOT%") },
-        region: Some(Region { start_line: 1, start_column: None }),
-    };
     let fingerprint = cut(&finding.fingerprint, told::LINE).into_owned();
     Alert {
         rule_id,
         rule_index,
         level: level(finding.level),
         message: text_of(&text),
-        locations: [Location {
-            id: None,
-            physical_location: Some(spot.and_then(|spot| physical(&spot)).unwrap_or_else(nowhere)),
-            logical_locations: Vec::new(),
-            message: None,
-        }],
+        locations: [location(spot.as_ref())],
         related_locations: Vec::from_iter(related.map(|place| Location {
             id: Some(1),
             physical_location: Some(place),
             logical_locations: Vec::new(),
             message: Some(text_of("The task was spawned here.")),
         })),
-        partial_fingerprints: BTreeMap::from([("pollscopeFingerprint/v1", fingerprint)]),
+        partial_fingerprints: BTreeMap::from([(FINGERPRINT, fingerprint)]),
         stacks: stacks(finding, repository),
         occurrence_count: Some(finding.count).filter(|count| *count > 0),
         properties: AlertProperties {
@@ -185,6 +195,40 @@ fn alert(finding: &Finding, repository: &Repository<'_>, rules: &[Rule]) -> Aler
             waited_ns: finding.waited_ns,
         },
     }
+}
+
+/// A figure of a site that became worse than the baseline.
+fn regression(one: &Compared, repository: &Repository<'_>, rules: &[Rule]) -> Alert {
+    let spot = place::site(&one.site.place).map(|(file, line, column)| repository.spot(file, line, column));
+    let fingerprint = format!("{REGRESSED} {} {}", one.figure.as_str(), told::site(&one.site));
+    let nanos = |value| one.figure.is_duration().then_some(value);
+    Alert {
+        rule_id: REGRESSED.to_owned(),
+        rule_index: rules.iter().position(|rule| rule.id == REGRESSED),
+        level: level(Level::Deny),
+        message: text_of(&told::compared(one)),
+        locations: [location(spot.as_ref())],
+        related_locations: Vec::new(),
+        partial_fingerprints: BTreeMap::from([(FINGERPRINT, fingerprint)]),
+        stacks: Vec::new(),
+        occurrence_count: None,
+        properties: AlertProperties {
+            process: cut(&one.site.process, told::NAME).into_owned(),
+            value_ns: nanos(one.head.value),
+            limit_ns: one.base.and_then(|base| nanos(base.value)),
+            ..AlertProperties::default()
+        },
+    }
+}
+
+/// Where a result is shown; [`NOWHERE`] if there is no such line in the repository.
+fn location(spot: Option<&Spot>) -> Location {
+    let nowhere = || PhysicalLocation {
+        artifact_location: ArtifactLocation { uri: NOWHERE.to_owned(), uri_base_id: Some("%SRCROOT%") },
+        region: Some(Region { start_line: 1, start_column: None }),
+    };
+    let place = spot.filter(|spot| spot.inside).and_then(physical).unwrap_or_else(nowhere);
+    Location { id: None, physical_location: Some(place), logical_locations: Vec::new(), message: None }
 }
 
 /// The stack that was taken, innermost call first, as SARIF has it.

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use pollscope_model::baseline::{Compared, SiteName};
 use pollscope_model::query::detail::Finding;
 use pollscope_model::time::Nanos;
 use pollscope_model::verdict::{Expectation, Outcome, Verdict};
@@ -178,6 +179,31 @@ pub(super) fn expectation(expectation: &Expectation) -> String {
         let _ = write!(text, " ({})", cut(place, NAME));
     }
     text
+}
+
+/// A site as both sides know it: `checkout src/cart.rs handle_cart`; with its line where several go by that name.
+pub(super) fn site(site: &SiteName) -> String {
+    let process = cut(&site.process, NAME);
+    if site.one_of_several {
+        return format!("{process} {}", cut(&site.to_string(), NAME));
+    }
+    format!("{process} {}", cut(&site.key, NAME))
+}
+
+/// A figure on both sides, `2ms → 4ms`.
+pub(super) fn change(compared: &Compared) -> String {
+    let head = compared.figure.show(compared.head.value);
+    match compared.base {
+        Some(base) => format!("{} → {head}", compared.figure.show(base.value)),
+        None => format!("– → {head}"),
+    }
+}
+
+/// What became of a figure in one line, `p99 poll of checkout src/cart.rs: 2ms → 4ms, regressed: 2.00×`.
+pub(super) fn compared(one: &Compared) -> String {
+    let reason =
+        if one.reason.is_empty() { String::new() } else { format!(": {}", cut(&one.reason, HEADLINE)) };
+    format!("{} of {}: {}, {}{reason}", one.figure.words(), site(&one.site), change(one), one.change)
 }
 
 /// The command that replays a recording.

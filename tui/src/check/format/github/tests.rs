@@ -65,13 +65,23 @@ fn the_worst_ten_of_a_level_are_told_and_how_many_there_are_besides() {
 
 #[test]
 fn a_run_that_could_not_be_judged_is_an_error() {
-    for outcome in [Outcome::NoData, Outcome::Incomplete, Outcome::Regressed] {
+    for outcome in [Outcome::NoData, Outcome::Incomplete] {
         let commands = commands(&of(&hostile::with_outcome(outcome)));
         let (level, properties, _) = &commands[0];
         assert_eq!((&**level, &properties["title"]), ("error", &format!("pollscope: {outcome}")));
     }
     let clean = commands(&of(&hostile::with_outcome(Outcome::Clean)));
     assert!(clean.iter().all(|(level, ..)| level != "error"));
+}
+
+#[test]
+fn what_became_worse_is_an_annotation_of_its_site() {
+    let commands = commands(&of(&hostile::with_outcome(Outcome::Regressed)));
+    let (level, properties, message) = &commands[0];
+    assert_eq!((&**level, &*properties["title"]), ("error", "worse than the baseline"));
+    assert_eq!((&*properties["file"], &*properties["line"]), ("src/cart.rs", "88"));
+    assert!(message.starts_with("p99 poll of checkout src/cart.rs handle_cart: 2ms → 4ms"), "{message}");
+    assert_eq!(commands.iter().filter(|(level, ..)| level == "error").count(), 1, "the regressed only");
 }
 
 #[test]
@@ -104,8 +114,8 @@ proptest! {
         let text = of(&hostile::verdict(&said));
         let commands = commands(&text);
         let levels: Vec<_> = commands.iter().map(|(name, ..)| &**name).collect();
-        prop_assert_eq!(levels, ["error", "warning", "warning", "notice"]);
-        prop_assert_eq!(text.lines().count(), 5, "four commands and a line for people");
+        prop_assert_eq!(levels, ["error", "error", "warning", "warning", "notice"]);
+        prop_assert_eq!(text.lines().count(), 6, "five commands and a line for people");
         for (_, properties, _) in &commands {
             let known = ["file", "line", "col", "title"];
             prop_assert!(properties.keys().all(|key| known.contains(&&**key)), "{:?}", properties);

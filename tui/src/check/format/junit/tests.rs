@@ -113,6 +113,18 @@ fn what_does_not_fail_the_run_is_told_by_a_case_that_passes() {
 }
 
 #[test]
+fn each_figure_that_was_compared_is_a_case() {
+    let (_, report) = read(&hostile::with_outcome(Outcome::Regressed));
+    let baseline = suite(&report, "baseline");
+    assert_eq!((baseline.tests, baseline.failures, baseline.skipped), (4, 1, 1));
+    let case = case_of(baseline, "checkout src/cart.rs handle_cart: p99 poll");
+    let TestCaseStatus::NonSuccess { message, .. } = &case.status else { panic!("{case:?}") };
+    let told = "p99 poll of checkout src/cart.rs handle_cart: 2ms → 4ms, regressed: 2.00×, 2ms longer";
+    assert_eq!(message.as_deref(), Some(told));
+    assert_eq!(case.extra.get("line").map(|line| line.as_str()), Some("88"));
+}
+
+#[test]
 fn something_fails_if_and_only_if_the_run_does() {
     for outcome in Outcome::ALL {
         let (text, report) = read(&hostile::with_outcome(outcome));
@@ -150,7 +162,7 @@ proptest! {
     #[test]
     fn no_text_breaks_the_file(said in hostile::text()) {
         let (text, report) = read(&hostile::verdict(&said));
-        prop_assert_eq!(report.test_suites.len(), 3);
+        prop_assert_eq!(report.test_suites.len(), 4);
         prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", text);
     }
 }

@@ -36,6 +36,11 @@ fn the_comment_reads_well() {
 }
 
 #[test]
+fn the_comparison_reads_well() {
+    insta::assert_snapshot!(of(&hostile::with_outcome(Outcome::Regressed)));
+}
+
+#[test]
 fn a_clean_run_is_short() {
     let mut verdict = hostile::with_outcome(Outcome::Clean);
     verdict.findings.clear();

@@ -191,7 +191,7 @@ pub(super) struct Process {
 }
 
 /// Ours.
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 pub(super) struct AlertProperties {
     pub(super) process: String,
     pub(super) task: Option<u64>,

@@ -124,6 +124,18 @@ fn a_run_that_could_not_be_judged_was_not_successful() {
 }
 
 #[test]
+fn what_became_worse_is_a_result_of_its_own_rule() {
+    let run = read(&hostile::with_outcome(Outcome::Regressed));
+    let results = run["results"].as_array().unwrap();
+    let of_rule: Vec<_> = results.iter().filter(|result| result["ruleId"] == REGRESSED).collect();
+    let [result] = of_rule[..] else { panic!("{of_rule:?}") };
+    assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 88);
+    let fingerprint = "regressed p99_poll checkout src/cart.rs handle_cart";
+    assert_eq!(result["partialFingerprints"][FINGERPRINT], fingerprint, "no line numbers");
+    assert_eq!(result["properties"]["limit_ns"], 2_000_000);
+}
+
+#[test]
 fn paths_are_encoded() {
     assert_eq!(encoded("src/my cart#1.rs"), "src/my%20cart%231.rs");
     assert_eq!(encoded("src/é.rs"), "src/%C3%A9.rs");
@@ -139,6 +151,6 @@ proptest! {
     #[test]
     fn no_text_breaks_the_log(said in hostile::text()) {
         let run = read(&hostile::verdict(&said));
-        prop_assert_eq!(run["results"].as_array().unwrap().len(), 3);
+        prop_assert_eq!(run["results"].as_array().unwrap().len(), 4);
     }
 }
