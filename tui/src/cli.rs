@@ -135,9 +135,9 @@ pub enum Command {
     Workers(PageArgs),
     /// Print what the detectors found
     Findings(PageArgs),
-    /// Explain a detector: what it sees, why it matters, what to do, when it is wrong
+    /// Explain a detector: what it sees, why it matters, what to do, when it is wrong; or a page: ci
     Explain {
-        /// Its name, such as `blocking-poll`; without one they are listed
+        /// Its name, such as `blocking-poll`, or a page; without one they are listed
         detector: Option<String>,
     },
     /// Say what is measured and what is not, why, and what to change

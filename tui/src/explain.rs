@@ -1,4 +1,5 @@
-//! `pollscope explain`: the manual text of a detector, the same that the screens show.
+//! `pollscope explain`: the manual text of a detector, the same that the screens show, and the manual's
+//! other pages.
 
 use std::fmt::Write as _;
 
@@ -8,13 +9,17 @@ use pollscope_model::nearest::nearest;
 use crate::command::to_stdout;
 use crate::failure::Failure;
 use crate::fmt::{clean, wrap};
+use crate::manual::{self, PAGES};
 
 /// Lines of the printed text are no longer than this.
 const COLUMNS: usize = 92;
 
-/// Prints one detector's text, or the list.
+/// Prints one detector's text, one page, or the list.
 pub(crate) fn run(id: Option<&str>) -> Result<(), Failure> {
     let Some(id) = id else { return to_stdout(list().as_bytes()) };
+    if let Some(page) = manual::page(id) {
+        return to_stdout(page.text.as_bytes());
+    }
     match text(id) {
         Some(text) => to_stdout(wrapped(&text).as_bytes()),
         None => Err(Failure::Usage(unknown(id))),
@@ -50,13 +55,17 @@ fn list() -> String {
         let _ =
             writeln!(list, "{:widest$}  {:<5}  {}", detector.id, detector.level.as_str(), detector.summary());
     }
-    list += "\n`pollscope explain DETECTOR` tells more.\n";
+    list += "\n`pollscope explain DETECTOR` tells more. Further pages:\n\n";
+    for page in &PAGES {
+        let _ = writeln!(list, "{:widest$}  {}", page.name, page.summary);
+    }
     list
 }
 
 fn unknown(id: &str) -> String {
     let id = clean(id);
-    match nearest(&id, detect::ALL.iter().map(|detector| detector.id)) {
+    let names = detect::ALL.iter().map(|detector| detector.id).chain(PAGES.iter().map(|page| page.name));
+    match nearest(&id, names) {
         Some(known) => {
             format!("there is no detector `{id}`; did you mean `{known}`? `pollscope explain` lists all")
         }

@@ -26,6 +26,7 @@ pub mod failure;
 pub mod fmt;
 pub mod glyph;
 pub mod keymap;
+mod manual;
 mod record;
 mod recordings;
 mod report;

@@ -36,7 +36,7 @@ impl Command {
 }
 
 /// The verdict as workflow commands, and a last line for people.
-pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
+pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     let mut text = String::new();
     let mut errors = SHOWN;
     if matches!(verdict.outcome, Outcome::NoData | Outcome::Incomplete) {
@@ -80,7 +80,7 @@ fn annotate(
     level: Command,
     verdict: &Verdict,
     finding: &Finding,
-    repository: &Repository<'_>,
+    repository: &Repository,
 ) {
     let spot = repository.spot_of(finding);
     let mut message = told::headline(finding);
@@ -95,7 +95,7 @@ fn annotate(
     command(text, level, spot.as_ref(), &title, &message);
 }
 
-fn annotate_change(text: &mut String, one: &Compared, repository: &Repository<'_>) {
+fn annotate_change(text: &mut String, one: &Compared, repository: &Repository) {
     let spot = place::site(&one.site.place).map(|(file, line, column)| repository.spot(file, line, column));
     let spot = spot.filter(|spot| spot.inside);
     command(text, Command::Error, spot.as_ref(), "worse than the baseline", &told::compared(one));

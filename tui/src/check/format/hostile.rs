@@ -138,6 +138,6 @@ pub(super) fn with_outcome(outcome: Outcome) -> Verdict {
 }
 
 /// A checkout at `/repo` that holds every file.
-pub(super) fn repository() -> Repository<'static> {
-    Repository::new(Path::new("/repo"), Path::new("/repo"), &|_: &Path| true)
+pub(super) fn repository() -> Repository {
+    Repository::new(Path::new("/repo"), Path::new("/repo"), |_: &Path| true)
 }

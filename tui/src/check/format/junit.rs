@@ -26,7 +26,7 @@ const BASELINE: &str = "baseline";
 const SHOWN: usize = 20;
 
 /// The verdict as the text of an XML file.
-pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
+pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     let mut report = Report::new(RUN);
     report.add_test_suite(run(verdict, repository));
     if let Some(comparison) = &verdict.comparison {
@@ -47,7 +47,7 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
 }
 
 /// What is about the run as a whole.
-fn run(verdict: &Verdict, repository: &Repository<'_>) -> TestSuite {
+fn run(verdict: &Verdict, repository: &Repository) -> TestSuite {
     let mut suite = TestSuite::new(RUN);
     suite.add_property(property("verdict", verdict.outcome.as_str()));
     suite.add_property(property("fail-on", verdict.fail_on.as_str()));
@@ -74,7 +74,7 @@ fn run(verdict: &Verdict, repository: &Repository<'_>) -> TestSuite {
 }
 
 /// What was compared with the baseline: a case for each figure of each site.
-fn baseline(comparison: &Comparison, repository: &Repository<'_>) -> TestSuite {
+fn baseline(comparison: &Comparison, repository: &Repository) -> TestSuite {
     let mut suite = TestSuite::new(BASELINE);
     suite.add_property(property("runs", &comparison.runs.to_string()));
     let mut names = BTreeSet::new();
@@ -92,7 +92,7 @@ fn baseline(comparison: &Comparison, repository: &Repository<'_>) -> TestSuite {
     suite
 }
 
-fn compared(one: &Compared, name: &str, repository: &Repository<'_>) -> TestCase {
+fn compared(one: &Compared, name: &str, repository: &Repository) -> TestCase {
     let told = told::compared(one);
     let status = match one.change {
         Change::Regressed => broken(NonSuccessKind::Failure, "regressed", &told, &told),
@@ -114,7 +114,7 @@ fn compared(one: &Compared, name: &str, repository: &Repository<'_>) -> TestCase
 }
 
 /// One process: its detectors, those that found nothing included.
-fn process(verdict: &Verdict, repository: &Repository<'_>, subject: &Subject, label: &str) -> TestSuite {
+fn process(verdict: &Verdict, repository: &Repository, subject: &Subject, label: &str) -> TestSuite {
     let mut suite = TestSuite::new(label);
     suite.set_time(Duration::from_nanos(subject.span_ns));
     suite.add_properties([
@@ -135,7 +135,7 @@ fn process(verdict: &Verdict, repository: &Repository<'_>, subject: &Subject, la
 fn add_cases(
     suite: &mut TestSuite,
     verdict: &Verdict,
-    repository: &Repository<'_>,
+    repository: &Repository,
     detectors: &[&str],
     among: impl Fn(&Finding) -> bool,
 ) {
@@ -156,7 +156,7 @@ fn add_cases(
 /// What one detector has to say.
 fn judged(
     verdict: &Verdict,
-    repository: &Repository<'_>,
+    repository: &Repository,
     class: &str,
     detector: &str,
     findings: &[&Finding],

@@ -26,7 +26,7 @@ const PART: usize = 4_000;
 const ROWS: usize = 25;
 
 /// The verdict as Markdown.
-pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
+pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     let mut text = format!("## pollscope: {}\n\n", plain(&told::summary(verdict)));
     let _ = writeln!(text, "Verdict **{}**: {}.", verdict.outcome, told::extent(verdict));
     findings(&mut text, verdict, repository);
@@ -42,7 +42,7 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
 }
 
 /// The table of what was found.
-fn findings(text: &mut String, verdict: &Verdict, repository: &Repository<'_>) {
+fn findings(text: &mut String, verdict: &Verdict, repository: &Repository) {
     if verdict.findings.is_empty() {
         return;
     }

@@ -13,10 +13,11 @@ use crate::fmt::clean;
 const LONGEST: usize = 1_024;
 
 /// The repository that was checked out, and where in it the command runs.
-pub(crate) struct Repository<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Repository {
     root: PathBuf,
     here: PathBuf,
-    exists: &'a dyn Fn(&Path) -> bool,
+    exists: fn(&Path) -> bool,
 }
 
 /// A line of a source file.
@@ -41,9 +42,9 @@ pub(super) struct Call<'a> {
     pub(super) source: Option<(&'a str, u32)>,
 }
 
-impl<'a> Repository<'a> {
+impl Repository {
     /// Both paths absolute; `here` at or below `root`. `exists` says whether there is such a file.
-    pub(crate) fn new(root: &Path, here: &Path, exists: &'a dyn Fn(&Path) -> bool) -> Self {
+    pub(crate) fn new(root: &Path, here: &Path, exists: fn(&Path) -> bool) -> Self {
         Self { root: plain(root), here: plain(here), exists }
     }
 
@@ -169,18 +170,18 @@ mod tests {
     #[test]
     fn a_file_is_found_from_any_folder_of_the_repository() {
         for here in ["/repo/backend", "/repo/backend/src", "/repo/./backend/crates/../"] {
-            let repository = Repository::new(Path::new("/repo"), Path::new(here), &exists);
+            let repository = Repository::new(Path::new("/repo"), Path::new(here), exists);
             let spot = repository.spot("src/cart.rs", 88, 9);
             assert_eq!((&*spot.file, spot.inside), ("backend/src/cart.rs", true), "{here}");
         }
-        let repository = Repository::new(Path::new("/repo"), Path::new("/repo/backend"), &exists);
+        let repository = Repository::new(Path::new("/repo"), Path::new("/repo/backend"), exists);
         assert_eq!(repository.spot("/repo/tools/build.rs", 1, 1).file, "tools/build.rs");
         assert_eq!(repository.spot("../tools/build.rs", 1, 1).file, "tools/build.rs");
     }
 
     #[test]
     fn what_is_outside_stays_outside() {
-        let repository = Repository::new(Path::new("/repo"), Path::new("/repo"), &nothing);
+        let repository = Repository::new(Path::new("/repo"), Path::new("/repo"), nothing);
         for file in ["/rustc/1234/library/core/src/lib.rs", "../elsewhere.rs", "library/std/src/fs.rs", ""] {
             let spot = repository.spot(file, 1, 1);
             assert_eq!((&*spot.file, spot.inside), (file, false));
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn a_finding_is_at_the_innermost_line_of_the_repository() {
         let findings = verdict().findings;
-        let repository = Repository::new(Path::new("/repo"), Path::new("/repo/backend"), &exists);
+        let repository = Repository::new(Path::new("/repo"), Path::new("/repo/backend"), exists);
         let spot = repository.spot_of(&findings[0]).map(|spot| (spot.file, spot.line, spot.column));
         assert_eq!(spot, Some(("backend/src/cart.rs".to_owned(), 93, 0)));
         assert_eq!(repository.spot_of(&findings[1]), None, "it is about no line");
@@ -202,7 +203,7 @@ mod tests {
         foreign.site = "/home/me/.cargo/registry/src/hyper/lib.rs:9:1".into();
         assert_eq!(repository.spot_of(&foreign), None);
 
-        let elsewhere = Repository::new(Path::new("/repo"), Path::new("/repo"), &nothing);
+        let elsewhere = Repository::new(Path::new("/repo"), Path::new("/repo"), nothing);
         let spot = elsewhere.spot_of(&findings[0]).map(|spot| (spot.file, spot.line));
         assert_eq!(spot, Some(("src/cart.rs".to_owned(), 93)), "as it was told");
     }

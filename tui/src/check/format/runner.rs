@@ -45,8 +45,8 @@ impl Runner {
     }
 
     /// The checkout, for the formats that attach to lines.
-    pub(crate) fn repository(&self) -> Repository<'static> {
-        Repository::new(&self.root, &self.here, &|path: &Path| path.is_file())
+    pub(crate) fn repository(&self) -> Repository {
+        Repository::new(&self.root, &self.here, Path::is_file)
     }
 
     /// Appends to the summary of the step, if there is one.

@@ -37,7 +37,7 @@ const RESULTS: usize = 5_000;
 const NOTIFICATIONS: usize = 100;
 
 /// The verdict as the text of a SARIF file.
-pub(super) fn text(verdict: &Verdict, repository: &Repository<'_>) -> String {
+pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     let rules = rules(verdict);
     let findings = verdict.findings.iter().map(|finding| alert(finding, repository, &rules));
     let regressed = verdict.comparison.iter().flat_map(Comparison::regressed);
@@ -150,7 +150,7 @@ fn invocation(verdict: &Verdict, rules: &[Rule]) -> Invocation {
     Invocation { execution_successful: !blind, tool_execution_notifications: told }
 }
 
-fn alert(finding: &Finding, repository: &Repository<'_>, rules: &[Rule]) -> Alert {
+fn alert(finding: &Finding, repository: &Repository, rules: &[Rule]) -> Alert {
     let rule_id = id(finding);
     let rule_index = rules.iter().position(|rule| rule.id == rule_id);
     let spot = repository.spot_of(finding);
@@ -198,7 +198,7 @@ fn alert(finding: &Finding, repository: &Repository<'_>, rules: &[Rule]) -> Aler
 }
 
 /// A figure of a site that became worse than the baseline.
-fn regression(one: &Compared, repository: &Repository<'_>, rules: &[Rule]) -> Alert {
+fn regression(one: &Compared, repository: &Repository, rules: &[Rule]) -> Alert {
     let spot = place::site(&one.site.place).map(|(file, line, column)| repository.spot(file, line, column));
     let fingerprint = format!("{REGRESSED} {} {}", one.figure.as_str(), told::site(&one.site));
     let nanos = |value| one.figure.is_duration().then_some(value);
@@ -232,7 +232,7 @@ fn location(spot: Option<&Spot>) -> Location {
 }
 
 /// The stack that was taken, innermost call first, as SARIF has it.
-fn stacks(finding: &Finding, repository: &Repository<'_>) -> Vec<Stack> {
+fn stacks(finding: &Finding, repository: &Repository) -> Vec<Stack> {
     let frames = finding.stack.iter().take(told::CALLS).map(|frame| {
         let call = place::call(frame);
         let spot = call.source.map(|(file, line)| repository.spot(file, line, 0));

@@ -1,0 +1,26 @@
+//! Pages of the manual that are about no single detector, for `pollscope explain`. Only text.
+
+/// One page.
+pub(crate) struct Page {
+    /// What `pollscope explain` calls it.
+    pub(crate) name: &'static str,
+    /// One line for the list.
+    pub(crate) summary: &'static str,
+    /// Markdown.
+    pub(crate) text: &'static str,
+}
+
+/// Every page.
+pub(crate) static PAGES: [Page; 1] = [Page {
+    name: "ci",
+    summary: "how to fail a build: GitHub Actions, GitLab, nextest; what to commit, how to exempt",
+    text: include_str!("../manual/ci.md"),
+}];
+
+/// The page of that name.
+pub(crate) fn page(name: &str) -> Option<&'static Page> {
+    PAGES.iter().find(|page| page.name == name)
+}
+
+#[cfg(test)]
+mod tests;
