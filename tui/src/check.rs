@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use pollscope_model::verdict::{Armed, Judge, Outcome, Verdict};
 
-use crate::cli::check::{CheckArgs, Report};
+use crate::cli::check::{CheckArgs, Report, VerdictFormat};
 use crate::failure::Failure;
-use format::{Sheet, Style};
+use crate::report::note;
+use format::{Runner, Sheet, Style};
 use recordings::Lenience;
 use terms::Rules;
 
@@ -103,10 +104,13 @@ fn exit_code(verdict: &Verdict, command: Option<u8>) -> u8 {
 
 /// Tells it where it was asked for.
 fn tell(args: &CheckArgs, verdict: &Verdict, of: &str) -> Result<(), Failure> {
+    let runner = Runner::here();
+    let repository = &runner.repository();
+    let plain = Sheet { verdict, of, style: Style::PLAIN, repository };
     for Report { format, path } in &args.reports {
         let mut text = Vec::new();
         let failed = |error| Failure::io(format!("write {}", path.display()), error);
-        format::write(*format, &mut text, &Sheet { verdict, of, style: Style::PLAIN }).map_err(failed)?;
+        format::write(*format, &mut text, &plain).map_err(failed)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
@@ -116,8 +120,13 @@ fn tell(args: &CheckArgs, verdict: &Verdict, of: &str) -> Result<(), Failure> {
     // Standard output is the command's.
     let beside = !args.command.is_empty();
     let terminal = if beside { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
-    let sheet = Sheet { verdict, of, style: style(terminal) };
+    let sheet = Sheet { style: style(terminal), ..plain };
     format::write(args.format, &mut text, &sheet).map_err(Failure::output)?;
+    if args.format == VerdictFormat::Github
+        && let Err(told) = format::summarise(&runner, &plain)
+    {
+        note(&told);
+    }
     if beside {
         // The files are written and the code is told, whoever closed standard error.
         let _ = io::stderr().lock().write_all(&text);

@@ -1,16 +1,28 @@
 //! How a verdict is told: one file for each format.
 //!
 //! A format only renders. What counts and why is in the [`Verdict`] that it is handed; nothing here judges,
-//! opens a file or asks the environment.
+//! opens a file or asks the environment, but for [`Runner`], which says where the checkout is.
 
+mod github;
+#[cfg(test)]
+mod hostile;
 mod json;
+mod junit;
+mod md;
+mod place;
+mod runner;
+mod sarif;
 mod text;
+mod told;
 
 use std::io::{self, Write};
 
 use pollscope_model::verdict::Verdict;
 
 use crate::cli::check::VerdictFormat;
+use place::Repository;
+
+pub(crate) use runner::Runner;
 
 /// What a format is handed.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +33,8 @@ pub(crate) struct Sheet<'a> {
     pub(crate) of: &'a str,
     /// How text is to look.
     pub(crate) style: Style,
+    /// What annotations and alerts attach to.
+    pub(crate) repository: &'a Repository,
 }
 
 /// How text is to look.
@@ -42,5 +56,21 @@ pub(crate) fn write(format: VerdictFormat, out: &mut dyn Write, sheet: &Sheet<'_
     match format {
         VerdictFormat::Text => text::write(out, sheet),
         VerdictFormat::Json => json::write(out, sheet),
+        VerdictFormat::Junit => pure(out, sheet, junit::text),
+        VerdictFormat::Github => pure(out, sheet, github::text),
+        VerdictFormat::Sarif => pure(out, sheet, sarif::text),
+        VerdictFormat::Md => pure(out, sheet, md::text),
     }
+}
+
+fn pure(out: &mut dyn Write, sheet: &Sheet<'_>, text: fn(&Verdict, &Repository) -> String) -> io::Result<()> {
+    out.write_all(text(sheet.verdict, sheet.repository).as_bytes())
+}
+
+/// What GitHub shows as the summary of a step, if this is one: annotations are few and short.
+///
+/// # Errors
+/// One line for people; no reason to fail.
+pub(crate) fn summarise(runner: &Runner, sheet: &Sheet<'_>) -> Result<(), String> {
+    runner.summarise(&md::text(sheet.verdict, sheet.repository))
 }

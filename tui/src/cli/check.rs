@@ -101,6 +101,14 @@ pub enum VerdictFormat {
     Text,
     /// One JSON object, schema `pollscope/1`
     Json,
+    /// JUnit XML: a suite for each process, a case for each detector
+    Junit,
+    /// Annotations of GitHub Actions, and the summary of the step
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Markdown, for a comment on a pull request
+    Md,
 }
 
 /// One `--report`.
@@ -153,6 +161,9 @@ impl VerdictFormat {
         match ending {
             "txt" | "log" => Some(Self::Text),
             "json" => Some(Self::Json),
+            "xml" => Some(Self::Junit),
+            "sarif" => Some(Self::Sarif),
+            "md" => Some(Self::Md),
             _ => None,
         }
     }
@@ -168,6 +179,7 @@ Examples:
   pollscope check --max-poll 10ms --p99-poll 2ms --no-leaks -- cargo nextest run
   pollscope check run.mcap
   pollscope check target/recordings --report json=verdict.json
+  pollscope check --format github --report sarif=pollscope.sarif -- cargo test    see `pollscope explain ci`
 
 Exit codes: 0 clean, 1 findings, 2 usage, 4 no data, 5 incomplete, 6 version; else the command's own.";
 
@@ -177,6 +189,7 @@ Examples:
   pollscope check --max-poll 10ms --p99-poll 2ms --no-leaks -- cargo nextest run
   pollscope check run.mcap
   pollscope check target/recordings --report json=verdict.json
+  pollscope check --format github --report sarif=pollscope.sarif -- cargo test    see `pollscope explain ci`
 
 With `-- CMD` every process that uses the `pollscope` crate records into a folder of this run
 (POLLSCOPE_RECORD); processes that do not use it are left alone. The command keeps its standard input, output
@@ -210,7 +223,7 @@ mod tests {
         assert_eq!("verdict.json".parse(), report(VerdictFormat::Json, "verdict.json"));
         assert_eq!("text=a=b".parse(), report(VerdictFormat::Text, "a=b"));
         for (bad, why) in [
-            ("yaml=x", "`yaml` is no format: expected one of text, json"),
+            ("yaml=x", "`yaml` is no format: expected one of text, json, junit, github, sarif, md"),
             ("verdict", "its format is not known by its ending: write FORMAT=verdict"),
             ("json=", "the path is missing"),
         ] {

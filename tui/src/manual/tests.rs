@@ -1,7 +1,7 @@
 //! What the pages tell people to type is what the command line takes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use pollscope_model::policy::Policy;
 
 use super::*;
@@ -32,6 +32,11 @@ fn every_command_of_every_page_is_understood() {
         assert!(commands.len() > 5, "{}: only {commands:?} were found", page.name);
         for command in commands {
             let words: Vec<_> = command.split_whitespace().collect();
+            if let [_, name] = words[..] {
+                // The name of a command, in a sentence.
+                assert!(Cli::command().find_subcommand(name).is_some(), "{}: `{command}`", page.name);
+                continue;
+            }
             assert!(!command.contains(['"', '\'', '\\', '$']), "{command}: this test knows no quotes");
             if let Err(error) = Cli::try_parse_from(words) {
                 panic!("{}: `{command}`: {error}", page.name);

@@ -247,8 +247,16 @@ mod tests {
     fn the_keys_of_the_contract_are_there() {
         let verdict = testkit::verdict();
         let mut line = Vec::new();
-        write(&mut line, &Sheet { verdict: &verdict, of: "run.mcap", style: Style::PLAIN })
-            .expect("memory takes all");
+        write(
+            &mut line,
+            &Sheet {
+                verdict: &verdict,
+                of: "run.mcap",
+                style: Style::PLAIN,
+                repository: &crate::check::format::hostile::repository(),
+            },
+        )
+        .expect("memory takes all");
         let read: serde_json::Value = serde_json::from_slice(&line).expect("one JSON object");
         assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
         assert_eq!((&read["schema"], &read["kind"]), (&"pollscope/1".into(), &"check".into()));

@@ -43,7 +43,7 @@ pub(super) fn write(out: &mut dyn Write, sheet: &Sheet<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn headline(out: &mut dyn Write, Sheet { verdict, of, style }: &Sheet<'_>) -> io::Result<()> {
+fn headline(out: &mut dyn Write, Sheet { verdict, of, style, .. }: &Sheet<'_>) -> io::Result<()> {
     let word = match verdict.outcome {
         Outcome::Clean => style.paint("CLEAN", "1;32"),
         Outcome::Findings => style.paint("FINDINGS", "1;31"),
@@ -219,11 +219,13 @@ impl Style {
 mod tests {
     use pollscope_model::testkit;
 
+    use super::super::hostile;
     use super::*;
 
     fn shown(verdict: &Verdict, colors: bool) -> String {
         let mut text = Vec::new();
-        let sheet = Sheet { verdict, of: "cargo test", style: Style { colors, ..Style::PLAIN } };
+        let style = Style { colors, ..Style::PLAIN };
+        let sheet = Sheet { verdict, of: "cargo test", style, repository: &hostile::repository() };
         write(&mut text, &sheet).expect("memory takes all");
         String::from_utf8(text).expect("text")
     }
