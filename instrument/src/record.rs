@@ -5,21 +5,22 @@
 //! [`drain`](crate::drain). Counters have one writer each (plain loads and stores); what several
 //! threads write is a read-modify-write, and there are few of those.
 //!
-//! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`], [`hist`],
-//! [`inner`], [`marks`] and [`ring`].
+//! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`],
+//! [`evidence`], [`hist`], [`inner`], [`mailbox`], [`marks`] and [`ring`].
 
 pub(crate) mod atomic;
 pub(crate) mod claims;
+pub(crate) mod evidence;
 pub(crate) mod hist;
 pub(crate) mod inner;
+pub(crate) mod mailbox;
 pub(crate) mod marks;
 pub(crate) mod ring;
 mod room;
+mod tally;
 
 #[cfg(not(loom))]
 pub(crate) mod edges;
-#[cfg(not(loom))]
-pub(crate) mod evidence;
 #[cfg(not(loom))]
 pub(crate) mod flight;
 #[cfg(not(loom))]
@@ -38,8 +39,6 @@ pub(crate) mod shard;
 pub(crate) mod slots;
 #[cfg(not(loom))]
 pub(crate) mod split;
-#[cfg(not(loom))]
-mod tally;
 #[cfg(not(loom))]
 pub(crate) mod task;
 #[cfg(not(loom))]

@@ -5,7 +5,7 @@ pub(crate) use std::{
     cell::UnsafeCell,
     hint::spin_loop,
     sync::Mutex,
-    sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
 };
 
 #[cfg(loom)]
@@ -13,5 +13,5 @@ pub(crate) use loom::{
     cell::UnsafeCell,
     hint::spin_loop,
     sync::Mutex,
-    sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
 };

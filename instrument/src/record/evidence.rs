@@ -13,28 +13,25 @@
 //! that were ready.
 //!
 //! Polls pay one comparison for it, unless somebody did wait. The thread itself writes; the drain reads.
+//! Neither waits for the other, and a slow poll is lost only if there is no room for it. (The state that
+//! ending threads share has several writers: there two may go by one number and share their waiters.)
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 
+use super::atomic::{AtomicU64, Ordering, fence};
+use super::mailbox::Mailbox;
 use super::tally::Tally;
 
 /// Slow polls that one thread keeps between two ticks: at the default limit of a millisecond there
 /// are no more in the longest time between two, a second.
-const KEPT: usize = 1_024;
+const KEPT: u64 = 1_024;
 /// The latest slow polls of a thread, for which waiters are counted. Whoever waited for more of them in
 /// a row counts for these.
-const CASES: usize = 64;
-
-/// Looks at whether the drain is done: about ten microseconds, after a poll of a millisecond at least.
-const TRIES: u32 = 256;
-
-fn pause<T>() -> Option<T> {
-    std::hint::spin_loop();
-    None
-}
+const CASES: u64 = if cfg!(loom) { 1 } else { 64 };
+/// One more has a place, so that what the next slow poll writes over is counted no more.
+const PLACES: u64 = CASES + 1;
 
 /// See the module.
 #[derive(Default)]
@@ -43,8 +40,10 @@ pub(crate) struct Evidence {
     until_ns: Tally,
     /// Slow polls ever kept: the number of the next.
     kept: AtomicU64,
+    /// Of them, those that the drain took.
+    taken: AtomicU64,
     cases: OnceLock<Box<[Case]>>,
-    news: Mutex<News>,
+    news: Mailbox<News>,
     /// Slow polls that found no room.
     pub(crate) lost: Tally,
 }
@@ -67,12 +66,12 @@ pub(crate) struct Harm {
     pub(crate) max_ns: u64,
 }
 
-/// What the drain did not take yet. Every slow poll goes by its number.
-#[derive(Default)]
+/// One slow poll for the drain. Every one goes by its number.
 struct News {
-    polls: Vec<(u64, SlowPoll)>,
-    /// Those that gave their case to a later one, with the last count.
-    closed: Vec<(u64, Harm)>,
+    number: u64,
+    poll: SlowPoll,
+    /// The one that is not counted for any more since, with its last count.
+    closed: Option<(u64, Harm)>,
 }
 
 /// What the drain takes.
@@ -98,7 +97,7 @@ impl Evidence {
     pub(crate) fn waited(&self, since: u64) {
         let kept = self.kept.load(Ordering::Relaxed);
         // From the latest on, back to the first that had ended before.
-        for number in (kept.saturating_sub(CASES as u64)..kept).rev() {
+        for number in (kept.saturating_sub(CASES)..kept).rev() {
             let Some(case) = self.case(number) else { return };
             let end = case.end_ns.get();
             if end <= since {
@@ -111,28 +110,27 @@ impl Evidence {
         }
     }
 
-    /// Keeps a slow poll that ended just now, if there is room, or counts it as lost and says so. Never
-    /// waits for the drain, beyond the few microseconds that it mostly takes.
+    /// Keeps a slow poll that ended just now, if there is room, or counts it as lost and says so.
     pub(crate) fn keep(&self, poll: SlowPoll) -> bool {
-        let news = (0..TRIES).find_map(|_| self.news.try_lock().ok().or_else(pause));
-        let Some(mut news) = news.filter(|news| news.polls.len() < KEPT) else {
+        let number = self.kept.load(Ordering::Relaxed);
+        if number.saturating_sub(self.taken.load(Ordering::Relaxed)) >= KEPT {
             self.lost.add(1);
             return false;
-        };
-        let cases = self.cases.get_or_init(|| std::iter::repeat_with(Case::default).take(CASES).collect());
-        let number = self.kept.load(Ordering::Relaxed);
-        let case = &cases[number as usize % CASES];
-        if let Some(before) = number.checked_sub(CASES as u64) {
-            news.closed.push((before, case.harm()));
         }
+        let cases = self.cases.get_or_init(|| (0..PLACES).map(|_| Case::default()).collect());
+        let case = &cases[(number % PLACES) as usize];
+        let closed = number.checked_sub(CASES).and_then(|last| Some((last, self.case(last)?.harm())));
         let end_ns = poll.start_ns.saturating_add(poll.wall_ns);
+        // A drain that sees any of the words below also sees the number of now, by which it knows that the
+        // place changes hands.
+        fence(Ordering::Release);
         case.start_ns.set(poll.start_ns);
         case.end_ns.set(end_ns);
         case.waiters.set(0);
         case.waited_ns.set(0);
         case.max_ns.set(0);
-        news.polls.push((number, poll));
-        self.kept.store(number + 1, Ordering::Relaxed);
+        self.news.leave(News { number, poll, closed });
+        self.kept.store(number + 1, Ordering::Release);
         self.until_ns.set(end_ns);
         true
     }
@@ -140,21 +138,32 @@ impl Evidence {
     /// The slow polls since the last call, and who waited for them and for those `watched`. For the
     /// drain.
     pub(crate) fn take(&self, watched: impl Iterator<Item = u64>) -> Taken {
-        // Whoever keeps a slow poll meanwhile gives up; so no case changes hands.
-        let Ok(mut held) = self.news.lock() else { return Taken::default() };
-        let News { polls, closed } = std::mem::take(&mut *held);
-        let first_counted = self.kept.load(Ordering::Relaxed).saturating_sub(CASES as u64);
+        let (mut polls, mut harm) = (Vec::new(), Vec::new());
+        let mut next = self.taken.load(Ordering::Relaxed);
+        for News { number, poll, closed } in self.news.take() {
+            next = next.max(number + 1);
+            polls.push((number, poll));
+            harm.extend(closed);
+        }
+        self.taken.store(next, Ordering::Relaxed);
+        // Of the others the last count is told already. Of these it comes with what the next call takes, if
+        // their place is another's by now.
+        let first_counted = next.saturating_sub(CASES);
         let numbers = watched.chain(polls.iter().map(|(number, _)| *number));
-        let counted = numbers
+        let mut counted: Vec<_> = numbers
             .filter(|number| *number >= first_counted)
-            .filter_map(|number| Some((number, self.case(number)?.harm())));
-        let harm = closed.into_iter().chain(counted).collect();
+            .filter_map(|number| Some((number, self.case(number)?.harm())))
+            .collect();
+        fence(Ordering::Acquire);
+        let oldest = (self.kept.load(Ordering::Relaxed) + 1).saturating_sub(PLACES);
+        counted.retain(|(number, _)| *number >= oldest);
+        harm.extend(counted);
         Taken { polls, harm, first_counted }
     }
 
     /// Slow polls ever kept. For the drain.
     pub(crate) fn kept(&self) -> u64 {
-        self.kept.load(Ordering::Relaxed)
+        self.kept.load(Ordering::Acquire)
     }
 
     /// The thread ends: whoever starts on the next one did not wait for it.
@@ -163,7 +172,7 @@ impl Evidence {
     }
 
     fn case(&self, number: u64) -> Option<&Case> {
-        Some(&self.cases.get()?[number as usize % CASES])
+        Some(&self.cases.get()?[(number % PLACES) as usize])
     }
 }
 
@@ -177,7 +186,11 @@ impl Case {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+#[path = "evidence/loom.rs"]
+mod loom_models;
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -232,16 +245,16 @@ mod tests {
         evidence.keep(slow(100, 50));
         assert_eq!(harm(&evidence, [].into_iter()), [(0, 0, 0, 0)]);
         waits(&evidence, 140);
-        for later in 1..=CASES as u64 {
+        for later in 1..=CASES {
             evidence.keep(slow(100 + 100 * later, 50));
         }
         waits(&evidence, 0);
         let taken = evidence.take([0].into_iter());
-        assert_eq!((taken.first_counted, taken.polls.len()), (1, CASES));
+        assert_eq!((taken.first_counted, taken.polls.len()), (1, CASES as usize));
         assert_eq!(taken.harm[0], (0, Harm { waiters: 1, waited_ns: 10, max_ns: 10 }));
         let others = Harm { waiters: 1, waited_ns: 50, max_ns: 50 };
         assert!(taken.harm[1..].iter().all(|(_, harm)| *harm == others), "{:?}", taken.harm);
-        assert_eq!(taken.harm.len(), 1 + CASES);
+        assert_eq!(taken.harm.len(), PLACES as usize);
     }
 
     #[test]
@@ -250,7 +263,7 @@ mod tests {
         for _ in 0..KEPT + 3 {
             evidence.keep(SlowPoll::default());
         }
-        assert_eq!((evidence.take([].into_iter()).polls.len(), evidence.lost.get()), (KEPT, 3));
+        assert_eq!((evidence.take([].into_iter()).polls.len(), evidence.lost.get()), (KEPT as usize, 3));
         assert!(evidence.take([].into_iter()).polls.is_empty());
     }
 }

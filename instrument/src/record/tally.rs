@@ -1,6 +1,6 @@
 //! A counter with one writer: plain loads and stores, readable by anybody at any time.
 
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use super::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// See the module. Adding costs a load and a store and needs no lock prefix; two writers would lose
 /// counts, so each tally belongs to one thread, or to whoever polls its task.
@@ -9,6 +9,7 @@ pub(crate) struct Tally(AtomicU64);
 
 impl Tally {
     /// Zero.
+    #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
