@@ -22,7 +22,7 @@ fn check(name: &str) {
     let site = format!("verdicts/suite.rs:{}:", line_of(case));
     let finding = verdict.failing().find(|finding| finding.site.contains(&site));
     let finding = finding.unwrap_or_else(|| panic!("nothing at {site}: {text}"));
-    let kind = finding.kind.map(|kind| kind.as_str());
+    let kind = finding.kind.map(pollscope_model::entity::slow_poll::PollKind::as_str);
     if !case.kinds.is_empty() && cfg!(target_os = "linux") {
         assert!(kind.is_some_and(|kind| case.kinds.contains(&kind)), "{kind:?}: {text}");
     }

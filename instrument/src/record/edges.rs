@@ -144,6 +144,7 @@ impl Table {
 }
 
 /// The same memory; as a slice of another length it would be a fault of this file.
+#[expect(clippy::unnecessary_box_returns, reason = "too large for the stack of any thread")]
 fn array<T>(slice: Box<[T]>) -> Box<[T; PLACES]> {
     slice.try_into().unwrap_or_else(|_| unreachable!("as many as places"))
 }

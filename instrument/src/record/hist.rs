@@ -85,7 +85,9 @@ impl HistShard {
                 spin_loop();
                 continue;
             }
-            shares.into_iter().for_each(|(bucket, n)| total.add_bucket(bucket, n));
+            for (bucket, n) in shares {
+                total.add_bucket(bucket, n);
+            }
             if adds_up {
                 total.add_bucket(bucket_of(waits), missing);
             }

@@ -51,7 +51,6 @@ async fn a_failure_can_be_expected() {
 }
 
 /// Runs a test of `victims.rs` as cargo would.
-#[expect(clippy::disallowed_methods, reason = "the environment of a child is part of what is tested")]
 fn run(victim: &str, change: impl FnOnce(&mut Command)) -> (Output, String) {
     let mut command = Command::new(std::env::current_exe().expect("a path"));
     command.args(["--ignored", "--exact", &format!("victims::{victim}")]);

@@ -35,7 +35,7 @@ pub(super) struct Ended {
 
 /// Runs it to its end; signals that come meanwhile are passed on.
 pub(super) fn run(command: &[OsString], folder: &Path, limits: &Limits) -> Result<Ended, Failure> {
-    let words = command.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" ");
+    let words = command.iter().map(shown).collect::<Vec<_>>().join(" ");
     let [program, arguments @ ..] = command else {
         return Err(Failure::Usage("the command after `--` is missing".to_owned()));
     };

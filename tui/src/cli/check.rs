@@ -129,24 +129,15 @@ impl FromStr for Report {
                 VerdictFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
             names.iter().map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join(", ")
         };
-        let (format, path) = match text.split_once('=') {
-            Some((name, path)) => {
-                let format = VerdictFormat::from_str(name, false);
-                (format.map_err(|_| format!("`{name}` is no format: expected one of {}", names()))?, path)
-            }
-            None => {
-                let ending = text.rsplit_once('.').map_or("", |(_, ending)| ending);
-                let format = VerdictFormat::of_ending(ending);
-                (
-                    format.ok_or_else(|| {
-                        format!(
-                            "its format is not known by its ending: write FORMAT={text}, with one of {}",
-                            names()
-                        )
-                    })?,
-                    text,
-                )
-            }
+        let (format, path) = if let Some((name, path)) = text.split_once('=') {
+            let format = VerdictFormat::from_str(name, false);
+            (format.map_err(|_| format!("`{name}` is no format: expected one of {}", names()))?, path)
+        } else {
+            let ending = text.rsplit_once('.').map_or("", |(_, ending)| ending);
+            let format = VerdictFormat::of_ending(ending).ok_or_else(|| {
+                format!("its format is not known by its ending: write FORMAT={text}, with one of {}", names())
+            })?;
+            (format, text)
         };
         if path.is_empty() {
             return Err("the path is missing: expected FORMAT=PATH".to_owned());

@@ -68,7 +68,7 @@ fn table(text: &mut String, figures: &[&Compared]) {
         .map(|figure| {
             let mut site = clean(&figure.site.to_string()).into_owned();
             if several {
-                site += &format!(" in {}", clean(&figure.site.process));
+                let _ = write!(site, " in {}", clean(&figure.site.process));
             }
             let base = figure.base.map_or_else(|| "–".to_owned(), |base| figure.figure.show(base.value));
             [

@@ -19,6 +19,8 @@
 //! in the same bucket as the mark is not counted as above it, on neither side. Scale 6 would move the
 //! seam to 1.23–1.27, for four times the buckets in every report.
 
+use std::fmt::Write as _;
+
 use super::bounds::P99;
 use super::comparison::{Change, Figure, Measured};
 use super::exceed::{cheapest_excess, too_many};
@@ -119,7 +121,9 @@ impl<'a> Preemption<'a> {
 /// Compares p99s. `base` are the runs that can be compared with, each with its histogram.
 pub(super) fn p99(figure: Figure, base: &[&Hist], head: &Hist, preemption: Option<Preemption<'_>>) -> Judged {
     let mut all = Hist::new();
-    base.iter().for_each(|hist| all.merge(hist));
+    for hist in base {
+        all.merge(hist);
+    }
     let (told, seen) = (measured(&all), measured(head));
     let (Some(of_base), Some(of_head)) = (P99::of(&all), P99::of(head)) else {
         let which = if all.is_empty() { "base" } else { "this run" };
@@ -187,7 +191,7 @@ pub(super) fn p99(figure: Figure, base: &[&Hist], head: &Hist, preemption: Optio
     }
     let mut reason = format!("{}, {} longer", times(before, now), Nanos(now - before));
     if runs.len() < SPREAD {
-        reason += &format!("; against {} run{}", runs.len(), if runs.len() == 1 { "" } else { "s" });
+        let _ = write!(reason, "; against {} run{}", runs.len(), if runs.len() == 1 { "" } else { "s" });
     }
     if preemption.is_some_and(|preemption| preemption.extra_ns.is_none() && preemption.split.is_empty()) {
         reason += "; wall time, as preemption was not measured";

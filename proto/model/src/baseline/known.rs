@@ -20,15 +20,13 @@ impl Baseline {
         if self.known.get(fingerprint).is_some_and(enough) {
             return true;
         }
-        match fingerprint.rsplit_once(IN) {
-            Some((plain, _)) => self.known.get(plain).is_some_and(enough),
-            None => {
-                let start = format!("{fingerprint}{IN}");
-                let from = self.known.range(Arc::from(start.as_str())..);
-                from.take_while(|(known, _): &(&Arc<str>, _)| known.starts_with(start.as_str()))
-                    .any(|(_, level)| enough(level))
-            }
+        if let Some((plain, _)) = fingerprint.rsplit_once(IN) {
+            return self.known.get(plain).is_some_and(enough);
         }
+        let start = format!("{fingerprint}{IN}");
+        let from = self.known.range(Arc::from(start.as_str())..);
+        from.take_while(|(known, _): &(&Arc<str>, _)| known.starts_with(start.as_str()))
+            .any(|(_, level)| enough(level))
     }
 
     /// Accepts a finding. `false` if it was accepted before, at its level or a worse one, or finds no room.

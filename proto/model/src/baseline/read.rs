@@ -140,7 +140,7 @@ impl Reader<'_> {
         let missing = |key: &str| self.invalid(value.span().start, format!("`{path}.{key}` is missing"));
         let name = name.ok_or_else(|| missing("process"))?;
         let number = number.ok_or_else(|| missing("number"))?;
-        self.place_run(baseline, value, number, name.into(), process)
+        self.place_run(baseline, value, number, &name.into(), process)
     }
 
     /// Runs are numbered from 1 without a gap; a number may have several processes.
@@ -149,7 +149,7 @@ impl Reader<'_> {
         baseline: &mut Baseline,
         value: &Value<'_>,
         number: usize,
-        name: Arc<str>,
+        name: &Arc<str>,
         process: ProcessRun,
     ) -> Read<()> {
         let known = baseline.runs.len();

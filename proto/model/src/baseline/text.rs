@@ -98,7 +98,7 @@ mod tests {
             for (value, shift, n) in values {
                 before.record_n(value >> shift, n);
             }
-            let after = hist(&buckets(&before), before.sum(), before.max()).unwrap();
+            let after = hist(&buckets(&before), before.sum(), before.max()).expect("it was written just now");
             prop_assert_eq!(after.buckets().collect::<Vec<_>>(), before.buckets().collect::<Vec<_>>());
             prop_assert_eq!((after.count(), after.sum(), after.max()), (before.count(), before.sum(), before.max()));
         }

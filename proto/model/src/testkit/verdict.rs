@@ -156,30 +156,6 @@ fn leak() -> Finding {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_is_what_it_says() {
-        let verdict = verdict();
-        assert_eq!(verdict.failing().count(), 1);
-        let worst = &verdict.findings[0];
-        assert_eq!(verdict.subject_of(worst).map(|subject| subject.pid), Some(4_711));
-        assert_eq!(verdict.distribution_of(worst).map(|one| one.poll.count()), Some(10_000));
-        assert!(verdict.subjects.iter().all(|subject| !subject.is_incomplete()));
-    }
-
-    #[test]
-    fn one_lost_in_a_thousand_is_the_limit() {
-        let with = |lost, told| Subject { lost, told, ..subject("a", 1, Mode::Wrap, None) };
-        assert!(!with(0, 0).is_incomplete());
-        assert!(!with(1, 999).is_incomplete());
-        assert!(with(2, 999).is_incomplete());
-        assert!(with(1, 0).is_incomplete());
-    }
-}
-
 /// A comparison of every kind: a p99 that doubled, one that nobody can tell, a better one, one that
 /// stayed, a new site and one that is gone.
 pub fn comparison() -> Comparison {
@@ -218,5 +194,29 @@ pub fn comparison() -> Comparison {
         vanished: vec![site("src/old.rs:1:1", "src/old.rs")],
         runs: 3,
         notes: vec!["`search` is in the base and was not recorded in this run.".into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_what_it_says() {
+        let verdict = verdict();
+        assert_eq!(verdict.failing().count(), 1);
+        let worst = &verdict.findings[0];
+        assert_eq!(verdict.subject_of(worst).map(|subject| subject.pid), Some(4_711));
+        assert_eq!(verdict.distribution_of(worst).map(|one| one.poll.count()), Some(10_000));
+        assert!(verdict.subjects.iter().all(|subject| !subject.is_incomplete()));
+    }
+
+    #[test]
+    fn one_lost_in_a_thousand_is_the_limit() {
+        let with = |lost, told| Subject { lost, told, ..subject("a", 1, Mode::Wrap, None) };
+        assert!(!with(0, 0).is_incomplete());
+        assert!(!with(1, 999).is_incomplete());
+        assert!(with(2, 999).is_incomplete());
+        assert!(with(1, 0).is_incomplete());
     }
 }

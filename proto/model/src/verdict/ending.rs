@@ -52,7 +52,7 @@ impl Default for Levels {
 
 /// Tasks that would be found if the run ended now: whoever settles waits for there to be none.
 pub fn left_behind(process: &Process, levels: &Levels) -> u64 {
-    let told = |task: &TaskRecord| is_left(task) && reason(process, task, levels).1 > Level::Allow;
+    let told = |task: &TaskRecord| is_left(task) && reason(process, task, *levels).1 > Level::Allow;
     process.tasks().filter(|row| told(&row.record())).count() as u64
 }
 
@@ -102,7 +102,7 @@ fn tasks_left(process: &Process, levels: &Levels) -> impl Iterator<Item = Findin
     let now_ns = process.now_ns();
     let mut groups: BTreeMap<(&'static str, SiteId, NameId), Left> = BTreeMap::new();
     for task in process.tasks().map(|row| row.record()).filter(is_left) {
-        let (detector, level) = reason(process, &task, levels);
+        let (detector, level) = reason(process, &task, *levels);
         if level == Level::Allow {
             continue;
         }
@@ -120,14 +120,14 @@ fn tasks_left(process: &Process, levels: &Levels) -> impl Iterator<Item = Findin
         }
     }
     groups.into_iter().map(move |((detector, ..), left)| {
-        let (_, level) = reason(process, &left.example, levels);
+        let (_, level) = reason(process, &left.example, *levels);
         tell(process, detector, level, &left)
     })
 }
 
 /// Under which detector a task that is left is told: the most special one that is as strict as any. A task that
 /// waits for somebody is forgotten rather than leaked if others of its site did end.
-fn reason(process: &Process, task: &TaskRecord, levels: &Levels) -> (&'static str, Level) {
+fn reason(process: &Process, task: &TaskRecord, levels: Levels) -> (&'static str, Level) {
     let waits = task.state == TaskState::Idle
         && task.polls > 0
         && task.measures(Metric::Wakes)

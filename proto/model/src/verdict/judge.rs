@@ -332,9 +332,9 @@ fn silent(process: &Process) -> String {
 
 /// The same fault in several processes is one finding: the worst, that tells of the others.
 fn merged(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut same: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), Vec<Finding>> = BTreeMap::new();
+    let mut same: BTreeMap<[Arc<str>; 3], Vec<Finding>> = BTreeMap::new();
     for finding in findings {
-        let key = (finding.detector.clone(), finding.site.clone(), finding.fingerprint.clone());
+        let key = [finding.detector.clone(), finding.site.clone(), finding.fingerprint.clone()];
         same.entry(key).or_default().push(finding);
     }
     let one = |mut all: Vec<Finding>| {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use pollscope_model::entity::slow_poll::PollKind;
 use pollscope_model::hist::Hist;
 use pollscope_model::query::detail::Finding;
 use pollscope_model::query::value::Value;
@@ -172,7 +173,7 @@ impl<'a> Found<'a> {
             count: finding.count,
             first_ns: Some(finding.first_ns).filter(|ns| *ns > 0),
             last_ns: Some(finding.last_ns).filter(|ns| *ns > 0),
-            kind: finding.kind.map(|kind| kind.as_str()),
+            kind: finding.kind.map(PollKind::as_str),
             waiting_in: text(&finding.waiting_in),
             waiters: finding.waiters,
             waited_ns: finding.waited_ns,
@@ -258,7 +259,7 @@ mod tests {
         )
         .expect("memory takes all");
         let read: serde_json::Value = serde_json::from_slice(&line).expect("one JSON object");
-        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1), "one line");
         assert_eq!((&read["schema"], &read["kind"]), (&"pollscope/1".into(), &"check".into()));
         assert_eq!((&read["verdict"], &read["armed"]), (&"findings".into(), &true.into()));
         let worst = &read["findings"][0];

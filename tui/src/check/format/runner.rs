@@ -28,7 +28,7 @@ impl Runner {
     #[expect(clippy::disallowed_methods, reason = "the rim: where the checkout is")]
     pub(crate) fn here() -> Self {
         let here = std::env::current_dir().unwrap_or_default();
-        Self::of(here, |name| std::env::var_os(name), |path| path.exists())
+        Self::of(here, |name| std::env::var_os(name), Path::exists)
     }
 
     fn of(

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use pollscope_model::baseline::{Compared, Comparison};
 use pollscope_model::detect::{self, Detector, Explain};
+use pollscope_model::entity::slow_poll::PollKind;
 use pollscope_model::query::detail::Finding;
 use pollscope_model::query::page::Level;
 use pollscope_model::query::value::Value;
@@ -114,9 +115,9 @@ fn help(texts: &Explain) -> Text {
         ("False alarms", &texts.false_alarms),
     ];
     let text = sections.map(|(heading, body)| format!("{heading}\n{}", body.replace('`', ""))).join("\n\n");
-    let limits: String = texts.limits.iter().map(|limit| format!("{limit}\n")).collect();
     let markdown = sections.map(|(heading, body)| format!("## {heading}\n\n{body}")).join("\n\n");
-    let markdown = format!("{markdown}\n\n## Limits\n\n```toml\n[detectors.{}]\n{limits}```\n", texts.id);
+    let (id, limits) = (texts.id, texts.limits.join("\n"));
+    let markdown = format!("{markdown}\n\n## Limits\n\n```toml\n[detectors.{id}]\n{limits}\n```\n");
     Text { text, markdown: Some(markdown) }
 }
 
@@ -188,7 +189,7 @@ fn alert(finding: &Finding, repository: &Repository, rules: &[Rule]) -> Alert {
             process: cut(&finding.process, told::NAME).into_owned(),
             task: finding.task.map(|task| task.0),
             task_name: cut(&finding.task_name, told::NAME).into_owned(),
-            kind: finding.kind.map(|kind| kind.as_str()),
+            kind: finding.kind.map(PollKind::as_str),
             value_ns: nanos(&finding.value),
             limit_ns: nanos(&finding.limit),
             waiters: finding.waiters,

@@ -15,17 +15,17 @@ const DENY: Levels = Levels {
 };
 
 /// `(detector, level, count, headline)` of all that is found.
-fn found(script: &mut Script, levels: &Levels) -> Vec<(String, Level, u64, String)> {
+fn found(script: &mut Script, levels: Levels) -> Vec<(String, Level, u64, String)> {
     let mut monitor = Monitor::new(Limits::default());
     monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
     let report = script.second();
     monitor.apply(report, script.now_unix_ns());
     let process = monitor.world().process(script.boot()).expect("greeted");
-    let findings = judge(process, &Policy::default(), levels, SECOND);
+    let findings = judge(process, &Policy::default(), &levels, SECOND);
     findings.into_iter().map(|f| (f.detector.to_string(), f.level, f.count, f.headline.to_string())).collect()
 }
 
-fn names(script: &mut Script, levels: &Levels) -> Vec<String> {
+fn names(script: &mut Script, levels: Levels) -> Vec<String> {
     found(script, levels).into_iter().map(|(detector, ..)| detector).collect()
 }
 
@@ -36,7 +36,7 @@ fn what_ended_or_is_meant_to_stay_is_nothing() {
     let (ended, stays) = (script.spawn(site), script.spawn(site));
     script.end(ended, TaskState::Completed);
     script.edit(stays, |task| task.long_lived = true);
-    assert_eq!(names(&mut script, &DENY), [""; 0]);
+    assert_eq!(names(&mut script, DENY), [""; 0]);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_task_that_is_left_is_told_once_under_the_name_that_says_most() {
     let task = script.spawn(timer);
     script.poll(task, 2, 10);
     script.edit(task, |task| (task.woken_by, task.wakes) = (WokenBy::Runtime, 1));
-    let all = found(&mut script, &DENY);
+    let all = found(&mut script, DENY);
     let told: Vec<_> = all.iter().map(|(detector, _, count, _)| (detector.as_str(), *count)).collect();
     assert_eq!(told, [("lost-waker", 1), ("task-leak", 3), ("task-leak", 1)]);
     assert!(all[1].3.starts_with("3 tasks still alive"), "{all:?}");
@@ -67,11 +67,11 @@ fn who_waits_while_its_siblings_ended_is_forgotten_unless_leaks_are_stricter() {
     let (waits, ended) = (script.spawn(site), script.spawn(site));
     script.poll(waits, 1, 10);
     script.end(ended, TaskState::Completed);
-    assert_eq!(names(&mut script.clone(), &DENY), ["forgotten-task"]);
+    assert_eq!(names(&mut script.clone(), DENY), ["forgotten-task"]);
     let levels = Levels { forgotten: Level::Warn, ..DENY };
-    assert_eq!(names(&mut script.clone(), &levels), ["task-leak"]);
+    assert_eq!(names(&mut script.clone(), levels), ["task-leak"]);
     let levels = Levels { leaks: Level::Allow, forgotten: Level::Allow, ..DENY };
-    assert_eq!(names(&mut script, &levels), [""; 0]);
+    assert_eq!(names(&mut script, levels), [""; 0]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn hooks_see_that_a_task_is_left_but_not_why() {
     let task = script.spawn(site);
     script.poll(task, 1, 10);
     script.edit(task, |task| task.wakers = 0);
-    assert_eq!(names(&mut script, &DENY), ["task-leak"]);
+    assert_eq!(names(&mut script, DENY), ["task-leak"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn storms_and_panics_are_of_the_whole_run() {
         script.end(task, TaskState::Completed);
     }
     script.count(panics, |site| (site.spawned, site.panicked, site.swallowed_panics) = (2, 2, 1));
-    assert_eq!(names(&mut script.clone(), &DENY), ["self-wake-storm", "swallowed-panic"]);
+    assert_eq!(names(&mut script.clone(), DENY), ["self-wake-storm", "swallowed-panic"]);
     let levels = Levels { self_wake: Level::Allow, swallowed_panics: Level::Warn, ..DENY };
-    assert_eq!(names(&mut script, &levels), ["swallowed-panic"]);
+    assert_eq!(names(&mut script, levels), ["swallowed-panic"]);
 }

@@ -202,7 +202,9 @@ fn what_is_left_at_the_end_is_a_leak_unless_it_is_meant_to_stay() {
     let mut stage = Stage::new();
     let site = stage.script.site("src/net.rs:31:5");
     let tasks: Vec<_> = (0..5).map(|_| stage.script.spawn(site)).collect();
-    tasks.iter().for_each(|task| stage.script.poll(*task, 1, MS));
+    for task in &tasks {
+        stage.script.poll(*task, 1, MS);
+    }
     stage.script.end(tasks[0], crate::entity::task::TaskState::Completed);
     stage.script.edit(tasks[1], |task| task.long_lived = true);
     stage.second();

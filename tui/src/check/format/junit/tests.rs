@@ -22,24 +22,24 @@ fn shape(root: roxmltree::Node<'_, '_>) {
         node.descendants().filter(|child| child.has_tag_name(name)).count()
     };
     let mut names = std::collections::BTreeSet::new();
-    for node in std::iter::once(root).chain(root.children().filter(|node| node.is_element())) {
+    for node in std::iter::once(root).chain(root.children().filter(roxmltree::Node::is_element)) {
         assert_eq!(number(node, "tests"), elements(node, "testcase"));
         assert_eq!(number(node, "failures"), elements(node, "failure"));
         assert_eq!(number(node, "errors"), elements(node, "error"));
         assert_eq!(number(node, "skipped"), elements(node, "skipped"));
     }
-    for suite in root.children().filter(|node| node.is_element()) {
+    for suite in root.children().filter(roxmltree::Node::is_element) {
         assert_eq!(suite.tag_name().name(), "testsuite");
         assert!(suite.attribute("name").is_some());
         let order = ["properties", "testcase", "system-out", "system-err"];
-        let children = suite.children().filter(|node| node.is_element());
+        let children = suite.children().filter(roxmltree::Node::is_element);
         let ranks = children.map(|child| order.iter().position(|name| child.has_tag_name(*name)).unwrap());
         assert!(ranks.is_sorted());
         for case in suite.children().filter(|node| node.has_tag_name("testcase")) {
             let name = (case.attribute("classname").unwrap(), case.attribute("name").unwrap());
             assert!(names.insert(name), "{name:?} is there twice, which GitLab hides");
             let order = ["skipped", "error", "failure", "system-out", "system-err"];
-            let children = case.children().filter(|node| node.is_element());
+            let children = case.children().filter(roxmltree::Node::is_element);
             let ranks =
                 children.map(|child| order.iter().position(|name| child.has_tag_name(*name)).unwrap());
             assert!(ranks.is_sorted());
@@ -93,7 +93,7 @@ fn a_failure_tells_all_that_is_known() {
         assert!(text.contains(word), "{word} is missing in\n{text}");
     }
     assert!(text.contains("pollscope open target/pollscope/checkout-4711.mcap"), "{text}");
-    let extra = |key: &str| case.extra.get(key).map(|value| value.as_str());
+    let extra = |key: &str| case.extra.get(key).map(quick_junit::XmlString::as_str);
     assert_eq!((extra("file"), extra("line")), (Some("src/cart.rs"), Some("93")));
 }
 
@@ -121,7 +121,7 @@ fn each_figure_that_was_compared_is_a_case() {
     let TestCaseStatus::NonSuccess { message, .. } = &case.status else { panic!("{case:?}") };
     let told = "p99 poll of checkout src/cart.rs handle_cart: 2ms → 4ms, regressed: 2.00×, 2ms longer";
     assert_eq!(message.as_deref(), Some(told));
-    assert_eq!(case.extra.get("line").map(|line| line.as_str()), Some("88"));
+    assert_eq!(case.extra.get("line").map(quick_junit::XmlString::as_str), Some("88"));
 }
 
 #[test]

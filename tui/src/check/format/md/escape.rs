@@ -15,7 +15,7 @@ pub(super) fn plain(text: &str) -> String {
             '|' => escaped.push_str("&#124;"),
             '\\' => escaped.push_str("&#92;"),
             '`' | '*' | '_' | '~' | '[' | ']' | '<' | '>' | '&' | '#' | '!' | '$' => {
-                escaped.extend(['\\', c])
+                escaped.extend(['\\', c]);
             }
             c => escaped.push(c),
         }
