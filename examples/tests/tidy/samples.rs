@@ -117,6 +117,10 @@ fn words_with_no_home() {
     breaks(text::nothing_is_left_unfinished, "tui/src/a.rs", "    todo!()", "tui/src/a.rs:1");
     breaks(text::nothing_is_left_unfinished, "tui/tests/a.rs", "#[ignore = \"slow\"]", "tui/tests/a.rs:1");
     keeps(text::nothing_is_left_unfinished, "tui/src/a.rs", "let mastodon = ignore();");
+    let victim = "#[ignore = \"fails on purpose\"]";
+    keeps(text::nothing_is_left_unfinished, "tui/tests/victims.rs", victim);
+    breaks(text::nothing_is_left_unfinished, "tui/tests/a.rs", victim, "tui/tests/a.rs:1");
+    breaks(text::nothing_is_left_unfinished, "tui/tests/victims.rs", "#[ignore]", "tui/tests/victims.rs:1");
 
     let rule = text::the_repository_speaks_of_the_project_alone;
     breaks(rule, "README.md", "cd /work/main", "README.md:1: `/work/`");

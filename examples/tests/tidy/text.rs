@@ -104,13 +104,18 @@ pub(crate) fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<C
         .collect()
 }
 
+/// What stands above a test that other tests run.
+const VICTIM: &str = "#[ignore = \"fails on purpose\"]";
+
 /// What is not there is absent and said so, not half there.
 pub(crate) fn nothing_is_left_unfinished(file: &File) -> Vec<Complaint> {
     if file.is_tidy() || file.is_generated() {
         return Vec::new();
     }
     let words = ["TODO", "FIXME", "XXX", "todo!", "unimplemented!", "#[ignore"];
-    forbid_in(file, file.lines(), &words, "finish it, or take it out")
+    // Other tests run these one by one, in processes of their own, and look at how they fail.
+    let is_victim = |line: &str| file.path.ends_with("/victims.rs") && line == VICTIM;
+    forbid_in(file, file.lines().filter(|(_, line)| !is_victim(line)), &words, "finish it, or take it out")
 }
 
 /// No path of one machine, no word of how or by whom it was written.

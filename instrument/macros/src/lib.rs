@@ -38,7 +38,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `profile`: a profile of `pollscope.toml`
 ///
 /// With `flavor = "multi_thread"` the body runs on a worker, as any task, and so has to be `Send`. Other
-/// attributes stay: `#[ignore]`, `#[should_panic]`. What the body returns the test returns.
+/// attributes stay, such as `#[should_panic]`. What the body returns the test returns.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     test_fn::expand(args.into(), &item.into()).into()

@@ -146,10 +146,10 @@ mod tests {
     fn the_expansion_is_a_test_that_runs_a_session() {
         let text = expanded(
             quote! { start_paused = true, max_poll = "10ms", leaks = "deny", deny = ["large-future", "task-leak"] },
-            &quote! { #[ignore] #[should_panic] async fn burst() -> Result<(), E> { Ok(()) } },
+            &quote! { #[cfg(unix)] #[should_panic] async fn burst() -> Result<(), E> { Ok(()) } },
         );
         for part in [
-            "# [ignore]",
+            "# [cfg (unix)]",
             "# [should_panic]",
             "prelude :: v1 :: test",
             "CurrentThread",

@@ -146,7 +146,7 @@ mod tests {
         let cases = [
             ("src/cart.rs", "src/cart.rs"),
             ("src\\cart.rs", "src/cart.rs"),
-            ("/home/ann/shop/cart/src/http/mod.rs", "cart/src/http/mod.rs"),
+            ("/srv/ann/shop/cart/src/http/mod.rs", "cart/src/http/mod.rs"),
             ("C:\\work\\cart\\src\\lib.rs", "cart/src/lib.rs"),
             ("/build/gen.rs", "build/gen.rs"),
             ("/gen.rs", "gen.rs"),

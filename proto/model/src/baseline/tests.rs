@@ -1,3 +1,5 @@
+//! Baselines: what is compared, kept, accepted and forgotten.
+
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing says so by failing")]
 
 mod figures;

@@ -197,10 +197,10 @@ mod tests {
         assert_eq!(repository.spot_of(&findings[1]), None, "it is about no line");
 
         let mut foreign = findings[0].clone();
-        foreign.stack = vec!["hyper::poll (/home/me/.cargo/registry/src/hyper/lib.rs:7)".into()];
+        foreign.stack = vec!["hyper::poll (/srv/me/.cargo/registry/src/hyper/lib.rs:7)".into()];
         let spot = repository.spot_of(&foreign).map(|spot| (spot.file, spot.line, spot.column));
         assert_eq!(spot, Some(("backend/src/cart.rs".to_owned(), 88, 9)), "the spawn site");
-        foreign.site = "/home/me/.cargo/registry/src/hyper/lib.rs:9:1".into();
+        foreign.site = "/srv/me/.cargo/registry/src/hyper/lib.rs:9:1".into();
         assert_eq!(repository.spot_of(&foreign), None);
 
         let elsewhere = Repository::new(Path::new("/repo"), Path::new("/repo"), nothing);

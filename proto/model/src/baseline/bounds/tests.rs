@@ -1,3 +1,5 @@
+//! p99s and their bounds, against numbers whose truth is known.
+
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing says so by failing")]
 
 use proptest::prelude::*;
