@@ -5,7 +5,7 @@
 
 mod command;
 pub(crate) mod format;
-mod recordings;
+mod hear;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -17,12 +17,11 @@ use pollscope_model::verdict::{Armed, Judge, Outcome, Verdict};
 
 use crate::cli::check::{CheckArgs, Report, VerdictFormat};
 use crate::failure::Failure;
+use crate::recordings::named;
 use crate::report::note;
 use format::{Runner, Sheet, Style};
-use recordings::Lenience;
 use terms::Rules;
 
-pub(crate) use recordings::named;
 pub(crate) use terms::detector;
 
 /// Judges and tells; [`Failure::Judged`] is a verdict that is not green.
@@ -37,9 +36,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
 fn judge(args: &CheckArgs) -> Result<u8, Failure> {
     let rules = Rules::of(&args.limits, &args.policy)?;
     if args.command.is_empty() {
-        let files = recordings::named(&args.files)?;
+        let files = named(&args.files)?;
         let mut judge = judge_by(args, &rules)?;
-        recordings::hear(&mut judge, &files, &rules, Lenience::None)?;
+        hear::files(&mut judge, &files, &rules)?;
         let of = args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" ");
         let verdict = judge.verdict();
         tell(args, &verdict, &of)?;
@@ -60,9 +59,15 @@ fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
     // What cannot be read is told before the command takes its time.
     let mut judge = judge_by(args, rules)?;
     let folder = command::Folder::new(args.keep.as_ref())?;
-    let ended = command::run(&args.command, folder.path(), &rules.terms.limits)?;
+    let ended = match command::run(&args.command, folder.path(), &rules.terms.limits) {
+        Ok(ended) => ended,
+        Err(failure) => {
+            folder.discard();
+            return Err(failure);
+        }
+    };
     let files = folder.recordings()?;
-    recordings::hear(&mut judge, &files, rules, Lenience::Unfinished)?;
+    hear::command(&mut judge, &files, rules)?;
     let mut verdict = judge.verdict();
     if files.is_empty() {
         verdict.armed = Armed { yes: false, why: Some(nothing_recorded(&ended.words).into()) };

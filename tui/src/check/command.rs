@@ -14,8 +14,8 @@ use pollscope_model::verdict::Limits;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::recordings;
 use crate::failure::Failure;
+use crate::recordings;
 
 /// What a service takes for slow unless it is told otherwise.
 const SLOW_POLL_NS: u64 = MILLISECOND;
