@@ -135,7 +135,7 @@ pub enum Command {
     Workers(PageArgs),
     /// Print what the detectors found
     Findings(PageArgs),
-    /// Explain a detector: what it sees, why it matters, what to do, when it is wrong; or a page: ci
+    /// Explain a detector: what it sees, why it matters, what to do, when it is wrong; or a page of the manual
     Explain {
         /// Its name, such as `blocking-poll`, or a page; without one they are listed
         detector: Option<String>,

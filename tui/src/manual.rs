@@ -11,11 +11,18 @@ pub(crate) struct Page {
 }
 
 /// Every page.
-pub(crate) static PAGES: [Page; 1] = [Page {
-    name: "ci",
-    summary: "how to fail a build: GitHub Actions, GitLab, nextest; what to commit, how to exempt",
-    text: include_str!("../manual/ci.md"),
-}];
+pub(crate) static PAGES: [Page; 2] = [
+    Page {
+        name: "ci",
+        summary: "how to fail a build: GitHub Actions, GitLab, nextest; what to commit, how to exempt",
+        text: include_str!("../manual/ci.md"),
+    },
+    Page {
+        name: "unused-expectation",
+        summary: "what a check says of an expectation that nothing fulfils",
+        text: include_str!("../manual/unused-expectation.md"),
+    },
+];
 
 /// The page of that name.
 pub(crate) fn page(name: &str) -> Option<&'static Page> {

@@ -172,7 +172,8 @@ Examples:
   pollscope check target/recordings --report json=verdict.json
   pollscope check --format github --report sarif=pollscope.sarif -- cargo test    see `pollscope explain ci`
 
-Exit codes: 0 clean, 1 findings, 2 usage, 4 no data, 5 incomplete, 6 version; else the command's own.";
+Exit codes: 0 clean, 1 findings, 2 usage, 3 worse than the baseline, 4 no data, 5 incomplete, 6 version;
+else the command's own.";
 
 const CHECK_LONG_HELP: &str = "\
 Examples:
@@ -198,6 +199,7 @@ Exit codes:
   0  clean
   1  findings at or above --fail-on
   2  usage, a policy or file that cannot be read
+  3  worse than the baseline, and nothing else
   4  no data, or the detectors were not armed
   5  incomplete: more than 0.1 % of what was to be recorded is missing
   6  a recording of a version that this program cannot read
