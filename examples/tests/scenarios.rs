@@ -26,6 +26,8 @@ mod recording;
 mod service;
 #[path = "scenarios/site.rs"]
 mod site;
+#[path = "scenarios/verdict.rs"]
+mod verdict;
 #[path = "scenarios/viewer.rs"]
 mod viewer;
 
