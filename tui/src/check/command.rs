@@ -85,7 +85,11 @@ fn code_of(status: ExitStatus) -> u8 {
 fn shown(word: &OsString) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "-_=./:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.into_owned() } else { format!("'{word}'") }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// The signals that are for the command.
@@ -214,5 +218,6 @@ mod tests {
         assert_eq!(shown(&"cargo".into()), "cargo");
         assert_eq!(shown(&"two words".into()), "'two words'");
         assert_eq!(shown(&"".into()), "''");
+        assert_eq!(shown(&"it's".into()), r"'it'\''s'");
     }
 }

@@ -113,6 +113,7 @@ pub(super) fn facts(verdict: &Verdict, finding: &Finding) -> Vec<(&'static str, 
         match finding.count {
             0 => String::new(),
             1 => "once".to_owned(),
+            n if over == Nanos(0) => format!("{} times", thousands(n)),
             n => format!("{} times over {over}", thousands(n)),
         },
     );
