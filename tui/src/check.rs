@@ -75,6 +75,7 @@ fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
     let passed = matches!(verdict.outcome, Outcome::Clean);
     let kept = if files.is_empty() { folder.discard() } else { folder.settle(passed) };
     match kept {
+        Some(_) if files.is_empty() => {}
         Some(path) => verdict.notes.push(format!("The recordings are in {}.", path.display()).into()),
         // They are gone: nobody can open them.
         None => verdict.subjects.iter_mut().for_each(|subject| subject.recording = None),

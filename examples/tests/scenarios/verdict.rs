@@ -100,6 +100,6 @@ fn a_service_that_is_switched_off_records_nothing_and_that_is_not_green() {
     let read = checked.json();
     assert_eq!(checked.code, 4, "{read:#}");
     assert_eq!(read["verdict"], "no-data");
-    assert_eq!(read["armed"]["yes"], false, "{read:#}");
+    assert_eq!(read["armed"], false, "{read:#}");
     assert_eq!(checked.recordings(), [PathBuf::new(); 0]);
 }
