@@ -101,5 +101,5 @@ fn a_service_that_is_switched_off_records_nothing_and_that_is_not_green() {
     assert_eq!(checked.code, 4, "{read:#}");
     assert_eq!(read["verdict"], "no-data");
     assert_eq!(read["armed"], false, "{read:#}");
-    assert_eq!(checked.recordings(), [PathBuf::new(); 0]);
+    assert!(checked.recordings().is_empty(), "{:?}", checked.recordings());
 }
