@@ -1,8 +1,9 @@
 //! How often a verdict is wrong on a machine that is short of CPU: four busy threads per CPU run beside the tests.
 //!
 //! `cargo run --release -p pollscope-examples --example verdict_rates -- 1000` runs the clean suite (every repaired
-//! fault) as often and counts failures, and the blocking fault as often and counts catches. Both are printed with
-//! the texts of what was wrong; the exit code is 1 if anything was.
+//! fault) as often and counts failures, and the blocking fault as often and counts catches. As `cargo test` does, it
+//! runs several tests of one process at once: two for each CPU, or as many as a second argument says. What was wrong
+//! is printed with its text; the exit code is 1 if anything was.
 
 #![expect(clippy::print_stdout, reason = "a report")]
 
@@ -11,8 +12,8 @@
 mod suite;
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -20,55 +21,83 @@ use pollscope::check::Judged;
 
 /// Busy threads for each CPU.
 const BUSY: usize = 4;
+/// Tests that run at once for each CPU.
+const AT_ONCE: usize = 2;
 /// Texts that are printed.
 const TOLD: usize = 20;
 
-#[expect(clippy::disallowed_methods, reason = "the rim: the program's argument")]
+#[expect(clippy::disallowed_methods, reason = "the rim: the program's arguments")]
 fn main() -> ExitCode {
-    let rounds: u32 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(100);
+    let argument = |nth: usize| std::env::args().nth(nth).and_then(|text| text.parse::<u32>().ok());
+    let rounds = argument(1).unwrap_or(100);
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let at_once = argument(2).map_or(cpus * AT_ONCE, |tests| tests.max(1) as usize);
     let load = Load::start(cpus * BUSY);
-    let begin = Instant::now();
-    let mut wrong = Wrong::default();
-    let mut clean = 0;
-    let mut caught = 0;
-    for round in 1..=rounds {
-        for case in &suite::ALL {
-            let judged = (case.run)(false);
-            if judged.is_clean() {
-                clean += 1;
-            } else {
-                wrong.tell("false alarm", &judged);
-            }
+    let begun = AtomicU32::new(0);
+    let count = Mutex::new(Count { begin: Instant::now(), rounds: 0, clean: 0, caught: 0, wrong: 0 });
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                while begun.fetch_add(1, Ordering::Relaxed) < rounds {
+                    round(&count, rounds);
+                }
+            });
         }
-        let judged = (suite::ALL[0].run)(true);
-        let found = |judged: &Judged<()>| judged.verdict().failing().any(|f| &*f.detector == "blocking-poll");
-        if found(&judged) {
-            caught += 1;
-        } else {
-            wrong.tell("missed", &judged);
-        }
-        if round % 50 == 0 || round == rounds {
-            println!(
-                "{round} rounds in {:.0?}: {clean} of {} clean tests passed, {caught} of {round} blocking faults caught",
-                begin.elapsed(),
-                round as usize * suite::ALL.len()
-            );
-        }
-    }
+    });
     load.stop();
-    println!("beside {} busy threads on {cpus} CPUs: {} wrong", cpus * BUSY, wrong.0);
-    if wrong.0 == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let wrong = count.into_inner().unwrap_or_else(PoisonError::into_inner).wrong;
+    println!("{at_once} tests at once beside {} busy threads on {cpus} CPUs: {wrong} wrong", cpus * BUSY);
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[derive(Default)]
-struct Wrong(usize);
+/// Every repaired fault once, and the blocking one as it is.
+fn round(count: &Mutex<Count>, of: u32) {
+    let count = || count.lock().unwrap_or_else(PoisonError::into_inner);
+    for case in &suite::ALL {
+        let judged = (case.run)(false);
+        let clean = judged.is_clean();
+        count().clean += u32::from(clean);
+        if !clean {
+            count().tell("false alarm", &judged);
+        }
+    }
+    let judged = (suite::ALL[0].run)(true);
+    let caught = judged.verdict().failing().any(|finding| *finding.detector == *suite::ALL[0].detector);
+    count().caught += u32::from(caught);
+    if !caught {
+        count().tell("missed", &judged);
+    }
+    count().end_round(of);
+}
 
-impl Wrong {
+/// What came of it so far.
+struct Count {
+    begin: Instant,
+    rounds: u32,
+    clean: u32,
+    caught: u32,
+    wrong: usize,
+}
+
+impl Count {
     fn tell(&mut self, what: &str, judged: &Judged<()>) {
-        self.0 += 1;
-        if self.0 <= TOLD {
+        self.wrong += 1;
+        if self.wrong <= TOLD {
             println!("{what}: {}\n", judged.text());
+        }
+    }
+
+    fn end_round(&mut self, of: u32) {
+        self.rounds += 1;
+        if self.rounds.is_multiple_of(50) || self.rounds == of {
+            println!(
+                "{} rounds in {:.0?}: {} clean tests passed ({} a round), {} blocking faults caught",
+                self.rounds,
+                self.begin.elapsed(),
+                self.clean,
+                suite::ALL.len(),
+                self.caught,
+            );
         }
     }
 }
