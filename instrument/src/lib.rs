@@ -4,6 +4,8 @@
     allow(dead_code, reason = "without exports nobody subscribes, is greeted or told where to attach")
 )]
 
+#[cfg(not(loom))]
+mod allow;
 mod backtrace;
 #[cfg(all(any(feature = "check", test), not(loom)))]
 mod book;
@@ -64,6 +66,7 @@ mod watchdog;
 
 #[cfg(not(loom))]
 pub use crate::{
+    allow::allow_blocking,
     config::{Builder, DumpSignal, Flight, Listen},
     dump::dump,
     guard::{Guard, Status},

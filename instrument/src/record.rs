@@ -20,6 +20,8 @@ mod room;
 mod tally;
 
 #[cfg(not(loom))]
+pub(crate) mod allowed;
+#[cfg(not(loom))]
 pub(crate) mod edges;
 #[cfg(not(loom))]
 pub(crate) mod flight;

@@ -235,6 +235,12 @@ impl Desk {
                 seen.none();
                 continue;
             }
+            let (allowed_ns, is_allowed) = thread.allowance.of(poll.since_ns);
+            let own_ns = now.saturating_sub(poll.since_ns).saturating_sub(allowed_ns);
+            if is_allowed || allowed_ns > 0 && own_ns < limit_ns {
+                continue; // or seen too early
+            }
+            let limit_ns = limit_ns.saturating_add(allowed_ns);
             let worker = worker_of(thread);
             let due = seen.poll(poll.since_ns, now, limit_ns, gap);
             if thread.is_replaced_since(poll.since_ns)
@@ -257,6 +263,7 @@ impl Desk {
                         task: Some(TaskId(poll.task)),
                         site: Some(SiteId(poll.site)),
                         since_ns: poll.since_ns,
+                        allowed_ns,
                         ..stall_of(thread, worker)
                     },
                     look: seen.look.clone(),

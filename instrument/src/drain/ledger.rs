@@ -201,6 +201,8 @@ impl Told {
         report.runtimes.iter().for_each(|runtime| name(runtime.name));
         report.workers.iter().for_each(|worker| name(worker.thread));
         report.stalls.iter().for_each(|stall| name(stall.thread));
+        let allowed = report.slow_polls.iter().flat_map(|poll| [poll.allowed_for, poll.allowed_at]);
+        allowed.flatten().for_each(&mut name);
         let of_polls = report.slow_polls.iter().map(|poll| (poll.waiting_in, poll.stack));
         let of_stalls = report.stalls.iter().map(|stall| (stall.waiting_in, stall.stack));
         for (waiting_in, stack) in of_polls.chain(of_stalls) {

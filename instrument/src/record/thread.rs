@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use super::allowed::Allowance;
 use super::edges::Edges;
 use super::evidence::Evidence;
 use super::flight::{self, Recording};
@@ -56,6 +57,7 @@ pub(crate) struct Thread {
     /// Wakes made here.
     pub(crate) edges: Edges,
     pub(crate) split: Split,
+    pub(crate) allowance: Allowance,
     /// Its slow polls.
     pub(crate) evidence: Evidence,
     pub(crate) flight: Recording,
@@ -170,6 +172,12 @@ pub(crate) fn here() -> &'static Thread {
     HERE.with(|here| here.get().unwrap_or_else(|| adopt(here)))
 }
 
+/// The same if it has one.
+#[inline]
+pub(crate) fn known() -> Option<&'static Thread> {
+    HERE.get()
+}
+
 /// The same for a thread that is about to work for a session.
 #[cfg(any(feature = "check", test))]
 pub(crate) fn here_for(session: Session) -> &'static Thread {
@@ -254,6 +262,7 @@ impl Thread {
             shards: Shards::new(),
             edges: Edges::default(),
             split: Split::default(),
+            allowance: Allowance::default(),
             evidence: Evidence::default(),
             flight: Recording::new(),
             uncounted: Tally::new(),
@@ -355,6 +364,11 @@ impl Thread {
     #[inline]
     pub(crate) fn label(&self) -> Label {
         Label(self.label.load(Ordering::Relaxed))
+    }
+
+    /// Start of the outermost open poll; 0 for none. For the thread itself.
+    pub(crate) fn since_ns(&self) -> u64 {
+        self.since.load(Ordering::Relaxed)
     }
 
     /// The spawn site of the innermost task that is polled here; nothing sensible for none.

@@ -2,6 +2,7 @@
 //! repaired twin is in the examples' tests.
 #![cfg(not(loom))]
 
+mod allowed;
 mod attribute;
 mod drift;
 mod session;

@@ -24,6 +24,10 @@ pub(crate) fn poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
         waited_ns: poll.waited_ns,
         max_waited_ns: poll.max_waited_ns,
         in_place: poll.in_place,
+        allowed_ns: poll.allowed_ns,
+        allowed_for: poll.allowed_for.map(|name| name.0),
+        allowed_at: poll.allowed_at.map(|name| name.0),
+        allowed_others: poll.allowed_others,
     }
 }
 
@@ -43,6 +47,10 @@ pub(crate) fn poll_from_wire(poll: wire::SlowPoll) -> SlowPoll {
         waited_ns: poll.waited_ns,
         max_waited_ns: poll.max_waited_ns,
         in_place: poll.in_place,
+        allowed_ns: poll.allowed_ns,
+        allowed_for: poll.allowed_for.map(NameId),
+        allowed_at: poll.allowed_at.map(NameId),
+        allowed_others: poll.allowed_others,
     }
 }
 
@@ -59,6 +67,7 @@ pub(crate) fn stall_to_wire(stall: &Stall) -> wire::Stall {
         since_ns: stall.since_ns,
         stack: stall.stack.map(|stack| stack.0),
         waiting_in: stall.waiting_in.map(|name| name.0),
+        allowed_ns: stall.allowed_ns,
     }
 }
 
@@ -73,17 +82,21 @@ pub(crate) fn stall_from_wire(stall: wire::Stall) -> Stall {
         since_ns: stall.since_ns,
         stack: stall.stack.map(StackId),
         waiting_in: stall.waiting_in.map(NameId),
+        allowed_ns: stall.allowed_ns,
     }
 }
 
 /// Nothing if none was looked at, which is the common case.
 pub(crate) fn sights_to_wire(polls: &[SeenPoll]) -> Vec<wire::PollSight> {
-    if polls.iter().all(|seen| seen.waiting_in.is_empty() && seen.stack.is_empty()) {
+    let nothing =
+        |seen: &SeenPoll| seen.waiting_in.is_empty() && seen.stack.is_empty() && seen.allowed.is_empty();
+    if polls.iter().all(nothing) {
         return Vec::new();
     }
     let sight = |seen: &SeenPoll| wire::PollSight {
         waiting_in: seen.waiting_in.to_string(),
         stack: texts_to_wire(&seen.stack),
+        allowed: seen.allowed.to_string(),
     };
     polls.iter().map(sight).collect()
 }
@@ -100,6 +113,7 @@ pub(crate) fn seen_polls_from_wire(
             poll: poll_from_wire(poll),
             waiting_in: sight.waiting_in.into(),
             stack: texts_from_wire(sight.stack),
+            allowed: sight.allowed.into(),
         })
         .collect()
 }

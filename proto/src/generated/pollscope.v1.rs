@@ -689,6 +689,18 @@ pub struct SlowPoll {
     /// It was in block_in_place: its worker went on without it.
     #[prost(bool, tag = "14")]
     pub in_place: bool,
+    /// Of the wall time, what it spent inside of allow_blocking.
+    #[prost(uint64, tag = "15")]
+    pub allowed_ns: u64,
+    /// The reason for it: index of a name.
+    #[prost(uint32, optional, tag = "16")]
+    pub allowed_for: ::core::option::Option<u32>,
+    /// Where that is written: index of a name.
+    #[prost(uint32, optional, tag = "17")]
+    pub allowed_at: ::core::option::Option<u32>,
+    /// Some of it was allowed for other reasons.
+    #[prost(bool, tag = "18")]
+    pub allowed_others: bool,
 }
 /// A poll above the limit that is open. What is absent is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -723,6 +735,9 @@ pub struct Stall {
     /// What the kernel says that the thread does: index of a name.
     #[prost(uint32, optional, tag = "10")]
     pub waiting_in: ::core::option::Option<u32>,
+    /// Of the time since, what it has spent inside of allow_blocking.
+    #[prost(uint64, tag = "11")]
+    pub allowed_ns: u64,
 }
 /// The table of wake edges.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2072,6 +2087,9 @@ pub struct PollSight {
     /// Frames, the user's code first; none if no stack was taken.
     #[prost(string, repeated, tag = "2")]
     pub stack: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Why some of its time is allowed, and where that is written; empty if none is.
+    #[prost(string, tag = "3")]
+    pub allowed: ::prost::alloc::string::String,
 }
 /// Who woke the tasks of a site.
 #[derive(Clone, PartialEq, ::prost::Message)]

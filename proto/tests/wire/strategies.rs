@@ -165,11 +165,14 @@ prop_compose! {
         (stack, waiting_in) in (option::of(any::<u32>()), option::of(name())),
         (waiters, waits) in (option::of(any::<u32>()), [option::of(number()), option::of(number())]),
         in_place in any::<bool>(),
+        (allowed_ns, allowed_for, allowed_at, allowed_others) in
+            (number(), option::of(name()), option::of(name()), any::<bool>()),
     ) -> SlowPoll {
         SlowPoll {
             task: TaskId(task), site, worker, nth: times[0], start_ns: times[1], wall_ns: times[2],
             busy_ns: split[0], preempted_ns: split[1], stack: stack.map(StackId), waiting_in, waiters,
-            waited_ns: waits[0], max_waited_ns: waits[1], in_place,
+            waited_ns: waits[0], max_waited_ns: waits[1], in_place, allowed_ns, allowed_for, allowed_at,
+            allowed_others,
         }
     }
 }
@@ -178,11 +181,12 @@ prop_compose! {
     fn stall()(
         (worker, tid, thread) in (option::of((any::<u32>(), any::<u32>())), option::of(any::<u32>()), name()),
         (task, site, since_ns) in (option::of(number()), option::of(site_id()), number()),
-        (stack, waiting_in) in (option::of(any::<u32>()), option::of(name())),
+        (stack, waiting_in, allowed_ns) in (option::of(any::<u32>()), option::of(name()), number()),
     ) -> Stall {
         Stall {
             worker: worker.map(|(runtime, index)| WorkerId { runtime: RuntimeId(runtime), index }),
             tid, thread, task: task.map(TaskId), site, since_ns, stack: stack.map(StackId), waiting_in,
+            allowed_ns,
         }
     }
 }

@@ -45,9 +45,13 @@ fn of_slow(cast: &Cast, slow: &SlowPoll, args: &mut Args) {
     uint("busy_ns", slow.busy_ns);
     uint("blocked_ns", slow.blocked_ns());
     uint("preempted_ns", slow.preempted_ns);
+    uint("allowed_ns", Some(slow.allowed_ns).filter(|ns| *ns > 0));
     uint("waiters", slow.waiters.map(u64::from));
     uint("waited_ns", slow.waited_ns);
     uint("max_waited_ns", slow.max_waited_ns);
+    if let Some(why) = slow.allowance(&cast.dictionary) {
+        args.push(("allowed", Arg::Text(why.into())));
+    }
     if let Some(kind) = slow.kind() {
         args.push(("slow", Arg::Text(kind.as_str().into())));
     }

@@ -82,6 +82,7 @@ pub(super) fn task_detail(task: TaskId, amount: Amount) -> TaskDetail {
         },
         waiting_in: Arc::from(if nth == 7 { "futex_wait" } else { "" }),
         stack: if nth == 7 { finding(1).stack } else { Vec::new() },
+        allowed: Arc::default(),
     };
     let fact = |label: &str, text: &str| (Arc::from(label), Arc::from(text));
     TaskDetail {

@@ -238,10 +238,14 @@ fn slow_poll(seen: &SeenPoll) -> Line {
         (Some(waiters), Some(waited)) => format!("{waiters} tasks {}", Nanos(waited)),
     };
     let thread = if seen.waiting_in.is_empty() { "–".into() } else { fmt::clean(&seen.waiting_in) };
+    let allowed = match &*seen.allowed {
+        "" => String::new(),
+        why => format!("; {} allowed: {}", Nanos(poll.allowed_ns), fmt::clean(why)),
+    };
     Line::of(
         Role::Text,
         format!(
-            "  {:>7} {:>7} {:>7} {:>7} {:>9}  {kind:<10} {worker:<7} {waited:<18} {thread}",
+            "  {:>7} {:>7} {:>7} {:>7} {:>9}  {kind:<10} {worker:<7} {waited:<18} {thread}{allowed}",
             poll.nth,
             Nanos(poll.wall_ns).to_string(),
             ns(poll.busy_ns),

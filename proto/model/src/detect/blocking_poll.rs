@@ -36,7 +36,8 @@
 //! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none.
 //! `spawn_blocking` jobs and `block_on` bodies have threads of their own and are not judged. A first poll
 //! within the first five seconds of a process is initialisation. A poll that `stuck-poll` reported while
-//! it was open is not reported again, and one that was seen in `block_in_place` held nobody. Debug builds are slow: judge release builds, or raise the limit.
+//! it was open is not reported again, and one that was seen in `block_in_place` held nobody. Time inside of
+//! `pollscope::allow_blocking` is taken off. Debug builds are slow: judge release builds, or raise the limit.
 
 use std::collections::BTreeMap;
 
@@ -212,7 +213,7 @@ pub(crate) fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {
         ),
         _ => String::new(),
     };
-    format!("{task}, poll {}{worker}: {}{split}", poll.nth, Nanos(poll.wall_ns))
+    format!("{task}, poll {}{worker}: {}{split}{}", poll.nth, Nanos(poll.wall_ns), view.allowed(poll))
 }
 
 pub(crate) fn fix(kind: Option<PollKind>) -> &'static str {

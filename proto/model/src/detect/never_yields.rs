@@ -22,7 +22,7 @@
 //! # False alarms
 //! Batch jobs that own their runtime. A busy consumer under load is forced to yield by design, which is
 //! why harm must be shown. `spawn_blocking` jobs are not judged, nor, where stalls are measured, a first poll
-//! that is inside `block_in_place`.
+//! that is inside `block_in_place` or `pollscope::allow_blocking`.
 
 use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
 use super::view::{Moment, SHORT_NS, SiteScene, View};
@@ -67,10 +67,10 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
     Box::new(move |task| {
         let first = task.polls == 0 && task.poll_start_ns > 0;
         let may_judge = first && matches!(task.kind, TaskKind::Async | TaskKind::Local);
-        if !may_judge || !moment.holds_thread(task) {
+        if !may_judge {
             return None;
         }
-        let ns = task.current_poll_ns(moment.now_ns)?;
+        let ns = moment.held_ns(task)?;
         Some(Hit { ns, level: grade(ns as f64, limit, f64::INFINITY)? })
     })
 }

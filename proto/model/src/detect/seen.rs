@@ -46,6 +46,13 @@ impl View<'_> {
         }
     }
 
+    /// To follow what a poll spent its time on: `, 30ms allowed: reads config once (src/config.rs:12)`; empty
+    /// if nothing of it is allowed.
+    pub(crate) fn allowed(&self, poll: &SlowPoll) -> String {
+        let why = poll.allowance(self.moment.process.dictionary());
+        why.map_or_else(String::new, |why| format!(", {} allowed: {why}", Nanos(poll.allowed_ns)))
+    }
+
     /// What the user's line called, as a sentence; empty if that is not known.
     pub(crate) fn called(&self, facts: &PollFacts, tense: Tense) -> String {
         let call = self.stack(facts).and_then(Stack::called).map(|frame| frame.name().to_owned());

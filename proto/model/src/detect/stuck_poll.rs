@@ -24,7 +24,8 @@
 //! # False alarms
 //! A debugger that holds the process, and `block_in_place`, which hands the worker's other tasks to another
 //! thread first: where stalls are measured, a poll that the process itself does not call a stall is left
-//! alone, and it calls neither of them one. The limit grows with the CPU that the machine withheld. `spawn_blocking` jobs are not
+//! alone, and it calls neither of them one. Nor one that is inside of `pollscope::allow_blocking`, whose time does not
+//! count. The limit grows with the CPU that the machine withheld. `spawn_blocking` jobs are not
 //! judged, and `block_on` bodies never reach deny, since they hold no worker of a multi-thread runtime.
 
 use super::ledger::Ledger;
@@ -66,10 +67,10 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
     let warn = moment.cpu.stretch(rule.whole(&WARN)) as f64;
     let deny = moment.cpu.stretch(rule.whole(&DENY)) as f64;
     Box::new(move |task| {
-        if task.poll_start_ns == 0 || task.kind == TaskKind::Blocking || !moment.holds_thread(task) {
+        if task.poll_start_ns == 0 || task.kind == TaskKind::Blocking {
             return None;
         }
-        let ns = task.current_poll_ns(moment.now_ns)?;
+        let ns = moment.held_ns(task)?;
         let level = grade(ns as f64, warn, deny)?;
         let most = if task.kind == TaskKind::BlockOn { Level::Warn } else { Level::Deny };
         Some(Hit { ns, level: level.map(|level| level.min(most)) })
@@ -153,7 +154,7 @@ fn stalled(view: &View<'_>, rule: &Rule, stall: &Stall) -> Option<Signal> {
         (None, Some(worker)) => Key::Worker(worker),
         (None, None) => Key::Thread(stall.thread),
     };
-    let ns = view.moment.now_ns.saturating_sub(stall.since_ns);
+    let ns = view.moment.now_ns.saturating_sub(stall.since_ns).saturating_sub(stall.allowed_ns);
     let stretch = |limit| view.moment.cpu.stretch(rule.whole(limit)) as f64;
     let level = grade(ns as f64, stretch(&WARN), stretch(&DENY))?;
     let limit = limit_of(rule, level);
@@ -212,10 +213,11 @@ fn ended(view: &View<'_>, rule: &Rule, poll: &SlowPoll, key: Key) -> Signal {
             view.seen(&facts, Tense::Past)
         ),
         why: format!(
-            "{} came back from poll {} after {}. Meanwhile its worker ran nothing else.{} {}",
+            "{} came back from poll {} after {}{}. Meanwhile its worker ran nothing else.{} {}",
             view.task_text(poll.task),
             poll.nth,
             Nanos(poll.wall_ns),
+            view.allowed(poll),
             view.called(&facts, Tense::Past),
             view.harm_of(&facts)
         ),

@@ -73,15 +73,20 @@ pub struct Moment<'a> {
 }
 
 impl Moment<'_> {
-    /// Whether the open poll of that task keeps its thread from everything else, as far as the process can
-    /// tell: where it lists its stalls, one that is not among them has handed its worker on
-    /// (`block_in_place`), or a debugger holds the process.
+    /// For how long the open poll of that task has kept its thread from everything else, as far as the process
+    /// can tell, without what is allowed: where it lists its stalls, one that is not among them has handed its
+    /// worker on (`block_in_place`), is inside of `allow_blocking`, or a debugger holds the process.
     ///
     /// Cost: as many comparisons as polls are open for too long, mostly none.
-    pub(super) fn holds_thread(&self, task: &TaskRecord) -> bool {
+    pub(super) fn held_ns(&self, task: &TaskRecord) -> Option<u64> {
         // Of polls inside of each other, the list has the innermost task and the start of the outermost.
         let is_of = |stall: &Stall| stall.task == Some(task.id) || stall.since_ns == task.poll_start_ns;
-        !self.process.measures_for_some(Metric::Stalls) || self.process.stalls().iter().any(is_of)
+        let open_ns = task.current_poll_ns(self.now_ns)?;
+        if !self.process.measures_for_some(Metric::Stalls) {
+            return Some(open_ns);
+        }
+        let stall = self.process.stalls().iter().find(|stall| is_of(stall))?;
+        Some(open_ns.saturating_sub(stall.allowed_ns))
     }
 }
 

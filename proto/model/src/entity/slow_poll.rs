@@ -1,5 +1,6 @@
 //! One poll that was slower than the process's limit: the evidence behind `blocking-poll`.
 
+use crate::dict::Dictionary;
 use crate::id::{NameId, SiteId, StackId, TaskId};
 
 /// What a slow poll spent its time on.
@@ -60,6 +61,14 @@ pub struct SlowPoll {
     pub max_waited_ns: Option<u64>,
     /// It was seen in `block_in_place`: its worker went on without it. `false`: it was not, or nobody saw.
     pub in_place: bool,
+    /// Of the wall time, what it spent inside of `allow_blocking`. 0: none of it.
+    pub allowed_ns: u64,
+    /// The reason that the code gives for it; of several, for the longest.
+    pub allowed_for: Option<NameId>,
+    /// Where that is written, `src/config.rs:12`.
+    pub allowed_at: Option<NameId>,
+    /// Some of it was allowed elsewhere, for reasons that found no room here.
+    pub allowed_others: bool,
 }
 
 impl SlowPoll {
@@ -68,9 +77,27 @@ impl SlowPoll {
         (self.task, self.nth, self.start_ns) == (other.task, other.nth, other.start_ns)
     }
 
-    /// Time that the code itself is answerable for: wall time without preemption.
+    /// Wall time without what is allowed.
+    pub fn held_ns(&self) -> u64 {
+        self.wall_ns.saturating_sub(self.allowed_ns)
+    }
+
+    /// Time that the code itself is answerable for: wall time without preemption and without what is
+    /// allowed. Preemption inside of what is allowed is taken off twice: nobody knows how much of it was.
     pub fn judged_ns(&self) -> u64 {
-        self.wall_ns.saturating_sub(self.preempted_ns.unwrap_or(0))
+        self.held_ns().saturating_sub(self.preempted_ns.unwrap_or(0))
+    }
+
+    /// Why some of it is allowed and where that is written, `reads config once (src/config.rs:12)`. `None` if
+    /// nothing of it is.
+    pub fn allowance(&self, dictionary: &Dictionary) -> Option<String> {
+        let name =
+            |name: Option<NameId>| name.map(|name| dictionary.name(name)).filter(|name| !name.is_empty());
+        let others = if self.allowed_others { ", and for other reasons" } else { "" };
+        let reason = name(self.allowed_for);
+        let reason = reason.as_deref().unwrap_or("for a reason that found no room");
+        let at = name(self.allowed_at).map_or_else(String::new, |at| format!(" ({at})"));
+        (self.allowed_ns > 0).then(|| format!("{reason}{at}{others}"))
     }
 
     /// Time off the CPU by its own doing. `None` if the split was not measured.
@@ -78,9 +105,16 @@ impl SlowPoll {
         Some(self.wall_ns.saturating_sub(self.busy_ns?).saturating_sub(self.preempted_ns?))
     }
 
-    /// The largest share. `None` if the split was not measured.
+    /// The largest share of what is not allowed. `None` if the split was not measured, or if it may have
+    /// been another part's without the time that is allowed.
     pub fn kind(&self) -> Option<PollKind> {
         let (busy, blocked, preempted) = (self.busy_ns?, self.blocked_ns()?, self.preempted_ns?);
+        if self.allowed_ns > 0 {
+            let shares =
+                [(busy, PollKind::Busy), (blocked, PollKind::Blocked), (preempted, PollKind::Preempted)];
+            let is_most = |ns: u64| ns.saturating_sub(self.allowed_ns) > self.held_ns() / 2;
+            return shares.into_iter().find(|(ns, _)| is_most(*ns)).map(|(_, kind)| kind);
+        }
         Some(if preempted > busy.max(blocked) {
             PollKind::Preempted
         } else if blocked > busy {
@@ -108,5 +142,21 @@ mod tests {
         assert_eq!(poll(20, 70).kind(), Some(PollKind::Preempted));
         assert_eq!(poll(20, 70).judged_ns(), 30);
         assert_eq!(SlowPoll { wall_ns: 100, ..SlowPoll::default() }.kind(), None);
+    }
+
+    #[test]
+    fn what_is_allowed_is_taken_off_and_hides_the_kind_of_what_may_be_another() {
+        let poll = |busy, preempted, allowed_ns| SlowPoll {
+            wall_ns: 100,
+            busy_ns: Some(busy),
+            preempted_ns: Some(preempted),
+            allowed_ns,
+            ..SlowPoll::default()
+        };
+        assert_eq!((poll(5, 15, 40).held_ns(), poll(5, 15, 40).judged_ns()), (60, 45));
+        assert_eq!(poll(5, 5, 40).kind(), Some(PollKind::Blocked));
+        assert_eq!(poll(95, 5, 60).kind(), Some(PollKind::Busy));
+        assert_eq!(poll(40, 0, 60).kind(), None, "it blocked where it may; whether elsewhere too is unknown");
+        assert_eq!(poll(50, 20, 100).judged_ns(), 0);
     }
 }

@@ -25,4 +25,6 @@ pub struct Stall {
     /// What the kernel says that the thread does: `running`, `runnable`, or the call that it sleeps
     /// in, such as `futex_wait` or `read(fd 7)`. `None` if nobody asked.
     pub waiting_in: Option<NameId>,
+    /// Of the time since, what it has spent inside of `allow_blocking`; while it is there it is no stall.
+    pub allowed_ns: u64,
 }

@@ -77,6 +77,8 @@ pub struct SeenPoll {
     pub waiting_in: Arc<str>,
     /// Frames, the user's code first: `function (file:line)`; empty if no stack was taken.
     pub stack: Vec<Arc<str>>,
+    /// Why some of its time is allowed, and where that is written; empty if none is.
+    pub allowed: Arc<str>,
 }
 
 /// Everything about one task.

@@ -66,6 +66,7 @@ fn seen(process: &Process, poll: &SlowPoll) -> SeenPoll {
             .and_then(|stack| dictionary.stack(stack))
             .map(|stack| stack.shown())
             .unwrap_or_default(),
+        allowed: poll.allowance(dictionary).unwrap_or_default().into(),
     }
 }
 

@@ -82,6 +82,8 @@ impl<'a> Run<'a> {
 pub struct Judge {
     terms: Terms,
     findings: Vec<Finding>,
+    /// What the code itself allows.
+    allowed: Vec<Allowed>,
     subjects: Vec<Subject>,
     distributions: Vec<Distribution>,
     notes: Vec<Arc<str>>,
@@ -157,6 +159,10 @@ impl Judge {
         found.extend(others.filter(|finding| finding.level > Level::Allow).cloned());
         self.remember_distributions(process, &label, &found);
         self.findings.extend(found.into_iter().map(|finding| Finding { process: label.clone(), ..finding }));
+        let allowed = judged.allowed.into_iter();
+        self.allowed.extend(
+            allowed.map(|one| Allowed { finding: Finding { process: label.clone(), ..one.finding }, ..one }),
+        );
         for (limit, reason) in judged.undecided {
             self.undecided.entry(limit).or_insert((reason, 0)).1 += 1;
         }
@@ -211,7 +217,8 @@ impl Judge {
 
     /// What all that was heard amounts to.
     pub fn verdict(mut self) -> Verdict {
-        let (mut findings, mut allowed, mut used) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut findings, mut used) = (Vec::new(), BTreeSet::new());
+        let mut allowed = std::mem::take(&mut self.allowed);
         for finding in merged(std::mem::take(&mut self.findings)) {
             let level = self.terms.levels.iter().rev().find(|(detector, _)| *detector == finding.detector);
             let about = |(_, one): &(usize, &Expectation)| one.is_about(&finding);

@@ -5,21 +5,23 @@
 //! on the CPU and blocked, never without a CPU (unless asked to). Where that was not measured it goes by
 //! the clock on the wall and says so; where it should have been measured and was not, it cannot tell.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::Allowed;
 use crate::detect::ledger::tell;
 use crate::detect::seen::Tense;
 use crate::detect::signal::{Count, Key, PollFacts, Signal};
 use crate::detect::view::{SiteScene, View};
 use crate::detect::{blocking_poll, index_of, sched_delay, task_leak};
 use crate::entity::slow_poll::SlowPoll;
+use crate::hist::Hist;
 use crate::measured::Metric;
 use crate::query::detail::Finding;
 use crate::query::page::Level;
 use crate::query::value::Value;
 use crate::time::Nanos;
 
+mod allowed;
 mod leaks;
 
 /// The limits of a run. All are off by default.
@@ -44,6 +46,8 @@ pub(super) const P99_NEEDS: u64 = 100;
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     pub(super) findings: Vec<Finding>,
+    /// Polls that are over a limit only with what `allow_blocking` takes off, and its reason.
+    pub(super) allowed: Vec<Allowed>,
     /// Limit and reason.
     pub(super) undecided: Vec<(Arc<str>, Arc<str>)>,
     /// Limits for which nothing is measured in this process, and why.
@@ -59,6 +63,7 @@ pub(super) fn judge(view: &View<'_>, limits: &Limits, ended: bool, without_cpu_n
     if let Some(limit) = limits.max_poll_ns {
         Polls { view, limit, limits, name: "max-poll" }.longest(&mut judged);
     }
+    allowed::tell(view, limits, &mut judged);
     if let Some(limit) = limits.p99_poll_ns {
         Polls { view, limit, limits, name: "p99-poll" }.p99(&mut judged);
     }
@@ -106,7 +111,11 @@ impl Polls<'_, '_> {
     }
 
     fn value(&self, poll: &SlowPoll) -> u64 {
-        if self.limits.count_preempted { poll.wall_ns } else { poll.judged_ns() }
+        if self.limits.count_preempted { poll.held_ns() } else { poll.judged_ns() }
+    }
+
+    fn times(&self, site: &SiteScene<'_>) -> Hist {
+        if self.by_wall() { site.view.held_poll_times() } else { site.view.own_poll_times() }
     }
 
     /// The sites whose polls hold a worker.
@@ -155,7 +164,7 @@ impl Polls<'_, '_> {
     fn open(&self, judged: &mut Judged) {
         let process = self.view.moment.process;
         for stall in process.stalls() {
-            let open_ns = process.now_ns().saturating_sub(stall.since_ns);
+            let open_ns = process.now_ns().saturating_sub(stall.since_ns).saturating_sub(stall.allowed_ns);
             let word = stall.waiting_in.map(|word| self.view.name(word));
             let starved = word.as_deref() == Some("runnable") && !self.limits.count_preempted;
             let Some(site) = stall.site.and_then(|site| self.view.site(site)) else { continue };
@@ -198,7 +207,7 @@ impl Polls<'_, '_> {
     /// Long by the clock on the wall, but how much of it was the code's doing is not known.
     fn doubt(&self, site: &SiteScene<'_>, judged: &mut Judged) {
         let unsplit =
-            |poll: &&SlowPoll| !poll.in_place && poll.preempted_ns.is_none() && poll.wall_ns > self.limit;
+            |poll: &&SlowPoll| !poll.in_place && poll.preempted_ns.is_none() && poll.held_ns() > self.limit;
         let unsplit = site.view.slow_polls().filter(unsplit).count() as u64;
         let untold = site.view.untold_over(self.limit).max(unsplit);
         if untold == 0 {
@@ -237,8 +246,7 @@ impl Polls<'_, '_> {
             if totals.count() < P99_NEEDS {
                 continue;
             }
-            let times =
-                if self.by_wall() { Cow::Borrowed(totals) } else { Cow::Owned(site.view.own_poll_times()) };
+            let times = self.times(site);
             let over = times.count_over(self.limit);
             let is_over = |over: u64| over as f64 > times.count() as f64 / 100.0;
             if !is_over(over) {
@@ -305,11 +313,7 @@ impl Polls<'_, '_> {
             })
             .map_or(facts, PollFacts::from);
         let facts = PollFacts { waiting_in: seen.waiting_in, stack: seen.stack, ..facts };
-        let over = if self.by_wall() {
-            site.view.totals().poll.count_over(self.limit)
-        } else {
-            site.view.own_poll_times().count_over(self.limit)
-        };
+        let over = self.times(site).count_over(self.limit);
         Signal {
             headline: format!(
                 "{} in one poll{} (limit {}){}",

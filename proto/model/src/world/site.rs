@@ -47,6 +47,10 @@ pub(super) struct SiteState {
     told: Hist,
     /// The same polls, each with the time that the code is answerable for.
     own: Hist,
+    /// The same polls, each with the time that it held its worker and was not allowed to.
+    held: Hist,
+    /// Of each reason and place, the poll with the longest time that is allowed.
+    allowed: Vec<SlowPoll>,
 }
 
 impl SiteState {
@@ -95,7 +99,8 @@ impl SiteState {
     /// doubled but replaced.
     pub(super) fn slow_poll(&mut self, poll: &SlowPoll) -> bool {
         let mut known = false;
-        for same in self.newest.iter_mut().chain(&mut self.longest).filter(|known| known.is_same(poll)) {
+        let kept = self.newest.iter_mut().chain(&mut self.longest).chain(&mut self.allowed);
+        for same in kept.filter(|known| known.is_same(poll)) {
             same.clone_from(poll);
             known = true;
         }
@@ -104,6 +109,10 @@ impl SiteState {
         }
         self.told.record(poll.wall_ns);
         self.own.record(if poll.in_place { 0 } else { poll.judged_ns() });
+        self.held.record(if poll.in_place { 0 } else { poll.held_ns() });
+        if poll.allowed_ns > 0 && !poll.in_place {
+            self.allowed_poll(poll);
+        }
         if self.longest.len() < SLOW_POLLS {
             self.longest.push(poll.clone());
         } else if let Some(least) = self.longest.iter_mut().min_by_key(|known| known.judged_ns())
@@ -116,6 +125,17 @@ impl SiteState {
         }
         self.newest.push_back(poll.clone());
         true
+    }
+
+    fn allowed_poll(&mut self, poll: &SlowPoll) {
+        let why = |poll: &SlowPoll| (poll.allowed_for, poll.allowed_at);
+        let has_room = self.allowed.len() < SLOW_POLLS;
+        match self.allowed.iter_mut().find(|known| why(known) == why(poll)) {
+            Some(known) if known.allowed_ns < poll.allowed_ns => known.clone_from(poll),
+            Some(_) => {}
+            None if has_room => self.allowed.push(poll.clone()),
+            None => {}
+        }
     }
 
     /// The clock was set back: history starts anew, totals stay.
@@ -282,6 +302,19 @@ impl<'a> SiteView<'a> {
         let mut own = self.state.totals.poll.since(&self.state.told);
         own.merge(&self.state.own);
         own
+    }
+
+    /// The same by the clock on the wall: time without a CPU counts, what is allowed does not.
+    pub fn held_poll_times(&self) -> Hist {
+        let mut held = self.state.totals.poll.since(&self.state.told);
+        held.merge(&self.state.held);
+        held
+    }
+
+    /// Of each reason that the code gives for blocking, up to so many as slow polls are kept, the poll that
+    /// made most use of it.
+    pub fn allowed_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + use<'a> {
+        self.state.allowed.iter()
     }
 
     /// Polls longer than the limit by the clock on the wall that nothing is known of but their length, give

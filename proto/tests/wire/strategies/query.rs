@@ -194,10 +194,11 @@ fn link() -> impl Strategy<Value = TaskLink> {
 }
 
 fn seen_poll() -> impl Strategy<Value = SeenPoll> {
-    (slow_poll(), text(), vec(text(), 0..3)).prop_map(|(poll, waiting_in, stack)| SeenPoll {
+    (slow_poll(), text(), vec(text(), 0..3), text()).prop_map(|(poll, waiting_in, stack, allowed)| SeenPoll {
         poll,
         waiting_in,
         stack,
+        allowed,
     })
 }
 

@@ -1,0 +1,71 @@
+//! Blocking that the code allows itself.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::sleep;
+use std::time::Duration;
+
+use pollscope::allow_blocking;
+use pollscope::check::{Outcome, Session};
+
+const MS: Duration = Duration::from_millis(1);
+const WHY: &str = "reads its config once";
+
+#[test]
+fn what_is_allowed_passes_and_is_listed_with_its_reason() {
+    let reads = || async {
+        sleep(MS);
+        allow_blocking(WHY, || {
+            sleep(60 * MS);
+            7
+        })
+    };
+    let session = || Session::new("allowed").max_poll(50 * MS);
+    let wrapped = session().run(async move { pollscope::spawn(reads()).await.expect("returns") });
+    let hooked = session().run(async move { tokio::spawn(reads()).await.expect("returns") });
+    let mut seen = vec![wrapped];
+    if cfg!(tokio_unstable) {
+        seen.push(hooked);
+    }
+    for judged in seen {
+        let verdict = judged.verdict();
+        assert_eq!(verdict.outcome, Outcome::Clean, "{}", judged.text());
+        let [allowed] = &verdict.allowed[..] else { panic!("{:?}", verdict.allowed) };
+        assert_eq!((&*allowed.finding.detector, &*allowed.reason), ("blocking-poll", WHY));
+        assert!(allowed.finding.why.contains("tests/check/allowed.rs:"), "{}", allowed.finding.why);
+    }
+}
+
+#[test]
+fn what_is_not_allowed_fails_with_its_own_part() {
+    let judged = Session::new("half").max_poll(20 * MS).run(async {
+        sleep(150 * MS);
+        allow_blocking(WHY, || sleep(150 * MS));
+    });
+    let verdict = judged.verdict();
+    assert_eq!(verdict.outcome, Outcome::Findings, "{}", judged.text());
+    let finding = verdict.failing().next().expect("it blocked");
+    let took = finding.value.number().expect("a time");
+    let wall = verdict.distribution_of(finding).expect("its site").poll.max() as f64;
+    // What the machine took is off as well, and that may be anything.
+    assert!(took > 20e6 && took <= wall - 150e6, "{took} of {wall}");
+    assert!(finding.why.contains(WHY), "{}", finding.why);
+}
+
+#[test]
+fn it_nests_and_unwinds() {
+    let judged = Session::new("nested").max_poll(50 * MS).run(async {
+        let panics = || allow_blocking("inner", || std::panic::resume_unwind(Box::new(7_u32)));
+        let outer = || {
+            let inner: Result<(), _> = catch_unwind(AssertUnwindSafe(panics));
+            sleep(60 * MS);
+            inner
+        };
+        let payload = allow_blocking(WHY, outer).expect_err("panics");
+        assert_eq!(payload.downcast_ref::<u32>(), Some(&7));
+        let again = catch_unwind(AssertUnwindSafe(panics));
+        assert!(again.is_err());
+    });
+    assert_eq!(judged.verdict().outcome, Outcome::Clean, "{}", judged.text());
+    assert_eq!(judged.verdict().allowed.len(), 1);
+    assert_eq!(allow_blocking("outside of polls it is only a call", || 3), 3);
+}

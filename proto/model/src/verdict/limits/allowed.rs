@@ -1,0 +1,49 @@
+//! What `allow_blocking` took off: told beside the findings, with the reason that the code gives.
+
+use super::{Judged, Polls};
+use crate::detect::ledger::tell as finding;
+use crate::detect::signal::{Count, Key, PollFacts, Signal};
+use crate::detect::view::{SiteScene, View};
+use crate::detect::{blocking_poll, index_of};
+use crate::entity::slow_poll::SlowPoll;
+use crate::query::page::Level;
+use crate::query::value::Value;
+use crate::time::{MILLISECOND, Nanos};
+use crate::verdict::{Allowed, Limits};
+
+/// Without a limit, what `blocking-poll` would warn of.
+pub(super) fn tell(view: &View<'_>, limits: &Limits, judged: &mut Judged) {
+    let Some(detector) = index_of(blocking_poll::DETECTOR.id) else { return };
+    let limit = limits.max_poll_ns.unwrap_or(10 * MILLISECOND);
+    let polls = Polls { view, limit, limits, name: "max-poll" };
+    for site in view.sites().iter().filter(|site| site.holds_worker()) {
+        let saved = |poll: &&SlowPoll| {
+            let own = polls.value(poll);
+            own <= limit && own.saturating_add(poll.allowed_ns) > limit
+        };
+        for poll in site.view.allowed_polls().filter(saved) {
+            let reason = poll
+                .allowed_for
+                .map_or_else(|| "its reason found no room".into(), |reason| view.name(reason));
+            let mut finding = finding(view, detector, signal(view, site, poll, limit));
+            // Another than what the site does without leave.
+            finding.fingerprint = format!("{} allowed {reason}", finding.fingerprint).into();
+            judged.allowed.push(Allowed { finding, reason });
+        }
+    }
+}
+
+fn signal(view: &View<'_>, site: &SiteScene<'_>, poll: &SlowPoll, limit: u64) -> Signal {
+    Signal {
+        key: Key::Site(site.id()),
+        task: Some(poll.task),
+        level: Some(Level::Allow),
+        value: Value::Nanos(poll.allowed_ns),
+        limit: Value::Nanos(limit),
+        count: Count::Now(1),
+        poll: PollFacts::from(poll),
+        headline: format!("{} of {} in one poll may block", Nanos(poll.allowed_ns), Nanos(poll.wall_ns)),
+        why: format!("{}. Its worker ran nothing else meanwhile.", blocking_poll::evidence(view, poll)),
+        fix: "Nothing, while the reason holds. Else await it, or put it into spawn_blocking.".into(),
+    }
+}
