@@ -172,7 +172,7 @@ impl Compared {
     }
 }
 
-/// See the [module](self).
+/// What a run is beside its baseline: every figure that was compared, and how.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Comparison {
     /// Every figure of every site that both sides know: the regressed first, then what nobody can

@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// See the [module](self). Memory: what was found, not what was told.
+/// Hears runs one by one and gives one verdict on them. Memory: what was found, not what was told.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
     terms: Terms,
