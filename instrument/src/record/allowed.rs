@@ -19,6 +19,7 @@ const REASONS: usize = 4;
 
 /// For other threads. Whoever looks while it changes may be off by what is being added; the next look is not.
 #[derive(Default)]
+#[expect(clippy::struct_field_names, reason = "the unit, as everywhere")]
 pub(crate) struct Allowance {
     /// Start of the outermost poll that the rest is of.
     of_ns: Tally,

@@ -22,7 +22,7 @@ fn a_recording_of_format_1_0() {
     let mut recording = open(&stored).unwrap();
     assert_eq!(recording.ending(), Ending::Finished);
     // What testkit's processes say of themselves grows with the versions; the rest is as it was recorded.
-    let build = "".into();
+    let build = String::new();
     assert_eq!(recording.hello().process, ProcessInfo { build, ..process.hello().process });
     assert_eq!(messages(&mut recording)[1..], told[1..]);
 }

@@ -132,9 +132,8 @@ impl SiteState {
         let has_room = self.allowed.len() < SLOW_POLLS;
         match self.allowed.iter_mut().find(|known| why(known) == why(poll)) {
             Some(known) if known.allowed_ns < poll.allowed_ns => known.clone_from(poll),
-            Some(_) => {}
             None if has_room => self.allowed.push(poll.clone()),
-            None => {}
+            Some(_) | None => {}
         }
     }
 
