@@ -117,9 +117,11 @@ pub(super) fn call(frame: &str) -> Call<'_> {
     }
 }
 
-/// Whether it may be the path of a file.
+/// Whether it may be the path of a file. A part of nothing but invisible characters is none: cleaned away,
+/// it would leave another path behind, even an absolute one.
 fn is_path(text: &str) -> bool {
-    (1..=LONGEST).contains(&text.len())
+    let seen = |part: &str| part.is_empty() || !clean(part).is_empty();
+    (1..=LONGEST).contains(&text.len()) && text.split('/').all(seen)
 }
 
 /// The path without `.` and `..`, as far as that is possible without looking at it.
@@ -159,6 +161,8 @@ mod tests {
         assert_eq!(site("src/cart.rs:88:9"), Some(("src/cart.rs", 88, 9)));
         assert_eq!(site("C:\\src\\cart.rs:88:9"), Some(("C:\\src\\cart.rs", 88, 9)));
         assert_eq!((site(""), site("cart.rs:9"), site(":1:2")), (None, None, None));
+        assert_eq!(site("\u{202e}/cart.rs:88:9"), None, "what is seen of it is another path");
+        assert_eq!(site("e\u{301}/cart.rs:88:9"), Some(("e\u{301}/cart.rs", 88, 9)), "an accent of its own");
         let told = |frame| (call(frame).function, call(frame).source);
         assert_eq!(told("cart::load (src/cart.rs:70)"), ("cart::load", Some(("src/cart.rs", 70))));
         assert_eq!(told("cart::load (src/cart.rs)"), ("cart::load", Some(("src/cart.rs", 0))));
