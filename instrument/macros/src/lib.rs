@@ -2,6 +2,7 @@
 
 mod args;
 mod detectors;
+mod function;
 mod limits;
 mod main_fn;
 mod nearest;

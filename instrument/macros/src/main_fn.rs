@@ -6,32 +6,15 @@ use syn::spanned::Spanned;
 use syn::{Error, ItemFn, Result, ReturnType, Type};
 
 use crate::args::{Args, Flavor};
+use crate::function;
 
 /// The function with its body inside a runtime, or as it was with the error beside it, so that editors
 /// still understand the rest.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
-    let function: ItemFn = match syn::parse2(item.clone()) {
-        Ok(function) => function,
-        Err(error) => {
-            let error = error.into_compile_error();
-            return quote! { #item #error };
-        }
-    };
-    let checked = check(&function).and_then(|()| syn::parse2::<Args>(args));
-    match checked {
-        Ok(args) => wrap(function, args),
-        Err(error) => {
-            let function = wrap(function, Args::default());
-            let error = error.into_compile_error();
-            quote! { #function #error }
-        }
-    }
+    function::expand(args, item, check, wrap)
 }
 
 fn check(function: &ItemFn) -> Result<()> {
-    if function.sig.asyncness.is_none() {
-        return Err(Error::new_spanned(function.sig.fn_token, "the function must be `async`"));
-    }
     if function.sig.ident == "main" && !function.sig.inputs.is_empty() {
         return Err(Error::new_spanned(&function.sig.inputs, "the main function takes no arguments"));
     }

@@ -7,33 +7,16 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Error, ItemFn, Result};
 
 use crate::args::{self, Args, Flavor};
+use crate::function;
 use crate::limits;
 use crate::main_fn::output_to_check;
 
 /// The function as a test with its body inside a session, or as it was with the error beside it.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
-    let function: ItemFn = match syn::parse2(item.clone()) {
-        Ok(function) => function,
-        Err(error) => {
-            let error = error.into_compile_error();
-            return quote! { #item #error };
-        }
-    };
-    let checked = check(&function).and_then(|()| syn::parse2::<TestArgs>(args));
-    match checked {
-        Ok(args) => wrap(function, args),
-        Err(error) => {
-            let function = wrap(function, TestArgs::default());
-            let error = error.into_compile_error();
-            quote! { #function #error }
-        }
-    }
+    function::expand(args, item, check, wrap)
 }
 
 fn check(function: &ItemFn) -> Result<()> {
-    if function.sig.asyncness.is_none() {
-        return Err(Error::new_spanned(function.sig.fn_token, "the function must be `async`"));
-    }
     if let Some(second) = function.attrs.iter().find(|attribute| is_test(attribute)) {
         let message = "a second test attribute: `#[pollscope::test]` makes the function a test by itself";
         return Err(Error::new_spanned(second, message));
