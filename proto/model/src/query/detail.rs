@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::page::{Level, Meta, Row};
+use super::value::Value;
 use crate::entity::slow_poll::{PollKind, SlowPoll};
 use crate::hello::Hello;
 use crate::hist::Hist;
@@ -28,9 +29,9 @@ pub struct Finding {
     /// Label of the process.
     pub process: Arc<str>,
     /// What was measured; its unit is the limit's.
-    pub value: super::value::Value,
+    pub value: Value,
     /// The limit that it passed.
-    pub limit: super::value::Value,
+    pub limit: Value,
     /// How often it was seen.
     pub count: u64,
     /// First seen, nanoseconds since the Unix epoch.
@@ -57,6 +58,37 @@ pub struct Finding {
     pub why: Arc<str>,
     /// What to do.
     pub fix: Arc<str>,
+}
+
+impl Finding {
+    /// One of which nothing is known but the detector and the level: no text, nothing measured, not open.
+    pub fn new(detector: &str, level: Level) -> Self {
+        Self {
+            number: 0,
+            detector: detector.into(),
+            level,
+            fingerprint: "".into(),
+            site: "".into(),
+            task: None,
+            task_name: "".into(),
+            process: "".into(),
+            value: Value::Null,
+            limit: Value::Null,
+            count: 0,
+            first_ns: 0,
+            last_ns: 0,
+            open: false,
+            kind: None,
+            waiting_in: "".into(),
+            waiters: None,
+            waited_ns: None,
+            max_waited_ns: None,
+            stack: Vec::new(),
+            headline: "".into(),
+            why: "".into(),
+            fix: "".into(),
+        }
+    }
 }
 
 /// A relative of a task.

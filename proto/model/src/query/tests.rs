@@ -60,8 +60,6 @@ impl Judge for Told {
 fn finding(number: u64, task: TaskId, site: &str) -> Finding {
     Finding {
         number,
-        detector: "blocking-poll".into(),
-        level: Level::Deny,
         fingerprint: "blocking-poll cart::render".into(),
         site: site.into(),
         task: Some(task),
@@ -73,15 +71,10 @@ fn finding(number: u64, task: TaskId, site: &str) -> Finding {
         first_ns: crate::testkit::START_UNIX_NS,
         last_ns: crate::testkit::START_UNIX_NS + SECOND,
         open: true,
-        kind: None,
-        waiting_in: "".into(),
-        waiters: None,
-        waited_ns: None,
-        max_waited_ns: None,
-        stack: Vec::new(),
         headline: "one poll took 412 ms".into(),
         why: "others waited".into(),
         fix: "spawn_blocking".into(),
+        ..Finding::new("blocking-poll", Level::Deny)
     }
 }
 

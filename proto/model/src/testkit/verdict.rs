@@ -70,28 +70,12 @@ fn subject(process: &str, pid: u32, mode: Mode, recording: Option<&str>) -> Subj
 fn finding(number: u64, detector: &str, headline: &str) -> Finding {
     Finding {
         number,
-        detector: detector.into(),
-        level: Level::Warn,
         fingerprint: format!("{detector} src/cart.rs").into(),
-        site: "".into(),
-        task: None,
-        task_name: "".into(),
-        process: "".into(),
-        value: Value::Null,
-        limit: Value::Null,
         count: 1,
         first_ns: START_UNIX_NS + SECOND,
         last_ns: START_UNIX_NS + 9 * SECOND,
-        open: false,
-        kind: None,
-        waiting_in: "".into(),
-        waiters: None,
-        waited_ns: None,
-        max_waited_ns: None,
-        stack: Vec::new(),
         headline: headline.into(),
-        why: "".into(),
-        fix: "".into(),
+        ..Finding::new(detector, Level::Warn)
     }
 }
 

@@ -289,29 +289,14 @@ fn finding(process: &Process, detector: &'static str, level: Level, site: SiteId
     let place = process.dictionary().site(site);
     let now = process.now_unix_ns();
     Finding {
-        number: 0,
-        detector: detector.into(),
-        level,
         fingerprint: fingerprint(detector, &place.file, name).into(),
         site: place.to_string().into(),
-        task: None,
         task_name: Arc::from(name),
         process: process.label().clone(),
-        value: Value::Null,
-        limit: Value::Null,
-        count: 0,
         first_ns: now,
         last_ns: now,
         open: true,
-        kind: None,
-        waiting_in: "".into(),
-        waiters: None,
-        waited_ns: None,
-        max_waited_ns: None,
-        stack: Vec::new(),
-        headline: "".into(),
-        why: "".into(),
-        fix: "".into(),
+        ..Finding::new(detector, level)
     }
 }
 

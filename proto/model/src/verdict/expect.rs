@@ -3,7 +3,6 @@
 use super::Expectation;
 use crate::query::detail::Finding;
 use crate::query::page::Level;
-use crate::query::value::Value;
 
 /// The id of findings about expectations themselves; it is no detector of processes.
 pub(super) const UNUSED: &str = "unused-expectation";
@@ -31,26 +30,7 @@ impl Expectation {
         let at = self.site.as_deref().map_or_else(|| "anywhere".to_owned(), |site| format!("at {site}"));
         let place = self.place.as_deref().map_or_else(String::new, |place| format!(" ({place})"));
         Finding {
-            number: 0,
-            detector: UNUSED.into(),
-            level: Level::Warn,
             fingerprint: format!("{UNUSED} {} {at}", self.detector).into(),
-            site: "".into(),
-            task: None,
-            task_name: "".into(),
-            process: "".into(),
-            value: Value::Null,
-            limit: Value::Null,
-            count: 0,
-            first_ns: 0,
-            last_ns: 0,
-            open: false,
-            kind: None,
-            waiting_in: "".into(),
-            waiters: None,
-            waited_ns: None,
-            max_waited_ns: None,
-            stack: Vec::new(),
             headline: format!("{} {at} is expected and did not happen{place}", self.detector).into(),
             why: format!(
                 "Its reason: {}. An expectation that nothing fulfils hides the next fault of its kind.",
@@ -60,6 +40,7 @@ impl Expectation {
             fix: "Remove it if the code was mended, else correct its site; and make sure that this run comes by \
                   there."
                 .into(),
+            ..Finding::new(UNUSED, Level::Warn)
         }
     }
 }

@@ -1,37 +1,15 @@
 //! Accepting, pruning, and findings that are known.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::query::detail::Finding;
-use crate::query::value::Value;
 
 fn finding(fingerprint: &str, level: Level) -> Finding {
-    let none: Arc<str> = "".into();
     Finding {
         number: 1,
-        detector: "blocking-poll".into(),
-        level,
         fingerprint: fingerprint.into(),
-        site: none.clone(),
-        task: None,
-        task_name: none.clone(),
-        process: none.clone(),
-        value: Value::Null,
-        limit: Value::Null,
         count: 1,
-        first_ns: 0,
-        last_ns: 0,
         open: true,
-        kind: None,
-        waiting_in: none.clone(),
-        waiters: None,
-        waited_ns: None,
-        max_waited_ns: None,
-        stack: Vec::new(),
-        headline: none.clone(),
-        why: none.clone(),
-        fix: none,
+        ..Finding::new("blocking-poll", level)
     }
 }
 
