@@ -172,14 +172,9 @@ fn accept_findings(
 
 fn tell_accepted(told: &mut String, accepted: &Accepted) {
     for figure in &accepted.changed {
-        let before = figure.base.map_or_else(|| "–".to_owned(), |base| figure.figure.show(base.value));
-        let _ = writeln!(
-            told,
-            "accepted       {}: {} {before} → {}",
-            clean(&figure.site.to_string()),
-            figure.figure.words(),
-            figure.figure.show(figure.head.value)
-        );
+        let (site, (before, now)) = (figure.site.to_string(), figure.shown());
+        let words = figure.figure.words();
+        let _ = writeln!(told, "accepted       {}: {words} {before} → {now}", clean(&site));
     }
     for site in &accepted.new {
         let _ = writeln!(told, "new            {}", clean(&site.to_string()));

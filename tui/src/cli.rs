@@ -4,12 +4,18 @@
 pub mod baseline;
 pub mod check;
 pub mod diff;
+pub mod export;
+pub mod page;
+pub mod record;
 
 use std::path::PathBuf;
 
 use check::CheckArgs;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use export::ExportArgs;
+use page::PageArgs;
 use pollscope_model::query::column::Kind;
+use record::RecordArgs;
 
 use crate::demo::fault::Choice;
 use crate::glyph::Glyphs;
@@ -113,10 +119,8 @@ pub enum Command {
         view: ViewArgs,
     },
     /// Record what a process says, for `pollscope open`
-    #[command(after_help = RECORD_HELP)]
     Record(RecordArgs),
     /// Write a recording in another tool's format: Perfetto, Chrome, Firefox, flame graphs, pprof
-    #[command(after_help = EXPORT_HELP)]
     Export(ExportArgs),
     /// Judge recordings, or a command and all that it starts: the verdict for CI
     Check(CheckArgs),
@@ -165,122 +169,6 @@ Examples:
   pollscope open run.mcap
   pollscope findings --from run.mcap --format json";
 
-const RECORD_HELP: &str = "\
-Examples:
-  pollscope record checkout -o run.mcap --for 30s
-  pollscope open run.mcap
-
-A service can record by itself, from its start on: POLLSCOPE_RECORD=run.mcap.";
-
-/// What `record` takes.
-#[derive(Args, Debug)]
-pub struct RecordArgs {
-    /// HOST:PORT, http://HOST:PORT, unix:PATH, a PID or a service name
-    pub target: Target,
-    /// The file to write
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-    /// Stop after so long [default: when the process ends, or on Ctrl-C]
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
-    pub record_for: Option<std::time::Duration>,
-    /// Record single polls and wakes too, for `pollscope export` and the screens' poll lanes
-    #[arg(long)]
-    pub flight: bool,
-    /// Stop when the file is so large
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1GiB")]
-    pub limit: u64,
-    /// Replace a file that is there already
-    #[arg(long)]
-    pub force: bool,
-}
-
-const EXPORT_HELP: &str = "\
-Single polls, the states of tasks and who woke whom are there if the recording holds them: with
-POLLSCOPE_FLIGHT=always beside POLLSCOPE_RECORD, or by `pollscope record --flight`. Without, there are
-slow polls with their stacks, findings, lives of tasks and counters.
-
-Examples:
-  POLLSCOPE_RECORD=run.mcap POLLSCOPE_FLIGHT=always ./service
-  pollscope export run.mcap --to perfetto -o run.pftrace      open it on https://ui.perfetto.dev
-  pollscope export run.mcap --to firefox -o run.json          open it on https://profiler.firefox.com
-  pollscope export run.mcap --to folded -o - | inferno-flamegraph > blocked.svg
-  pollscope export run.mcap --to pprof -o run.pb.gz && go tool pprof -top run.pb.gz";
-
-/// What `export` takes.
-#[derive(Args, Debug)]
-pub struct ExportArgs {
-    /// A recording, by `pollscope record` or by a service with POLLSCOPE_RECORD
-    pub file: PathBuf,
-    /// The format
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub to: ExportFormat,
-    /// The file to write, `-` for standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-    /// For folded stacks: what a stack weighs [default: blocked, or wall where that was not measured]
-    #[arg(long, value_enum, value_name = "KIND")]
-    pub weight: Option<Weight>,
-    /// Replace a file that is there already
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// Other tools' formats.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ExportFormat {
-    /// Perfetto trace: workers, tasks, wakes, counters, findings
-    Perfetto,
-    /// Chrome trace events, JSON: the same for chrome://tracing and speedscope
-    Chrome,
-    /// Firefox profile, JSON: a thread for each worker, polls as markers, slow polls as samples
-    Firefox,
-    /// Folded stacks of the slow polls, for flame graphs
-    Folded,
-    /// pprof profile of the slow polls (gzip)
-    Pprof,
-}
-
-impl ExportFormat {
-    /// Its name on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Perfetto => "perfetto",
-            Self::Chrome => "chrome",
-            Self::Firefox => "firefox",
-            Self::Folded => "folded",
-            Self::Pprof => "pprof",
-        }
-    }
-}
-
-/// What a folded stack weighs.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Weight {
-    /// Microseconds off the CPU by the code's own doing
-    Blocked,
-    /// Microseconds on the CPU
-    Busy,
-    /// Microseconds that it could run, but had no CPU
-    Preempted,
-    /// Microseconds in all
-    Wall,
-    /// Slow polls
-    Count,
-}
-
-impl Weight {
-    /// Its name on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Blocked => "blocked",
-            Self::Busy => "busy",
-            Self::Preempted => "preempted",
-            Self::Wall => "wall",
-            Self::Count => "count",
-        }
-    }
-}
-
 const DEMO_HELP: &str = "\
 Examples:
   pollscope demo
@@ -311,83 +199,12 @@ pub struct DemoArgs {
     pub view: ViewArgs,
 }
 
-/// What the commands that print one page take.
-#[derive(Args, Debug)]
-#[command(after_help = PAGE_HELP)]
-pub struct PageArgs {
-    /// A process, a collector or a recording (the state at its end) [default: every process of this machine]
-    #[arg(long, value_name = "TARGET")]
-    pub from: Option<Target>,
-    /// Only the rows that match, as on the screens: words, `busy>1ms`, `state=idle`, `!word`
-    #[arg(long, value_name = "EXPR")]
-    pub filter: Option<String>,
-    /// Sort by a column, `:asc` or `:desc`; repeat for further keys [default: trouble first]
-    #[arg(long, value_name = "COL[:asc|desc]")]
-    pub sort: Vec<SortArg>,
-    /// Print at most so many rows [default: 50 in a table, else all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: Option<u64>,
-    /// Print again every second, until stopped
-    #[arg(long)]
-    pub watch: bool,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Watch so long before the first page; the rules need some history to judge [default: as long as the rules need for `findings`, else until two reports are in]
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
-    pub watch_for: Option<std::time::Duration>,
-}
-
-const PAGE_HELP: &str = "\
-Examples:
-  pollscope tasks --sort busy --limit 10
-  pollscope sites --from 127.0.0.1:7700 --format csv
-  pollscope findings --from checkout --format json | jq '.rows[].headline'";
-
 /// What `config` takes.
 #[derive(Args, Debug)]
 pub struct ConfigArgs {
     /// The defaults, with their comments
     #[arg(long)]
     pub default: bool,
-}
-
-/// How a page is printed.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Format {
-    /// Aligned columns for people
-    #[default]
-    Table,
-    /// One JSON object, schema `pollscope/1`
-    Json,
-    /// A header line, then a line for each row
-    Csv,
-}
-
-/// One `--sort` key.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SortArg {
-    /// The column as the user wrote it.
-    pub column: String,
-    /// The direction, if given.
-    pub descending: Option<bool>,
-}
-
-impl std::str::FromStr for SortArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (column, descending) = match text.split_once(':') {
-            None => (text, None),
-            Some((column, "asc")) => (column, Some(false)),
-            Some((column, "desc")) => (column, Some(true)),
-            Some((_, other)) => return Err(format!("`{other}` is no direction: expected asc or desc")),
-        };
-        if column.is_empty() {
-            return Err("the column is missing: expected COL, COL:asc or COL:desc".to_owned());
-        }
-        Ok(Self { column: column.to_owned(), descending })
-    }
 }
 
 fn palette(text: &str) -> Result<Palette, String> {
@@ -433,16 +250,6 @@ mod tests {
     #[test]
     fn the_definitions_are_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sort_keys_have_a_direction_or_none() {
-        let key = |column: &str, descending| Ok(SortArg { column: column.to_owned(), descending });
-        assert_eq!("busy".parse(), key("busy", None));
-        assert_eq!("busy:asc".parse(), key("busy", Some(false)));
-        assert_eq!("busy:desc".parse(), key("busy", Some(true)));
-        assert!("busy:down".parse::<SortArg>().is_err());
-        assert!(":asc".parse::<SortArg>().is_err());
     }
 
     #[test]

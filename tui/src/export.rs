@@ -30,7 +30,7 @@ use std::io::{self, Write};
 use pollscope_model::measured::Metric;
 use pollscope_proto::recording::{Ending, Recording};
 
-use crate::cli::{ExportArgs, ExportFormat, Weight};
+use crate::cli::export::{ExportArgs, ExportFormat, Weight};
 use crate::failure::Failure;
 use crate::fmt::thousands;
 use crate::report::note;

@@ -27,6 +27,7 @@ pub mod fmt;
 pub mod glyph;
 pub mod keymap;
 mod manual;
+mod markdown;
 mod record;
 mod recordings;
 mod report;

@@ -10,7 +10,7 @@ use pollscope_model::time::Nanos;
 use pollscope_proto::recording::Writer;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::RecordArgs;
+use crate::cli::record::RecordArgs;
 use crate::failure::Failure;
 use crate::fmt::{clean, thousands};
 use crate::report::note;

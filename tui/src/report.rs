@@ -16,7 +16,7 @@ use pollscope_model::query::column::{Kind, Unit, columns};
 use pollscope_model::query::detail::Overview;
 use pollscope_model::query::page::{Query, Scope, Sort};
 
-use crate::cli::{Format, PageArgs, SortArg};
+use crate::cli::page::{Format, PageArgs, SortArg};
 use crate::failure::Failure;
 use crate::fmt::clean;
 use crate::source::open::{self, Peer};

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use pollscope_model::baseline::{Change, Compared, Comparison};
 
 use crate::fmt::clean;
+use crate::markdown::{code, code_cell, plain};
 
 /// Rows of one table: a comment has an end.
 const MOST: usize = 50;
@@ -38,42 +39,25 @@ pub(super) fn tell(comparison: &Comparison, all: bool) -> String {
     for (title, sites) in [("New sites", &comparison.new), ("Vanished sites", &comparison.vanished)] {
         if !sites.is_empty() {
             let shown: Vec<String> =
-                sites.iter().take(MOST).map(|site| format!("`{}`", code(&site.to_string()))).collect();
+                sites.iter().take(MOST).map(|site| code(&clean(&site.to_string()))).collect();
             let more = sites.len().saturating_sub(MOST);
             let more = if more > 0 { format!(", … and {more} more") } else { String::new() };
             let _ = write!(text, "\n{title}: {}{more}\n", shown.join(", "));
         }
     }
     for note in &comparison.notes {
-        let _ = write!(text, "\n> {}\n", escaped(note));
+        let _ = write!(text, "\n> {}\n", plain(&clean(note)));
     }
     text
 }
 
 fn row(text: &mut String, figure: &Compared) {
-    let base = figure.base.map_or_else(|| "–".to_owned(), |base| figure.figure.show(base.value));
+    let (base, head) = figure.shown();
     let _ = writeln!(
         text,
-        "| `{}` | {} | {base} | {} | {} |",
-        code(&figure.site.to_string()),
+        "| {} | {} | {base} | {head} | {} |",
+        code_cell(&clean(&figure.site.to_string())),
         figure.figure.words(),
-        figure.figure.show(figure.head.value),
-        escaped(&figure.reason)
+        plain(&clean(&figure.reason))
     );
-}
-
-/// Inside of backticks in a table.
-fn code(text: &str) -> String {
-    clean(text).replace('`', "'").replace('|', "\\|")
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in clean(text).chars() {
-        if matches!(c, '|' | '<' | '*' | '_' | '[' | '\\' | '#' | '@') {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
 }

@@ -70,14 +70,8 @@ fn table(text: &mut String, figures: &[&Compared]) {
             if several {
                 let _ = write!(site, " in {}", clean(&figure.site.process));
             }
-            let base = figure.base.map_or_else(|| "–".to_owned(), |base| figure.figure.show(base.value));
-            [
-                site,
-                figure.figure.words().to_owned(),
-                base,
-                figure.figure.show(figure.head.value),
-                reason(figure),
-            ]
+            let (base, head) = figure.shown();
+            [site, figure.figure.words().to_owned(), base, head, reason(figure)]
         })
         .collect();
     let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::cast::Cast;
 use super::stacks::{self, UNSEEN, Weights};
-use crate::cli::Weight;
+use crate::cli::export::Weight;
 
 /// Writes the slow polls with that weight; how many lines there were.
 pub(super) fn write(cast: &Cast, weight: Weight, mut out: impl Write) -> io::Result<u64> {

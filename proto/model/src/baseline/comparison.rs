@@ -170,6 +170,12 @@ impl Compared {
         let base = self.base?.value;
         (base > 0).then(|| self.head.value as f64 / base as f64)
     }
+
+    /// The value of the base and of the head as people read them; `–` where there is no base.
+    pub fn shown(&self) -> (String, String) {
+        let base = self.base.map_or_else(|| "–".to_owned(), |base| self.figure.show(base.value));
+        (base, self.figure.show(self.head.value))
+    }
 }
 
 /// What a run is beside its baseline: every figure that was compared, and how.

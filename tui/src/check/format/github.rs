@@ -87,7 +87,7 @@ fn annotate(
     for (label, fact) in told::facts(verdict, finding) {
         let _ = write!(message, "\n{label}: {fact}");
     }
-    let stack = told::stack(finding);
+    let stack = told::stack(finding, told::CALLS);
     if !stack.is_empty() {
         let _ = write!(message, "\nstack:\n    {}", stack.join("\n    "));
     }

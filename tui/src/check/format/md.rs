@@ -1,9 +1,7 @@
 //! Markdown for a comment on a pull request, and for the step summary of GitHub Actions.
 //!
 //! Pure: a verdict in, a text out, never longer than a comment may be. What a process says of itself is shown
-//! as text: it starts no link, no mention, no table cell and no tag, see [`escape`].
-
-mod escape;
+//! as text: it starts no link, no mention, no table cell and no tag, see [`crate::markdown`].
 
 use std::fmt::Write as _;
 
@@ -14,7 +12,7 @@ use pollscope_model::verdict::{Allowed, Verdict};
 use super::place::{Repository, Spot};
 use super::told;
 use crate::fmt::cut;
-use escape::{code, code_cell, fence, html, plain};
+use crate::markdown::{code, code_cell, fence, html, plain};
 
 /// GitHub takes 65,536 characters for a comment; what is left over is for whoever wraps the text.
 const LONGEST: usize = 60_000;
@@ -110,11 +108,11 @@ fn detail(verdict: &Verdict, finding: &Finding) -> String {
     let (detector, headline) = (cut(&finding.detector, told::NAME), told::headline(finding));
     let mut text = format!("\n<details><summary>{}: {}</summary>\n\n", html(&detector), html(&headline));
     for (label, fact) in told::facts(verdict, finding) {
-        let prose = matches!(label, "why" | "fix" | "seen" | "made wait" | "polls there");
+        let prose = matches!(label, "why" | "fix" | "seen" | "made wait" | "polls" | "delays");
         let fact = if prose { plain(&fact) } else { code(&fact) };
         let _ = writeln!(text, "- {label}: {fact}");
     }
-    let stack = told::stack(finding);
+    let stack = told::stack(finding, told::CALLS);
     if !stack.is_empty() {
         let _ = write!(text, "\n{}", fence("text", &stack.join("\n")));
     }

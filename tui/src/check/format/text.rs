@@ -2,18 +2,17 @@
 
 use std::io::{self, Write};
 
-use pollscope_model::hist::Hist;
 use pollscope_model::query::detail::Finding;
 use pollscope_model::query::page::Level;
 use pollscope_model::query::value::Value;
 use pollscope_model::time::Nanos;
 use pollscope_model::verdict::{Outcome, Subject, Verdict};
 
-use super::{Sheet, Style};
+use super::{Sheet, Style, told};
 use crate::fmt::{clean, wrap};
 
 /// Columns of the labels at the left.
-const LABEL: usize = 11;
+const LABEL: usize = told::LABEL;
 /// Frames of a stack that are shown.
 const FRAMES: usize = 6;
 
@@ -114,62 +113,19 @@ fn finding(out: &mut dyn Write, sheet: &Sheet<'_>, finding: &Finding) -> io::Res
         let mark = if index == 0 { style.paint(&format!("{level:<5}"), color) } else { " ".repeat(5) };
         writeln!(out, "{mark} {}", style.paint(line, "1"))?;
     }
-    let subject = verdict.subject_of(finding);
-    let who = subject.map(|subject| format!("{} (pid {})", subject.process, subject.pid));
-    match (finding.task, who) {
-        (Some(task), Some(who)) if finding.task_name.is_empty() => {
-            paragraph(out, *style, "task", &format!("{task} of {who}"))?;
+    let calls = told::stack(finding, FRAMES);
+    for (index, call) in calls.iter().enumerate() {
+        paragraph(out, *style, if index == 0 { "ran" } else { "" }, call)?;
+    }
+    for (label, fact) in told::facts(verdict, finding) {
+        if label == told::OPEN {
+            // In one line, to be copied.
+            writeln!(out, "      {} {fact}", style.paint(&format!("{label:<LABEL$}"), "2"))?;
+        } else {
+            paragraph(out, *style, label, &fact)?;
         }
-        (Some(task), Some(who)) => {
-            paragraph(out, *style, "task", &format!("{task} `{}` of {who}", finding.task_name))?;
-        }
-        (None, Some(who)) => paragraph(out, *style, "process", &who)?,
-        (_, None) => {}
-    }
-    for (index, frame) in finding.stack.iter().take(FRAMES).enumerate() {
-        paragraph(out, *style, if index == 0 { "ran" } else { "" }, frame)?;
-    }
-    if finding.stack.len() > FRAMES {
-        paragraph(out, *style, "", &format!("and {} more frames", finding.stack.len() - FRAMES))?;
-    }
-    if !finding.site.is_empty() {
-        paragraph(out, *style, "spawned at", &finding.site)?;
-    }
-    if let (Some(waiters), Some(waited)) = (finding.waiters.filter(|n| *n > 0), finding.waited_ns) {
-        let longest = finding.max_waited_ns.map(|ns| format!(", the longest {}", Nanos(ns)));
-        let tasks = if waiters == 1 { "1 task".to_owned() } else { format!("{waiters} tasks") };
-        let text = format!("{tasks}, {} in all{}", Nanos(waited), longest.unwrap_or_default());
-        paragraph(out, *style, "waited", &text)?;
-    }
-    if let Some(known) = verdict.distribution_of(finding) {
-        let times = [("polls", &known.poll), ("delays", &known.sched)];
-        for (label, hist) in times.into_iter().filter(|(_, hist)| !hist.is_empty()) {
-            paragraph(out, *style, label, &distribution(hist))?;
-        }
-    }
-    for (label, text) in [("why", &finding.why), ("fix", &finding.fix)] {
-        if !text.is_empty() {
-            paragraph(out, *style, label, text)?;
-        }
-    }
-    if let Some(recording) = subject.and_then(|subject| subject.recording.as_deref()) {
-        // In one line, to be copied.
-        let label = style.paint(&format!("{:<LABEL$}", "open"), "2");
-        writeln!(out, "      {label} pollscope open {}", clean(recording))?;
     }
     Ok(())
-}
-
-fn distribution(hist: &Hist) -> String {
-    let at = |q| Nanos(hist.quantile(q).unwrap_or(0));
-    format!(
-        "{} at this site: p50 {}, p99 {}, p99.9 {}, longest {}",
-        Value::Count(hist.count()),
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        Nanos(hist.max())
-    )
 }
 
 fn place(site: &str) -> String {

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use pollscope_model::baseline::{Compared, SiteName};
+use pollscope_model::hist::Hist;
 use pollscope_model::query::detail::Finding;
 use pollscope_model::time::Nanos;
 use pollscope_model::verdict::{Expectation, Outcome, Verdict};
@@ -18,6 +19,10 @@ pub(super) const LINE: usize = 2_000;
 pub(super) const CALLS: usize = 24;
 /// Columns of a headline.
 pub(super) const HEADLINE: usize = 300;
+/// Columns for a label of [`facts`].
+pub(super) const LABEL: usize = 11;
+/// The label of the command that replays what happened: in a line of its own it can be copied.
+pub(super) const OPEN: &str = "open";
 /// Columns of a name, a site or a path.
 pub(super) const NAME: usize = 200;
 
@@ -129,25 +134,31 @@ pub(super) fn facts(verdict: &Verdict, finding: &Finding) -> Vec<(&'static str, 
             },
         );
     }
-    if let Some(polls) =
-        verdict.distribution_of(finding).map(|one| &one.poll).filter(|polls| !polls.is_empty())
-    {
-        let quantile = |q| Nanos(polls.quantile(q).unwrap_or(0));
-        let (count, max) = (thousands(polls.count()), Nanos(polls.max()));
-        fact("polls there", format!("{count}: p50 {}, p99 {}, longest {max}", quantile(0.5), quantile(0.99)));
+    if let Some(known) = verdict.distribution_of(finding) {
+        fact("polls", distribution(&known.poll));
+        fact("delays", distribution(&known.sched));
     }
     fact("why", cut(&finding.why, LINE).into_owned());
     fact("fix", cut(&finding.fix, LINE).into_owned());
     let recording = subject.and_then(|subject| subject.recording.as_deref());
-    fact("open", recording.map(open).unwrap_or_default());
+    fact(OPEN, recording.map(open).unwrap_or_default());
     facts
 }
 
+fn distribution(hist: &Hist) -> String {
+    if hist.is_empty() {
+        return String::new();
+    }
+    let at = |q| Nanos(hist.quantile(q).unwrap_or(0));
+    let (count, max) = (thousands(hist.count()), Nanos(hist.max()));
+    format!("{count} at this site: p50 {}, p99 {}, p99.9 {}, longest {max}", at(0.5), at(0.99), at(0.999))
+}
+
 /// The calls, innermost first; a line that says so for those that are left out.
-pub(super) fn stack(finding: &Finding) -> Vec<String> {
+pub(super) fn stack(finding: &Finding, most: usize) -> Vec<String> {
     let mut calls: Vec<_> =
-        finding.stack.iter().take(CALLS).map(|frame| cut(frame, HEADLINE).into_owned()).collect();
-    if let Some(more) = finding.stack.len().checked_sub(CALLS).filter(|more| *more > 0) {
+        finding.stack.iter().take(most).map(|frame| cut(frame, HEADLINE).into_owned()).collect();
+    if let Some(more) = finding.stack.len().checked_sub(most).filter(|more| *more > 0) {
         calls.push(format!("… and {more} more"));
     }
     calls
@@ -158,9 +169,9 @@ pub(super) fn paragraphs(verdict: &Verdict, finding: &Finding) -> String {
     let detector = cut(&finding.detector, NAME);
     let mut text = format!("{}  {detector}: {}\n", finding.level.as_str(), headline(finding));
     for (label, fact) in facts(verdict, finding) {
-        let _ = writeln!(text, "  {label:<11}  {fact}");
+        let _ = writeln!(text, "  {label:<LABEL$}  {fact}");
     }
-    let stack = stack(finding);
+    let stack = stack(finding, CALLS);
     if !stack.is_empty() {
         text += "  stack\n";
         for call in stack {
@@ -193,11 +204,8 @@ pub(super) fn site(site: &SiteName) -> String {
 
 /// A figure on both sides, `2ms → 4ms`.
 pub(super) fn change(compared: &Compared) -> String {
-    let head = compared.figure.show(compared.head.value);
-    match compared.base {
-        Some(base) => format!("{} → {head}", compared.figure.show(base.value)),
-        None => format!("– → {head}"),
-    }
+    let (base, head) = compared.shown();
+    format!("{base} → {head}")
 }
 
 /// What became of a figure in one line, `p99 poll of checkout src/cart.rs: 2ms → 4ms, regressed: 2.00×`.

@@ -1,12 +1,13 @@
 //! Text as Markdown that shows it and does nothing else: no link, no mention, no tag, no further cell.
 //!
-//! Pure; for the Markdown of this room only. What comes in is one line (see [`crate::fmt::clean`]).
+//! Pure. What comes in is one clean line (see [`crate::fmt::clean`]); whoever writes Markdown puts every word of a
+//! process through here.
 
 /// Shows nothing; keeps apart what GitHub would read as a mention, an issue or an address.
 const SPLIT: char = '\u{200b}';
 
 /// In a heading, a paragraph, a list or a cell of a table.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + text.len() / 8);
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -34,7 +35,7 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// As code in a line of text; `–` if there is nothing.
-pub(super) fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     if text.trim().is_empty() {
         return "–".to_owned();
     }
@@ -44,7 +45,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// As code in a cell of a table, which a pipe would end even there.
-pub(super) fn code_cell(text: &str) -> String {
+pub(crate) fn code_cell(text: &str) -> String {
     if !text.contains('|') {
         return code(text);
     }
@@ -55,7 +56,7 @@ pub(super) fn code_cell(text: &str) -> String {
 }
 
 /// Between tags.
-pub(super) fn html(text: &str) -> String {
+pub(crate) fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + text.len() / 8);
     for c in text.chars() {
         match c {
@@ -70,7 +71,7 @@ pub(super) fn html(text: &str) -> String {
 }
 
 /// Several lines as a block of code.
-pub(super) fn fence(language: &str, lines: &str) -> String {
+pub(crate) fn fence(language: &str, lines: &str) -> String {
     let ticks = "`".repeat(longest_run(lines).max(2) + 1);
     format!("{ticks}{language}\n{lines}\n{ticks}\n")
 }
