@@ -55,6 +55,8 @@ mod sample;
 mod scope;
 #[cfg(not(loom))]
 mod spawn;
+#[cfg(all(any(feature = "check", test), not(loom)))]
+mod spins;
 #[cfg(not(loom))]
 mod task;
 #[cfg(all(test, not(loom)))]

@@ -2,9 +2,7 @@
 //! together left in the recorder.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use pollscope_model::dict::Dictionary;
@@ -132,18 +130,4 @@ impl Fold {
             place.line == line && &*place.file == file
         })
     }
-}
-
-/// Wakes itself so many times, each time in a poll of its own.
-pub(crate) async fn spins(times: u64) {
-    let mut left = times;
-    poll_fn(move |cx| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

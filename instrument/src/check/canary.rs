@@ -3,7 +3,7 @@
 //!
 //! It is a session like any other, of some milliseconds, with a runtime of one thread and nothing left behind.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{pending, poll_fn};
 use std::panic::Location;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
@@ -16,13 +16,14 @@ use pollscope_model::verdict::{Armed, Verdict};
 use super::config::{self, Config};
 use super::run;
 use super::session::Session;
+use crate::spins::spins;
 
 /// What one poll may take.
 const LIMIT: Duration = Duration::from_millis(1);
 /// What one takes.
 const BLOCKED: Duration = Duration::from_millis(3);
 /// As many self-wakes as make a storm of a second.
-const STORM: u32 = 1_500;
+const STORM: u64 = 1_500;
 
 /// Whether the detectors found what they were shown, once for the process.
 pub(super) fn armed() -> Armed {
@@ -104,23 +105,11 @@ async fn faults() {
         Poll::<()>::Pending
     }));
     crate::task("canary is lost").spawn(pending::<()>());
-    let storms = crate::task("canary storms").spawn(storm());
+    let storms = crate::task("canary storms").spawn(spins(STORM));
     // Without a message: no panic hook is asked.
     crate::task("canary panics").spawn(async { std::panic::resume_unwind(Box::new("canary")) });
     let _ = blocks.await;
     let _ = storms.await;
     // By then the others, which were spawned before, were polled too.
     tokio::task::yield_now().await;
-}
-
-fn storm() -> impl Future<Output = ()> + Send {
-    let mut left = STORM;
-    poll_fn(move |cx| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
 }

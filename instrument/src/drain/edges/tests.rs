@@ -11,8 +11,9 @@ use pollscope_model::entity::task::WakesBy;
 use pollscope_model::id::SiteId;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::spins::spins;
 use crate::task;
-use crate::testkit::{Fold, fold, record, spins};
+use crate::testkit::{Fold, fold, record};
 
 const BY_A_TASK: u64 = 300;
 const BY_ITSELF: u64 = 20;

@@ -8,7 +8,8 @@ use pollscope_model::entity::event::{Event, EventBlock};
 use pollscope_model::entity::task::WokenBy;
 use pollscope_model::id::TaskId;
 
-use crate::testkit::{Fold, fold, record, spins};
+use crate::spins::spins;
+use crate::testkit::{Fold, fold, record};
 
 const LONG: Duration = Duration::from_secs(60);
 
