@@ -17,7 +17,7 @@ use pollscope_model::time::MILLISECOND;
 
 use super::cast::Cast;
 use super::lane::Lane;
-use super::stacks::{self, UNSEEN};
+use super::stacks::UNSEEN;
 use super::story::{Beat, Poll};
 
 mod marker;
@@ -154,7 +154,7 @@ impl<'a> Firefox<'a> {
         let cast = self.cast;
         let mut names = vec![format!("tasks of {}", cast.dictionary.site_text(slow.site))];
         match cast.stack_of(slow) {
-            Some(stack) => names.extend(stacks::inside(stack).iter().rev().map(ToString::to_string)),
+            Some(stack) => names.extend(stack.inside().rev().map(ToString::to_string)),
             None => names.push(UNSEEN.to_owned()),
         }
         let frames: Vec<FrameInfo> = names

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pollscope_model::dict::{Frame, Stack};
+use pollscope_model::dict::Frame;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::id::StackId;
 
@@ -71,14 +71,8 @@ pub(super) fn sum(cast: &Cast) -> BTreeMap<Key, Weights> {
     sums
 }
 
-/// The frames of a key, innermost first; see [`inside`].
-pub(super) fn frames<'a>(cast: &'a Cast, key: &Key) -> &'a [Frame] {
-    key.stack.and_then(|stack| cast.dictionary.stack(stack)).map_or(&[], |stack| inside(stack))
-}
-
-/// The frames of a stack without those of the runtime that polls the task: up to the user's outermost. All
-/// of them if none is the user's.
-pub(super) fn inside(stack: &Stack) -> &[Frame] {
-    let outermost = stack.frames.iter().rposition(|frame| frame.users);
-    outermost.map_or(&stack.frames[..], |at| &stack.frames[..=at])
+/// The frames of a key, innermost first; see [`pollscope_model::dict::Stack::inside`].
+pub(super) fn frames<'a>(cast: &'a Cast, key: &Key) -> Vec<&'a Frame> {
+    let stack = key.stack.and_then(|stack| cast.dictionary.stack(stack));
+    stack.map_or_else(Vec::new, |stack| stack.inside().collect())
 }

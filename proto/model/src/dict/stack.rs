@@ -23,7 +23,17 @@ pub struct Frame {
     pub users: bool,
 }
 
+/// Where our own functions are.
+const OWN: &str = "pollscope::";
+/// Where the functions are that poll a task: what lies beyond is none of it.
+const POLLS_TASKS: [&str; 2] = ["tokio::runtime::task::", "async_task::raw::"];
+
 impl Frame {
+    /// Whether the function, or the type that it is a method of, is in that module.
+    fn is_of(&self, path: &str) -> bool {
+        self.function.trim_start_matches('<').starts_with(path)
+    }
+
     /// The function without the closures inside of it: an `async fn` runs as a closure of itself.
     pub fn name(&self) -> &str {
         let mut name = &*self.function;
@@ -66,9 +76,10 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// The innermost of the user's frames, and its index: the line that the user can change.
+    /// The innermost of the user's frames, and its index: the line that the user can change. Of a task that none
+    /// of the user's is in, not whoever runs the runtime.
     pub fn users_frame(&self) -> Option<(usize, &Frame)> {
-        self.frames.iter().enumerate().find(|(_, frame)| frame.users)
+        self.of_task().iter().enumerate().find(|(_, frame)| frame.users)
     }
 
     /// What the user's innermost frame called, if anything: the lock, the sleep, the read.
@@ -77,13 +88,26 @@ impl Stack {
         self.frames.get(at.checked_sub(1)?)
     }
 
-    /// The frames for people, `function (file:line)`: from the user's innermost to the user's
-    /// outermost, without what lies beyond on either side; all of them if none is the user's.
+    /// What the task was in, innermost first: up to the user's outermost frame, without what polls the task and
+    /// whoever runs that, and without pollscope's own frames. All of the task's if none is the user's.
+    pub fn inside(&self) -> impl DoubleEndedIterator<Item = &Frame> {
+        let of_task = self.of_task();
+        let last = of_task.iter().rposition(|frame| frame.users).map_or(of_task.len(), |last| last + 1);
+        of_task[..last].iter().filter(|frame| !frame.is_of(OWN))
+    }
+
+    /// The frames for people, `function (file:line)`: what is [`inside`](Self::inside), from the user's innermost
+    /// on.
     pub fn shown(&self) -> Vec<Arc<str>> {
-        let users = |frame: &Frame| frame.users;
-        let first = self.frames.iter().position(users).unwrap_or(0);
-        let last = self.frames.iter().rposition(users).map_or(self.frames.len(), |last| last + 1);
-        self.frames[first..last].iter().map(|frame| frame.to_string().into()).collect()
+        let first = self.users_frame().map(|(_, frame)| frame);
+        let beyond = |frame: &&Frame| first.is_some_and(|first| !std::ptr::eq(first, *frame));
+        self.inside().skip_while(beyond).map(|frame| frame.to_string().into()).collect()
+    }
+
+    /// The frames up to where an executor polls the innermost task.
+    fn of_task(&self) -> &[Frame] {
+        let end = self.frames.iter().position(|frame| POLLS_TASKS.iter().any(|path| frame.is_of(path)));
+        &self.frames[..end.unwrap_or(self.frames.len())]
     }
 }
 
@@ -128,7 +152,44 @@ mod tests {
             stack.users_frame().map(|(_, frame)| frame.short()),
             Some("cart::load src/cart.rs:7".into())
         );
+        assert_eq!(stack.inside().count(), 5);
         let foreign = Stack { frames: stack.frames[..2].to_vec(), truncated: true };
         assert_eq!((foreign.shown().len(), foreign.called()), (2, None));
+    }
+
+    #[test]
+    fn what_polls_the_task_and_who_runs_that_is_cut() {
+        let frame = |function: &str| Frame {
+            users: function.starts_with("shop::"),
+            function: function.into(),
+            file: None,
+            line: 0,
+        };
+        let stack = |functions: &[&str]| Stack {
+            frames: functions.iter().map(|function| frame(function)).collect(),
+            truncated: false,
+        };
+        let beyond = [
+            "<pollscope::future::Recorded<F> as core::future::future::Future>::poll",
+            "tokio::runtime::task::core::Core<T,S>::poll",
+            "tokio::runtime::runtime::Runtime::block_on",
+            "shop::main",
+        ];
+        let of_task =
+            ["std::thread::sleep", "shop::read", "pollscope::allow::allow_blocking", "shop::handle"];
+        let users = stack(&[&of_task[..], &beyond[..]].concat());
+        assert_eq!(users.shown(), ["shop::read".into(), "shop::handle".into()]);
+        let inside: Vec<&str> = users.inside().map(Frame::name).collect();
+        assert_eq!(inside, ["std::thread::sleep", "shop::read", "shop::handle"]);
+
+        let library = stack(&[&["read", "h2::codec::poll"][..], &beyond[..]].concat());
+        assert_eq!(library.shown(), ["read".into(), "h2::codec::poll".into()]);
+        assert_eq!(library.users_frame(), None, "main only runs the runtime");
+        // A runtime that is run inside of a task is the task's own doing.
+        let nested = stack(
+            &[&["shop::inner", "tokio::runtime::handle::Handle::block_on"][..], &of_task[1..], &beyond[..]]
+                .concat(),
+        );
+        assert_eq!(nested.shown().len(), 4);
     }
 }
