@@ -23,10 +23,16 @@ use crate::record::allowed::Inside;
 /// Polls that are recorded; outside of them, and while nothing is recorded, it only calls `blocks`. Inside of
 /// another `allow_blocking` the outer reason counts. One poll tells four reasons apart. A poll that is open is
 /// exempt where the watchdog runs (see `stall` of the builder).
-/// Whether an exemption is still needed is not told: read the slow polls for that.
+///
+/// In a test that judges itself (feature `check`) one that ran and in every poll stayed below a quarter of the limit
+/// (the smaller of `max_poll` and `p99_poll`; 10 ms without them) is itself a finding, `unused-expectation`: a
+/// warning, told beside a failure, which fails a test by itself only where warnings do (`fail_on = "warn"`). So a
+/// call that is slow on a cold cache only, or elsewhere, may keep its exemption. A test that does not come by says
+/// nothing of it. In a live service nobody tells: read the slow polls for that.
 ///
 /// # Cost
-/// Two reads of the clock and some stores of the thread's own, no allocation. A panic of `blocks` goes on.
+/// Two reads of the clock and some stores of the thread's own, no allocation; while a test's session is open, a lock
+/// besides. A panic of `blocks` goes on.
 #[track_caller]
 pub fn allow_blocking<R>(reason: &'static str, blocks: impl FnOnce() -> R) -> R {
     let _inside = Inside::enter(reason, Location::caller());

@@ -25,6 +25,7 @@ use crate::drain::ledger::Ledger;
 use crate::handle::JoinHandle;
 use crate::identity::Identity;
 use crate::record;
+use crate::record::allowed::ran;
 use crate::record::session::numbers::{self, Entered, Lease};
 use crate::record::task::Labels;
 use crate::spawn::Spawn;
@@ -89,6 +90,7 @@ impl Book {
         };
         let identity = Identity::of_this_process(&config);
         let ledger = Mutex::new(Ledger::begin(session, identity.boot));
+        ran::take(session);
         numbers::open(session, slow_poll_ns);
         // Not before: while nothing is recorded it sleeps for long.
         let limit = settings.stall.map(|limit| limit.max(settings.slow_poll));
@@ -186,6 +188,11 @@ impl Book {
         self.ledger().living()
     }
 
+    /// What the session came by of `allow_blocking`; told once.
+    pub(crate) fn allowances(&self) -> Vec<ran::Ran> {
+        ran::take(self.lease.session())
+    }
+
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -198,6 +205,7 @@ impl Drop for Book {
             watchdog.stop();
         }
         numbers::close(session);
+        ran::take(session);
         sample::session_ends(session);
     }
 }

@@ -4,7 +4,7 @@ use pollscope_model::entity::task::{TaskKind, TaskState};
 use pollscope_model::measured::Mode;
 use pollscope_model::query::page::Level;
 use pollscope_model::verdict::ending::{self, Levels};
-use pollscope_model::verdict::{Armed, Verdict};
+use pollscope_model::verdict::{Allowance, Armed, Verdict};
 use pollscope_model::verdict::{Judge, Run};
 use tokio::runtime::Handle;
 
@@ -42,11 +42,18 @@ pub(super) fn verdict(
             );
         }
     }
+    let allowances = clerk.book.allowances().into_iter().map(|ran| Allowance {
+        reason: ran.reason.into(),
+        place: format!("{}:{}", ran.at.file(), ran.at.line()).into(),
+        runs: ran.runs,
+        longest_ns: ran.longest_ns,
+    });
     let run = Run {
         label: Some(name.into()),
         armed: Some(armed),
         without_cpu_ns,
         found,
+        allowances: allowances.collect(),
         notes,
         ..Run::of(&clerk.monitor)
     };

@@ -3,6 +3,8 @@
 //!
 //! Written by the thread itself. Costs a poll that never comes by nothing.
 
+pub(crate) mod ran;
+
 use std::cell::Cell;
 use std::panic::Location;
 
@@ -10,6 +12,7 @@ use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::id::NameId;
 
 use super::intern;
+use super::session;
 use super::tally::Tally;
 use super::thread::{self, Thread};
 use crate::clock;
@@ -96,6 +99,12 @@ impl Drop for Inside {
         let opened = OPEN.try_with(Cell::take).ok().flatten();
         if let Some(opened) = opened {
             let _ = LOG.try_with(|log| log.set(add(log.get(), opened.until(now))));
+            if let Some((reason, at)) = opened.why.filter(|_| session::any()) {
+                let session = session::of_thread(self.0);
+                if session::is_open(session) {
+                    ran::note(session, reason, at, told.done_ns.get());
+                }
+            }
         }
     }
 }

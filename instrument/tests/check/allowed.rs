@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use pollscope::allow_blocking;
-use pollscope::check::{Outcome, Session};
+use pollscope::check::{Level, Outcome, Session};
 
 const MS: Duration = Duration::from_millis(1);
 const WHY: &str = "reads its config once";
@@ -68,4 +68,38 @@ fn it_nests_and_unwinds() {
     assert_eq!(judged.verdict().outcome, Outcome::Clean, "{}", judged.text());
     assert_eq!(judged.verdict().allowed.len(), 1);
     assert_eq!(allow_blocking("outside of polls it is only a call", || 3), 3);
+}
+
+#[test]
+fn one_that_blocks_nobody_any_more_is_told() {
+    // Nothing in it can be slow, but the machine: a limit that no machine comes near.
+    let session = |name| Session::new(name).max_poll(Duration::from_secs(3_600));
+    let line = line!() + 1;
+    let fast = || allow_blocking(WHY, || 7);
+    let judged = session("stale").run(async move {
+        pollscope::spawn(async move { fast() }).await.expect("returns");
+        fast()
+    });
+    assert!(judged.is_clean(), "a warning alone fails nothing: {}", judged.text());
+    let verdict = judged.verdict();
+    let unused: Vec<_> =
+        verdict.findings.iter().filter(|one| &*one.detector == "unused-expectation").collect();
+    let [finding] = &unused[..] else { panic!("{unused:?}") };
+    assert_eq!(finding.level, Level::Warn);
+    assert!(finding.headline.contains(&format!("allowed.rs:{line} ")), "{}", finding.headline);
+    assert!(finding.why.starts_with("It ran 2 times"), "{}", finding.why);
+    assert_eq!(&*verdict.expectations_unused[0].reason, WHY);
+
+    // Not come by, or only in another session: nothing is said.
+    let judged = session("never").run(async {});
+    assert!(judged.verdict().expectations_unused.is_empty());
+
+    // Needed once is needed.
+    let judged = Session::new("needed").max_poll(50 * MS).run(async {
+        for blocks in [0, 60] {
+            allow_blocking(WHY, || sleep(blocks * MS));
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(judged.verdict().expectations_unused.is_empty(), "{:?}", judged.verdict().expectations_unused);
 }

@@ -5,6 +5,7 @@
 //!
 //! Made by the judge of this room; read by the command line, by the formats and by assertions in tests.
 
+mod allowance;
 pub mod ending;
 mod expect;
 mod judge;
@@ -18,6 +19,7 @@ use crate::measured::Mode;
 use crate::query::detail::Finding;
 use crate::query::page::Level;
 
+pub use allowance::Allowance;
 pub use judge::{Judge, Run, Terms};
 pub use limits::Limits;
 
@@ -146,7 +148,7 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// What was found and expected.
     pub allowed: Vec<Allowed>,
-    /// Expectations that nothing fulfilled; each is also a finding.
+    /// Expectations that nothing fulfilled, and allowances that nothing needed; each is also a finding.
     pub expectations_unused: Vec<Expectation>,
     /// Detectors and limits that could not tell, and why.
     pub undecided: Vec<(Arc<str>, Arc<str>)>,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::limits::{self, Judged};
-use super::{Allowed, Armed, Distribution, Expectation, Limits, Outcome, Subject, Verdict};
+use super::{Allowance, Allowed, Armed, Distribution, Expectation, Limits, Outcome, Subject, Verdict};
 use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
 use crate::detect::view::View;
@@ -57,6 +57,8 @@ pub struct Run<'a> {
     pub without_cpu_ns: Option<u64>,
     /// What was found in it by other means, such as [`ending`](super::ending); its process is this one.
     pub found: Vec<Finding>,
+    /// What it came by of what the code itself allows, if whoever ran it knows.
+    pub allowances: Vec<Allowance>,
     /// What a reader should know of it, in full sentences.
     pub notes: Vec<Arc<str>>,
 }
@@ -72,6 +74,7 @@ impl<'a> Run<'a> {
             armed: None,
             without_cpu_ns: None,
             found: Vec::new(),
+            allowances: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -84,6 +87,8 @@ pub struct Judge {
     findings: Vec<Finding>,
     /// What the code itself allows.
     allowed: Vec<Allowed>,
+    /// All of it that was come by.
+    allowances: Vec<Allowance>,
     subjects: Vec<Subject>,
     distributions: Vec<Distribution>,
     notes: Vec<Arc<str>>,
@@ -118,6 +123,7 @@ impl Judge {
     /// Hears a run: every process of its monitor. The monitor is not needed any more after it.
     pub fn hear(&mut self, run: &Run<'_>) {
         self.notes.extend(run.notes.iter().cloned());
+        self.allowances.extend(run.allowances.iter().cloned());
         if let Some(Armed { yes: false, why }) = &run.armed {
             let unknown = || Arc::from("the detectors did not find what they were shown");
             self.disarmed.get_or_insert_with(|| why.clone().unwrap_or_else(unknown));
@@ -248,6 +254,12 @@ impl Judge {
                     findings.push(expectation.unused());
                     expectations_unused.push(expectation.clone());
                 }
+            }
+            let needed = |one: &Allowance| allowed.iter().any(|allowed| allowed.reason == one.reason);
+            let limits = &self.terms.limits;
+            for one in self.allowances.iter().filter(|one| one.is_unused(limits) && !needed(one)) {
+                findings.push(one.unused(limits));
+                expectations_unused.push(one.expectation());
             }
         }
         findings.sort_by(worst_first);

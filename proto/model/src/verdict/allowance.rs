@@ -1,0 +1,93 @@
+//! What a test knows of each `allow_blocking` that it came by, and what becomes of one that it did not need.
+
+use std::sync::Arc;
+
+use super::expect::UNUSED;
+use super::{Expectation, Limits};
+use crate::detect::blocking_poll;
+use crate::query::detail::Finding;
+use crate::query::page::Level;
+use crate::time::{MILLISECOND, Nanos};
+
+/// What stays below this part of the limit did not come near it, whatever the machine.
+const NEAR: u64 = 4;
+
+/// An `allow_blocking` in the code, and what it came to in one run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Allowance {
+    /// The reason that the code gives.
+    pub reason: Arc<str>,
+    /// Where it is written, `src/config.rs:12`.
+    pub place: Arc<str>,
+    /// How often a poll came by.
+    pub runs: u64,
+    /// The longest that one poll spent inside, together with what it spent inside of others, nanoseconds.
+    pub longest_ns: u64,
+}
+
+impl Allowance {
+    /// Whether no poll that came by would have come near the limit without it.
+    pub(super) fn is_unused(&self, limits: &Limits) -> bool {
+        self.runs > 0 && self.longest_ns < limit_ns(limits) / NEAR
+    }
+
+    /// As what it stands for: polls that block are expected there.
+    pub(super) fn expectation(&self) -> Expectation {
+        Expectation {
+            detector: blocking_poll::DETECTOR.id.into(),
+            site: None,
+            reason: self.reason.clone(),
+            place: Some(self.place.clone()),
+        }
+    }
+
+    /// It does not block any more, as far as this run can tell.
+    pub(super) fn unused(&self, limits: &Limits) -> Finding {
+        let times = if self.runs == 1 { "once".to_owned() } else { format!("{} times", self.runs) };
+        Finding {
+            fingerprint: format!("{UNUSED} allow_blocking {}", self.reason).into(),
+            headline: format!("allow_blocking at {} blocks nobody any more", self.place).into(),
+            why: format!(
+                "It ran {times}, for {} in one poll at the longest, of {} that a poll may take. Its reason: {}. An \
+                 exemption that nothing needs hides the next call that blocks there.",
+                Nanos(self.longest_ns),
+                Nanos(limit_ns(limits)),
+                self.reason.trim_end_matches('.')
+            )
+            .into(),
+            fix: "Take the call out of allow_blocking, unless it is slow elsewhere: on a cold cache, with more data."
+                .into(),
+            ..Finding::new(UNUSED, Level::Warn)
+        }
+    }
+}
+
+/// The smallest limit on polls; without one, what `blocking-poll` would warn of.
+fn limit_ns(limits: &Limits) -> u64 {
+    let asked = [limits.max_poll_ns, limits.p99_poll_ns].into_iter().flatten().min();
+    asked.unwrap_or(10 * MILLISECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_ran_and_stayed_far_below_every_limit_is_unused() {
+        let allowance =
+            |runs, longest_ns| Allowance { reason: "r".into(), place: "a.rs:1".into(), runs, longest_ns };
+        let strict = Limits { p99_poll_ns: Some(2 * MILLISECOND), ..Limits::default() };
+        for (runs, longest_ns, limits, unused) in [
+            (0, 0, Limits::default(), false),
+            (1, MILLISECOND, Limits::default(), true),
+            (1, 3 * MILLISECOND, Limits::default(), false),
+            (1, MILLISECOND, strict, false),
+            (9, 1_000, strict, true),
+        ] {
+            assert_eq!(allowance(runs, longest_ns).is_unused(&limits), unused, "{runs} {longest_ns}");
+        }
+        let finding = allowance(2, 1_000).unused(&strict);
+        assert_eq!((&*finding.detector, finding.level), (UNUSED, Level::Warn));
+        assert!(finding.why.starts_with("It ran 2 times, for 1µs in one poll"), "{}", finding.why);
+    }
+}
