@@ -162,6 +162,12 @@ impl Book {
         self.identity.hello_with(protocol, mode, capabilities)
     }
 
+    /// The name of a file about the session, as of that time, without its ending.
+    #[cfg(feature = "recording")]
+    pub(crate) fn file_stem(&self, unix_s: u64) -> String {
+        self.identity.file_stem(unix_s)
+    }
+
     /// What changed since the last report: the next delta, the first of which is number 1. On the caller's
     /// thread: some microseconds for each task that changed and each thread and site that there is.
     pub(crate) fn report(&self) -> Report {

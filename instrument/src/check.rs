@@ -38,6 +38,12 @@
 //! nothing could be found fails too: before its first verdict each process proves, with faults of its own making,
 //! that the detectors are armed.
 //!
+//! # What is left of a failure
+//! Its text, and where the environment says `POLLSCOPE_RECORD=FOLDER` a recording of the session's own books, which the
+//! text names last: `pollscope open FILE` replays it. A session that passes leaves none. Without the variable nothing
+//! is written; what cannot be written is said and decides nothing. A file takes a quarter of `POLLSCOPE_RECORD_LIMIT`
+//! (256 MiB) at most, then its time becomes coarser; of one test of one process the newest four stay.
+//!
 //! # What is seen
 //! On stock tokio what is spawned through `pollscope`; with `--cfg tokio_unstable` every task of the runtime, with
 //! poll times, spawn site and end, but without wakes: `tokio::spawn`ed tasks are never found to be forgotten or to
@@ -49,12 +55,18 @@ mod config;
 mod finish;
 mod judge;
 mod judged;
+mod kept;
 mod phase;
 mod pressure;
 mod roll;
 mod run;
 mod runtime;
 mod session;
+#[cfg(feature = "recording")]
+mod tape;
+#[cfg(not(feature = "recording"))]
+#[path = "check/no_tape.rs"]
+mod tape;
 mod text;
 
 pub use judged::Judged;

@@ -88,7 +88,7 @@ pub const VARIABLES: [Variable; 16] = [
         name: "POLLSCOPE_RECORD",
         expects: "a path that ends in .mcap, or a folder",
         default: "none: nothing is recorded",
-        help: "the recording to write, for `pollscope open`; in a folder one file for each process",
+        help: "the recording to write, for `pollscope open`; in a folder one file for each process, and for each test of #[pollscope::test] that fails",
         apply: |config, text| {
             config.record = Some(config::record(text.into())?);
             Ok(())

@@ -40,6 +40,8 @@ pub(crate) use dump::{Desk, Dumps};
 pub(crate) use file::Tape;
 #[cfg(not(feature = "recording"))]
 pub(crate) use file::{Desk, Dumps};
+#[cfg(all(feature = "recording", feature = "check"))]
+pub(crate) use file::{plain, refuse_file_size_signal};
 
 /// How long stopping and flushing wait for readers.
 const PATIENCE: Duration = Duration::from_secs(1);

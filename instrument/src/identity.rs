@@ -54,14 +54,22 @@ impl Identity {
     /// The same, for what happened at a time.
     #[cfg(feature = "recording")]
     pub(crate) fn file_name_at(&self, unix_s: u64, extension: &str) -> String {
-        format!("{}-{}-{}.{extension}", self.plain_name(), self.process.pid, date_and_time(unix_s))
+        format!("{}.{extension}", self.file_stem(unix_s))
     }
 
-    /// The service's name as part of a file's.
+    /// The same without its ending.
+    #[cfg(feature = "recording")]
+    pub(crate) fn file_stem(&self, unix_s: u64) -> String {
+        format!("{}-{}-{}", self.plain_name(), self.process.pid, date_and_time(unix_s))
+    }
+
+    /// The service's name as part of a file's; of a long one its end, which says more of a test.
     #[cfg(feature = "recording")]
     pub(crate) fn plain_name(&self) -> String {
         let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
-        self.process.name.trim_start_matches('.').chars().take(64).map(plain).collect()
+        let name = &self.process.name;
+        let beyond = name.chars().count().saturating_sub(64);
+        name.chars().skip(beyond).skip_while(|c| *c == '.').map(plain).collect()
     }
 
     /// The greeting of this moment: mode and capabilities grow when a runtime is attached.

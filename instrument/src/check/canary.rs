@@ -48,7 +48,7 @@ fn sing() -> Result<(), String> {
         Config { stall: None, patience: Duration::ZERO, ..Config::with(&session.asked, Policy::default()) };
     let place = Location::caller();
     let armed = Armed { yes: true, why: None };
-    let (_, verdict) = run::conduct(session, &config, armed, |stage, _, alarm| {
+    let (_, verdict) = run::conduct(session, &config, armed, None, |stage, _, alarm| {
         Ok(run::drive_in_place(stage, alarm, place, faults()))
     })?;
     FAULTS.iter().try_for_each(|fault| fault.was_found(&verdict))

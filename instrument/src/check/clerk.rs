@@ -11,11 +11,15 @@ use pollscope_model::hello::ProtocolVersion;
 use pollscope_model::id::BootId;
 use pollscope_model::monitor::Monitor;
 use pollscope_model::policy::Policy;
+use pollscope_model::report::Report;
 use pollscope_model::world::{Limits, Process};
 
+use super::config::RecordSetting;
+use super::kept::Kept;
 use super::phase::{Phase, Phases};
 use super::pressure::Pressure;
 use super::roll;
+use super::tape::Tape;
 use crate::book::Book;
 use crate::clock;
 
@@ -34,11 +38,12 @@ pub(super) struct Clerk {
     pub(super) phases: Phases,
     pub(super) pressure: Pressure,
     pub(super) began_ns: u64,
+    tape: Option<Tape>,
 }
 
 impl Clerk {
     /// With books that are open, and a runtime that is built.
-    pub(super) fn new(book: Arc<Book>, policy: &Policy) -> Self {
+    pub(super) fn new(book: Arc<Book>, policy: &Policy, record: Option<RecordSetting>) -> Self {
         let mut monitor = Monitor::with_policy(Limits::default(), policy.clone());
         let hello = book.hello(ProtocolVersion { major: 1, minor: 0 });
         let boot = hello.boot;
@@ -51,6 +56,7 @@ impl Clerk {
             phases: Phases::default(),
             pressure: Pressure::begin(),
             began_ns: clock::now_ns(),
+            tape: record.map(Tape::new),
         }
     }
 
@@ -63,15 +69,35 @@ impl Clerk {
     /// Takes the rest, with the names of the stacks; the detectors look whatever the time.
     pub(super) fn fold_last(&mut self) {
         let report = self.book.last_report();
+        self.record(&report);
         let now = unix_now();
         self.monitor.apply(report, now);
         self.monitor.settle(now);
     }
 
-    fn take(&mut self, report: pollscope_model::report::Report) {
+    fn take(&mut self, report: Report) {
+        self.record(&report);
         let now = unix_now();
         self.monitor.apply(report, now);
         self.monitor.tick(now);
+    }
+
+    fn record(&mut self, report: &Report) {
+        if let Some(tape) = &mut self.tape {
+            tape.hold(report);
+        }
+    }
+
+    /// For the clerk's own thread, which may wait for the disk.
+    fn write(&mut self) {
+        if let Some(tape) = &mut self.tape {
+            tape.write(&self.book);
+        }
+    }
+
+    /// The session failed: its recording, where one is wanted. Without that nothing is left of it.
+    pub(super) fn keep(&mut self) -> Kept {
+        self.tape.take().map_or_else(Kept::default, |tape| tape.keep(&self.book))
     }
 
     /// The session's own process.
@@ -155,6 +181,8 @@ impl Watch {
         let rings = Arc::clone(&alarm);
         let name = name.to_owned();
         let thread = std::thread::Builder::new().name("pollscope-check".to_owned()).spawn(move || {
+            #[cfg(feature = "recording")]
+            crate::export::refuse_file_size_signal();
             work(&mut clerk, &orders, &name, timeout, &rings);
             clerk
         })?;
@@ -180,7 +208,10 @@ fn work(clerk: &mut Clerk, orders: &Receiver<Order>, name: &str, timeout: Option
         let due = [deadline.map(|(at, _)| at), last_chance].into_iter().flatten().min();
         let left = due.map_or(INTERVAL, |at| at.saturating_duration_since(Instant::now()).min(INTERVAL));
         match orders.recv_timeout(left) {
-            Err(RecvTimeoutError::Timeout) => clerk.fold(),
+            Err(RecvTimeoutError::Timeout) => {
+                clerk.fold();
+                clerk.write();
+            }
             Err(RecvTimeoutError::Disconnected) => return,
             Ok(Order::Checkpoint(next, done)) => {
                 clerk.fold();
@@ -212,12 +243,14 @@ impl Clerk {
 
 /// The body holds its thread, so that nobody can end it but the process. Past every capture of output.
 #[expect(clippy::disallowed_methods, reason = "a test that hangs for ever tells nobody anything")]
-fn give_up(clerk: &Clerk, name: &str, timeout: Duration) -> ! {
+fn give_up(clerk: &mut Clerk, name: &str, timeout: Duration) -> ! {
     use std::io::Write as _;
     let roll = clerk.process().map(|process| roll::of(process, timeout)).unwrap_or_default();
-    let text = format!(
-        "pollscope: {name} {roll}\nIts body does not return from a poll, so that it cannot be ended: the process exits.\n"
+    let mut text = format!(
+        "pollscope: {name} {roll}\nIts body does not return from a poll, so that it cannot be ended: the process exits."
     );
+    clerk.keep().tell(&mut text);
+    text.push('\n');
     let _ = std::io::stderr().write_all(text.as_bytes());
     std::process::exit(FAILED)
 }

@@ -12,6 +12,8 @@ use pollscope_model::verdict::Terms;
 use pollscope_model::verdict::ending::Levels;
 
 use super::session::Asked;
+use crate::config::Record;
+use crate::env;
 
 /// The policy's file name.
 const FILE: &str = "pollscope.toml";
@@ -154,8 +156,73 @@ fn read(path: &Path) -> Result<Policy, String> {
     Policy::parse_file(&text, &shown.to_string()).map_err(|error| format!("{shown}: {error}"))
 }
 
+/// Where the sessions of this process that fail leave their recordings.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct RecordSetting {
+    pub(super) folder: PathBuf,
+    /// Before the names of the files.
+    pub(super) prefix: String,
+    /// Bytes of all files of one test together.
+    pub(super) limit: u64,
+    /// For whoever opens it: `pollscope.toml` text.
+    pub(super) policy: String,
+    /// What of the environment is ignored, and why.
+    pub(super) complaint: Option<String>,
+}
+
+impl RecordSetting {
+    fn of(record: Record) -> Self {
+        // A test may change its folder; and whoever reads the path is in another.
+        let path = std::path::absolute(&record.path).unwrap_or(record.path);
+        let is_file = path.extension().is_some_and(|ending| ending == "mcap");
+        match (path.parent(), path.file_stem()) {
+            (Some(folder), Some(stem)) if is_file => Self {
+                folder: folder.into(),
+                prefix: format!("{}-", stem.to_string_lossy()),
+                limit: record.limit,
+                ..Self::default()
+            },
+            _ => Self { folder: path, limit: record.limit, ..Self::default() },
+        }
+    }
+
+    /// Of a file with that name in the middle.
+    pub(super) fn path(&self, stem: &str, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}{stem}{ending}", self.prefix))
+    }
+}
+
+/// What `POLLSCOPE_RECORD` asks for, or why that is nothing that can be done.
+#[expect(clippy::disallowed_methods, reason = "the rim: the environment is read here")]
+pub(super) fn recording() -> Option<Result<RecordSetting, String>> {
+    if is_switched_off() {
+        return None;
+    }
+    let mut config = crate::config::Config::default();
+    let read = |name: &str| name.starts_with("POLLSCOPE_RECORD").then(|| std::env::var_os(name)).flatten();
+    let complaint = env::apply(&mut config, read).into_iter().next();
+    match config.recording() {
+        Some(record) => Some(Ok(RecordSetting { complaint, ..RecordSetting::of(record) })),
+        None => complaint.map(Err),
+    }
+}
+
 /// Whether `POLLSCOPE` switches everything off.
 #[expect(clippy::disallowed_methods, reason = "the rim: the environment is read here")]
 pub(super) fn is_switched_off() -> bool {
     std::env::var_os("POLLSCOPE").is_some_and(|value| value == "off")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beside_a_file_that_is_named_and_in_a_folder() {
+        let setting = |path: &str| RecordSetting::of(Record { path: path.into(), limit: 7 });
+        let named = setting("/runs/ci.mcap").path("cart-1-2", ".mcap");
+        assert_eq!(named, Path::new("/runs/ci-cart-1-2.mcap"));
+        assert_eq!(setting("/runs/ci").path("cart-1-2", "-2.mcap"), Path::new("/runs/ci/cart-1-2-2.mcap"));
+        assert!(setting("runs").folder.is_absolute());
+    }
 }

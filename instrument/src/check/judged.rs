@@ -1,7 +1,10 @@
 //! What a session came to.
 
+use std::path::Path;
+
 use pollscope_model::verdict::{Outcome, Verdict};
 
+use super::kept::Kept;
 use super::phase::Phase;
 use super::text;
 
@@ -14,6 +17,7 @@ pub struct Judged<T> {
     pub(super) verdict: Verdict,
     pub(super) timed_out: Option<String>,
     pub(super) phases: Vec<Phase>,
+    pub(super) kept: Kept,
 }
 
 impl<T> Judged<T> {
@@ -42,9 +46,14 @@ impl<T> Judged<T> {
         self.output.is_some() && self.timed_out.is_none() && self.verdict.outcome == Outcome::Clean
     }
 
+    /// The recording of a session that failed, for `pollscope open`, where `POLLSCOPE_RECORD` asked for one.
+    pub fn recording(&self) -> Option<&Path> {
+        self.kept.path.as_deref()
+    }
+
     /// The verdict in words: what the failed test prints.
     pub fn text(&self) -> String {
-        text::of(&self.name, &self.verdict, self.timed_out.as_deref(), &self.phases)
+        text::of(&self.name, &self.verdict, self.timed_out.as_deref(), &self.phases, &self.kept)
     }
 
     /// What the body returned.
@@ -53,10 +62,10 @@ impl<T> Judged<T> {
     /// With [`text`](Self::text) if the verdict is not clean, or the time was up.
     #[track_caller]
     pub fn assert_clean(self) -> T {
-        let clean = self.is_clean();
-        match self.output {
-            Some(output) if clean => output,
-            _ => panic!("{}", text::of(&self.name, &self.verdict, self.timed_out.as_deref(), &self.phases)),
+        let failure = (!self.is_clean()).then(|| self.text());
+        match (self.output, failure) {
+            (Some(output), None) => output,
+            (_, failure) => panic!("{}", failure.unwrap_or_default()),
         }
     }
 }

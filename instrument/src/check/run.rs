@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use pollscope_model::entity::task::TaskKind;
-use pollscope_model::verdict::{Armed, Verdict, ending};
+use pollscope_model::verdict::{Armed, Outcome, Verdict, ending};
 
 use super::clerk::{Alarm, Clerk, Watch};
-use super::config::Config;
+use super::config::{self, Config, RecordSetting};
 use super::judged::Judged;
+use super::kept::Kept;
 use super::phase::Listed;
 use super::runtime::Stage;
 use super::session::Session;
@@ -98,16 +99,30 @@ fn perform<T>(session: Session, drive: impl FnOnce(&Stage, &Book, &Alarm) -> End
         Err(why) => panic!("pollscope: {why}"),
     };
     let armed = canary::armed();
-    let (done, verdict) = match conduct(session, &config, armed, drive) {
+    let (record, refused) = match config::recording() {
+        None => (None, None),
+        Some(Ok(record)) => {
+            let policy = config.policy.rules_for_test(&config.terms.limits);
+            (Some(RecordSetting { policy, ..record }), None)
+        }
+        Some(Err(why)) => (None, Some(why)),
+    };
+    let (mut done, verdict) = match conduct(session, &config, armed, record, drive) {
         Ok(done) => done,
         Err(why) => panic!("pollscope: {why}"),
     };
+    done.kept.trouble = done.kept.trouble.or(refused);
     match done.ended {
-        Ok(output) => {
-            Judged { name: done.name, output, verdict, timed_out: done.timed_out, phases: done.phases }
-        }
+        Ok(output) => Judged {
+            name: done.name,
+            output,
+            verdict,
+            timed_out: done.timed_out,
+            phases: done.phases,
+            kept: done.kept,
+        },
         Err(payload) => {
-            text::print_beside(&done.name, &verdict, &done.phases);
+            text::print_beside(&done.name, &verdict, &done.phases, &done.kept);
             resume_unwind(payload)
         }
     }
@@ -119,6 +134,7 @@ pub(super) struct Done<T> {
     pub(super) ended: Ended<T>,
     timed_out: Option<String>,
     phases: Vec<super::Phase>,
+    kept: Kept,
 }
 
 /// The whole session, with everything decided. Fails if there is no runtime or no room for its books.
@@ -126,6 +142,7 @@ pub(super) fn conduct<T>(
     mut session: Session,
     config: &Config,
     armed: Armed,
+    record: Option<RecordSetting>,
     drive: impl FnOnce(&Stage, &Book, &Alarm) -> Ended<T>,
 ) -> Result<(Done<T>, Verdict), String> {
     let name = session.name.clone();
@@ -137,7 +154,7 @@ pub(super) fn conduct<T>(
     };
     let book = Arc::new(Book::open(settings).map_err(|error| error.to_string())?);
     let stage = Stage::build(&mut session, &book).map_err(|error| format!("no runtime: {error}"))?;
-    let clerk = Clerk::new(Arc::clone(&book), &config.policy);
+    let clerk = Clerk::new(Arc::clone(&book), &config.policy, record);
     let watch = Watch::start(clerk, &name, config.timeout).map_err(|error| format!("no thread: {error}"))?;
     let entered = book.enter();
     let listed = Listed::here(watch.orders());
@@ -157,10 +174,16 @@ pub(super) fn conduct<T>(
     clerk.fold_last();
     clerk.note_phase(None);
     drop(entered);
-    let verdict = judge::verdict(&clerk, config, &name, armed, stage.handle(), returned);
+    let mut verdict = judge::verdict(&clerk, config, &name, armed, stage.handle(), returned);
     let timed_out = alarm.take();
+    let passed = returned && timed_out.is_none() && verdict.outcome == Outcome::Clean;
+    let kept = if passed { Kept::default() } else { clerk.keep() };
+    if let Some(path) = &kept.path {
+        let path: Arc<str> = path.to_string_lossy().into();
+        verdict.subjects.iter_mut().for_each(|subject| subject.recording = Some(Arc::clone(&path)));
+    }
     // Jobs that do not end would keep the runtime for ever.
     let wait = timed_out.is_none() && !judge::has_jobs(&clerk);
     stage.end(wait);
-    Ok((Done { name, ended, timed_out, phases: clerk.phases.into_all() }, verdict))
+    Ok((Done { name, ended, timed_out, phases: clerk.phases.into_all(), kept }, verdict))
 }

@@ -9,6 +9,7 @@ use pollscope_model::query::value::Value;
 use pollscope_model::time::Nanos;
 use pollscope_model::verdict::{Outcome, Verdict};
 
+use super::kept::Kept;
 use super::phase::Phase;
 
 /// Findings that are told in full; of more, their first lines.
@@ -23,22 +24,32 @@ const WIDTH: usize = 110;
 const INDENT: &str = "            ";
 
 /// The whole text.
-pub(super) fn of(name: &str, verdict: &Verdict, timed_out: Option<&str>, phases: &[Phase]) -> String {
+pub(super) fn of(
+    name: &str,
+    verdict: &Verdict,
+    timed_out: Option<&str>,
+    phases: &[Phase],
+    kept: &Kept,
+) -> String {
     let mut text = format!("pollscope: {name} {}", headline(verdict, timed_out));
     findings(&mut text, verdict);
     beside(&mut text, verdict, phases);
+    kept.tell(&mut text);
     text
 }
 
 /// Tells what was found beside a panic, which is the test's own.
 #[expect(clippy::print_stderr, reason = "a test's output, which its runner captures")]
-pub(super) fn print_beside(name: &str, verdict: &Verdict, phases: &[Phase]) {
-    if verdict.findings.is_empty() {
+pub(super) fn print_beside(name: &str, verdict: &Verdict, phases: &[Phase], kept: &Kept) {
+    let mut text = format!("pollscope: {name} panicked");
+    if !verdict.findings.is_empty() {
+        text.push_str("; found beside it:");
+        findings(&mut text, verdict);
+        beside(&mut text, verdict, phases);
+    } else if kept.path.is_none() && kept.trouble.is_none() {
         return;
     }
-    let mut text = format!("pollscope: {name} panicked; found beside it:");
-    findings(&mut text, verdict);
-    beside(&mut text, verdict, phases);
+    kept.tell(&mut text);
     eprintln!("{text}");
 }
 
@@ -105,7 +116,7 @@ fn in_full(text: &mut String, verdict: &Verdict, finding: &Finding) {
     let mut frames = finding.stack.iter();
     if let Some(first) = frames.next() {
         detail(text, "ran", first);
-        for frame in frames.take_while(|frame| !is_machinery(frame)).take(FRAMES - 1) {
+        for frame in frames.take(FRAMES - 1) {
             let _ = write!(text, "\n{INDENT}{frame}");
         }
     }
@@ -121,19 +132,7 @@ fn in_full(text: &mut String, verdict: &Verdict, finding: &Finding) {
         distribution(text, "delays", &site.sched);
     }
     detail(text, "do", &finding.fix);
-    let recording = verdict.subject_of(finding).and_then(|subject| subject.recording.as_deref());
-    if let Some(recording) = recording {
-        detail(text, "open", &format!("pollscope open {recording}"));
-    }
     detail(text, "more", &format!("pollscope explain {}", finding.detector));
-}
-
-/// Below it nothing is the user's: what polls the task.
-fn is_machinery(frame: &str) -> bool {
-    let path = frame.trim_start_matches('<');
-    ["pollscope::future::", "pollscope::scope::", "tokio::runtime::"]
-        .iter()
-        .any(|ours| path.starts_with(ours))
 }
 
 fn distribution(text: &mut String, what: &str, times: &Hist) {

@@ -26,7 +26,7 @@ use crate::identity::Identity;
 use crate::notice;
 use crate::record::flight;
 use place::Place;
-pub(super) use place::plain;
+pub(crate) use place::plain;
 
 /// A chunk is closed at least so often, and at once behind a report with evidence of something grave: what
 /// a killed process can lose.
@@ -248,7 +248,7 @@ fn is_start(report: &Report) -> bool {
 /// the write fails instead.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "the standard library has no masks of signals")]
-pub(super) fn refuse_file_size_signal() {
+pub(crate) fn refuse_file_size_signal() {
     // SAFETY: the set is initialised by `sigemptyset` before it is read, and lives until the end of the
     // call; only the mask of this thread, which is our own, changes.
     unsafe {
@@ -260,7 +260,7 @@ pub(super) fn refuse_file_size_signal() {
 }
 
 #[cfg(not(unix))]
-pub(super) fn refuse_file_size_signal() {}
+pub(crate) fn refuse_file_size_signal() {}
 
 #[cfg(test)]
 mod tests {

@@ -51,10 +51,10 @@ async fn a_failure_can_be_expected() {
 }
 
 /// Runs a test of `victims.rs` as cargo would.
-fn run(victim: &str, change: impl FnOnce(&mut Command)) -> (Output, String) {
+pub(crate) fn run(victim: &str, change: impl FnOnce(&mut Command)) -> (Output, String) {
     let mut command = Command::new(std::env::current_exe().expect("a path"));
     command.args(["--ignored", "--exact", &format!("victims::{victim}")]);
-    command.env_remove("POLLSCOPE").env("RUST_BACKTRACE", "0");
+    command.env_remove("POLLSCOPE").env_remove("POLLSCOPE_RECORD").env("RUST_BACKTRACE", "0");
     change(&mut command);
     let output = command.output().expect("runs");
     let text =
@@ -72,7 +72,7 @@ fn fails_with(victim: &str, parts: &[&str]) -> String {
     text
 }
 
-fn line_of(part: &str) -> usize {
+pub(crate) fn line_of(part: &str) -> usize {
     include_str!("victims.rs").lines().position(|line| line.contains(part)).expect("a line") + 1
 }
 

@@ -5,5 +5,7 @@
 mod allowed;
 mod attribute;
 mod drift;
+#[cfg(feature = "recording")]
+mod record;
 mod session;
 mod victims;

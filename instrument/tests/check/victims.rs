@@ -42,3 +42,14 @@ async fn holds_its_thread() {
 #[ignore = "fails on purpose"]
 #[pollscope::test]
 async fn does_nothing() {}
+
+/// As a test that is run again until it passes, or with other values each time.
+#[ignore = "fails on purpose"]
+#[test]
+fn fails_six_times() {
+    for _ in 0..6 {
+        let session = pollscope::check::Session::new("again").max_poll(Duration::from_millis(10));
+        println!("{}", session.run(async { read_config() }).text());
+    }
+    panic!("the test's own panic");
+}

@@ -26,10 +26,10 @@ mod parse;
 
 use std::fmt::Write as _;
 
-use crate::detect::{self, Detector};
+use crate::detect::{self, Detector, blocking_poll};
 use crate::nearest::nearest;
 use crate::query::page::Level;
-use crate::verdict::{Expectation, Terms};
+use crate::verdict::{Expectation, Limits, Terms};
 use limit::{Amount, Limit};
 
 pub use check::Check;
@@ -191,6 +191,33 @@ impl Policy {
     /// The rule of the detector of that id.
     pub fn rule_of(&self, id: &str) -> Option<&Rule> {
         detect::index_of(id).map(|index| &self.rules[index])
+    }
+
+    /// The rules for whoever opens the recording of a test that was judged by those limits: a single poll over them
+    /// is enough, also the first of a process, since they are a promise and no observation.
+    pub fn rules_for_test(&self, limits: &Limits) -> String {
+        let mut text = String::new();
+        for (detector, rule) in detect::ALL.iter().zip(&self.rules) {
+            let _ = writeln!(text, "[detectors.{}]\nlevel = \"{}\"", detector.id, rule.level.as_str());
+            let _ = writeln!(text, "for = {}", Amount::Nanos(rule.for_ns));
+            let _ = writeln!(text, "clear = {}", Amount::Nanos(rule.clear_ns));
+            for limit in detector.limits {
+                let asked = limits.max_poll_ns.filter(|_| detector.id == blocking_poll::DETECTOR.id);
+                let promised = asked.and_then(|max_poll_ns| match limit.key {
+                    key if key == blocking_poll::REPEATS.key => Some(Amount::Count(1)),
+                    key if key == blocking_poll::INITIAL.key => Some(Amount::Nanos(0)),
+                    key if [blocking_poll::WARN, blocking_poll::DENY, blocking_poll::UNCERTAIN]
+                        .iter()
+                        .any(|limit| limit.key == key) =>
+                    {
+                        Some(Amount::Nanos(max_poll_ns))
+                    }
+                    _ => None,
+                });
+                let _ = writeln!(text, "{} = {}", limit.key, promised.unwrap_or_else(|| rule.amount(limit)));
+            }
+        }
+        text
     }
 
     /// The default as a commented `pollscope.toml`; parsing it gives [`Policy::default`].

@@ -79,7 +79,7 @@ impl Place {
 }
 
 /// What the system said, without the number that says nothing to people.
-pub(in crate::export) fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }

@@ -35,7 +35,7 @@
 //! not measured, only polls above `uncertain` count and none is denied; the same limit holds for what
 //! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none.
 //! `spawn_blocking` jobs and `block_on` bodies have threads of their own and are not judged. A first poll
-//! within the first five seconds of a process is initialisation. A poll that `stuck-poll` reported while
+//! within the first five seconds of a process (`initial`) is initialisation. A poll that `stuck-poll` reported while
 //! it was open is not reported again, and one that was seen in `block_in_place` held nobody. Time inside of
 //! `pollscope::allow_blocking` is taken off. Debug builds are slow: judge release builds, or raise the limit.
 
@@ -59,13 +59,13 @@ pub const WARN: Limit = Limit::nanos("warn", 10 * MILLISECOND, "longest poll, wi
 pub const DENY: Limit = Limit::nanos("deny", 100 * MILLISECOND, "longest poll that is only a warning");
 const FACTOR: Limit = Limit::ratio("factor", 10.0, "or so many times the site's own p99");
 const FLOOR: Limit = Limit::nanos("floor", MILLISECOND, "but never less than this");
-const REPEATS: Limit = Limit::count("repeats", 3, "polls over `warn` before it is reported");
+pub(crate) const REPEATS: Limit = Limit::count("repeats", 3, "polls over `warn` before it is reported");
 const WITHIN: Limit = Limit::nanos("within", 60 * SECOND, "within so much time");
-const UNCERTAIN: Limit =
+pub(crate) const UNCERTAIN: Limit =
     Limit::nanos("uncertain", 100 * MILLISECOND, "longest poll that may be the machine's doing");
-
 /// Until then a first poll is initialisation.
-const STARTING_NS: u64 = 5 * SECOND;
+pub(crate) const INITIAL: Limit =
+    Limit::nanos("initial", 5 * SECOND, "a first poll so soon after the process's start is initialisation");
 /// Polls that a site's 99th percentile needs to mean anything.
 const P99_NEEDS: u64 = 1_000;
 
@@ -77,7 +77,7 @@ pub(crate) static DETECTOR: Detector = Detector {
     clear_ns: 30 * SECOND,
     needs: &[Metric::Polls],
     or_else: None,
-    limits: &[WARN, DENY, FACTOR, FLOOR, REPEATS, WITHIN, UNCERTAIN],
+    limits: &[WARN, DENY, FACTOR, FLOOR, REPEATS, WITHIN, UNCERTAIN, INITIAL],
     whole: Some(judge),
     tasks: None,
     source: include_str!("blocking_poll.rs"),
@@ -119,7 +119,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
         Some(PollKind::Blocked) if uncertain => warn.max(rule.whole(&UNCERTAIN)),
         Some(_) => relative,
     };
-    let initial = |poll: &SlowPoll| poll.nth == 1 && poll.start_ns < STARTING_NS;
+    let initial = |poll: &SlowPoll| poll.nth == 1 && poll.start_ns < rule.whole(&INITIAL);
     let is_over = |poll: &&SlowPoll| {
         poll.start_ns.saturating_add(poll.wall_ns) >= oldest
             && poll.judged_ns() > limit_of(poll)

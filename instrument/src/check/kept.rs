@@ -1,0 +1,48 @@
+//! What is left of a session that failed, for whoever looks into it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The recording, where `POLLSCOPE_RECORD` asked for one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    /// What to open.
+    pub(super) path: Option<PathBuf>,
+    /// Why it is not there, or not whole.
+    pub(super) trouble: Option<String>,
+}
+
+impl Kept {
+    /// The last lines of a failure.
+    pub(super) fn tell(&self, text: &mut String) {
+        if let Some(trouble) = &self.trouble {
+            // It may quote what somebody set: one line.
+            let trouble = trouble.replace(char::is_control, " ");
+            let _ = write!(text, "\n  record    {trouble}");
+        }
+        if let Some(path) = &self.path {
+            let _ = write!(text, "\n  open      pollscope open {}", quoted(path));
+        }
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "/\\:._-+=@%,".contains(c);
+    if path.chars().all(plain) { path.into_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word() {
+        for (path, word) in
+            [("/tmp/a-1.mcap", "/tmp/a-1.mcap"), ("/tmp/my  runs/it's", "'/tmp/my  runs/it'\\''s'")]
+        {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! In the place of [`tape`](super::tape) when the crate is built without its `recording` feature: nothing is written,
+//! and whoever asks for it is told.
+
+use pollscope_model::report::Report;
+
+use super::config::RecordSetting;
+use super::kept::Kept;
+use crate::book::Book;
+
+/// Nothing is recorded.
+pub(super) struct Tape;
+
+impl Tape {
+    pub(super) fn new(_: RecordSetting) -> Self {
+        Self
+    }
+
+    #[expect(clippy::unused_self, reason = "as with `recording`")]
+    pub(super) fn hold(&mut self, _: &Report) {}
+
+    #[expect(clippy::unused_self, reason = "as with `recording`")]
+    pub(super) fn write(&mut self, _: &Book) {}
+
+    #[expect(clippy::unused_self, reason = "as with `recording`")]
+    pub(super) fn keep(self, _: &Book) -> Kept {
+        let why = "POLLSCOPE_RECORD: pollscope is built without its `recording` feature";
+        Kept { path: None, trouble: Some(why.to_owned()) }
+    }
+}

@@ -1,0 +1,238 @@
+//! The recording of a session that fails: what its books tell while it runs, in a file of its own, for `pollscope open`.
+//! It is written only where `POLLSCOPE_RECORD` asks for it; a session that passes takes its file with it, and what
+//! cannot be written is a line of the failure's text. Never decides about a verdict.
+//!
+//! The file is in the folder that the variable names, or beside the file: `cart__burst-4711-20261121-081015.mcap`. None
+//! is ever written over. Of one test of one process the newest [`KEPT`] stay.
+//!
+//! Reports wait folded into one until they are written, by a thread of ours: a disk that is slow makes time coarser,
+//! and so does a file that is full.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pollscope_model::hello::Hello;
+use pollscope_model::report::Report;
+use pollscope_model::time::SECOND;
+use pollscope_proto::PROTOCOL;
+use pollscope_proto::recording::{EXTENSION, Writer};
+
+use super::config::RecordSetting;
+use super::kept::Kept;
+use crate::book::Book;
+use crate::clock;
+use crate::export::{plain, refuse_file_size_signal};
+
+/// Recordings of one test of one process that stay.
+const KEPT: usize = 4;
+/// Names that are tried for one file.
+const TRIES: u32 = 1_000;
+/// A chunk is closed at least so often: what a process that is killed can lose.
+const CHUNK: Duration = Duration::from_secs(1);
+/// Rows of ended tasks that wait in one report.
+const MAX_ENDED: usize = 262_144;
+
+/// See the module. One that is dropped leaves nothing behind.
+pub(super) struct Tape {
+    setting: RecordSetting,
+    phase: Phase,
+    /// What is not written yet, folded.
+    held: Option<Report>,
+    ended_rows_lost: u64,
+}
+
+enum Phase {
+    /// Nothing was worth writing so far.
+    Blank,
+    Open(Open),
+    /// It cannot be written (any more): what is there, and why.
+    Failed(Option<PathBuf>, String),
+}
+
+/// A file that is written.
+struct Open {
+    path: PathBuf,
+    writer: Box<Writer<File>>,
+    closed: Instant,
+    /// A reader finds something in it.
+    readable: bool,
+}
+
+impl Open {
+    /// No more can be written: what can be read stays.
+    fn fail(&self, error: &io::Error) -> (Option<PathBuf>, String) {
+        let (path, why) = (self.path.display(), plain(error));
+        if self.readable {
+            return (Some(self.path.clone()), format!("{path} ends early: {why}"));
+        }
+        let _ = fs::remove_file(&self.path);
+        (None, format!("cannot record to {path}: {why}"))
+    }
+}
+
+impl Tape {
+    pub(super) fn new(setting: RecordSetting) -> Self {
+        Self { setting, phase: Phase::Blank, held: None, ended_rows_lost: 0 }
+    }
+
+    /// Takes the next report of the books. Waits for nobody.
+    pub(super) fn hold(&mut self, report: &Report) {
+        match &mut self.held {
+            None => self.held = Some(report.clone()),
+            Some(held) => {
+                held.fold(report.clone());
+                let ended = held.tasks.iter().filter(|task| task.state.is_ended()).count();
+                if ended > MAX_ENDED {
+                    held.tasks.retain(|task| !task.state.is_ended());
+                    self.ended_rows_lost += ended as u64;
+                }
+            }
+        }
+        if let Some(held) = &mut self.held {
+            held.losses.ended_rows += self.ended_rows_lost;
+        }
+    }
+
+    /// Writes what waits, unless the file is full. Waits for the disk: for a thread of ours.
+    pub(super) fn write(&mut self, book: &Book) {
+        let full = |writer: &Writer<File>| writer.bytes().saturating_mul(KEPT as u64) >= self.setting.limit;
+        if !matches!(&self.phase, Phase::Open(open) if full(&open.writer)) {
+            self.write_all(book);
+        }
+    }
+
+    fn write_all(&mut self, book: &Book) {
+        let Some(report) = self.held.take() else { return };
+        if matches!(self.phase, Phase::Blank) {
+            self.phase = self.begin(book);
+        }
+        let Phase::Open(open) = &mut self.phase else { return };
+        let grave = !report.stalls.is_empty();
+        let mut written = open.writer.report(&report);
+        if written.is_ok() && (grave || open.closed.elapsed() >= CHUNK) {
+            open.closed = Instant::now();
+            written = open.writer.flush();
+            open.readable |= written.is_ok();
+        }
+        if let Err(error) = written {
+            let (path, why) = open.fail(&error);
+            self.phase = Phase::Failed(path, why);
+        }
+    }
+
+    fn hello(&self, book: &Book) -> Hello {
+        Hello { policy: self.setting.policy.clone(), ..book.hello(PROTOCOL) }
+    }
+
+    fn begin(&self, book: &Book) -> Phase {
+        let opened = match create(&self.setting, book) {
+            Ok((path, file)) => match Writer::new(file, &self.hello(book)) {
+                Ok(writer) => {
+                    let (writer, closed) = (Box::new(writer), Instant::now());
+                    return Phase::Open(Open { path, writer, closed, readable: false });
+                }
+                Err(error) => {
+                    let _ = fs::remove_file(path);
+                    error
+                }
+            },
+            Err(error) => error,
+        };
+        let folder = self.setting.folder.display();
+        let why = match opened.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "that is no folder".to_owned(),
+            _ => plain(&opened),
+        };
+        Phase::Failed(None, format!("cannot record to {folder}: {why}"))
+    }
+
+    /// The session failed: completes the file.
+    pub(super) fn keep(mut self, book: &Book) -> Kept {
+        let kept = on_a_thread(|| {
+            self.write_all(book);
+            let complaint = self.setting.complaint.take();
+            match std::mem::replace(&mut self.phase, Phase::Blank) {
+                Phase::Blank => Kept { path: None, trouble: Some("there was nothing to record".to_owned()) },
+                Phase::Failed(path, why) => Kept { path, trouble: Some(why) },
+                Phase::Open(mut open) => {
+                    let ended = open.writer.goodbye("the session ended").and_then(|()| open.writer.flush());
+                    match ended {
+                        // What it lacks without is an index.
+                        Ok(()) => {
+                            let _ = open.writer.finish();
+                            Kept { path: Some(open.path), trouble: complaint }
+                        }
+                        Err(error) => {
+                            let (path, why) = open.fail(&error);
+                            Kept { path, trouble: Some(why) }
+                        }
+                    }
+                }
+            }
+        });
+        let kept =
+            kept.unwrap_or_else(|| Kept { path: None, trouble: Some("no thread can write it".to_owned()) });
+        if let Some(path) = &kept.path {
+            make_room(self.setting.path(&book.file_stem(0), ""), path.clone());
+        }
+        kept
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.phase, Phase::Blank) {
+            Phase::Blank | Phase::Failed(None, _) => {}
+            Phase::Failed(Some(path), _) => drop(fs::remove_file(path)),
+            // A writer writes when it goes; and a file goes last, where one that is open cannot.
+            Phase::Open(Open { path, writer, .. }) => {
+                on_a_thread(|| drop(writer));
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// Writes on a thread of ours, where a limit on file sizes is an error and kills nobody.
+fn on_a_thread<T: Send>(write: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("pollscope-file".to_owned());
+        let work = || {
+            refuse_file_size_signal();
+            write()
+        };
+        thread.spawn_scoped(scope, work).ok().and_then(|thread| thread.join().ok())
+    })
+}
+
+/// A file of a name that nobody has.
+fn create(setting: &RecordSetting, book: &Book) -> io::Result<(PathBuf, File)> {
+    fs::create_dir_all(&setting.folder)?;
+    let now_s = clock::anchor().to_unix_ns(clock::now_ns()) / SECOND;
+    let stem = book.file_stem(now_s);
+    for number in 1..TRIES {
+        let other = if number == 1 { String::new() } else { format!("-{number}") };
+        let path = setting.path(&stem, &format!("{other}.{EXTENSION}"));
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            opened => return opened.map(|file| (path, file)),
+        }
+    }
+    Err(io::Error::other(format!("{TRIES} files of that name are there")))
+}
+
+/// One more is kept: the oldest of the same test leave.
+fn make_room(test: PathBuf, newest: PathBuf) {
+    static FILES: LazyLock<Mutex<HashMap<PathBuf, VecDeque<PathBuf>>>> = LazyLock::new(Mutex::default);
+    let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let of_test = files.entry(test).or_default();
+    of_test.push_back(newest);
+    while of_test.len() > KEPT {
+        // Somebody may have been first.
+        let _ = of_test.pop_front().map(fs::remove_file);
+    }
+}
