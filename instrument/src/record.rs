@@ -6,7 +6,7 @@
 //! threads write is a read-modify-write, and there are few of those.
 //!
 //! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`],
-//! [`evidence`], [`hist`], [`inner`], [`mailbox`], [`marks`] and [`ring`].
+//! [`evidence`], [`hist`], [`inner`], [`mailbox`], [`marks`], `quiet` and [`ring`].
 
 pub(crate) mod atomic;
 pub(crate) mod claims;
@@ -15,6 +15,8 @@ pub(crate) mod hist;
 pub(crate) mod inner;
 pub(crate) mod mailbox;
 pub(crate) mod marks;
+#[cfg(any(feature = "check", test))]
+pub(crate) mod quiet;
 pub(crate) mod ring;
 mod room;
 mod tally;

@@ -110,6 +110,19 @@ fn longest_poll(dump: &Path) -> Option<(usize, String)> {
 }
 
 #[test]
+fn single_polls_that_are_always_recorded_are_in_the_recording() {
+    let mut path = PathBuf::new();
+    let service = Service::start_with(env!("CARGO_BIN_EXE_blocking"), |command, folder| {
+        path = folder.join("run.mcap");
+        command.env("POLLSCOPE_RECORD", &path).env("POLLSCOPE_FLIGHT", "always");
+    });
+    service.wait_for("long poll in the recording", || {
+        let (columns, site) = longest_poll(&path)?;
+        (columns >= 14 && site.contains("bin/blocking.rs")).then_some(())
+    });
+}
+
+#[test]
 fn a_signal_makes_a_service_tell_what_its_workers_did_before() {
     let mut dumps = PathBuf::new();
     let service = Service::start_with(env!("CARGO_BIN_EXE_blocking"), |command, folder| {

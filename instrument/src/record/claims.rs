@@ -109,7 +109,7 @@ impl Claims {
     }
 
     /// Whether the slot is a task's, from its birth until the last claim is given up.
-    #[cfg(all(any(feature = "check", test), not(loom)))]
+    #[cfg(any(feature = "check", test))]
     pub(crate) fn is_claimed(&self) -> bool {
         self.flags() & BORN != 0
     }

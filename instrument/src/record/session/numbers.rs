@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use super::{IS_OPEN, MAX, OPEN, Session, runtimes, set_slow_poll_ns};
 use crate::record::thread::{self, Thread};
-use crate::record::{Recorder, intern, slots};
+use crate::record::{Recorder, intern, quiet, slots};
 
 struct Numbers {
     /// Numbers that were ever handed out.
@@ -121,17 +121,14 @@ pub(crate) fn close(session: Session) {
 }
 
 /// Whether no record speaks of a session that nobody can begin a task in, except one of its own tasks.
-///
-/// What is born while the records are looked at is noticed by the count of births. What was being born
-/// before is in its place when they are looked at again, since whoever bore it was gone by then.
 fn is_quiet(session: Session) -> bool {
-    let sites = intern::sites_of(session);
     let births = || {
+        // Each time anew: a task may spawn where none of the session has before.
+        let sites = intern::sites_of(session);
         let of_thread = |thread: &&Thread| births(thread, &sites);
         thread::all().iter().map(of_thread).fold(0, u64::wrapping_add)
     };
-    let before = births();
-    slots::none_of(session) && slots::none_of(session) && births() == before
+    quiet::is_quiet(|| slots::none_of(session), births)
 }
 
 fn births(thread: &Thread, sites: &[u32]) -> u64 {
