@@ -88,6 +88,6 @@ mod tests {
         }
         let finding = allowance(2, 1_000).unused(&strict);
         assert_eq!((&*finding.detector, finding.level), (UNUSED, Level::Warn));
-        assert!(finding.why.starts_with("It ran 2 times, for 1µs in one poll"), "{}", finding.why);
+        assert!(finding.why.starts_with("It ran 2 times, for 1us in one poll"), "{}", finding.why);
     }
 }
