@@ -1,8 +1,9 @@
 //! What `allow_blocking` took off: told beside the findings, with the reason that the code gives.
 
-use super::{Judged, Polls};
+use super::polls::Polls;
+use super::{Judged, forbidden};
 use crate::detect::ledger::tell as finding;
-use crate::detect::signal::{Count, Key, PollFacts, Signal};
+use crate::detect::signal::{PollFacts, Signal};
 use crate::detect::view::{SiteScene, View};
 use crate::detect::{blocking_poll, index_of};
 use crate::entity::slow_poll::SlowPoll;
@@ -35,15 +36,12 @@ pub(super) fn tell(view: &View<'_>, limits: &Limits, judged: &mut Judged) {
 
 fn signal(view: &View<'_>, site: &SiteScene<'_>, poll: &SlowPoll, limit: u64) -> Signal {
     Signal {
-        key: Key::Site(site.id()),
         task: Some(poll.task),
         level: Some(Level::Allow),
-        value: Value::Nanos(poll.allowed_ns),
-        limit: Value::Nanos(limit),
-        count: Count::Now(1),
         poll: PollFacts::from(poll),
         headline: format!("{} of {} in one poll may block", Nanos(poll.allowed_ns), Nanos(poll.wall_ns)),
         why: format!("{}. Its worker ran nothing else meanwhile.", blocking_poll::evidence(view, poll)),
         fix: "Nothing, while the reason holds. Else await it, or put it into spawn_blocking.".into(),
+        ..forbidden(site, Value::Nanos(poll.allowed_ns), Value::Nanos(limit))
     }
 }

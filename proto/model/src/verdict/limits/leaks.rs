@@ -1,11 +1,11 @@
 //! `--no-leaks`: what is still alive when nothing will follow.
 
-use super::{Judged, task_leak, why_not};
-use crate::detect::signal::{Count, Key, PollFacts, Signal};
+use super::{Judged, forbidden};
+use crate::detect::signal::{Count, Signal};
+use crate::detect::task_leak;
 use crate::detect::view::{SiteScene, View};
 use crate::entity::task::TaskKind;
 use crate::measured::Metric;
-use crate::query::page::Level;
 use crate::query::value::Value;
 use crate::time::Nanos;
 use crate::world::TaskRow;
@@ -15,9 +15,8 @@ const NAME: &str = "no-leaks";
 const NAMED: usize = 3;
 
 pub(super) fn judge(view: &View<'_>, ended: bool, judged: &mut Judged) {
-    let process = view.moment.process;
-    if !process.measures_for_some(Metric::Polls) {
-        return judged.unarmed(NAME, why_not(process.hello(), Metric::Polls));
+    if !judged.is_measured(view, NAME, Metric::Polls) {
+        return;
     }
     if !ended {
         return judged.cannot_tell(
@@ -57,13 +56,8 @@ fn left(view: &View<'_>, site: &SiteScene<'_>, alive: u64) -> Signal {
     };
     let totals = site.view.totals();
     Signal {
-        key: Key::Site(site.id()),
         task: rows.first().map(TaskRow::id),
-        level: Some(Level::Deny),
-        value: Value::Count(alive),
-        limit: Value::Count(0),
         count: Count::Now(alive),
-        poll: PollFacts::default(),
         headline: match alive {
             1 => "1 task is left at the end".to_owned(),
             n => format!("{} tasks are left at the end", Value::Count(n)),
@@ -77,5 +71,6 @@ fn left(view: &View<'_>, site: &SiteScene<'_>, alive: u64) -> Signal {
         fix: "Await or abort these tasks before the end: keep their handles in a JoinSet, or give them a \
               CancellationToken. If they are meant to stay: .long_lived()."
             .into(),
+        ..forbidden(site, Value::Count(alive), Value::Count(0))
     }
 }

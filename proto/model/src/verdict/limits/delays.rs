@@ -1,0 +1,103 @@
+//! `--max-sched-delay`: how long a task that is ready waits for a worker.
+
+use super::{Judged, forbidden};
+use crate::detect::seen::Tense;
+use crate::detect::signal::{Count, PollFacts, Signal};
+use crate::detect::view::View;
+use crate::detect::{blocking_poll, sched_delay};
+use crate::entity::slow_poll::SlowPoll;
+use crate::measured::Metric;
+use crate::query::value::Value;
+use crate::time::Nanos;
+
+const NAME: &str = "max-sched-delay";
+
+/// No woken task may wait for a worker for longer.
+pub(super) fn judge(
+    view: &View<'_>,
+    limit: u64,
+    count_preempted: bool,
+    without_cpu_ns: Option<u64>,
+    judged: &mut Judged,
+) {
+    if !judged.is_measured(view, NAME, Metric::ScheduleDelay) {
+        return;
+    }
+    let cpu = view.moment.cpu_minute;
+    let own = |wall: u64| match without_cpu_ns {
+        _ if count_preempted => wall,
+        Some(without_cpu_ns) => wall.saturating_sub(without_cpu_ns),
+        None => cpu.own(wall),
+    };
+    if !count_preempted && cpu.share.is_none() && without_cpu_ns.is_none() {
+        judged.notes.push(
+            format!("{NAME} is judged by wall time: nothing tells whether the machine was short of CPU.")
+                .into(),
+        );
+    }
+    // Jobs of the blocking pool wait for a thread, which is none of the workers.
+    for site in view.sites().iter().filter(|site| site.holds_worker()) {
+        let waits = &site.view.totals().sched;
+        if waits.max() <= limit {
+            continue;
+        }
+        if own(waits.max()) <= limit {
+            let machine = match without_cpu_ns {
+                Some(ns) => format!("a worker was without a CPU for {}", Nanos(ns)),
+                None => format!("{} of what was wanted", Value::Ratio(cpu.share.unwrap_or(1.0))),
+            };
+            judged.cannot_tell(
+                NAME,
+                format!(
+                    "a task of {} waited {}, but the machine was short of CPU ({machine})",
+                    view.short_site(site.id()),
+                    Nanos(waits.max()),
+                ),
+            );
+            continue;
+        }
+        let blocker = blocker(view, waits.max() / 2);
+        let facts = blocker.map(PollFacts::from).unwrap_or_default();
+        let because = blocker.map_or_else(String::new, |poll| {
+            format!(
+                " The longest wait behind one poll was {}, behind {} of {}{}.",
+                Nanos(poll.max_waited_ns.unwrap_or(0)),
+                view.task_text(poll.task),
+                view.short_site(poll.site),
+                view.seen(&facts, Tense::Past)
+            )
+        });
+        let signal = Signal {
+            count: Count::Total(waits.count_over(limit).max(1)),
+            poll: facts,
+            headline: format!(
+                "{} between a wake and its poll (limit {})",
+                Nanos(own(waits.max())),
+                Nanos(limit)
+            ),
+            why: format!(
+                "{} of {} polls of {} waited longer than that for a worker; p99 {}.{because}",
+                Value::Count(waits.count_over(limit).max(1)),
+                Value::Count(waits.count()),
+                view.short_site(site.id()),
+                Nanos(waits.quantile(0.99).unwrap_or(0))
+            ),
+            fix: match blocker {
+                Some(poll) => blocking_poll::fix(poll.kind()).into(),
+                None => "No single poll is known to have held the worker for so long. Look at the sites that take \
+                         most of the workers' time; if all are light, the runtime needs more workers or less load."
+                    .into(),
+            },
+            ..forbidden(site, Value::Nanos(own(waits.max())), Value::Nanos(limit))
+        };
+        judged.find(view, sched_delay::DETECTOR.id, signal);
+    }
+}
+
+/// The poll behind which a task waited the longest, if that is long enough to explain a delay.
+fn blocker<'a>(view: &View<'a>, least_ns: u64) -> Option<&'a SlowPoll> {
+    let polls = view.moment.process.sites().flat_map(|site| site.slow_polls());
+    polls
+        .filter(|poll| poll.max_waited_ns.is_some_and(|ns| ns >= least_ns))
+        .max_by_key(|poll| poll.max_waited_ns)
+}
