@@ -3,6 +3,8 @@
 //!
 //! Only for the watchdog. Where `/proc` does not tell, there is no word.
 
+use pollscope_model::entity::word;
+
 #[cfg(target_os = "linux")]
 mod syscall;
 
@@ -19,8 +21,8 @@ impl Word {
     /// As it is shown. `starved`: while it was watched it mostly waited for a CPU.
     pub(super) fn text(&self, starved: bool) -> &str {
         match self {
-            Self::Active if starved => "runnable",
-            Self::Active => "running",
+            Self::Active if starved => word::RUNNABLE,
+            Self::Active => word::RUNNING,
             Self::Sleeps(call) => call,
         }
     }
@@ -43,6 +45,8 @@ pub(super) use linux::{ask, is_traced, usage};
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs::read_to_string;
+
+    use pollscope_model::entity::word::IN_KERNEL;
 
     use super::{Usage, Word, syscall};
 
@@ -70,7 +74,7 @@ mod linux {
         let place = read_to_string(format!("/proc/self/task/{tid}/wchan")).unwrap_or_default();
         let place = place.trim();
         let known = !place.is_empty() && place != "0";
-        Word::Sleeps(if known { format!("the kernel ({place})") } else { "the kernel".to_owned() })
+        Word::Sleeps(if known { format!("{IN_KERNEL} ({place})") } else { IN_KERNEL.to_owned() })
     }
 
     /// What kind of thing a file descriptor is. Never a path: it may be secret, and is of no end.

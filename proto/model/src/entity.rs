@@ -7,3 +7,4 @@ pub mod site;
 pub mod slow_poll;
 pub mod stall;
 pub mod task;
+pub mod word;

@@ -3,7 +3,8 @@
 use super::signal::PollFacts;
 use super::view::View;
 use crate::dict::Stack;
-use crate::entity::slow_poll::SlowPoll;
+use crate::entity::slow_poll::{PollKind, SlowPoll};
+use crate::entity::word::Doing;
 use crate::measured::{Coverage, Metric, Mode};
 use crate::time::Nanos;
 
@@ -14,15 +15,23 @@ pub(crate) enum Tense {
     Past,
 }
 
-/// What the kernel's word for the thread means.
-fn doing(word: &str, tense: Tense) -> String {
-    match (word, tense) {
-        ("running", Tense::Present) => "it computes".to_owned(),
-        ("running", Tense::Past) => "it computed".to_owned(),
-        ("runnable", Tense::Present) => "it waits for a CPU".to_owned(),
-        ("runnable", Tense::Past) => "it waited for a CPU".to_owned(),
-        (call, Tense::Present) => format!("it sleeps in {call}"),
-        (call, Tense::Past) => format!("it slept in {call}"),
+/// What the kernel's word for the thread means. That is of one moment: of a poll that spent most of its time
+/// otherwise it is told as such.
+fn doing(word: Doing<'_>, kind: Option<PollKind>, tense: Tense) -> String {
+    match (word, kind, tense) {
+        (Doing::Running, _, Tense::Present) => "it computes".to_owned(),
+        (Doing::Running, Some(PollKind::Busy), Tense::Past) => "it computed".to_owned(),
+        (Doing::Running, _, Tense::Past) => "when it was looked at it ran".to_owned(),
+        (Doing::Runnable, _, Tense::Present) => "it waits for a CPU".to_owned(),
+        (Doing::Runnable, Some(PollKind::Blocked), Tense::Past) => {
+            "when it was looked at it waited for a CPU".to_owned()
+        }
+        (Doing::Runnable, _, Tense::Past) => "it waited for a CPU".to_owned(),
+        (Doing::Sleeping(call), _, Tense::Present) => format!("it sleeps in {call}"),
+        (Doing::Sleeping(call), Some(PollKind::Busy), Tense::Past) => {
+            format!("when it was looked at it slept in {call}")
+        }
+        (Doing::Sleeping(call), _, Tense::Past) => format!("it slept in {call}"),
     }
 }
 
@@ -36,11 +45,12 @@ impl View<'_> {
     /// To follow a headline: `: it slept in futex_wait at cart::load src/cart.rs:70`; empty if nobody
     /// looked.
     pub(crate) fn seen(&self, facts: &PollFacts, tense: Tense) -> String {
-        let word = facts.waiting_in.map(|word| self.name(word)).filter(|word| !word.is_empty());
+        let word = facts.waiting_in.map(|word| self.name(word));
+        let word = word.as_deref().and_then(Doing::of).map(|word| doing(word, facts.kind, tense));
         let frame = self.stack(facts).and_then(Stack::users_frame).map(|(_, frame)| frame.short());
         match (word, frame) {
-            (Some(word), Some(frame)) => format!(": {} at {frame}", doing(&word, tense)),
-            (Some(word), None) => format!(": {}", doing(&word, tense)),
+            (Some(word), Some(frame)) => format!(": {word} at {frame}"),
+            (Some(word), None) => format!(": {word}"),
             (None, Some(frame)) => format!(": in {frame}"),
             (None, None) => String::new(),
         }
@@ -100,5 +110,22 @@ impl View<'_> {
         let alive = alive.sum::<Option<u64>>();
         process.hello().mode == Mode::Wrap
             && alive.is_some_and(|alive| alive > 0 && process.alive_tasks() >= Some(alive))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_at_one_moment_is_not_said_of_a_poll_that_did_something_else() {
+        let (blocked, busy) = (Some(PollKind::Blocked), Some(PollKind::Busy));
+        let said = |word, kind| doing(Doing::of(word).expect("a word"), kind, Tense::Past);
+        assert_eq!(said("running", busy), "it computed");
+        assert_eq!(said("running", blocked), "when it was looked at it ran");
+        assert_eq!(said("running", None), "when it was looked at it ran");
+        assert_eq!(said("runnable", blocked), "when it was looked at it waited for a CPU");
+        assert_eq!(said("futex_wait", blocked), "it slept in futex_wait");
+        assert_eq!(said("futex_wait", busy), "when it was looked at it slept in futex_wait");
     }
 }
