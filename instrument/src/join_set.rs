@@ -9,6 +9,7 @@ use pollscope_model::entity::task::TaskKind;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, Id, JoinError, LocalSet};
 
+use crate::record::handing::Handing;
 use crate::record::life::Tag;
 use crate::record::task::Labels;
 use crate::record::tokio_id::BuildIdHasher;
@@ -117,9 +118,10 @@ impl<T: 'static> JoinSet<T> {
     {
         let spawn = Spawn::here(Labels::default());
         let Some(site) = spawn.site() else { return self.inner.spawn_blocking(job) };
+        let handing = Handing::begin();
         let (job, tag) = spawn.wrap_job(site, job);
-
         let handle = self.inner.spawn_blocking(job);
+        drop(handing);
         self.keep(handle, tag)
     }
 
@@ -132,9 +134,10 @@ impl<T: 'static> JoinSet<T> {
     {
         let spawn = Spawn::here(Labels::default());
         let Some(site) = spawn.site_on(handle) else { return self.inner.spawn_blocking_on(job, handle) };
+        let handing = Handing::begin();
         let (job, tag) = spawn.wrap_job(site, job);
-
         let handle = self.inner.spawn_blocking_on(job, handle);
+        drop(handing);
         self.keep(handle, tag)
     }
 

@@ -28,6 +28,8 @@ pub(crate) mod edges;
 #[cfg(not(loom))]
 pub(crate) mod flight;
 #[cfg(not(loom))]
+pub(crate) mod handing;
+#[cfg(not(loom))]
 pub(crate) mod hold;
 #[cfg(not(loom))]
 pub(crate) mod intern;

@@ -14,6 +14,7 @@ use tokio::task::LocalSet;
 
 use crate::future::Instrumented;
 use crate::handle::JoinHandle;
+use crate::record::handing::Handing;
 #[cfg(any(feature = "check", test))]
 use crate::record::intern;
 use crate::record::life::{Life, Tag};
@@ -143,6 +144,7 @@ impl Spawn {
         R: Send + 'static,
     {
         let Some(site) = self.site() else { return JoinHandle::new(tokio::task::spawn_blocking(job), None) };
+        let _handing = Handing::begin();
         let (job, tag) = self.wrap_job(site, job);
         JoinHandle::new(tokio::task::spawn_blocking(job), tag)
     }
@@ -156,6 +158,7 @@ impl Spawn {
         let Some(site) = self.site_on(handle) else {
             return JoinHandle::new(handle.spawn_blocking(job), None);
         };
+        let _handing = Handing::begin();
         let (job, tag) = self.wrap_job(site, job);
         JoinHandle::new(handle.spawn_blocking(job), tag)
     }

@@ -7,13 +7,13 @@ use pollscope_model::id::{SiteId, TaskId};
 use pollscope_model::measured::Mode;
 
 use super::Recorder;
-use super::allowed;
 use super::hold::{Hold, Record};
 use super::intern::NO_SITE;
 use super::session;
 use super::shard::SiteShard;
 use super::task::{Birth, Labels, Outcome, TaskState};
 use super::thread::{self, Label, Outer, Thread};
+use super::{allowed, handing};
 use crate::clock;
 
 /// See the module. Dropping it before the end is the task's cancellation.
@@ -254,6 +254,7 @@ pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: 
     poll.in_place = thread.is_replaced_since(poll.start_ns);
     poll.busy_ns = split.map(|(busy, _)| busy);
     poll.preempted_ns = split.map(|(_, preempted)| preempted);
+    handing::tell(&mut poll);
     allowed::tell(&mut poll);
     let site = poll.site.0;
     if !thread.evidence.keep(poll) {

@@ -1,9 +1,16 @@
 //! The split of a slow poll into busy, blocked and preempted, from what the operating system counts
-//! for the thread: its CPU clock, and the time that it was runnable without a CPU.
+//! for the thread: its CPU clock, the time that it was runnable without a CPU, and how often it went to sleep.
 //!
-//! Both cost about a microsecond each, so they are read at most once a millisecond per thread, at a
-//! poll's start, and again after a poll that was slow. Of the time between the reading and the slow
+//! They cost about a microsecond each, the last half of one, so they are read at most once a millisecond per
+//! thread, at a poll's start, and again after a poll that was slow. Of the time between the reading and the slow
 //! poll's start, what other polls took is known and subtracted.
+//!
+//! **Who did not sleep was not blocked.** A thread leaves its CPU of its own accord in one way only, and Linux
+//! counts that (`ru_nvcsw`: it grows where a thread that is not ready to run gives its CPU away, and neither when
+//! it is preempted nor when it yields). Where the count stands still, all the time off the CPU is the machine's:
+//! also what nobody accounts as waiting, because a hypervisor had the CPU meanwhile. The CPU clock leaves out
+//! stolen time, and the wait for a CPU does not have it either, since the thread was on one as far as its kernel
+//! knows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +26,7 @@ pub(crate) struct Split {
     at_ns: Tally,
     cpu_ns: Tally,
     waited_ns: Tally,
+    sleeps: Tally,
     /// Wall time of all polls that had ended at the reading.
     polled_ns: Tally,
     readable: AtomicU64,
@@ -36,12 +44,19 @@ impl Split {
         self.due_ns.set(now + EVERY_NS);
         self.at_ns.set(now);
         self.polled_ns.set(polled_ns);
-        let reading = system::read();
+        let reading = Reading::now();
         self.readable.store(u64::from(reading.is_some()), Ordering::Relaxed);
-        if let Some((cpu, waited)) = reading {
-            self.cpu_ns.set(cpu);
-            self.waited_ns.set(waited);
+        if let Some(reading) = reading {
+            self.cpu_ns.set(reading.cpu_ns);
+            self.waited_ns.set(reading.waited_ns);
+            self.sleeps.set(reading.sleeps);
         }
+    }
+
+    fn latest(&self) -> Option<Reading> {
+        let reading =
+            Reading { cpu_ns: self.cpu_ns.get(), waited_ns: self.waited_ns.get(), sleeps: self.sleeps.get() };
+        (self.readable.load(Ordering::Relaxed) == 1).then_some(reading)
     }
 
     /// Busy and preempted time of a poll that ended just now, and began `wall_ns` before. `polled_ns`
@@ -50,30 +65,58 @@ impl Split {
     /// An outermost poll leaves a new reading behind. One inside another poll must not, and can be
     /// judged only if it began less than a millisecond after the outer one's reading.
     pub(crate) fn judge(&self, now: u64, wall_ns: u64, polled_ns: u64, nested: bool) -> Option<(u64, u64)> {
-        let before =
-            (self.readable.load(Ordering::Relaxed) == 1).then(|| (self.cpu_ns.get(), self.waited_ns.get()));
+        let before = self.latest();
         let (others, after) = if nested {
             let since_reading = now.saturating_sub(wall_ns).saturating_sub(self.at_ns.get());
             if since_reading > EVERY_NS {
                 return None;
             }
-            (since_reading, system::read())
+            (since_reading, Reading::now())
         } else {
             let others = polled_ns.saturating_sub(self.polled_ns.get());
             self.sample(now, polled_ns.saturating_add(wall_ns));
-            let readable = self.readable.load(Ordering::Relaxed) == 1;
-            (others, readable.then(|| (self.cpu_ns.get(), self.waited_ns.get())))
+            (others, self.latest())
         };
-        let ((cpu_before, waited_before), (cpu, waited)) = (before?, after?);
-        let busy = cpu.saturating_sub(cpu_before).saturating_sub(others).min(wall_ns);
-        let preempted = waited.saturating_sub(waited_before).min(wall_ns - busy);
-        Some((busy, preempted))
+        Some(after?.since(before?, wall_ns, others))
     }
 
     /// The thread ends: the next one has clocks of its own.
     pub(crate) fn forget(&self) {
         self.readable.store(0, Ordering::Relaxed);
         self.due_ns.set(0);
+    }
+}
+
+/// What a thread has had and done since it began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Reading {
+    /// On a CPU.
+    cpu_ns: u64,
+    /// Runnable without a CPU.
+    waited_ns: u64,
+    /// Times that it went to sleep.
+    sleeps: u64,
+}
+
+impl Reading {
+    /// Of the calling thread. `None` where nobody tells.
+    pub(crate) fn now() -> Option<Self> {
+        system::read()
+    }
+
+    /// Busy and preempted time of a stretch that ends with this reading and lies after the one before, less what
+    /// `others_ns` of CPU time is known to have been before it.
+    pub(crate) fn since(self, before: Self, wall_ns: u64, others_ns: u64) -> (u64, u64) {
+        let (off_ns, waited_ns) = self.without_cpu_since(before, wall_ns, others_ns);
+        let slept = self.sleeps != before.sleeps;
+        (wall_ns - off_ns, if slept { waited_ns } else { off_ns })
+    }
+
+    /// Of the same stretch, what was not on a CPU, and what of it is accounted as waiting for one.
+    pub(crate) fn without_cpu_since(self, before: Self, wall_ns: u64, others_ns: u64) -> (u64, u64) {
+        let busy_ns = self.cpu_ns.saturating_sub(before.cpu_ns).saturating_sub(others_ns).min(wall_ns);
+        let off_ns = wall_ns - busy_ns;
+        (off_ns, self.waited_ns.saturating_sub(before.waited_ns).min(off_ns))
     }
 }
 
@@ -84,13 +127,16 @@ pub(crate) fn unreadable() -> Option<&'static str> {
 
 #[cfg(target_os = "linux")]
 mod system {
-    //! Linux: `CLOCK_THREAD_CPUTIME_ID` and the second field of `schedstat`.
+    //! Linux: `CLOCK_THREAD_CPUTIME_ID`, the second field of `schedstat`, and `getrusage`.
 
     use std::cell::OnceCell;
     use std::fs::File;
+    use std::mem::MaybeUninit;
     use std::os::unix::fs::FileExt;
 
     use rustix::time::{ClockId, clock_gettime};
+
+    use super::Reading;
 
     pub(super) const WHY: &str =
         "/proc/thread-self/schedstat cannot be read here; mount /proc in the container";
@@ -100,8 +146,7 @@ mod system {
         static STAT: OnceCell<Option<File>> = const { OnceCell::new() };
     }
 
-    /// CPU time and time spent runnable without a CPU, of this thread, in nanoseconds.
-    pub(super) fn read() -> Option<(u64, u64)> {
+    pub(super) fn read() -> Option<Reading> {
         let mut text = [0u8; 96];
         let length = STAT
             .try_with(|file| {
@@ -110,11 +155,21 @@ mod system {
             })
             .ok()??;
         let waited = text.get(..length)?.split(|byte| *byte == b' ').nth(1)?;
-        let waited = std::str::from_utf8(waited).ok()?.parse().ok()?;
+        let waited_ns = std::str::from_utf8(waited).ok()?.parse().ok()?;
         let cpu = clock_gettime(ClockId::ThreadCPUTime);
-        let cpu =
+        let cpu_ns =
             u64::try_from(cpu.tv_sec).ok()?.checked_mul(1_000_000_000)? + u64::try_from(cpu.tv_nsec).ok()?;
-        Some((cpu, waited))
+        Some(Reading { cpu_ns, waited_ns, sleeps: sleeps()? })
+    }
+
+    #[expect(unsafe_code, reason = "no safe call asks for a single thread")]
+    fn sleeps() -> Option<u64> {
+        let mut usage = MaybeUninit::<libc::rusage>::uninit();
+        // SAFETY: the call writes the whole structure, which is ours, if it returns 0.
+        let usage = unsafe {
+            (libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) == 0).then(|| usage.assume_init())
+        };
+        u64::try_from(usage?.ru_nvcsw).ok()
     }
 }
 
@@ -124,7 +179,7 @@ mod system {
 
     pub(super) const WHY: &str = "only Linux tells how long a thread waited for a CPU";
 
-    pub(super) fn read() -> Option<(u64, u64)> {
+    pub(super) fn read() -> Option<super::Reading> {
         None
     }
 }
@@ -146,6 +201,29 @@ mod tests {
         let (busy, preempted) = split.judge(end, end - start, 0, false).expect("readable");
         assert!(busy < (end - start) / 2, "{busy} of {}", end - start);
         assert!(busy + preempted <= end - start);
+    }
+
+    #[test]
+    fn only_who_went_to_sleep_can_have_been_blocked() {
+        let before = Reading { cpu_ns: 10, waited_ns: 20, sleeps: 7 };
+        let after = |sleeps| Reading { cpu_ns: 10 + 5, waited_ns: 20 + 15, sleeps };
+        assert_eq!(after(8).since(before, 100, 0), (5, 15), "80 of it asleep");
+        assert_eq!(after(7).since(before, 100, 0), (5, 95), "all of it without a CPU");
+        assert_eq!(after(8).since(before, 100, 3), (2, 15));
+        assert_eq!(after(8).since(before, 4, 0), (4, 0));
+        assert_eq!(before.since(after(8), 100, 0), (0, 0), "clocks of another thread");
+    }
+
+    #[test]
+    fn a_sleep_is_counted_and_a_yield_is_not() {
+        let sleeps = || Some(Reading::now()?.sleeps);
+        let Some(before) = sleeps() else { return };
+        for _ in 0..100 {
+            std::thread::yield_now();
+        }
+        assert_eq!(sleeps(), Some(before));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert!(sleeps() > Some(before));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! # What
 //! A single call to a task's `poll` lasted longer than the limit, counted without the time in which
 //! the thread could run but had no CPU. Its kind says where the time went: `busy` on the CPU, `blocked`
-//! off the CPU by its own doing, `preempted` because the machine was short of CPU.
+//! off the CPU after it went to sleep, `preempted` because the machine was short of CPU.
 //!
 //! # Why
 //! A worker that is inside a poll runs nothing else: every task in its queue waits, timers fire late,
@@ -31,7 +31,8 @@
 //! `spawn_blocking`.
 //!
 //! # False alarms
-//! Preemption is taken off, and a poll that was mostly preempted never reaches deny. Where the split is
+//! Preemption is taken off: what the kernel counts as waiting for a CPU, all time off the CPU of a thread that never
+//! went to sleep, and what it took tokio to start a thread for `spawn_blocking`. A poll that was mostly preempted never reaches deny. Where the split is
 //! not measured, only polls above `uncertain` count and none is denied; the same limit holds for what
 //! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none.
 //! `spawn_blocking` jobs and `block_on` bodies have threads of their own and are not judged. A first poll
