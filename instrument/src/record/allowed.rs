@@ -13,6 +13,7 @@ use pollscope_model::id::NameId;
 
 use super::intern;
 use super::session;
+use super::split::Reading;
 use super::tally::Tally;
 use super::thread::{self, Thread};
 use crate::clock;
@@ -57,16 +58,36 @@ impl Reason {
     }
 }
 
+/// Of what is allowed in the thread's outermost poll: not on a CPU, and of that, accounted as waiting for one.
+#[derive(Clone, Copy, Default)]
+struct Off {
+    off_ns: u64,
+    waited_ns: u64,
+}
+
+impl Off {
+    /// The preemption in it, by the measure that the poll's own is split by: of one that never slept, all.
+    fn preempted_of(self, poll: &SlowPoll) -> u64 {
+        let slept = poll.blocked_ns().is_some_and(|blocked_ns| blocked_ns > 0);
+        let ns = if slept { self.waited_ns } else { self.off_ns };
+        ns.min(poll.preempted_ns.unwrap_or(0)).min(poll.allowed_ns)
+    }
+}
+
 /// Reasons of the thread's outermost poll; the last place is for all that find none.
 type Log = [Option<Reason>; REASONS + 1];
 
 thread_local! {
     static LOG: Cell<Log> = const { Cell::new([None; REASONS + 1]) };
     static OPEN: Cell<Option<Reason>> = const { Cell::new(None) };
+    static OFF: Cell<Off> = const { Cell::new(Off { off_ns: 0, waited_ns: 0 }) };
 }
 
 /// The calling thread is inside, until it is dropped.
-pub(crate) struct Inside(&'static Thread);
+pub(crate) struct Inside {
+    thread: &'static Thread,
+    before: Option<Reading>,
+}
 
 impl Inside {
     /// Nothing where no recorded poll is open, or where it is inside already: the outer reason counts.
@@ -81,26 +102,33 @@ impl Inside {
             told.done_ns.set(0);
             told.of_ns.set(since_ns);
             let _ = LOG.try_with(|log| log.set([None; REASONS + 1]));
+            let _ = OFF.try_with(Cell::take);
         }
         let now = clock::now_ns();
         let opened = Reason { why: Some((reason, at)), first_ns: now, last_ns: now, total_ns: 0 };
         let _ = OPEN.try_with(|open| open.set(Some(opened)));
         told.open_ns.set(now);
-        Some(Self(thread))
+        Some(Self { thread, before: Reading::now() })
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
         let now = clock::now_ns();
-        let told = &self.0.allowance;
-        told.done_ns.add(now.saturating_sub(told.open_ns.get()));
+        let told = &self.thread.allowance;
+        let wall_ns = now.saturating_sub(told.open_ns.get());
+        told.done_ns.add(wall_ns);
         told.open_ns.set(0);
+        if let Some((before, after)) = self.before.zip(Reading::now()) {
+            let (off_ns, waited_ns) = after.without_cpu_since(before, wall_ns, 0);
+            let add = |sum: Off| Off { off_ns: sum.off_ns + off_ns, waited_ns: sum.waited_ns + waited_ns };
+            let _ = OFF.try_with(|off| off.set(add(off.get())));
+        }
         let opened = OPEN.try_with(Cell::take).ok().flatten();
         if let Some(opened) = opened {
             let _ = LOG.try_with(|log| log.set(add(log.get(), opened.until(now))));
             if let Some((reason, at)) = opened.why.filter(|_| session::any()) {
-                let session = session::of_thread(self.0);
+                let session = session::of_thread(self.thread);
                 if session::is_open(session) {
                     ran::note(session, reason, at, told.done_ns.get());
                 }
@@ -148,6 +176,10 @@ pub(crate) fn tell(poll: &mut SlowPoll) {
         }
     }
     poll.allowed_others = reasons > 1;
+    // Of a poll inside of another nobody knows which part of it was its own.
+    if thread::known().is_some_and(|thread| thread.allowance.of_ns.get() == poll.start_ns) {
+        poll.allowed_preempted_ns = OFF.try_with(Cell::get).unwrap_or_default().preempted_of(poll);
+    }
     if let Some((reason, at)) = why {
         let name = |text: &str| Some(NameId(intern::name(text))).filter(|name| name.0 != 0);
         poll.allowed_for = name(reason);
@@ -193,6 +225,22 @@ mod tests {
         }
         let kept: Vec<_> = log.iter().flatten().map(|one| (one.why.is_some(), one.total_ns)).collect();
         assert_eq!(kept, [(true, 20), (true, 20), (true, 20), (true, 20), (false, 40)]);
+    }
+
+    #[test]
+    fn the_preemption_in_it_is_measured_as_that_of_the_poll() {
+        let off = Off { off_ns: 40, waited_ns: 30 };
+        let poll = |preempted, allowed_ns| SlowPoll {
+            wall_ns: 100,
+            busy_ns: Some(10),
+            preempted_ns: Some(preempted),
+            allowed_ns,
+            ..SlowPoll::default()
+        };
+        assert_eq!(off.preempted_of(&poll(35, 50)), 30, "it slept");
+        assert_eq!(off.preempted_of(&poll(90, 50)), 40, "it did not: the rest was stolen");
+        assert_eq!(off.preempted_of(&poll(20, 50)), 20);
+        assert_eq!(off.preempted_of(&SlowPoll { allowed_ns: 50, ..SlowPoll::default() }), 0);
     }
 
     fn location() -> &'static Location<'static> {

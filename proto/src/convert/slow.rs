@@ -28,6 +28,7 @@ pub(crate) fn poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
         allowed_for: poll.allowed_for.map(|name| name.0),
         allowed_at: poll.allowed_at.map(|name| name.0),
         allowed_others: poll.allowed_others,
+        allowed_preempted_ns: poll.allowed_preempted_ns,
     }
 }
 
@@ -51,6 +52,7 @@ pub(crate) fn poll_from_wire(poll: wire::SlowPoll) -> SlowPoll {
         allowed_for: poll.allowed_for.map(NameId),
         allowed_at: poll.allowed_at.map(NameId),
         allowed_others: poll.allowed_others,
+        allowed_preempted_ns: poll.allowed_preempted_ns,
     }
 }
 

@@ -668,7 +668,7 @@ pub struct SlowPoll {
     /// Of it, on the CPU.
     #[prost(uint64, optional, tag = "7")]
     pub busy_ns: ::core::option::Option<u64>,
-    /// Of it, runnable but without a CPU.
+    /// Of it, runnable but without a CPU, or held up by the machine only.
     #[prost(uint64, optional, tag = "8")]
     pub preempted_ns: ::core::option::Option<u64>,
     /// Where the thread was: index of a stack.
@@ -701,6 +701,9 @@ pub struct SlowPoll {
     /// Some of it was allowed for other reasons.
     #[prost(bool, tag = "18")]
     pub allowed_others: bool,
+    /// Of what is allowed, runnable but without a CPU.
+    #[prost(uint64, tag = "19")]
+    pub allowed_preempted_ns: u64,
 }
 /// A poll above the limit that is open. What is absent is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

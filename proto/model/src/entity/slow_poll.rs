@@ -9,7 +9,7 @@ use crate::id::{NameId, SiteId, StackId, TaskId};
 pub enum PollKind {
     /// Mostly on the CPU.
     Busy,
-    /// Mostly off the CPU, waiting for something.
+    /// Mostly off the CPU, asleep.
     Blocked,
     /// Mostly off the CPU although it could run: the machine had other work.
     Preempted,
@@ -45,7 +45,8 @@ pub struct SlowPoll {
     pub wall_ns: u64,
     /// Of it, on the CPU. `None` if the split was not measured.
     pub busy_ns: Option<u64>,
-    /// Of it, runnable but without a CPU. `None` if the split was not measured.
+    /// Of it, runnable but without a CPU, or held up by what is the machine's doing only (see `Metric::PollSplit`).
+    /// `None` if the split was not measured.
     pub preempted_ns: Option<u64>,
     /// Where the thread was when it was looked at. `None` if no stack was taken (see `Metric::Stacks`).
     pub stack: Option<StackId>,
@@ -69,6 +70,8 @@ pub struct SlowPoll {
     pub allowed_at: Option<NameId>,
     /// Some of it was allowed elsewhere, for reasons that found no room here.
     pub allowed_others: bool,
+    /// Of what is allowed, runnable but without a CPU. 0: none of it, or nobody knows.
+    pub allowed_preempted_ns: u64,
 }
 
 impl SlowPoll {
@@ -82,10 +85,21 @@ impl SlowPoll {
         self.wall_ns.saturating_sub(self.allowed_ns)
     }
 
-    /// Time that the code itself is answerable for: wall time without preemption and without what is
-    /// allowed. Preemption inside of what is allowed is taken off twice: nobody knows how much of it was.
+    /// Time that the code itself is answerable for: wall time without what is allowed and without the preemption
+    /// outside of that.
     pub fn judged_ns(&self) -> u64 {
-        self.held_ns().saturating_sub(self.preempted_ns.unwrap_or(0))
+        self.held_ns().saturating_sub(self.preempted_outside_ns().unwrap_or(0))
+    }
+
+    /// Preemption that does not lie in what is allowed.
+    fn preempted_outside_ns(&self) -> Option<u64> {
+        Some(self.preempted_ns?.saturating_sub(self.allowed_preempted_ns))
+    }
+
+    /// The least that it computed outside of what is allowed. `None` if the split was not measured.
+    pub fn surely_busy_ns(&self) -> Option<u64> {
+        let allowed_ns = self.allowed_ns.saturating_sub(self.allowed_preempted_ns);
+        Some(self.busy_ns?.saturating_sub(allowed_ns))
     }
 
     /// Why some of it is allowed and where that is written, `reads config once (src/config.rs:12)`. `None` if
@@ -110,10 +124,15 @@ impl SlowPoll {
     pub fn kind(&self) -> Option<PollKind> {
         let (busy, blocked, preempted) = (self.busy_ns?, self.blocked_ns()?, self.preempted_ns?);
         if self.allowed_ns > 0 {
-            let shares =
-                [(busy, PollKind::Busy), (blocked, PollKind::Blocked), (preempted, PollKind::Preempted)];
-            let is_most = |ns: u64| ns.saturating_sub(self.allowed_ns) > self.held_ns() / 2;
-            return shares.into_iter().find(|(ns, _)| is_most(*ns)).map(|(_, kind)| kind);
+            // Of the allowed time it is known how much was preempted, not how much was busy.
+            let unknown = self.allowed_ns.saturating_sub(self.allowed_preempted_ns);
+            let least = [
+                (self.surely_busy_ns()?, PollKind::Busy),
+                (blocked.saturating_sub(unknown), PollKind::Blocked),
+                (self.preempted_outside_ns()?, PollKind::Preempted),
+            ];
+            let is_most = |ns: u64| ns > self.held_ns() / 2;
+            return least.into_iter().find(|(ns, _)| is_most(*ns)).map(|(_, kind)| kind);
         }
         Some(if preempted > busy.max(blocked) {
             PollKind::Preempted
@@ -158,5 +177,23 @@ mod tests {
         assert_eq!(poll(95, 5, 60).kind(), Some(PollKind::Busy));
         assert_eq!(poll(40, 0, 60).kind(), None, "it blocked where it may; whether elsewhere too is unknown");
         assert_eq!(poll(50, 20, 100).judged_ns(), 0);
+    }
+
+    #[test]
+    fn preemption_inside_of_what_is_allowed_is_taken_off_once() {
+        let poll = |preempted, allowed_preempted_ns| SlowPoll {
+            wall_ns: 100,
+            busy_ns: Some(5),
+            preempted_ns: Some(preempted),
+            allowed_ns: 50,
+            allowed_preempted_ns,
+            ..SlowPoll::default()
+        };
+        assert_eq!(
+            [poll(40, 40).judged_ns(), poll(40, 30).judged_ns(), poll(40, 0).judged_ns()],
+            [50, 40, 10]
+        );
+        assert_eq!(poll(40, 40).kind(), Some(PollKind::Blocked), "10 at most of the 55 are allowed");
+        assert_eq!(poll(45, 5).kind(), Some(PollKind::Preempted));
     }
 }

@@ -10,17 +10,19 @@ use crate::entity::slow_poll::SlowPoll;
 use crate::query::page::Level;
 use crate::query::value::Value;
 use crate::time::{MILLISECOND, Nanos};
-use crate::verdict::{Allowed, Limits};
+use crate::verdict::Allowed;
 
 /// Without a limit, what `blocking-poll` would warn of.
-pub(super) fn tell(view: &View<'_>, limits: &Limits, judged: &mut Judged) {
+pub(super) const LIMIT_NS: u64 = 10 * MILLISECOND;
+
+pub(super) fn tell(polls: &Polls<'_, '_>, judged: &mut Judged) {
     let Some(detector) = index_of(blocking_poll::DETECTOR.id) else { return };
-    let limit = limits.max_poll_ns.unwrap_or(10 * MILLISECOND);
-    let polls = Polls { view, limit, limits, name: "max-poll" };
+    let Polls { view, limit, .. } = *polls;
     for site in view.sites().iter().filter(|site| site.holds_worker()) {
         let saved = |poll: &&SlowPoll| {
             let own = polls.value(poll);
-            own <= limit && own.saturating_add(poll.allowed_ns) > limit
+            let spared = poll.allowed_ns.saturating_sub(poll.allowed_preempted_ns);
+            own <= limit && own.saturating_add(spared) > limit
         };
         for poll in site.view.allowed_polls().filter(saved) {
             let reason = poll
