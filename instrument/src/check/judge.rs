@@ -52,6 +52,7 @@ pub(super) fn verdict(
         label: Some(name.into()),
         armed: Some(armed),
         without_cpu_ns,
+        machine_short_ns: clerk.pressure.machine(),
         found,
         allowances: allowances.collect(),
         notes,

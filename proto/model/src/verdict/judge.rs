@@ -55,6 +55,9 @@ pub struct Run<'a> {
     /// The longest that any thread of its runtimes could run and had no CPU, all in all, if whoever ran it
     /// knows: no delay that is shorter is anybody's fault.
     pub without_cpu_ns: Option<u64>,
+    /// How long, all in all, anything on the machine could run and had no CPU, if whoever ran it knows: no thread
+    /// waited longer for another that had none.
+    pub machine_short_ns: Option<u64>,
     /// What was found in it by other means, such as [`ending`](super::ending); its process is this one.
     pub found: Vec<Finding>,
     /// What it came by of what the code itself allows, if whoever ran it knows.
@@ -73,6 +76,7 @@ impl<'a> Run<'a> {
             ended: true,
             armed: None,
             without_cpu_ns: None,
+            machine_short_ns: None,
             found: Vec::new(),
             allowances: Vec::new(),
             notes: Vec::new(),
@@ -153,7 +157,7 @@ impl Judge {
             self.silent.get_or_insert_with(|| silent(process).into());
         }
         let judged = match &view {
-            Some(view) if told => limits::judge(view, &self.terms.limits, run.ended, run.without_cpu_ns),
+            Some(view) if told => limits::judge(view, &self.terms.limits, run),
             _ => Judged::default(),
         };
         let counts =

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::Allowed;
+use super::judge::Run;
 use crate::detect::index_of;
 use crate::detect::ledger::tell;
 use crate::detect::signal::{Count, Key, PollFacts, Signal};
@@ -56,21 +57,22 @@ pub(super) struct Judged {
     pub(super) notes: Vec<Arc<str>>,
 }
 
-/// Judges one process as it is now. `ended` says that nothing will follow.
-pub(super) fn judge(view: &View<'_>, limits: &Limits, ended: bool, without_cpu_ns: Option<u64>) -> Judged {
+/// Judges one process as it is now.
+pub(super) fn judge(view: &View<'_>, limits: &Limits, run: &Run<'_>) -> Judged {
     let mut judged = Judged::default();
+    let polls = |limit, name| Polls { view, limit, limits, name, machine_short_ns: run.machine_short_ns };
     if let Some(limit) = limits.max_poll_ns {
-        Polls { view, limit, limits, name: "max-poll" }.longest(&mut judged);
+        polls(limit, "max-poll").longest(&mut judged);
     }
-    allowed::tell(view, limits, &mut judged);
+    allowed::tell(&polls(limits.max_poll_ns.unwrap_or(allowed::LIMIT_NS), "max-poll"), &mut judged);
     if let Some(limit) = limits.p99_poll_ns {
-        Polls { view, limit, limits, name: "p99-poll" }.p99(&mut judged);
+        polls(limit, "p99-poll").p99(&mut judged);
     }
     if let Some(limit) = limits.max_sched_delay_ns {
-        delays::judge(view, limit, limits.count_preempted, without_cpu_ns, &mut judged);
+        delays::judge(view, limit, limits.count_preempted, run.without_cpu_ns, &mut judged);
     }
     if limits.no_leaks {
-        leaks::judge(view, ended, &mut judged);
+        leaks::judge(view, run.ended, &mut judged);
     }
     judged
 }

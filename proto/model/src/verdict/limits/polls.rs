@@ -6,6 +6,7 @@ use crate::detect::seen::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
 use crate::detect::view::{SiteScene, View};
 use crate::entity::slow_poll::SlowPoll;
+use crate::entity::word::Doing;
 use crate::hist::Hist;
 use crate::measured::Metric;
 use crate::query::value::Value;
@@ -17,6 +18,8 @@ pub(super) struct Polls<'a, 'v> {
     pub(super) limit: u64,
     pub(super) limits: &'a Limits,
     pub(super) name: &'static str,
+    /// See [`Run::machine_short_ns`](super::Run).
+    pub(super) machine_short_ns: Option<u64>,
 }
 
 impl Polls<'_, '_> {
@@ -61,9 +64,13 @@ impl Polls<'_, '_> {
         self.say_by_wall(judged);
         for site in self.sites() {
             let split = |poll: &&SlowPoll| !poll.in_place && (self.by_wall() || poll.preempted_ns.is_some());
-            let worst = site.view.slow_polls().filter(split).max_by_key(|poll| self.value(poll));
-            let over = worst.filter(|poll| self.value(poll) > self.limit);
-            if let Some(poll) = over {
+            let over = |poll: &&SlowPoll| split(poll) && self.value(poll) > self.limit;
+            let (machines, own): (Vec<_>, Vec<_>) =
+                site.view.slow_polls().filter(over).partition(|poll| self.may_be_machines(poll));
+            if let Some(poll) = machines.into_iter().max_by_key(|poll| self.value(poll)) {
+                self.doubt_one(poll, judged);
+            }
+            if let Some(poll) = own.into_iter().max_by_key(|poll| self.value(poll)) {
                 let signal = self.told(site, poll);
                 judged.find(self.view, blocking_poll::DETECTOR.id, signal);
             } else if site.view.totals().poll.max() > self.limit {
@@ -79,13 +86,49 @@ impl Polls<'_, '_> {
         self.open(judged);
     }
 
+    /// It was seen asleep for a lock of the kernel's, on a machine that was short of CPU: whoever held the lock may
+    /// have had none, and how much of the time that took nobody knows. That it slept is no proof against its
+    /// code then; what it computed is.
+    fn may_be_machines(&self, poll: &SlowPoll) -> bool {
+        let word = poll.waiting_in.map(|word| self.view.name(word));
+        let for_kernel = word.as_deref().and_then(Doing::of).is_some_and(Doing::is_for_kernels_lock);
+        for_kernel
+            && !self.limits.count_preempted
+            && poll.surely_busy_ns().is_some_and(|busy_ns| busy_ns <= self.limit)
+            && self.is_explained_by_machine(poll.judged_ns())
+    }
+
+    /// Whether so long a wait may have been one for threads that had no CPU, down to the limit.
+    fn is_explained_by_machine(&self, waited_ns: u64) -> bool {
+        let cpu = self.view.moment.cpu_minute;
+        match self.machine_short_ns {
+            Some(short_ns) => waited_ns.saturating_sub(short_ns) <= self.limit,
+            None => cpu.share.is_none() || cpu.contended(),
+        }
+    }
+
+    fn doubt_one(&self, poll: &SlowPoll, judged: &mut Judged) {
+        let word = poll.waiting_in.map(|word| self.view.name(word)).unwrap_or_default();
+        let reason = format!(
+            "a poll at {} slept in {word}, for a lock of the kernel's, and the machine was short of CPU: {}",
+            self.view.short_site(poll.site),
+            blocking_poll::evidence(self.view, poll)
+        );
+        judged.cannot_tell(self.name, reason);
+    }
+
     /// Polls that are open still: they never become slow polls if the process ends in them.
     fn open(&self, judged: &mut Judged) {
         let process = self.view.moment.process;
         for stall in process.stalls() {
             let open_ns = process.now_ns().saturating_sub(stall.since_ns).saturating_sub(stall.allowed_ns);
             let word = stall.waiting_in.map(|word| self.view.name(word));
-            let starved = word.as_deref() == Some("runnable") && !self.limits.count_preempted;
+            let word = word.as_deref().and_then(Doing::of);
+            let starved = !self.limits.count_preempted
+                && word.is_some_and(|word| {
+                    word == Doing::Runnable
+                        || word.is_for_kernels_lock() && self.is_explained_by_machine(open_ns)
+                });
             let Some(site) = stall.site.and_then(|site| self.view.site(site)) else { continue };
             let known = judged.findings.iter().any(|finding| finding.site == site.view.text());
             if open_ns <= self.limit || starved || known || !site.holds_worker() {
