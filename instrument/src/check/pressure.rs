@@ -4,6 +4,8 @@
 
 use pollscope_model::world::Process;
 
+use crate::record::thread;
+
 /// What the thread that runs the session had waited for before it began: its runtime's one thread, if that has no
 /// others. The others are as old as the session.
 pub(super) struct Pressure {
@@ -15,11 +17,12 @@ pub(super) struct Pressure {
 impl Pressure {
     /// Of a session that begins on the calling thread.
     pub(super) fn begin() -> Self {
-        let tid = crate::record::thread::here().tid();
-        Self { own: tid.and_then(|tid| Some((tid, waited_ns(tid)?))), machine_ns: machine_ns() }
+        let tid = thread::here().tid();
+        Self { own: tid.and_then(|tid| Some((tid, without_cpu_ns(tid)?))), machine_ns: machine_ns() }
     }
 
-    /// The longest that any of the runtime's threads has waited since, up to now; `None` where it is not counted.
+    /// The longest that any of the runtime's threads has waited since, up to now, with what held up its slow polls
+    /// besides (see [`split`](crate::record::split)); `None` where it is not counted.
     /// The threads still run.
     pub(super) fn longest(&self, process: &Process) -> Option<u64> {
         let workers = process.workers().filter_map(|worker| worker.record().tid);
@@ -35,8 +38,15 @@ impl Pressure {
 
     fn of(&self, tid: u32) -> Option<u64> {
         let before = self.own.filter(|(own, _)| *own == tid).map_or(0, |(_, before)| before);
-        Some(waited_ns(tid)?.saturating_sub(before))
+        Some(without_cpu_ns(tid)?.saturating_sub(before))
     }
+}
+
+/// Time that a thread of this process had no CPU, since it began: by its kernel's account, and where that has none.
+fn without_cpu_ns(tid: u32) -> Option<u64> {
+    let threads = thread::all();
+    let here = threads.iter().find(|thread| thread.tid() == Some(tid));
+    Some(waited_ns(tid)?.saturating_add(here.map_or(0, |thread| thread.split.held_up_ns())))
 }
 
 /// Time that a thread of this process could run and had no CPU, since it began.

@@ -252,9 +252,13 @@ pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: 
     let split = thread.split.judge(now, poll.wall_ns, thread.polled_ns.get(), !outer.is_none());
     poll.worker = thread.place().1;
     poll.in_place = thread.is_replaced_since(poll.start_ns);
-    poll.busy_ns = split.map(|(busy, _)| busy);
-    poll.preempted_ns = split.map(|(_, preempted)| preempted);
+    poll.busy_ns = split.map(|parts| parts.busy_ns);
+    poll.preempted_ns = split.map(|parts| parts.preempted_ns);
+    poll.faults = split.map_or(0, |parts| parts.faults);
     handing::tell(&mut poll);
+    if let (true, Some(parts), Some(preempted_ns)) = (outer.is_none(), split, poll.preempted_ns) {
+        thread.split.was_held_up(preempted_ns.saturating_sub(parts.waited_ns));
+    }
     allowed::tell(&mut poll);
     let site = poll.site.0;
     if !thread.evidence.keep(poll) {

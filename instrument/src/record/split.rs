@@ -27,8 +27,11 @@ pub(crate) struct Split {
     cpu_ns: Tally,
     waited_ns: Tally,
     sleeps: Tally,
+    faults: Tally,
     /// Wall time of all polls that had ended at the reading.
     polled_ns: Tally,
+    /// See [`Split::held_up_ns`].
+    held_up_ns: Tally,
     readable: AtomicU64,
 }
 
@@ -50,21 +53,26 @@ impl Split {
             self.cpu_ns.set(reading.cpu_ns);
             self.waited_ns.set(reading.waited_ns);
             self.sleeps.set(reading.sleeps);
+            self.faults.set(reading.faults);
         }
     }
 
     fn latest(&self) -> Option<Reading> {
-        let reading =
-            Reading { cpu_ns: self.cpu_ns.get(), waited_ns: self.waited_ns.get(), sleeps: self.sleeps.get() };
+        let reading = Reading {
+            cpu_ns: self.cpu_ns.get(),
+            waited_ns: self.waited_ns.get(),
+            sleeps: self.sleeps.get(),
+            faults: self.faults.get(),
+        };
         (self.readable.load(Ordering::Relaxed) == 1).then_some(reading)
     }
 
-    /// Busy and preempted time of a poll that ended just now, and began `wall_ns` before. `polled_ns`
+    /// The parts of a poll that ended just now, and began `wall_ns` before. `polled_ns`
     /// is the wall time of all outermost polls that ended before it.
     ///
     /// An outermost poll leaves a new reading behind. One inside another poll must not, and can be
     /// judged only if it began less than a millisecond after the outer one's reading.
-    pub(crate) fn judge(&self, now: u64, wall_ns: u64, polled_ns: u64, nested: bool) -> Option<(u64, u64)> {
+    pub(crate) fn judge(&self, now: u64, wall_ns: u64, polled_ns: u64, nested: bool) -> Option<Parts> {
         let before = self.latest();
         let (others, after) = if nested {
             let since_reading = now.saturating_sub(wall_ns).saturating_sub(self.at_ns.get());
@@ -80,10 +88,29 @@ impl Split {
         Some(after?.since(before?, wall_ns, others))
     }
 
-    /// The thread ends: the next one has clocks of its own.
+    /// A slow poll of the thread, an outermost one, was held up by the machine for longer than the system accounts
+    /// as waiting for a CPU.
+    pub(crate) fn was_held_up(&self, ns: u64) {
+        self.held_up_ns.add(ns);
+    }
+
+    /// The sum of that, since the thread began. For whoever judges delays: what waited behind such a poll waited for
+    /// the machine too.
+    #[cfg(any(feature = "check", test))]
+    pub(crate) fn held_up_ns(&self) -> u64 {
+        self.held_up_ns.get()
+    }
+
+    /// What comes next has nothing to do with what was before.
     pub(crate) fn forget(&self) {
         self.readable.store(0, Ordering::Relaxed);
         self.due_ns.set(0);
+    }
+
+    /// The thread ends: the next one has clocks of its own.
+    pub(crate) fn end(&self) {
+        self.forget();
+        self.held_up_ns.set(0);
     }
 }
 
@@ -96,6 +123,21 @@ pub(crate) struct Reading {
     waited_ns: u64,
     /// Times that it went to sleep.
     sleeps: u64,
+    /// Pages that it touched for the first time, without reading the disk.
+    faults: u64,
+}
+
+/// What a stretch of a thread's time was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Parts {
+    /// On a CPU.
+    pub(crate) busy_ns: u64,
+    /// Ready to run, without a CPU.
+    pub(crate) preempted_ns: u64,
+    /// Of that, accounted by the system as waiting for one.
+    pub(crate) waited_ns: u64,
+    /// Pages that were touched for the first time, without reading the disk.
+    pub(crate) faults: u64,
 }
 
 impl Reading {
@@ -104,12 +146,14 @@ impl Reading {
         system::read()
     }
 
-    /// Busy and preempted time of a stretch that ends with this reading and lies after the one before, less what
+    /// The parts of a stretch that ends with this reading and lies after the one before, less what
     /// `others_ns` of CPU time is known to have been before it.
-    pub(crate) fn since(self, before: Self, wall_ns: u64, others_ns: u64) -> (u64, u64) {
+    pub(crate) fn since(self, before: Self, wall_ns: u64, others_ns: u64) -> Parts {
         let (off_ns, waited_ns) = self.without_cpu_since(before, wall_ns, others_ns);
         let slept = self.sleeps != before.sleeps;
-        (wall_ns - off_ns, if slept { waited_ns } else { off_ns })
+        let preempted_ns = if slept { waited_ns } else { off_ns };
+        let faults = self.faults.saturating_sub(before.faults);
+        Parts { busy_ns: wall_ns - off_ns, preempted_ns, waited_ns, faults }
     }
 
     /// Of the same stretch, what was not on a CPU, and what of it is accounted as waiting for one.
@@ -159,17 +203,19 @@ mod system {
         let cpu = clock_gettime(ClockId::ThreadCPUTime);
         let cpu_ns =
             u64::try_from(cpu.tv_sec).ok()?.checked_mul(1_000_000_000)? + u64::try_from(cpu.tv_nsec).ok()?;
-        Some(Reading { cpu_ns, waited_ns, sleeps: sleeps()? })
+        let (sleeps, faults) = usage()?;
+        Some(Reading { cpu_ns, waited_ns, sleeps, faults })
     }
 
     #[expect(unsafe_code, reason = "no safe call asks for a single thread")]
-    fn sleeps() -> Option<u64> {
+    fn usage() -> Option<(u64, u64)> {
         let mut usage = MaybeUninit::<libc::rusage>::uninit();
         // SAFETY: the call writes the whole structure, which is ours, if it returns 0.
         let usage = unsafe {
             (libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) == 0).then(|| usage.assume_init())
         };
-        u64::try_from(usage?.ru_nvcsw).ok()
+        let usage = usage?;
+        Some((u64::try_from(usage.ru_nvcsw).ok()?, u64::try_from(usage.ru_minflt).ok()?))
     }
 }
 
@@ -198,20 +244,32 @@ mod tests {
         split.sample(start, 0);
         std::thread::sleep(std::time::Duration::from_millis(20));
         let end = crate::clock::now_ns();
-        let (busy, preempted) = split.judge(end, end - start, 0, false).expect("readable");
-        assert!(busy < (end - start) / 2, "{busy} of {}", end - start);
-        assert!(busy + preempted <= end - start);
+        let parts = split.judge(end, end - start, 0, false).expect("readable");
+        assert!(parts.busy_ns < (end - start) / 2, "{parts:?} of {}", end - start);
+        assert!(parts.busy_ns + parts.preempted_ns <= end - start);
     }
 
     #[test]
     fn only_who_went_to_sleep_can_have_been_blocked() {
-        let before = Reading { cpu_ns: 10, waited_ns: 20, sleeps: 7 };
-        let after = |sleeps| Reading { cpu_ns: 10 + 5, waited_ns: 20 + 15, sleeps };
-        assert_eq!(after(8).since(before, 100, 0), (5, 15), "80 of it asleep");
-        assert_eq!(after(7).since(before, 100, 0), (5, 95), "all of it without a CPU");
-        assert_eq!(after(8).since(before, 100, 3), (2, 15));
-        assert_eq!(after(8).since(before, 4, 0), (4, 0));
-        assert_eq!(before.since(after(8), 100, 0), (0, 0), "clocks of another thread");
+        let before = Reading { cpu_ns: 10, waited_ns: 20, sleeps: 7, faults: 3 };
+        let after = |sleeps| Reading { cpu_ns: 10 + 5, waited_ns: 20 + 15, sleeps, faults: 3 };
+        let parts = |busy_ns, preempted_ns, waited_ns| Parts { busy_ns, preempted_ns, waited_ns, faults: 0 };
+        assert_eq!(after(8).since(before, 100, 0), parts(5, 15, 15), "80 of it asleep");
+        assert_eq!(after(7).since(before, 100, 0), parts(5, 95, 15), "all of it without a CPU");
+        assert_eq!(after(8).since(before, 100, 3), parts(2, 15, 15));
+        assert_eq!(after(8).since(before, 4, 0), parts(4, 0, 0));
+        assert_eq!(before.since(after(8), 100, 0), parts(0, 0, 0), "clocks of another thread");
+    }
+
+    #[test]
+    fn what_held_a_thread_up_is_known_until_it_ends() {
+        let split = Split::default();
+        split.was_held_up(5);
+        split.was_held_up(2);
+        split.forget();
+        assert_eq!(split.held_up_ns(), 7, "of all its sessions");
+        split.end();
+        assert_eq!(split.held_up_ns(), 0);
     }
 
     #[test]

@@ -295,7 +295,7 @@ impl Thread {
         self.wrapping.store(false, Ordering::Relaxed);
         self.session.set(0);
         self.pooled.store(false, Ordering::Relaxed);
-        self.split.forget();
+        self.split.end();
         self.evidence.forget();
         self.slots.empty();
     }

@@ -29,6 +29,7 @@ pub(crate) fn poll_to_wire(poll: &SlowPoll) -> wire::SlowPoll {
         allowed_at: poll.allowed_at.map(|name| name.0),
         allowed_others: poll.allowed_others,
         allowed_preempted_ns: poll.allowed_preempted_ns,
+        faults: poll.faults,
     }
 }
 
@@ -53,6 +54,7 @@ pub(crate) fn poll_from_wire(poll: wire::SlowPoll) -> SlowPoll {
         allowed_at: poll.allowed_at.map(NameId),
         allowed_others: poll.allowed_others,
         allowed_preempted_ns: poll.allowed_preempted_ns,
+        faults: poll.faults,
     }
 }
 

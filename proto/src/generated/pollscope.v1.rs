@@ -704,6 +704,9 @@ pub struct SlowPoll {
     /// Of what is allowed, runnable but without a CPU.
     #[prost(uint64, tag = "19")]
     pub allowed_preempted_ns: u64,
+    /// Pages of memory that it touched for the first time.
+    #[prost(uint64, tag = "20")]
+    pub faults: u64,
 }
 /// A poll above the limit that is open. What is absent is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

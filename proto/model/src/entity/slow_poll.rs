@@ -72,6 +72,8 @@ pub struct SlowPoll {
     pub allowed_others: bool,
     /// Of what is allowed, runnable but without a CPU. 0: none of it, or nobody knows.
     pub allowed_preempted_ns: u64,
+    /// Pages of memory that it touched for the first time. 0: none, or nobody counted.
+    pub faults: u64,
 }
 
 impl SlowPoll {

@@ -86,13 +86,17 @@ impl Polls<'_, '_> {
         self.open(judged);
     }
 
-    /// It was seen asleep for a lock of the kernel's, on a machine that was short of CPU: whoever held the lock may
-    /// have had none, and how much of the time that took nobody knows. That it slept is no proof against its
-    /// code then; what it computed is.
+    /// It may have slept for the lock of the process's memory, on a machine that was short of CPU: whoever held that
+    /// may have had none, and how much of the time it took nobody knows. That it slept is no proof against its
+    /// code then; what it computed is, and that it was seen asleep in a call of its own.
     fn may_be_machines(&self, poll: &SlowPoll) -> bool {
         let word = poll.waiting_in.map(|word| self.view.name(word));
-        let for_kernel = word.as_deref().and_then(Doing::of).is_some_and(Doing::is_for_kernels_lock);
-        for_kernel
+        let for_memory = match word.as_deref().and_then(Doing::of) {
+            Some(word @ Doing::Sleeping(_)) => word.is_for_kernels_lock(),
+            // Memory that is new is touched, sooner or later in the same poll.
+            Some(Doing::Running | Doing::Runnable) | None => poll.faults > 0,
+        };
+        for_memory
             && !self.limits.count_preempted
             && poll.surely_busy_ns().is_some_and(|busy_ns| busy_ns <= self.limit)
             && self.is_explained_by_machine(poll.judged_ns())
@@ -108,9 +112,14 @@ impl Polls<'_, '_> {
     }
 
     fn doubt_one(&self, poll: &SlowPoll, judged: &mut Judged) {
-        let word = poll.waiting_in.map(|word| self.view.name(word)).unwrap_or_default();
+        let word = poll.waiting_in.map(|word| self.view.name(word));
+        let seen = match word.as_deref().and_then(Doing::of) {
+            Some(Doing::Sleeping(call)) => format!("slept in {call}"),
+            _ => "touched new memory, was not seen asleep".to_owned(),
+        };
         let reason = format!(
-            "a poll at {} slept in {word}, for a lock of the kernel's, and the machine was short of CPU: {}",
+            "a poll at {} {seen} and may have waited for a thread that had no CPU, since the machine was short of it: \
+             {}",
             self.view.short_site(poll.site),
             blocking_poll::evidence(self.view, poll)
         );
