@@ -19,6 +19,7 @@ const LONG_NS: u64 = 500_000;
 
 /// What one poll has spent so far.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_field_names, reason = "the unit, as everywhere")]
 struct Spent {
     /// Start of the thread's outermost poll, which this is about.
     of_ns: u64,
