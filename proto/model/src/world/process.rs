@@ -1,74 +1,32 @@
-//! One process, to read: identity, presence, and views of all that it has.
+//! One process, to read: identity and presence. Its tasks, its other parts, its history and what is
+//! missing of it are in the rooms below.
+
+mod losses;
+mod parts;
+mod rates;
+mod tasks;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::edges::EdgeTable;
-use super::events::{EventStore, Track};
+use super::events::EventStore;
 use super::fold::Staging;
 use super::ring::Ring;
-use super::runtime::{Busy, RuntimeState, RuntimeView, WorkerState, WorkerView};
-use super::site::{SiteState, SiteView};
-use super::tasks::{SiteRows, TaskRow, TaskTable};
+use super::runtime::{Busy, RuntimeState, WorkerState};
+use super::site::SiteState;
+use super::tasks::TaskTable;
 use crate::dict::Dictionary;
-use crate::entity::edge::Waker;
 use crate::entity::runtime::WorkerDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
-use crate::entity::task::TaskRecord;
 use crate::hello::Hello;
 use crate::hist::Hist;
-use crate::id::{BootId, RuntimeId, SiteId, TaskId, WorkerId};
-use crate::measured::{Coverage, Metric, Mode};
+use crate::id::{BootId, RuntimeId, SiteId, WorkerId};
+use crate::measured::{Coverage, Metric};
 use crate::query::page::Presence;
 use crate::report::{Detail, Losses};
-use crate::time::SECOND;
-
-/// Reports that never arrived.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Gaps {
-    /// How often the sequence was broken.
-    pub count: u64,
-    /// Reports missing in all.
-    pub reports: u64,
-}
-
-/// What a peer sent and this side had no room for, by kind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Refused {
-    /// Task rows.
-    pub tasks: u64,
-    /// Sites' intervals.
-    pub sites: u64,
-    /// Workers' intervals.
-    pub workers: u64,
-    /// Runtimes' states.
-    pub runtimes: u64,
-    /// Wake edges' intervals, and open polls.
-    pub details: u64,
-    /// Blocks of single events.
-    pub event_blocks: u64,
-}
-
-impl Refused {
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self {
-            tasks: self.tasks.saturating_add(other.tasks),
-            sites: self.sites.saturating_add(other.sites),
-            workers: self.workers.saturating_add(other.workers),
-            runtimes: self.runtimes.saturating_add(other.runtimes),
-            details: self.details.saturating_add(other.details),
-            event_blocks: self.event_blocks.saturating_add(other.event_blocks),
-        }
-    }
-
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        [self.tasks, self.sites, self.workers, self.runtimes, self.details, self.event_blocks]
-            .into_iter()
-            .fold(0, u64::saturating_add)
-    }
-}
+pub use losses::{Gaps, Refused};
 
 /// How much of a slot the reports cover.
 #[derive(Clone, Copy, Debug, Default)]
@@ -240,237 +198,5 @@ impl Process {
     /// Whether the metric is measured for at least some tasks.
     pub fn measures_for_some(&self, metric: Metric) -> bool {
         self.hello.coverage(metric) != Coverage::Nobody
-    }
-
-    /// Tasks alive now, those without a row of their own included: by the sites' counts, or by
-    /// tokio's own in sample mode. `None` if nobody counts them.
-    pub fn alive_tasks(&self) -> Option<u64> {
-        if self.hello.mode == Mode::Sample {
-            return self
-                .runtimes
-                .values()
-                .filter_map(|runtime| runtime.record.alive_tasks)
-                .reduce(u64::saturating_add);
-        }
-        Some(self.sums.spawned.saturating_sub(self.sums.ended))
-    }
-
-    /// Rows of tasks: alive ones and those that ended a short while ago, in no order.
-    pub fn tasks(&self) -> impl Iterator<Item = TaskRow<'_>> + Clone + '_ {
-        self.tasks.iter()
-    }
-
-    /// How many rows [`Process::tasks`] gives.
-    pub fn task_rows(&self) -> usize {
-        self.tasks.len()
-    }
-
-    /// One task's row.
-    pub fn task_row(&self, id: TaskId) -> Option<TaskRow<'_>> {
-        self.tasks.get(id)
-    }
-
-    /// One task's row as the record that was folded.
-    pub fn task(&self, id: TaskId) -> Option<TaskRecord> {
-        self.tasks.get(id).map(|row| row.record())
-    }
-
-    /// Living tasks that the task spawned.
-    pub fn children_of(&self, id: TaskId) -> u64 {
-        self.tasks.children(id).0.into()
-    }
-
-    /// Whether the task has living children that are not declared long-lived.
-    pub fn awaits_children(&self, id: TaskId) -> bool {
-        self.tasks.children(id).1 > 0
-    }
-
-    /// Living tasks that have a row and run on that runtime.
-    pub fn tasks_on(&self, runtime: RuntimeId) -> u64 {
-        self.tasks.on_runtime(runtime)
-    }
-
-    /// What the rows of a site's tasks tell that its counters do not.
-    pub fn site_rows(&self, site: SiteId) -> SiteRows {
-        self.tasks.site(site)
-    }
-
-    /// How many rows were ever told; the mark for [`Process::changed_places`].
-    pub fn changes_ever(&self) -> u64 {
-        self.tasks.changes_ever()
-    }
-
-    /// The places of the rows that were told after that mark, as often as they were; `None` if that
-    /// is longer ago than is remembered, so that every row may be another. A row keeps its place for
-    /// as long as it is there; a row that left is not told of.
-    pub fn changed_places(&self, mark: u64) -> Option<impl Iterator<Item = u32> + '_> {
-        self.tasks.changes_since(mark)
-    }
-
-    /// Every row with its place.
-    pub fn places(&self) -> impl Iterator<Item = (u32, TaskRow<'_>)> + '_ {
-        self.tasks.places()
-    }
-
-    /// The row at a place, if there still is one.
-    pub fn row_at(&self, place: u32) -> Option<TaskRow<'_>> {
-        self.tasks.at(place)
-    }
-
-    /// Every site, in no order.
-    pub fn sites(&self) -> impl Iterator<Item = SiteView<'_>> + '_ {
-        self.sites.values().map(|state| SiteView { process: self, state })
-    }
-
-    /// One site.
-    pub fn site(&self, id: SiteId) -> Option<SiteView<'_>> {
-        self.sites.get(&id).map(|state| SiteView { process: self, state })
-    }
-
-    /// Every worker, by runtime and index.
-    pub fn workers(&self) -> impl Iterator<Item = WorkerView<'_>> + '_ {
-        self.workers.values().map(|state| WorkerView { state, now_ns: self.now_ns })
-    }
-
-    /// One worker.
-    pub fn worker(&self, id: WorkerId) -> Option<WorkerView<'_>> {
-        self.workers.get(&id).map(|state| WorkerView { state, now_ns: self.now_ns })
-    }
-
-    /// How many workers there were since the process started, those of runtimes that are shut down
-    /// included, and what all of them did; `None` if none was told of.
-    pub fn work(&self) -> Option<(u32, WorkerDelta)> {
-        let mut work = self.retired.clone();
-        for worker in self.workers.values() {
-            let (workers, sum) = work.get_or_insert_default();
-            *workers = workers.saturating_add(1);
-            sum.merge(&worker.totals);
-        }
-        work
-    }
-
-    /// Every runtime that is not shut down, by number.
-    pub fn runtimes(&self) -> impl Iterator<Item = RuntimeView<'_>> + '_ {
-        self.runtimes.values().map(|state| RuntimeView { state, now_ns: self.now_ns })
-    }
-
-    /// One runtime.
-    pub fn runtime(&self, id: RuntimeId) -> Option<RuntimeView<'_>> {
-        self.runtimes.get(&id).map(|state| RuntimeView { state, now_ns: self.now_ns })
-    }
-
-    /// How many slow polls were ever told; the mark for [`Process::slow_polls_since`].
-    pub fn slow_polls_ever(&self) -> u64 {
-        self.slow_polls_ever
-    }
-
-    /// The slow polls told after that mark, oldest first, as far as they are remembered (the newest
-    /// 1,024 of the process).
-    pub fn slow_polls_since(&self, mark: u64) -> impl Iterator<Item = &SlowPoll> + '_ {
-        let fresh = self.slow_polls_ever.saturating_sub(mark).min(self.slow_polls.len() as u64) as usize;
-        self.slow_polls.range(self.slow_polls.len() - fresh..)
-    }
-
-    /// Polls above the process's limit that were open at the end of its newest report.
-    pub fn stalls(&self) -> &[Stall] {
-        &self.stalls
-    }
-
-    /// The open poll above the limit that holds a worker, the longest if it says several.
-    pub fn stall_of(&self, worker: WorkerId) -> Option<&Stall> {
-        self.stalls.iter().filter(|stall| stall.worker == Some(worker)).min_by_key(|stall| stall.since_ns)
-    }
-
-    /// Who wakes the site's tasks, and how often they did since the process started, in no order.
-    pub fn wakers_of(&self, site: SiteId) -> impl Iterator<Item = (Waker, u64)> + '_ {
-        self.edges.to(site)
-    }
-
-    /// Single polls and wakes by recording thread, as far as somebody asked for them and they are
-    /// remembered.
-    pub fn tracks(&self) -> impl Iterator<Item = &Track> + '_ {
-        self.events.tracks()
-    }
-
-    /// Single events that were overwritten, or left out on the way, before they came here.
-    pub fn missed_events(&self) -> u64 {
-        self.events.missed()
-    }
-
-    /// How much of the last `ns` nanoseconds (up to 15 min) reports cover; see
-    /// [`WindowView::covered_ns`](super::WindowView::covered_ns).
-    pub fn covered_ns(&self, ns: u64) -> u64 {
-        let sum = |covered: u64, cover: &Cover| covered.saturating_add(cover.ended_ns);
-        if ns <= 10 * SECOND {
-            let slots = ns.div_ceil(SECOND) as u32;
-            return self.cover.latest(self.now_ns, slots).fold(0, |n, (_, cover)| sum(n, cover));
-        }
-        self.covered_tens(ns.div_ceil(10 * SECOND).min(90) as u32)
-    }
-
-    /// How much time the reports that end in the newest slots of ten seconds cover.
-    pub(super) fn covered_tens(&self, slots: u32) -> u64 {
-        let tens = self.cover_tens.latest(self.now_ns, slots);
-        tens.fold(0, |covered, (_, cover)| covered.saturating_add(cover.ended_ns))
-    }
-
-    /// Whether any report covers that second of the process's clock.
-    pub(super) fn covers_second(&self, slot: u32) -> bool {
-        self.cover.get(slot).is_some_and(|cover| cover.touched)
-    }
-
-    /// Polls per second over the last 10 s. `None` if single polls are not measured or no time is
-    /// covered.
-    pub fn polls_per_s(&self) -> Option<f64> {
-        if !self.measures_for_some(Metric::Polls) {
-            return None;
-        }
-        let seconds = self.cover.latest(self.now_ns, 10).filter(|(_, cover)| cover.touched).count();
-        let covered_ns = (seconds as u64 * SECOND).min(self.covered_ns(10 * SECOND));
-        let polls = self.polls.latest(self.now_ns, 10).fold(0.0, |sum, (_, polls)| sum + f64::from(*polls));
-        (covered_ns > 0).then(|| polls * SECOND as f64 / covered_ns as f64)
-    }
-
-    /// Busy share of all workers over the last 10 s. `None` if not measured.
-    pub fn busy(&self) -> Option<f64> {
-        let sum = self.busy.latest(self.now_ns, 10).fold(Busy::default(), |sum, (_, busy)| sum.plus(*busy));
-        sum.ratio().map(f64::from)
-    }
-
-    /// Poll times of all sites over the last 60 s.
-    pub fn poll_times(&self) -> Hist {
-        self.merged(|times| &times.poll)
-    }
-
-    /// Schedule delays of all sites over the last 60 s; empty where not measured.
-    pub fn sched_times(&self) -> Hist {
-        self.merged(|times| &times.sched)
-    }
-
-    fn merged(&self, of: impl Fn(&Times) -> &Hist) -> Hist {
-        let mut all = Hist::new();
-        self.times.latest(self.now_ns, 6).for_each(|(_, times)| all.merge(of(times)));
-        all
-    }
-
-    /// Polls per second in each of the last 60 seconds, oldest first; `None` where no report covers
-    /// the second.
-    pub fn polls_series(&self) -> Vec<Option<f32>> {
-        self.cover.series(self.now_ns, 60, |slot, cover| {
-            cover.filter(|cover| cover.touched).map(|_| self.polls.get(slot).copied().unwrap_or(0.0))
-        })
-    }
-
-    /// Busy share of all workers in each of the last 60 seconds, oldest first.
-    pub fn busy_series(&self) -> Vec<Option<f32>> {
-        self.busy.series(self.now_ns, 60, |_, busy| busy.and_then(|busy| busy.ratio()))
-    }
-
-    /// The longest poll in each 10 s of the last 15 min, in nanoseconds, oldest first; `None` where no
-    /// report covers the time.
-    pub fn ribbon(&self) -> Vec<Option<f32>> {
-        self.cover_tens.series(self.now_ns, 90, |slot, cover| {
-            cover.filter(|cover| cover.touched).map(|_| self.ribbon.get(slot).map_or(0.0, |ns| *ns as f32))
-        })
     }
 }
