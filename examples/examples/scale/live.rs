@@ -18,6 +18,8 @@ use crate::{CHANGED, Row};
 
 /// Reports come so often while somebody reads.
 const TICK: Duration = Duration::from_millis(250);
+/// Rows that the screen asks for.
+const PAGE: u64 = 128;
 /// How long the steady state is looked at.
 const STEADY: Duration = Duration::from_secs(6);
 
@@ -52,6 +54,12 @@ pub(crate) fn serve(tasks: &str, socket: &str) -> Result<(), String> {
         }
         tokio::time::sleep(nap).await;
         say("ready");
+        let wanted = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
+        if wanted.is_ok_and(|read| read.is_ok_and(|bytes| bytes > 0)) {
+            for _ in 0..CHANGED {
+                drop(pollscope::task("newcomer").long_lived().spawn(std::future::pending::<()>()));
+            }
+        }
         std::future::pending::<()>().await;
     });
     Ok(())
@@ -62,28 +70,50 @@ fn say(text: &str) {
     let _ = std::io::stdout().flush();
 }
 
-/// A viewer without a screen: it asks what the Tasks screen asks, and tells when the first full page
-/// was there.
+/// A viewer without a screen: it asks what the Tasks screen asks, and tells when the first full page was
+/// there with the totals above it, when all tasks were, and when [`CHANGED`] more are.
 pub(crate) fn watch(socket: &str) -> Result<(), String> {
     let began = Instant::now();
     let inbox = Inbox::default();
     let watched = Watched::Address(Endpoint::Unix(PathBuf::from(socket)));
     let mut source = ProcessSource::open(watched, inbox.sink()).map_err(|error| error.to_string())?;
-    let page = Ask::Page(Query::all(Kind::Tasks, 128));
+    let page = Ask::Page(Query::all(Kind::Tasks, PAGE));
     source.ask(vec![(QuestionId(1), page), (QuestionId(2), Ask::Overview(Scope::All))]);
-    let mut full = false;
+    let (mut tasks, mut rows, mut first, mut whole) = (0, 0, false, false);
     loop {
-        inbox.wait(inbox.count(), Instant::now() + Duration::from_secs(60));
-        let Some(Answer::Page(page)) = inbox.take(QuestionId(1)) else { continue };
-        if !full && !page.rows.is_empty() && inbox.status().as_ref().is_some_and(is_up) {
-            full = true;
-            say(&format!("{}", began.elapsed().as_secs_f64() * 1e3));
+        let seen = inbox.count();
+        let took = || format!("{}", began.elapsed().as_secs_f64() * 1e3);
+        if let Some(Answer::Overview(overview)) = inbox.take(QuestionId(2)) {
+            tasks = overview.tasks;
         }
+        if let Some(Answer::Page(page)) = inbox.take(QuestionId(1)) {
+            rows = page.rows.len() as u64;
+            if !whole && page.meta.loading.is_none() && rows > 0 && page.total >= tasks {
+                whole = tasks > 0;
+            }
+        }
+        if !first && tasks > 0 && rows >= tasks.min(PAGE) {
+            first = true;
+            say(&took());
+        }
+        if whole && first {
+            say(&took());
+            break;
+        }
+        inbox.wait(seen, Instant::now() + Duration::from_secs(60));
     }
-}
-
-fn is_up(status: &pollscope_tui::source::Status) -> bool {
-    matches!(status, pollscope_tui::source::Status::Connected { .. })
+    let more = tasks + CHANGED as u64;
+    loop {
+        let seen = inbox.count();
+        if matches!(inbox.take(QuestionId(1)), Some(Answer::Page(page)) if page.total >= more) {
+            say("more");
+            break;
+        }
+        inbox.wait(seen, Instant::now() + Duration::from_secs(60));
+    }
+    loop {
+        std::thread::park();
+    }
 }
 
 /// A child that dies with us.
@@ -99,7 +129,7 @@ impl Drop for Process {
 impl Process {
     fn start(words: &[&str]) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let child = Command::new(program).args(words).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = Command::new(program).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         child.map(Self).map_err(|error| error.to_string())
     }
 
@@ -109,6 +139,12 @@ impl Process {
         let out = self.0.stdout.as_mut().ok_or("no output")?;
         BufReader::with_capacity(1, out).read_line(&mut line).map_err(|error| error.to_string())?;
         Ok(line.trim().to_owned())
+    }
+
+    /// Says a line to it.
+    fn tell(&mut self, line: &str) -> Result<(), String> {
+        let input = self.0.stdin.as_mut().ok_or("no input")?;
+        writeln!(input, "{line}").and_then(|()| input.flush()).map_err(|error| error.to_string())
     }
 
     /// A line of `/proc/PID/status` in MB.
@@ -162,11 +198,17 @@ pub(crate) fn measure(tasks: usize) -> Result<Row, String> {
     let [alone_cpu, alone_drain] = service.per_tick(["", "pollscope-drain"]);
 
     let mut viewer = Process::start(&["--watch", &socket])?;
-    let attach_ms = viewer.line()?.parse().unwrap_or(f64::NAN);
+    let mut told_ms = || Ok::<f64, String>(viewer.line()?.parse().unwrap_or(f64::NAN));
+    let (first_ms, whole_ms) = (told_ms()?, told_ms()?);
     std::thread::sleep(Duration::from_secs(2));
     let viewer_before = viewer.cpu_ms("");
     let [drain, io] = service.per_tick(["pollscope-drain", "pollscope-io"]);
     let viewer_cpu = (viewer.cpu_ms("") - viewer_before) / (STEADY.as_secs_f64() / TICK.as_secs_f64());
+    let (drained_mb, viewer_mb) = (service.memory("VmHWM"), viewer.memory("VmRSS"));
+    let began = Instant::now();
+    service.tell("more")?;
+    viewer.line()?;
+    let more_ms = began.elapsed().as_secs_f64() * 1e3;
     Ok(vec![
         ("tasks", tasks as f64),
         ("service without us MB", plain_mb),
@@ -177,10 +219,12 @@ pub(crate) fn measure(tasks: usize) -> Result<Row, String> {
         ("of it drain", alone_drain),
         ("drain, read", drain),
         ("convert + encode + send", io),
-        ("service peak MB", service.memory("VmHWM")),
-        ("attach to first page ms", attach_ms),
+        ("service peak MB", drained_mb),
+        ("attach to first full screen ms", first_ms),
+        ("to all tasks ms", whole_ms),
+        ("10,000 new ones on screen ms", more_ms),
         ("viewer CPU ms/tick", viewer_cpu),
-        ("viewer MB", viewer.memory("VmRSS")),
+        ("viewer MB", viewer_mb),
         ("viewer peak MB", viewer.memory("VmHWM")),
     ])
 }
