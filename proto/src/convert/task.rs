@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use hashbrown::DefaultHashBuilder;
 use pollscope_model::entity::task::{TaskRecord, WakesBy, WokenBy};
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId};
 
@@ -30,7 +31,7 @@ table! {
 struct Expected {
     id: u64,
     spawned_ns: u64,
-    siblings: HashMap<SiteId, Sibling>,
+    siblings: HashMap<SiteId, Sibling, DefaultHashBuilder>,
 }
 
 /// The last row of a site.

@@ -150,6 +150,12 @@ impl TaskTable {
         Put::Stored
     }
 
+    /// Makes room in the index for that many rows, so that a snapshot does not build it again and again.
+    pub(super) fn expect(&mut self, rows: usize) {
+        let Self { index, hasher, rows: known, .. } = self;
+        index.reserve(rows.saturating_sub(index.len()), |place| hasher.hash_one(known.id(*place)));
+    }
+
     /// From now on rows are told anew; see [`TaskTable::sweep`].
     pub(super) fn begin_sweep(&mut self) {
         self.sweep = self.sweep.wrapping_add(1);
