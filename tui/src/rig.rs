@@ -37,13 +37,21 @@ pub(crate) struct Amount {
     pub(crate) sites: u64,
     pub(crate) workers: u64,
     pub(crate) findings: u64,
+    pub(crate) loading: Option<u8>,
     pub(crate) mode: Mode,
 }
 
-pub(crate) const SOME: Amount =
-    Amount { processes: 6, tasks: 1_204, sites: 57, workers: 4, findings: 3, mode: Mode::Hooks };
+pub(crate) const SOME: Amount = Amount {
+    processes: 6,
+    tasks: 1_204,
+    sites: 57,
+    workers: 4,
+    findings: 3,
+    loading: None,
+    mode: Mode::Hooks,
+};
 pub(crate) const NOTHING: Amount =
-    Amount { processes: 0, tasks: 0, sites: 0, workers: 0, findings: 0, mode: Mode::Sample };
+    Amount { processes: 0, tasks: 0, sites: 0, workers: 0, findings: 0, loading: None, mode: Mode::Sample };
 
 /// A state with a source and a user.
 pub(crate) struct Rig {
@@ -164,5 +172,6 @@ fn meta(amount: Amount) -> Meta {
         mode: amount.mode,
         lost: 0,
         processes: amount.processes,
+        loading: amount.loading,
     }
 }

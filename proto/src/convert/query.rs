@@ -122,6 +122,7 @@ pub(crate) fn meta_to_wire(meta: &Meta) -> wire::Meta {
         mode: meta.mode.as_str().to_owned(),
         lost: meta.lost,
         processes: meta.processes,
+        loading: meta.loading.map(u32::from),
     }
 }
 
@@ -137,6 +138,7 @@ pub(crate) fn meta_from_wire(meta: Option<wire::Meta>) -> Result<Meta, DecodeErr
         mode: Mode::from_name(&meta.mode).ok_or_else(|| unknown("answer.meta.mode", &meta.mode))?,
         lost: meta.lost,
         processes: meta.processes,
+        loading: meta.loading.map(|percent| percent.min(99) as u8),
     })
 }
 

@@ -156,6 +156,10 @@ pub struct Meta {
     /// Processes in the scope.
     #[prost(uint64, tag = "6")]
     pub processes: u64,
+    /// While a process of the scope tells its state for the first time: how much of that is in, in percent (0 to
+    /// 99). Absent when all of it is.
+    #[prost(uint32, optional, tag = "7")]
+    pub loading: ::core::option::Option<u32>,
 }
 /// How much of the tasks a report carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -473,7 +477,8 @@ pub struct Report {
     #[prost(message, optional, tag = "19")]
     pub events: ::core::option::Option<EventColumns>,
 }
-/// Which part of a snapshot.
+/// Which part of a snapshot. The first has everything but tasks, and the first of these; the others have
+/// tasks alone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SnapshotPart {
     /// Index of the part, from 0.

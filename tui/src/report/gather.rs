@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::detail::Overview;
-use pollscope_model::query::page::{Page, Query, Scope};
+use pollscope_model::query::page::{Meta, Page, Query, Scope};
 
 use super::note;
 use crate::failure::Failure;
@@ -129,8 +129,10 @@ impl Gatherer {
     }
 
     fn all_there(&self) -> bool {
-        let processes = self.overview.as_ref().map(|overview| overview.meta.processes);
-        self.connected && self.page.is_some() && processes.is_some_and(|count| count >= self.processes)
+        let all_listed = |overview: &Overview| overview.meta.processes >= self.processes;
+        self.connected
+            && self.page.as_ref().is_some_and(|page| is_whole(&page.meta))
+            && self.overview.as_ref().is_some_and(|told| is_whole(&told.meta) && all_listed(told))
     }
 
     fn usual_wait(&self) -> Duration {
@@ -167,7 +169,12 @@ impl Gatherer {
             return Ok(());
         }
         match page {
-            Some(Answer::Page(page)) => self.page = Some(page),
+            // What is whole is not replaced by a newcomer's half.
+            Some(Answer::Page(page)) => {
+                if is_whole(&page.meta) || self.page.as_ref().is_none_or(|known| !is_whole(&known.meta)) {
+                    self.page = Some(page);
+                }
+            }
             Some(Answer::No(reason)) => return Err(Failure::Usage(reason.to_string())),
             Some(_) | None => {}
         }
@@ -178,4 +185,9 @@ impl Gatherer {
         }
         Ok(())
     }
+}
+
+/// Whether no process is in the middle of telling its state.
+fn is_whole(meta: &Meta) -> bool {
+    meta.loading.is_none()
 }

@@ -87,7 +87,13 @@ pub(super) fn no_rows(state: &State, list: &List, width: usize) -> Option<Vec<Li
     if page.matched > 0 {
         return None;
     }
-    let paragraphs = if page.total > 0 {
+    let paragraphs = if let Some(percent) = page.meta.loading {
+        let filtered = if page.total > 0 { " and passes the filter" } else { "" };
+        vec![
+            format!("Nothing that is in so far{filtered} is listed here: {percent}% of the state is in."),
+            "The rest is on its way; rules judge when all of it is in.".to_owned(),
+        ]
+    } else if page.total > 0 {
         vec![
             format!(
                 "None of {} {} matches the filter {}",

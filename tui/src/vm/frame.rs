@@ -29,7 +29,8 @@ pub(super) fn title(state: &State, width: usize) -> Line {
             left.push(Role::Dim, " · ");
             left.push(Role::Text, fmt::clean(&overview.meta.source));
         }
-        if !matches!(state.stack.last(), Some(Level::Detail(_))) {
+        // Before the first totals are in there is no number of tasks.
+        if !matches!(state.stack.last(), Some(Level::Detail(_))) && overview.meta.loading != Some(0) {
             left.push(Role::Dim, " · ");
             left.push(Role::Text, format!("{} tasks", fmt::thousands(overview.tasks)));
         }
@@ -48,7 +49,13 @@ pub(super) fn title(state: &State, width: usize) -> Line {
 
 fn freshness(state: &State, known: Option<(&Meta, u64)>) -> Line {
     let moved = state.playback.as_ref().filter(|playback| playback.run != Run::Live);
+    let loading = known.and_then(|(meta, _)| meta.loading).filter(|percent| *percent > 0);
     let word = match (&state.link, state.frozen, known) {
+        (Status::Connecting { .. } | Status::Connected { .. }, None, _)
+            if loading.is_some() && moved.is_none() =>
+        {
+            (Role::Warn, format!("LOADING {}%", loading.unwrap_or(0)))
+        }
         (Status::Connecting { .. }, ..) => (Role::Warn, "CONNECTING".to_owned()),
         (Status::Lost { .. }, ..) => (Role::Bad, "LOST".to_owned()),
         (Status::Refused { .. }, ..) => (Role::Bad, "REFUSED".to_owned()),

@@ -138,7 +138,10 @@ fn heading(state: &State, list: &List, rows: usize, hidden: usize, columns: usiz
             format!(" of {} that match · {} in all", thousands(page.matched), thousands(page.total))
         }
     };
-    let title = format!("{}{range}{of}", list.tab.title());
+    // Whoever counts the rows must know that more are on their way.
+    let loading = list.page.as_ref().and_then(|page| page.meta.loading).filter(|_| tells_tasks(list.tab));
+    let so_far = loading.map_or(String::new(), |percent| format!(" so far, {percent}% is in"));
+    let title = format!("{}{range}{of}{so_far}", list.tab.title());
     let mut words = Vec::new();
     if list.error.is_some() {
         words.push("! not applied, see the message".to_owned());
@@ -156,6 +159,11 @@ fn heading(state: &State, list: &List, rows: usize, hidden: usize, columns: usiz
         right = words.join("   ");
     }
     Line::rule(&title, &right, columns)
+}
+
+/// Whether the rows depend on the tasks' rows, which come last.
+fn tells_tasks(tab: Tab) -> bool {
+    matches!(tab, Tab::Tasks | Tab::Findings)
 }
 
 /// How many of all tasks live, where that is not all of them.

@@ -110,6 +110,29 @@ fn bodies_without_rows() {
 }
 
 #[test]
+fn a_state_that_is_not_all_in_says_how_much_of_it_is() {
+    let mut rig = Rig::new(Tab::Tasks);
+    rig.amount = Amount { loading: Some(37), ..SOME };
+    rig.settle();
+    assert_snapshot!("loading", rig.draw(100, 14));
+    rig.amount = Amount { loading: Some(37), findings: 0, ..SOME };
+    rig.press("5");
+    rig.settle();
+    let screen = rig.draw(100, 14);
+    assert!(screen.contains("37% of the state is in") && !screen.contains("no rule has fired"), "{screen}");
+    rig.amount = Amount { loading: Some(0), tasks: 0, ..SOME };
+    rig.press("2");
+    rig.settle();
+    let screen = rig.draw(100, 14);
+    assert!(!screen.contains(" 0 tasks") && !screen.contains("No task is alive"), "{screen}");
+    rig.amount = SOME;
+    rig.tell(Status::Connected { label: Arc::from("checkout (pid 412)") });
+    rig.settle();
+    let screen = rig.draw(100, 14);
+    assert!(screen.contains("LIVE") && !screen.contains("so far"), "{screen}");
+}
+
+#[test]
 fn a_target_that_went_away_leaves_its_last_state() {
     let mut rig = Rig::connected(Tab::Tasks, SOME);
     rig.tell(Status::Lost { reason: Arc::from("connection refused by 10.0.0.5:7700"), attempts: 3 });

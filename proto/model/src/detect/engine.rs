@@ -1,8 +1,8 @@
 //! The engine: looks at every process of a [`World`] with every detector, and keeps what they found.
 //!
 //! Called by the [monitor](crate::monitor) only, about four times a second; it looks at a process at
-//! most once a second of that process's own clock, and only if it has reported. It reads no clock, and
-//! judges by the process's time, so that a recording is judged like a live service.
+//! most once a second of that process's own clock, and only if it has reported all of its state. It
+//! reads no clock, and judges by the process's time, so that a recording is judged like a live service.
 //!
 //! Cost: that of the task rows that changed since the look before and of those whose time has come (see
 //! `watchlist.rs`), and work for sites that are active; an idle task costs nothing.
@@ -93,7 +93,8 @@ impl Engine {
                 case.memory = Memory::new(now_ns);
             }
             let due = case.looked_ns.is_none_or(|looked_ns| now_ns >= looked_ns.saturating_add(LOOK_NS));
-            if now_ns > 0 && due {
+            // Half of the tasks would make rules say things that the whole does not bear out.
+            if now_ns > 0 && due && process.loading().is_none() {
                 case.look(process, &mut self.last_number);
             }
         }

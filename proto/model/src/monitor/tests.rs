@@ -132,3 +132,34 @@ fn what_was_said_last_is_looked_at_before_the_verdict() {
     monitor.settle(script.now_unix_ns());
     assert!(before == 0 && found(&monitor) > 0, "{before} before, {} after", found(&monitor));
 }
+
+#[test]
+fn what_is_told_only_in_part_says_so_and_is_not_judged() {
+    let (mut script, _) = blocking(5);
+    let site = script.site("src/serve.rs:40:5");
+    script.count(site, |site| site.swallowed_panics += 7);
+    script.second();
+    let mut monitor = Monitor::new(Limits::default());
+    monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    let overview = |monitor: &Monitor| match monitor.answer(&Ask::Overview(Scope::All), 0) {
+        Answer::Overview(overview) => overview,
+        other => panic!("no overview: {other:?}"),
+    };
+    assert_eq!(overview(&monitor).meta.loading, Some(0));
+    let parts = script.snapshot(3);
+    for (part, percent) in parts.into_iter().zip([Some(33), Some(66), None]) {
+        monitor.apply(part, script.now_unix_ns());
+        monitor.tick(script.now_unix_ns());
+        let (overview, tasks) = (overview(&monitor), page(&monitor, &script, Kind::Tasks));
+        assert_eq!((overview.meta.loading, tasks.meta.loading, overview.tasks), (percent, percent, 21));
+        assert_eq!(tasks.total == 21, percent.is_none());
+        let told = overview.notes.iter().any(|note| note.contains("parts of its state so far"));
+        assert_eq!(told, percent.is_some(), "{:?}", overview.notes);
+        let findings = columns(Kind::Processes).iter().position(|column| column.key == "findings");
+        let process = &page(&monitor, &script, Kind::Processes).rows[0];
+        assert_eq!(process.cells[findings.expect("a column")] == Value::Null, percent.is_some());
+        let found = monitor.engine().findings(script.boot());
+        let panicked = found.iter().any(|finding| &*finding.detector == "swallowed-panic");
+        assert_eq!(panicked, percent.is_none(), "judged when all is in");
+    }
+}

@@ -137,5 +137,18 @@ pub(super) fn meta(scope: &[&Process]) -> Meta {
         mode: scope.iter().map(|process| process.hello().mode).max().unwrap_or_default(),
         lost: scope.iter().fold(0, |lost, process| lost.saturating_add(process.lost())),
         processes: scope.len() as u64,
+        loading: loading(scope),
     }
+}
+
+/// How much is in of the processes that still tell their state for the first time. For one that fell silent
+/// over it nobody should wait; the notes say what it told.
+fn loading(scope: &[&Process]) -> Option<u8> {
+    let live = scope.iter().filter(|process| process.presence() == Presence::Live);
+    let parts = live.filter_map(|process| process.loading());
+    let (known, all, unheard) = parts.fold((0, 0, false), |(known, all, unheard), (part, parts)| {
+        (known + u64::from(part), all + u64::from(parts.max(1)), unheard || part == 0)
+    });
+    let percent = if unheard { 0 } else { (known * 100).checked_div(all)?.clamp(1, 99) };
+    (all > 0).then_some(percent as u8)
 }

@@ -64,6 +64,12 @@ fn losses(process: &Process, notes: &mut Vec<String>) {
             "totals are exact again, time is coarser there"
         };
         notes.push(format!("{} of {label} never arrived: {totals}.", count(gaps.reports, "report")));
+    } else if let Some((part, parts)) = process.loading().filter(|(part, _)| *part > 0) {
+        let when = if process.presence() == Presence::Gone { "before it went" } else { "so far" };
+        notes.push(format!(
+            "{label} told {part} of {parts} parts of its state {when}: task rows are not complete, and no \
+             rule has judged it."
+        ));
     } else if process.needs_snapshot() && process.presence() == Presence::Live {
         notes.push(format!("Totals of {label} are not complete until its first snapshot is in."));
     }

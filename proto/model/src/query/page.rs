@@ -142,6 +142,10 @@ pub struct Meta {
     pub lost: u64,
     /// Processes in the scope.
     pub processes: u64,
+    /// While a live process of the scope tells its state for the first time: how much of that is in, in
+    /// percent (0 to 99). Rows are those that came so far and nothing was judged yet; totals are exact
+    /// as soon as it is not 0.
+    pub loading: Option<u8>,
 }
 
 /// The answer to a [`Query`].

@@ -146,7 +146,8 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         |row| Value::Count(row.process.lost()),
     ),
     field(Column::new("findings", "FIND", Unit::Count, 4, 4, "Open findings at warn or deny."), |row| {
-        Value::Count(row.findings)
+        // Nothing was judged before all is in.
+        if row.process.loading().is_some() { Value::Null } else { Value::Count(row.findings) }
     }),
     field(
         Column::new(

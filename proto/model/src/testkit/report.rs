@@ -40,8 +40,8 @@ impl Script {
         report
     }
 
-    /// The whole state as of the last report, in so many parts (at least one): rows and sites are
-    /// dealt out, everything else is in the first. Take it right after a report.
+    /// The whole state as of the last report, in so many parts (at least one): rows are dealt
+    /// out, everything else is in the first. Take it right after a report.
     pub fn snapshot(&self, parts: u32) -> Vec<Report> {
         let parts = parts.max(1);
         let of = |part: u32| move |index: &usize| *index as u32 % parts == part;
@@ -56,7 +56,7 @@ impl Script {
                 dict: if part == 0 { self.dictionary.entries().collect() } else { Vec::new() },
                 runtimes: if part == 0 { self.runtimes.values().cloned().collect() } else { Vec::new() },
                 workers: if part == 0 { self.workers.values().cloned().collect() } else { Vec::new() },
-                sites: deal(&self.totals, of(part)),
+                sites: if part == 0 { self.totals.values().cloned().collect() } else { Vec::new() },
                 tasks: deal(&self.tasks, of(part)),
                 stalls: if part == 0 { self.open_stalls() } else { Vec::new() },
                 edges: if part == 0 { self.edge_totals.clone() } else { Vec::new() },

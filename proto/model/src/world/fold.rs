@@ -3,7 +3,8 @@
 //!
 //! Totals are exact or known not to be: a delta that was folded already is dropped, one that comes
 //! after a hole is counted and makes the process ask for a snapshot, and a snapshot takes effect only
-//! when its last part is in. Cost is that of the report, never of the world.
+//! when its last part is in; of a process's first one, which replaces nothing, the totals do with the
+//! first part. Cost is that of the report, never of the world.
 
 mod snapshot;
 
@@ -77,6 +78,7 @@ impl Process {
             based: false,
             unheard_ns: 0,
             staging: None,
+            first_parts: (0, 0),
             detail: Detail::Full,
             dictionary: Dictionary::default(),
             losses: Losses::default(),
@@ -169,6 +171,7 @@ impl Process {
         let overlaps = !first && report.first_seq <= known;
         let applied = match (first, missing) {
             (true, 0) => {
+                self.forget_first_totals(report.end_ns);
                 self.exact = true;
                 self.based = true;
                 Applied::New

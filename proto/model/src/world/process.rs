@@ -65,6 +65,8 @@ pub struct Process {
     pub(super) based: bool,
     pub(super) unheard_ns: u64,
     pub(super) staging: Option<Box<Staging>>,
+    /// Parts of the first snapshot: how many are in, and of how many.
+    pub(super) first_parts: (u32, u32),
     pub(super) detail: Detail,
     pub(super) dictionary: Dictionary,
     pub(super) losses: Losses,
@@ -153,6 +155,14 @@ impl Process {
     /// Whether site and worker totals are short of something that only a snapshot can bring.
     pub fn needs_snapshot(&self) -> bool {
         !self.exact
+    }
+
+    /// While its first snapshot is not whole: how many of its parts are in, and of how many, which is not
+    /// known (0) before the first. Totals of sites, workers and runtimes are in the first part; rows of
+    /// tasks are those that came so far. It stays so if the process goes away meanwhile.
+    pub fn loading(&self) -> Option<(u32, u32)> {
+        let begins = self.staging.is_some() || self.last_seq.is_none();
+        (!self.based && begins).then_some(self.first_parts)
     }
 
     /// How much of its tasks it tells.

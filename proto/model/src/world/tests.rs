@@ -126,6 +126,48 @@ fn a_snapshot_however_often_and_in_however_many_parts_doubles_nothing() {
 }
 
 #[test]
+fn while_the_first_snapshot_comes_in_totals_are_exact_and_rows_say_that_some_are_missing() {
+    let mut script = Script::new("checkout");
+    busy_seconds(&mut script, 4);
+    let mut whole = world_of(&script);
+    for part in script.snapshot(1) {
+        whole.apply(part, 0);
+    }
+    let (sites, tasks, workers) = totals(&whole);
+    let mut world = world_of(&script);
+    assert_eq!(only(&world).loading(), Some((0, 0)), "greeted, and nothing told");
+    let mut parts = script.snapshot(3).into_iter();
+    for part in 1..3 {
+        assert_eq!(world.apply(parts.next().unwrap(), 0), Applied::New);
+        let process = only(&world);
+        assert_eq!((process.loading(), process.last_seq()), (Some((part, 3)), None));
+        assert_eq!((process.alive_tasks(), process.now_ns()), (Some(8), script.now_ns()));
+        let so_far = totals(&world);
+        assert_eq!((so_far.0, so_far.2), (sites.clone(), workers.clone()));
+        assert!(so_far.1.len() < tasks.len() && so_far.1.iter().all(|row| tasks.contains(row)));
+    }
+    // It breaks, and is told anew: what came before is kept, and is still not all.
+    world.part(script.boot(), "connection reset", 0);
+    assert_eq!(only(&world).loading(), Some((2, 3)));
+    world.greet(script.hello(), 0).unwrap();
+    for part in script.snapshot(2) {
+        assert!(only(&world).loading().is_some());
+        world.apply(part, 0);
+    }
+    assert_eq!((only(&world).loading(), totals(&world)), (None, (sites, tasks, workers)));
+    // One that is broken off costs nothing: told from the beginning, everything is counted once.
+    let mut script = Script::new("checkout");
+    let reports = busy_seconds(&mut script, 4);
+    let mut anew = world_of(&script);
+    anew.apply(script.snapshot(3).swap_remove(0), 0);
+    for report in reports {
+        assert_eq!(anew.apply(report, 0), Applied::New);
+    }
+    assert_eq!(only(&anew).alive_tasks(), Some(8));
+    assert_eq!((&totals(&anew).0, &totals(&anew).2), (&totals(&world).0, &totals(&world).2));
+}
+
+#[test]
 fn a_gap_is_counted_and_a_snapshot_heals_the_totals_without_doubling() {
     let mut script = Script::new("checkout");
     let mut world = world_of(&script);
@@ -216,7 +258,7 @@ fn half_a_snapshot_has_no_effect() {
     assert_eq!(world.apply(parts[0].clone(), 0), Applied::New);
     assert_eq!(world.apply(parts[0].clone(), 0), Applied::New, "the first part begins again");
     assert_eq!(world.apply(parts[2].clone(), 0), Applied::NeedsSnapshot, "the second is missing");
-    assert_eq!(totals(&world).0, before);
+    assert_eq!((totals(&world).0, only(&world).loading()), (before.clone(), None));
     assert_eq!(world.apply(script.second(), 0), Applied::New);
     let old = Report { seq: 1, kind: ReportKind::Snapshot { part: 0, parts: 1 }, ..parts[0].clone() };
     assert_eq!(world.apply(old, 0), Applied::Duplicate, "an old snapshot does not turn back time");

@@ -157,8 +157,9 @@ prop_compose! {
     fn meta()(
         (now_unix_ns, source, lost, processes) in (number(), text(), number(), number()),
         (presence, mode) in (select(vec![Presence::Live, Presence::Stale, Presence::Gone]), mode()),
+        loading in option::of(0u8..=99),
     ) -> Meta {
-        Meta { now_unix_ns, source, presence, mode, lost, processes }
+        Meta { now_unix_ns, source, presence, mode, lost, processes, loading }
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct History {
     player: Option<Player>,
     note: Arc<str>,
     off: bool,
+    /// Task rows of a snapshot that is coming in.
+    expected: usize,
     /// When what was heard last ended a moment.
     heard: Option<u64>,
 }
@@ -44,6 +46,7 @@ impl Default for History {
             player: None,
             note: NOTE.into(),
             off: false,
+            expected: 0,
             heard: None,
         }
     }
@@ -65,13 +68,8 @@ impl History {
     pub(super) fn folded(&mut self, monitor: &Monitor) {
         let Some(unix_ns) = self.heard.take() else { return };
         let said = self.track.tape.next();
-        let off = track::rows(monitor) > MAX_ROWS;
-        if off != std::mem::replace(&mut self.off, off) {
-            self.note = if off { TOO_MANY } else { NOTE }.into();
-            self.track.clear(said);
-            self.player = None;
-        }
-        if off {
+        self.keep(track::rows(monitor).max(self.expected) <= MAX_ROWS);
+        if self.off {
             return;
         }
         self.track.follow(unix_ns, said, monitor, None);
@@ -87,6 +85,24 @@ impl History {
         }
         if let Some(player) = &mut self.player {
             player.stay_within(&mut self.track);
+        }
+    }
+
+    /// A snapshot of about so many rows begins (0: it is over). Where that is too many, the first of them
+    /// are not kept either.
+    pub(super) fn expect(&mut self, rows: usize) {
+        self.expected = rows;
+        if rows > MAX_ROWS {
+            self.keep(false);
+        }
+    }
+
+    /// Begins to keep what is said, or forgets all of it.
+    fn keep(&mut self, keep: bool) {
+        if keep == std::mem::replace(&mut self.off, !keep) {
+            self.note = if keep { NOTE } else { TOO_MANY }.into();
+            self.track.clear(self.track.tape.next());
+            self.player = None;
         }
     }
 

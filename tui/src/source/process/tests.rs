@@ -23,10 +23,12 @@ use crate::source::inbox::Inbox;
 /// Longer than anything takes on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PROCESSES: QuestionId = QuestionId(5);
+const TASKS: QuestionId = QuestionId(6);
 
-/// Tells its greeting, a snapshot of one task, and then holds the line.
+/// Tells its greeting, as many parts of a snapshot of two as it may, and then holds the line.
 struct Fake {
     script: Script,
+    parts: usize,
 }
 
 #[tonic::async_trait]
@@ -37,11 +39,11 @@ impl Feed for Fake {
         &self,
         mut requests: Request<Streaming<AttachRequest>>,
     ) -> Result<Response<Self::AttachStream>, RpcStatus> {
-        let script = self.script.clone();
+        let (script, parts) = (self.script.clone(), self.parts);
         let (tell, told) = mpsc::channel(16);
         tokio::spawn(async move {
             let _ = tell.send(Ok(feed::hello(&script.hello()))).await;
-            for message in script.snapshot(2).iter().flat_map(feed::report) {
+            for message in script.snapshot(2).iter().take(parts).flat_map(feed::report) {
                 let _ = tell.send(Ok(message)).await;
             }
             while let Ok(Some(_)) = requests.get_mut().message().await {}
@@ -56,6 +58,10 @@ struct Running {
 }
 
 fn start(socket: &Path, hello: Hello) -> Running {
+    start_telling(2, socket, hello)
+}
+
+fn start_telling(parts: usize, socket: &Path, hello: Hello) -> Running {
     let mut script = Script::of(hello);
     let site = script.site("src/cart.rs:88:9");
     script.spawn(site);
@@ -65,7 +71,7 @@ fn start(socket: &Path, hello: Hello) -> Running {
     let listener = runtime.block_on(async { UnixListener::bind(socket) }).unwrap();
     runtime.spawn(
         tonic::transport::Server::builder()
-            .add_service(feed::server(Fake { script }))
+            .add_service(feed::server(Fake { script, parts }))
             .serve_with_incoming(UnixListenerStream::new(listener)),
     );
     Running { _runtime: runtime }
@@ -128,6 +134,29 @@ fn a_restarted_service_is_found_again_at_the_same_place() {
     let _again = start(&socket, testkit::hello("checkout", 413));
     wait(&inbox, "a new connection", connected);
     wait(&inbox, "the old process's row beside the new one", |inbox| page_with(inbox, 2));
+}
+
+#[test]
+fn half_a_snapshot_is_shown_as_such_and_never_taken_for_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("a.sock");
+    let hello = testkit::hello("checkout", 412);
+    let running = start_telling(1, &socket, hello.clone());
+    let (mut source, inbox) = watch(Watched::Address(Endpoint::Unix(socket.clone())), Vec::new());
+    let half = |page: &Page| page.meta.loading == Some(50);
+    wait(&inbox, "the first part", |inbox| page_with(inbox, 1).filter(half));
+    assert_eq!(connected(&inbox), None, "whoever waits for all of it goes on waiting");
+    // It dies in the middle, and comes back under the same boot: the snapshot begins anew.
+    drop(running);
+    wait(&inbox, "the loss", |inbox| matches!(inbox.status(), Some(Status::Lost { .. })).then_some(()));
+    let _again = start(&socket, hello);
+    wait(&inbox, "a connection", connected);
+    source.ask(vec![(TASKS, Ask::Page(Query::all(Kind::Tasks, 100)))]);
+    let tasks = wait(&inbox, "the tasks", |inbox| match inbox.take(TASKS) {
+        Some(Answer::Page(page)) => Some(page),
+        _ => None,
+    });
+    assert_eq!((tasks.meta.loading, tasks.total), (None, 1));
 }
 
 #[test]

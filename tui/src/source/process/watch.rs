@@ -132,8 +132,8 @@ impl Watch {
                     self.tell_status()
                 }
                 Some((link, event)) = happened.recv() => {
-                    self.take(link, event);
-                    self.tell_status()
+                    let begins = self.take(link, event);
+                    self.tell_status() && (!begins || self.answer_all())
                 }
                 Some(wish) = wished.recv() => match wish {
                     Wish::Time(control) => self.control(control),
@@ -299,19 +299,22 @@ impl Watch {
         self.next_link += 1;
     }
 
-    fn take(&mut self, id: usize, event: Happened) {
+    /// Takes what happened on a link. True at the first part of a snapshot of several, which has all
+    /// totals and the first rows: worth to be shown before the rest is in.
+    fn take(&mut self, id: usize, event: Happened) -> bool {
         let now = unix_ns();
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else { return false };
         if matches!(link.state, LinkState::Ignored) {
-            return;
+            return false;
         }
+        let mut begins = false;
         self.changed = true;
         match event {
             Happened::Up(hello) => {
                 if matches!(&self.watched, Watched::Name(name) if *name != hello.process.name) {
                     link.task.abort();
                     link.state = LinkState::Ignored;
-                    return;
+                    return false;
                 }
                 let boot = hello.boot;
                 self.history.hear(now, || Heard::Said(Message::Hello(hello.clone())));
@@ -320,7 +323,7 @@ impl Watch {
                     Err(error) => {
                         link.task.abort();
                         link.state = LinkState::Refused { reason: error.to_string() };
-                        return;
+                        return false;
                     }
                 };
                 let before = link.who.replace((boot, label));
@@ -334,6 +337,12 @@ impl Watch {
                     ReportKind::Delta => true,
                     ReportKind::Snapshot { part, parts } => part + 1 >= parts,
                 };
+                if let ReportKind::Snapshot { part: 0, parts } = report.kind {
+                    begins = !whole;
+                    self.history.expect(report.tasks.len().saturating_mul(parts as usize));
+                } else if whole {
+                    self.history.expect(0);
+                }
                 self.history.hear(now, || Heard::Said(Message::Report(report.clone())));
                 let applied = self.monitor.apply(*report, now);
                 self.history.folded(&self.monitor);
@@ -354,6 +363,7 @@ impl Watch {
                 };
             }
         }
+        begins
     }
 
     /// Tells how the connections stand if that changed.

@@ -1,7 +1,9 @@
 //! The fold's other half: a snapshot, which replaces what the deltas added up to.
 //!
 //! Parts are put aside until the last is in; then totals change at once. So half a snapshot is never
-//! seen, and one that is broken off costs nothing.
+//! seen, and one that is broken off costs nothing. The first of a process has nothing to replace: so that
+//! something can be shown before a million rows are in, its totals, which are all in the first part, are
+//! taken at once, and [`Process::loading`] says what is missing.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,6 +18,9 @@ use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
 use crate::id::{RuntimeId, SiteId, WorkerId};
 use crate::report::Report;
+
+/// Parts of a snapshot for which room is made before they come: a million tasks of the recorder's.
+const PARTS_BELIEVED: usize = 64;
 
 /// A snapshot of which not all parts are in.
 #[derive(Clone, Debug)]
@@ -44,6 +49,10 @@ impl Process {
         }
         if part == 0 {
             self.tasks.begin_sweep();
+            // The parts are as large as the first. How many there are is the peer's word: it gets no more room
+            // for it than some times what it sent.
+            let rows = report.tasks.len().saturating_mul(PARTS_BELIEVED.min(parts as usize));
+            self.tasks.expect(rows.min(limits.tasks));
             self.staging = Some(Box::new(Staging {
                 seq: report.seq,
                 next: 0,
@@ -84,10 +93,34 @@ impl Process {
         self.put_tasks(report.tasks, end_ns.max(self.now_ns), limits);
         if staging.next == parts {
             self.finish_snapshot(*staging, end_ns, limits);
-        } else {
-            self.staging = Some(staging);
+            return Applied::New;
         }
+        if !self.based {
+            self.first_parts = (staging.next, parts);
+            if part == 0 {
+                self.show_totals(&staging, end_ns);
+            }
+        }
+        self.staging = Some(staging);
         Applied::New
+    }
+
+    /// What the first part says of everything but the tasks, before the rest is in.
+    fn show_totals(&mut self, staging: &Staging, end_ns: u64) {
+        let (_, end_ns) = self.advance(end_ns, end_ns);
+        self.replace_sites(staging.sites.clone(), None, end_ns);
+        self.replace_workers(staging.workers.clone(), None);
+        self.replace_runtimes(staging.runtimes.clone(), end_ns);
+    }
+
+    /// The first snapshot was broken off, and everything is told from its beginning on instead.
+    pub(super) fn forget_first_totals(&mut self, end_ns: u64) {
+        if self.first_parts.0 > 0 {
+            self.first_parts = (0, 0);
+            self.replace_sites(HashMap::new(), None, end_ns);
+            self.replace_workers(BTreeMap::new(), None);
+            self.replace_runtimes(BTreeMap::new(), end_ns);
+        }
     }
 
     /// All parts are in: totals are replaced at once, and what they grew by since the last report
@@ -106,10 +139,7 @@ impl Process {
         }
         self.replace_sites(staging.sites, interval, end_ns);
         self.replace_workers(staging.workers, interval);
-        self.runtimes.retain(|id, _| staging.runtimes.contains_key(id));
-        for (id, record) in staging.runtimes {
-            self.runtimes.entry(id).or_default().put(record, end_ns);
-        }
+        self.replace_runtimes(staging.runtimes, end_ns);
         // Also when only the top is told: nobody would tell the end of a task that is not in it.
         self.tasks.sweep();
         for poll in staging.slow_polls {
@@ -147,6 +177,13 @@ impl Process {
         self.workers.retain(|id, _| totals.contains_key(id));
         for (id, totals) in totals {
             self.workers.entry(id).or_default().replace(totals, interval);
+        }
+    }
+
+    fn replace_runtimes(&mut self, records: BTreeMap<RuntimeId, RuntimeRecord>, end_ns: u64) {
+        self.runtimes.retain(|id, _| records.contains_key(id));
+        for (id, record) in records {
+            self.runtimes.entry(id).or_default().put(record, end_ns);
         }
     }
 }
