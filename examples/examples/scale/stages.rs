@@ -215,9 +215,9 @@ pub(crate) fn measure(live: usize) -> Row {
     for _ in 0..FRAMES {
         let asked = state.answers.questions();
         let answer = |(id, ask): &(_, Ask)| SourceEvent::Answer(*id, Box::new(monitor.answer(ask, now_ns)));
-        let answers: Vec<_> = asked.iter().map(answer).collect();
+        let mut answers: Vec<_> = asked.iter().map(answer).collect();
         frames.push(ms(1, || {
-            for answer in answers {
+            for answer in answers.drain(..) {
                 update::update(&mut state, Event::Source(answer));
             }
             drop(view::off_screen(&state, SIZE.0, SIZE.1));
