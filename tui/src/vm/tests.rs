@@ -120,16 +120,6 @@ fn a_state_that_is_not_all_in_says_how_much_of_it_is() {
     rig.settle();
     let screen = rig.draw(100, 14);
     assert!(screen.contains("37% of the state is in") && !screen.contains("no rule has fired"), "{screen}");
-    rig.amount = Amount { loading: Some(0), tasks: 0, ..SOME };
-    rig.press("2");
-    rig.settle();
-    let screen = rig.draw(100, 14);
-    assert!(!screen.contains(" 0 tasks") && !screen.contains("No task is alive"), "{screen}");
-    rig.amount = SOME;
-    rig.tell(Status::Connected { label: Arc::from("checkout (pid 412)") });
-    rig.settle();
-    let screen = rig.draw(100, 14);
-    assert!(screen.contains("LIVE") && !screen.contains("so far"), "{screen}");
 }
 
 #[test]
