@@ -204,6 +204,10 @@ impl Watch {
 fn work(clerk: &mut Clerk, orders: &Receiver<Order>, name: &str, timeout: Option<Duration>, alarm: &Alarm) {
     let mut deadline = timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout)));
     let mut last_chance = None;
+    if clerk.tape.is_some() {
+        // Where its time begins.
+        clerk.fold();
+    }
     loop {
         let due = [deadline.map(|(at, _)| at), last_chance].into_iter().flatten().min();
         let left = due.map_or(INTERVAL, |at| at.saturating_duration_since(Instant::now()).min(INTERVAL));

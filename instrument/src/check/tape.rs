@@ -5,8 +5,8 @@
 //! The file is in the folder that the variable names, or beside the file: `cart__burst-4711-20261121-081015.mcap`. None
 //! is ever written over. Of one test of one process the newest [`KEPT`] stay.
 //!
-//! Reports wait folded into one until they are written, by a thread of ours: a disk that is slow makes time coarser,
-//! and so does a file that is full.
+//! Reports wait until they are written, by a thread of ours; the newest fold where many wait. So a disk that is slow
+//! makes time coarser, and so does a file that is full.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use pollscope_model::hello::Hello;
 use pollscope_model::report::Report;
-use pollscope_model::time::SECOND;
+use pollscope_model::time::{MILLISECOND, SECOND};
 use pollscope_proto::PROTOCOL;
 use pollscope_proto::recording::{EXTENSION, Writer};
 
@@ -33,15 +33,18 @@ const KEPT: usize = 4;
 const TRIES: u32 = 1_000;
 /// A chunk is closed at least so often: what a process that is killed can lose.
 const CHUNK: Duration = Duration::from_secs(1);
-/// Rows of ended tasks that wait in one report.
+/// Reports that wait without being folded, and the shortest time that one covers.
+const HELD: usize = 64;
+const STEP_NS: u64 = 10 * MILLISECOND;
+/// Rows of ended tasks that wait.
 const MAX_ENDED: usize = 262_144;
 
 /// See the module. One that is dropped leaves nothing behind.
 pub(super) struct Tape {
     setting: RecordSetting,
     phase: Phase,
-    /// What is not written yet, folded.
-    held: Option<Report>,
+    /// What is not written yet.
+    held: Vec<Report>,
     ended_rows_lost: u64,
 }
 
@@ -76,24 +79,26 @@ impl Open {
 
 impl Tape {
     pub(super) fn new(setting: RecordSetting) -> Self {
-        Self { setting, phase: Phase::Blank, held: None, ended_rows_lost: 0 }
+        Self { setting, phase: Phase::Blank, held: Vec::new(), ended_rows_lost: 0 }
     }
 
     /// Takes the next report of the books. Waits for nobody.
     pub(super) fn hold(&mut self, report: &Report) {
-        match &mut self.held {
-            None => self.held = Some(report.clone()),
-            Some(held) => {
-                held.fold(report.clone());
-                let ended = held.tasks.iter().filter(|task| task.state.is_ended()).count();
-                if ended > MAX_ENDED {
-                    held.tasks.retain(|task| !task.state.is_ended());
-                    self.ended_rows_lost += ended as u64;
-                }
+        let waits = self.held.len();
+        match self.held.last_mut() {
+            Some(last) if waits >= HELD || report.end_ns.saturating_sub(last.start_ns) < STEP_NS => {
+                last.fold(report.clone());
             }
+            _ => self.held.push(report.clone()),
         }
-        if let Some(held) = &mut self.held {
-            held.losses.ended_rows += self.ended_rows_lost;
+        let ended = || self.held.iter().flat_map(|held| &held.tasks).filter(|task| task.state.is_ended());
+        let rows = ended().count();
+        if rows > MAX_ENDED {
+            self.held.iter_mut().for_each(|held| held.tasks.retain(|task| !task.state.is_ended()));
+            self.ended_rows_lost += rows as u64;
+        }
+        if let Some(last) = self.held.last_mut() {
+            last.losses.ended_rows += self.ended_rows_lost;
         }
     }
 
@@ -106,13 +111,13 @@ impl Tape {
     }
 
     fn write_all(&mut self, book: &Book) {
-        let Some(report) = self.held.take() else { return };
-        if matches!(self.phase, Phase::Blank) {
+        let reports = std::mem::take(&mut self.held);
+        if matches!(self.phase, Phase::Blank) && !reports.is_empty() {
             self.phase = self.begin(book);
         }
         let Phase::Open(open) = &mut self.phase else { return };
-        let grave = !report.stalls.is_empty();
-        let mut written = open.writer.report(&report);
+        let grave = reports.iter().any(|report| !report.stalls.is_empty());
+        let mut written = reports.iter().try_for_each(|report| open.writer.report(report));
         if written.is_ok() && (grave || open.closed.elapsed() >= CHUNK) {
             open.closed = Instant::now();
             written = open.writer.flush();

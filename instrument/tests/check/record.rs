@@ -62,6 +62,8 @@ fn a_session_that_fails_leaves_its_recording_and_names_it_last() {
 
     let (monitor, ending) = folded(path);
     assert_eq!(ending, Ending::Finished);
+    let reports = Recording::open(path).expect("a recording").messages().count() - 2;
+    assert!(reports > 1, "{reports} steps for a replay of half a second");
     let process = monitor.world().processes().next().expect("the session");
     assert_eq!(process.hello().process.name, "check::victims::blocks_and_leaks");
     let site = format!("victims.rs:{}:", line_of("task(\"handler\")"));
