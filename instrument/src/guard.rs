@@ -118,6 +118,8 @@ impl Drop for Guard {
         dump::withdraw();
         if running.pid == std::process::id() {
             if let Some(watchdog) = running.watchdog.take() {
+                // A process may end right after its first slow poll, whose stack has no names yet.
+                watchdog::settle();
                 watchdog.stop();
             }
             running.reporter.stop();
