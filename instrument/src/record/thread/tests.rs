@@ -1,5 +1,7 @@
 //! What another thread sees of the poll that is open.
 
+use super::polling::OpenPoll;
+use super::registry::Threads;
 use super::*;
 
 fn open(task: u64, site: u32, since_ns: u64, is_job: bool) -> OpenPoll {

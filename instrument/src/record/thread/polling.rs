@@ -1,0 +1,153 @@
+//! The polls that are open on a thread: opened and closed by the thread itself, seen by others.
+
+use std::sync::atomic::Ordering;
+
+use super::{LONG_WAIT_NS, Label, Thread};
+use crate::record::flight;
+use crate::record::thread::registry::threads;
+
+/// What was open round a poll that opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outer {
+    task: u64,
+    label: Label,
+}
+
+/// A poll that another thread is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OpenPoll {
+    /// The innermost task.
+    pub(crate) task: u64,
+    /// Its spawn site.
+    pub(crate) site: u32,
+    /// Start of the outermost poll, which is the thread's.
+    pub(crate) since_ns: u64,
+    /// It is a job of the blocking pool.
+    pub(crate) is_job: bool,
+}
+
+impl Outer {
+    /// Whether the poll is the outermost of its thread.
+    pub(crate) fn is_none(self) -> bool {
+        self.task == 0
+    }
+}
+
+impl Thread {
+    /// Start of the outermost open poll; 0 for none. For the thread itself.
+    pub(crate) fn since_ns(&self) -> u64 {
+        self.since.load(Ordering::Relaxed)
+    }
+
+    /// Opens a poll; give the result to [`Thread::leave`].
+    #[inline]
+    pub(crate) fn enter(&self, task: u64, label: Label, now: u64) -> Outer {
+        let outer = Outer { task: self.task(), label: self.label() };
+        // What is polled inside of a job is on the job's thread.
+        self.label.store(label.0 | outer.label.0 & Label::JOB, Ordering::Release);
+        // Together with `leave`, in an order that `polling` builds on; nothing but a store where stores
+        // stay in order.
+        self.task.store(task, Ordering::Release);
+        if outer.task == 0 {
+            self.since.store(now, Ordering::Release);
+            if self.split.is_due(now) {
+                self.sample_slowly(now);
+            }
+        }
+        outer
+    }
+
+    /// A task that was due `since` begins to be polled here, `now`.
+    #[inline]
+    pub(crate) fn has_waited(&self, since: u64, now: u64) {
+        if now.saturating_sub(since) >= LONG_WAIT_NS || self.evidence.was_waited_for(since) {
+            self.has_waited_long(since, now);
+        }
+    }
+
+    #[cold]
+    fn has_waited_long(&self, since: u64, now: u64) {
+        // Inside of another task's poll it waited for that task.
+        if self.since.load(Ordering::Relaxed) != now {
+            return;
+        }
+        self.evidence.waited(since);
+        if now.saturating_sub(since) >= LONG_WAIT_NS {
+            self.long_waits.record(now.saturating_sub(since));
+        }
+    }
+
+    /// At most once a millisecond.
+    #[cold]
+    fn sample_slowly(&self, now: u64) {
+        self.split.sample(now, self.polled_ns.get());
+        if let Some(place) = crate::sample::place_of_this_thread()
+            && place != self.place.load(Ordering::Relaxed)
+        {
+            self.set_place(place);
+        }
+    }
+
+    /// The calling thread is that worker's from now on; whoever was before is no more.
+    #[cold]
+    pub(crate) fn set_place(&self, place: u64) {
+        if place >> 32 != 0 && place as u32 != 0 {
+            let now = crate::clock::now_ns();
+            let others = threads();
+            for thread in others.all.iter().filter(|thread| thread.place.load(Ordering::Relaxed) == place) {
+                thread.place.store(0, Ordering::Relaxed);
+                thread.replaced_ns.store(now, Ordering::Relaxed);
+            }
+        }
+        self.place.store(place, Ordering::Relaxed);
+    }
+
+    /// Keeps the poll that is about to be closed as a single event, if those are recorded.
+    #[inline]
+    pub(crate) fn note_poll(&self, start: u64, wall_ns: u64) {
+        if let Some(ring) = self.flight.active() {
+            let place = self.place.load(Ordering::Relaxed);
+            ring.push(flight::poll(self.task(), self.site_of_task(), place, start, wall_ns));
+        }
+    }
+
+    /// Closes the poll that [`Thread::enter`] opened, `wall_ns` ago.
+    #[inline]
+    pub(crate) fn leave(&self, outer: Outer, wall_ns: u64) {
+        if outer.task == 0 {
+            self.since.store(0, Ordering::Relaxed);
+            self.polls.add(1);
+            self.polled_ns.add(wall_ns);
+        }
+        self.task.store(outer.task, Ordering::Release);
+        self.label.store(outer.label.0, Ordering::Release);
+    }
+
+    /// What is polled here now. For other threads: it may have ended since, but its parts belong together.
+    pub(crate) fn polling(&self) -> Option<OpenPoll> {
+        let since_ns = self.since.load(Ordering::Acquire);
+        let task = self.task.load(Ordering::Acquire);
+        let label = self.label();
+        // Whoever polls next writes 0 here before anything else.
+        std::sync::atomic::fence(Ordering::Acquire);
+        let same = self.since.load(Ordering::Relaxed) == since_ns;
+        (task != 0 && since_ns != 0 && same).then(|| OpenPoll {
+            task,
+            site: label.site(),
+            since_ns,
+            is_job: label.is_job(),
+        })
+    }
+
+    /// Runtime and worker that the thread last belonged to, if known.
+    pub(crate) fn place(&self) -> (Option<u32>, Option<u32>) {
+        let place = self.place.load(Ordering::Relaxed);
+        (((place >> 32) as u32).checked_sub(1), (place as u32).checked_sub(1))
+    }
+
+    /// Whether another thread became the worker that this one was, after that time: it is in
+    /// `block_in_place` since, or was.
+    pub(crate) fn is_replaced_since(&self, ns: u64) -> bool {
+        self.replaced_ns.load(Ordering::Relaxed) > ns
+    }
+}
