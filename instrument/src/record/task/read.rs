@@ -6,7 +6,8 @@ use pollscope_model::entity::task::{HandleState, TaskKind, TaskState as State, W
 use pollscope_model::id::TaskId;
 use pollscope_model::measured::Mode;
 
-use super::{ITSELF, NOBODY, OTHER_THREAD, RUNTIME, TAG_BITS, TaskState};
+use super::TaskState;
+use super::wakes::{ITSELF, NOBODY, OTHER_THREAD, RUNTIME, TAG_BITS};
 use crate::record::claims::{ABORTED, CANCELLED, ENDED, HANDLE_DROPPED, JOINED, LONG_LIVED, PANICKED};
 
 impl TaskState {

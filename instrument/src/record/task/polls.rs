@@ -1,0 +1,111 @@
+//! A task's polls, as the thread writes them that polls.
+
+use std::sync::atomic::Ordering;
+
+use pollscope_model::entity::task::TaskKind;
+
+use super::TaskState;
+use crate::record::shard::SiteShard;
+use crate::record::thread::Thread;
+
+impl TaskState {
+    /// A poll begins on this thread, whose share of the task's site is `shard`.
+    #[inline]
+    pub(crate) fn poll_begins(&self, thread: &Thread, shard: &SiteShard, now: u64) {
+        let first = self.polls.get() == 0;
+        let woken = self.woken_ns.load(Ordering::Relaxed);
+        if woken != 0 {
+            self.woken_ns.store(0, Ordering::Relaxed);
+        }
+        self.poller.set(thread.index);
+        self.poll_start_ns.set(now);
+        if first {
+            self.first_polled(thread);
+        }
+        // Without a wake nobody scheduled this poll: it belongs to a future that its parent polls on
+        // the way, or to an observer that sees no wakes.
+        let since = if first && self.is_scheduled_by_spawn() {
+            self.spawned_ns.get()
+        } else if woken != 0 {
+            woken.max(self.last_poll_end_ns.get())
+        } else {
+            0
+        };
+        if since != 0 && self.is_wrapped() {
+            let delay = now.saturating_sub(since);
+            self.scheduled_ns.add(delay);
+            self.max_sched_ns.raise(delay);
+            shard.sched.record(delay);
+            thread.has_waited(since, now);
+        }
+        self.touch();
+    }
+
+    pub(super) fn is_scheduled_by_spawn(&self) -> bool {
+        !matches!(self.kind(), TaskKind::Future | TaskKind::BlockOn)
+    }
+
+    /// Whether its wakes are seen.
+    #[inline]
+    pub(super) fn is_wrapped(&self) -> bool {
+        self.what.is_wrapped()
+    }
+
+    /// One more forced yield.
+    #[cold]
+    pub(crate) fn yields_by_force(&self) {
+        self.forced_yields.set(self.forced_yields.get().saturating_add(1));
+    }
+
+    /// The poll that began `wall_ns` ago ends on the same thread.
+    #[inline]
+    pub(crate) fn poll_ends(&self, wall_ns: u64, now: u64) {
+        self.busy_ns.add(wall_ns);
+        self.max_poll_ns.raise(wall_ns);
+        self.last_poll_end_ns.set(now);
+        self.polls.add(1);
+        self.poller.set(0);
+        self.poll_start_ns.set(0);
+        self.touch();
+    }
+
+    /// A poll begins on this thread, told by tokio's hook; returns which of the task's it is.
+    ///
+    /// It counts from now on: between this hook and the poll's end the task is this thread's alone.
+    #[inline]
+    pub(crate) fn hooked_poll_begins(&self, thread: &Thread, now: u64) -> u64 {
+        let nth = self.polls.get() + 1;
+        self.poller.set(thread.index);
+        self.poll_start_ns.set(now);
+        self.polls.set(nth);
+        if nth == 1 {
+            self.first_polled(thread);
+        }
+        self.touch();
+        nth
+    }
+
+    #[cold]
+    fn first_polled(&self, thread: &Thread) {
+        let (runtime, _) = thread.place();
+        self.runtime.set(runtime.map_or(0, |runtime| runtime as u16 + 1));
+    }
+
+    /// The poll that began at `start` ended on this thread, told by tokio's hook.
+    ///
+    /// By the time of the hook the task is free: another thread may poll it already, even have ended
+    /// that poll. So the sum is shared, and what belongs to the other poll is left alone. Of two that end
+    /// a poll of it at once, the time of the earlier may stay as that of the last.
+    #[inline]
+    pub(crate) fn hooked_poll_ends(&self, thread: &Thread, start: u64, now: u64) {
+        let wall_ns = now.saturating_sub(start);
+        self.busy_ns.add_shared(wall_ns);
+        self.max_poll_ns.raise_shared(wall_ns);
+        self.last_poll_end_ns.raise(now);
+        if self.poller.get() == thread.index && self.poll_start_ns.get() == start {
+            self.poller.set(0);
+            self.poll_start_ns.set(0);
+        }
+        self.touch();
+    }
+}

@@ -1,0 +1,85 @@
+//! A task's wakers and wakes, as any thread writes them, and who is behind a wake.
+
+use std::sync::atomic::Ordering;
+
+use tokio::runtime::RuntimeFlavor;
+
+use super::TaskState;
+use crate::record::edges::From;
+use crate::record::inner::By;
+use crate::record::thread::Thread;
+
+pub(super) const TAG_BITS: u32 = 2;
+pub(super) const NOBODY: u64 = 0;
+pub(super) const ITSELF: u64 = 1;
+pub(super) const RUNTIME: u64 = 2;
+pub(super) const OTHER_THREAD: u64 = 3;
+
+impl TaskState {
+    /// A wrapped waker is woken, on any thread. Forwards to the executor.
+    #[inline]
+    pub(crate) fn wake(&self) {
+        let thread = crate::record::thread::here();
+        let site = thread.site(self.site());
+        site.wakes.add(1);
+        let (who, noted) = if self.poller.get() == thread.index {
+            // Inside our own poll on this thread, so this is the one writer of the tally. The delay
+            // will count from the poll's end, so that any earlier time says enough.
+            self.self_wakes.add(1);
+            site.self_wakes.add(1);
+            thread.edges.add(From::site(self.site()), self.site());
+            if self.woken_ns.load(Ordering::Relaxed) == 0 {
+                self.woken_by.store(ITSELF, Ordering::Relaxed);
+                self.woken_ns.store(self.poll_start_ns.get(), Ordering::Relaxed);
+            }
+            (ITSELF, None)
+        } else {
+            let mut noted = None;
+            let (by, from, who) = who_wakes(thread);
+            thread.edges.add(from, self.site());
+            self.inner.count_wake(by);
+            if self.woken_ns.load(Ordering::Relaxed) == 0 {
+                let now = crate::clock::now_ns();
+                self.woken_by.store(who, Ordering::Relaxed);
+                self.woken_ns.store(now, Ordering::Relaxed);
+                noted = Some(now);
+            }
+            self.touch();
+            (who, noted)
+        };
+        if let Some(ring) = thread.flight.active() {
+            ring.push(crate::record::flight::wake(
+                self.id.get(),
+                noted.unwrap_or_else(crate::clock::now_ns),
+                who,
+            ));
+        }
+        self.inner.forward();
+    }
+}
+
+/// What the thread that wakes is doing: for the task's count, for the edge, and as the last waker.
+#[inline]
+fn who_wakes(thread: &Thread) -> (By, From, u64) {
+    match thread.task() {
+        0 if thread.is_pooled() => (By::Runtime, From::RUNTIME, RUNTIME),
+        0 => between_polls(thread),
+        task => (By::Task, From::site(thread.site_of_task()), task << TAG_BITS),
+    }
+}
+
+/// A worker between two polls (timers, I/O, deferred yields, joins), or a thread of the blocking pool
+/// that hands its result over; else a thread that the runtime does not know.
+#[inline(never)]
+fn between_polls(thread: &Thread) -> (By, From, u64) {
+    let here = tokio::runtime::Handle::try_current().ok();
+    let is_worker = tokio::runtime::worker_index().is_some();
+    if is_worker && here.as_ref().is_some_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread) {
+        thread.set_pooled();
+    }
+    if is_worker || here.is_some() {
+        (By::Runtime, From::RUNTIME, RUNTIME)
+    } else {
+        (By::OtherThread, From::OTHER_THREAD, OTHER_THREAD)
+    }
+}
