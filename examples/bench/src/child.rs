@@ -4,7 +4,9 @@ use std::future::Future;
 use std::time::Instant;
 
 use pollscope::Flight;
+use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::measured::Mode;
+use pollscope_model::report::Report;
 
 use crate::workload::{self, Measurement, Plain, Spawner, Workload};
 
@@ -64,7 +66,7 @@ impl Spawner for TwoInstants {
 
 /// Runs one configuration; `None` if there is none of that name.
 pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement> {
-    let plain = || workload::builder().build().expect("a runtime");
+    let plain = || workload::builder(workload).build().expect("a runtime");
     Some(match config {
         "plain" => workload::run(&plain(), &Plain, workload, ops),
         "two-instants" => workload::run(&plain(), &TwoInstants, workload, ops),
@@ -72,7 +74,7 @@ pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement
             workload::run(&plain(), &Monitored(tokio_metrics::TaskMonitor::new()), workload, ops)
         }
         "empty-hooks" => {
-            let mut builder = workload::builder();
+            let mut builder = workload::builder(workload);
             #[cfg(tokio_unstable)]
             builder
                 .on_task_spawn(|_| ())
@@ -102,7 +104,7 @@ fn dial9(workload: Workload, ops: u64) -> Measurement {
     let runtime = recorder
         .handle()
         .attach_tokio_runtime(
-            workload::builder(),
+            workload::builder(workload),
             TokioAttachOptions::builder().task_tracking_enabled(true).build(),
         )
         .expect("a runtime");
@@ -111,7 +113,7 @@ fn dial9(workload: Workload, ops: u64) -> Measurement {
 
 fn pollscope(workload: Workload, ops: u64, mode: Mode, flight: Flight) -> Measurement {
     let guard = pollscope::builder().mode(mode).flight(flight).listen(pollscope::Listen::Off).init();
-    let mut builder = workload::builder();
+    let mut builder = workload::builder(workload);
     if mode == Mode::Hooks {
         pollscope::attach(&mut builder);
     }
@@ -126,9 +128,22 @@ fn pollscope(workload: Workload, ops: u64, mode: Mode, flight: Flight) -> Measur
     measurement.lost = guard.report().map(|report| {
         // Counts: that one slow poll of many, or one end, has no row of its own is no count.
         let lost = report.losses.total() - report.losses.slow_polls - report.losses.ended_rows;
-        let counted: u64 = report.sites.iter().map(|site| site.spawned).sum();
-        let missed = |spawned: u64| if mode == Mode::Sample { 0 } else { spawned.abs_diff(counted) };
-        lost + workload::spawns(workload, ops).map_or(0, missed)
+        lost + if mode == Mode::Sample { 0 } else { miscounted(&report, mode, workload, ops) }
     });
     measurement
+}
+
+/// By how much what was counted differs from what was done.
+fn miscounted(report: &Report, mode: Mode, workload: Workload, ops: u64) -> u64 {
+    let Some(expected) = workload::expected(workload, ops) else { return 0 };
+    let sum = |count: fn(&SiteDelta) -> u64| report.sites.iter().map(count).sum::<u64>();
+    let mut wrong = expected.spawned.abs_diff(sum(|site| site.spawned));
+    if let Some((polls, wakes)) = expected.polls_and_wakes {
+        wrong += polls.abs_diff(sum(|site| site.poll.count()));
+        // Hooks see no wakes.
+        if mode == Mode::Wrap {
+            wrong += wakes.abs_diff(sum(|site| site.wakes));
+        }
+    }
+    wrong
 }

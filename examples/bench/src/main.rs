@@ -7,6 +7,7 @@
 //! `cargo run --release --manifest-path examples/bench/Cargo.toml -- [--quick] [--json FILE]`
 
 mod child;
+mod drain;
 mod floors;
 mod table;
 mod workload;
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use clap::Parser;
+use drain::Drained;
+use serde::de::DeserializeOwned;
 use workload::{Measurement, Workload};
 
 const CONFIGS: [&str; 10] = [
@@ -31,11 +34,13 @@ const CONFIGS: [&str; 10] = [
 ];
 
 /// Workload, operations of a full run, operations of a quick one.
-const WORKLOADS: [(&str, u64, u64); 5] = [
-    ("poll", 4_000_000, 400_000),
-    ("spawn", 400_000, 40_000),
+const WORKLOADS: [(&str, u64, u64); 7] = [
+    ("poll", 2_000_000, 400_000),
+    ("poll-two", 2_000_000, 400_000),
+    ("spawn", 300_000, 40_000),
     ("pingpong", 1_000_000, 100_000),
-    ("http", 160_000, 16_000),
+    ("mutex", 2_000_000, 400_000),
+    ("http", 100_000, 16_000),
     ("live", 100_000, 10_000),
 ];
 
@@ -87,9 +92,13 @@ fn run_child(words: &[String]) -> Result<(), String> {
     let [config, workload, ops] = words else {
         return Err("--child takes CONFIG WORKLOAD OPERATIONS".into());
     };
+    let ops = ops.parse().map_err(|_| format!("{ops} is no number of operations"))?;
+    if workload == "drain" {
+        println!("{}", serde_json::to_string(&drain::measure(ops)).map_err(|error| error.to_string())?);
+        std::process::exit(0);
+    }
     let workload =
         Workload::from_name(workload).ok_or_else(|| format!("no workload is called {workload}"))?;
-    let ops = ops.parse().map_err(|_| format!("{ops} is no number of operations"))?;
     let measurement = child::measure(config, workload, ops)
         .ok_or_else(|| format!("no configuration is called {config}"))?;
     println!("{}", serde_json::to_string(&measurement).map_err(|error| error.to_string())?);
@@ -108,7 +117,8 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
     for name in &arguments.workload {
         if ops_of(name) == 0 {
             return Err(format!(
-                "no workload is called {name}; there are poll, spawn, pingpong, http and live"
+                "no workload is called {name}; there are {}",
+                WORKLOADS.map(|(known, ..)| known).join(", ")
             ));
         }
     }
@@ -150,20 +160,34 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
             rows.push(row);
         }
     }
+    let mut drained: Vec<Drained> = Vec::new();
+    if arguments.workload.is_empty() && configs.contains(&"pollscope-wrap") {
+        let alive = if arguments.quick { &drain::ALIVE_QUICK[..] } else { &drain::ALIVE };
+        for alive in alive {
+            eprintln!("drain: {alive} tasks");
+            drained.push(run_one(&this, "pollscope-wrap", "drain", *alive)?);
+        }
+    }
     println!("{}", floors::markdown());
     println!("{}", table::markdown(&rows, ops_of));
+    if !drained.is_empty() {
+        println!("{}", drain::markdown(&drained));
+    }
     if arguments.check {
         table::check(&rows)?;
+        if let Some(row) = drained.iter().find(|row| !row.exact) {
+            return Err(format!("beside {} tasks wakes were miscounted", row.alive));
+        }
     }
     if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "rows": rows }))
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "rows": rows, "drain": drained }))
             .map_err(|error| error.to_string())?;
         std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     Ok(())
 }
 
-fn run_one(program: &Path, config: &str, workload: &str, ops: u64) -> Result<Measurement, String> {
+fn run_one<T: DeserializeOwned>(program: &Path, config: &str, workload: &str, ops: u64) -> Result<T, String> {
     let output = Command::new(program)
         .args(["--child", config, workload, &ops.to_string()])
         .stderr(Stdio::inherit())

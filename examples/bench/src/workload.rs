@@ -36,12 +36,16 @@ impl Spawner for Plain {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Workload {
-    /// Four tasks that `yield_now` in a loop; an operation is a poll.
+    /// Tasks that `yield_now` in a loop on one worker; an operation is a poll.
     Poll,
+    /// The same on two workers, which steal from each other.
+    PollTwo,
     /// Spawns an empty task and awaits it, in a loop.
     Spawn,
     /// Two tasks that hand a message back and forth; an operation is a message.
     Pingpong,
+    /// One task that locks and unlocks a `tokio::sync::Mutex` nobody else wants; an operation is both.
+    Mutex,
     /// Sixteen connections with requests back to back over loopback TCP, a task each side; an
     /// operation is a request.
     Http,
@@ -54,8 +58,10 @@ impl Workload {
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "poll" => Self::Poll,
+            "poll-two" => Self::PollTwo,
             "spawn" => Self::Spawn,
             "pingpong" => Self::Pingpong,
+            "mutex" => Self::Mutex,
             "http" => Self::Http,
             "live" => Self::Live,
             _ => return None,
@@ -80,18 +86,35 @@ pub struct Measurement {
 /// it does under load, and not after every other one.
 const POLLED: u64 = 64;
 
-/// Tasks that [`run`] spawns in all: what a tool that sees each of them must have counted. Not for http,
-/// whose clients are not the spawner's.
-pub fn spawns(workload: Workload, ops: u64) -> Option<u64> {
-    let each = |ops: u64| match workload {
-        Workload::Poll => Some(POLLED),
-        Workload::Spawn => Some(1 + ops),
-        Workload::Pingpong => Some(2),
-        Workload::Live => Some(ops),
-        Workload::Http => None,
-    };
-    let warm_up = if workload == Workload::Live { 0 } else { each((ops / 10).max(1))? };
-    Some(warm_up + each(ops)?)
+/// What a tool that sees every task must have counted after [`run`].
+#[derive(Clone, Copy)]
+pub struct Expected {
+    /// Tasks.
+    pub spawned: u64,
+    /// Polls and wakes, where the workload alone decides how many there are.
+    pub polls_and_wakes: Option<(u64, u64)>,
+}
+
+/// See [`Expected`]; `None` for http, whose clients are not the spawner's.
+pub fn expected(workload: Workload, ops: u64) -> Option<Expected> {
+    let warm_up = if workload == Workload::Live { 0 } else { (ops / 10).max(1) };
+    let (mut spawned, mut polls, mut wakes) = (0, 0, 0);
+    for ops in [warm_up, ops].into_iter().filter(|ops| *ops > 0) {
+        spawned += match workload {
+            Workload::Poll | Workload::PollTwo => POLLED,
+            Workload::Mutex => 1,
+            Workload::Spawn => 1 + ops,
+            Workload::Pingpong => 2,
+            Workload::Live => ops,
+            Workload::Http => return None,
+        };
+        // Each yield is a wake and a poll, and the poll that ends the task has no yield.
+        wakes += ops / POLLED * POLLED;
+        polls += ops / POLLED * POLLED + POLLED;
+    }
+    let polls_and_wakes =
+        matches!(workload, Workload::Poll | Workload::PollTwo).then_some((polls, wakes));
+    Some(Expected { spawned, polls_and_wakes })
 }
 
 /// Runs the workload with `ops` operations, after a tenth of it as warm-up.
@@ -113,7 +136,8 @@ pub fn run<S: Spawner>(runtime: &Runtime, spawner: &S, workload: Workload, ops: 
 
 async fn once<S: Spawner>(spawner: S, workload: Workload, ops: u64) {
     match workload {
-        Workload::Poll => poll(&spawner, ops).await,
+        Workload::Poll | Workload::PollTwo => poll(&spawner, ops).await,
+        Workload::Mutex => mutex(&spawner, ops).await,
         Workload::Spawn => spawn(spawner, ops).await,
         Workload::Pingpong => pingpong(&spawner, ops).await,
         Workload::Http => http(spawner, ops).await,
@@ -165,6 +189,16 @@ async fn pingpong<S: Spawner>(spawner: &S, ops: u64) {
     });
     drive.await;
     echo.await;
+}
+
+async fn mutex<S: Spawner>(spawner: &S, ops: u64) {
+    let number = std::sync::Arc::new(tokio::sync::Mutex::new(0_u64));
+    let task = spawner.spawn(async move {
+        for _ in 0..ops {
+            *number.lock().await += 1;
+        }
+    });
+    task.await;
 }
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -246,8 +280,8 @@ pub fn resident_bytes() -> u64 {
 }
 
 /// The runtime builder of every configuration.
-pub fn builder() -> tokio::runtime::Builder {
+pub fn builder(workload: Workload) -> tokio::runtime::Builder {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().worker_threads(2);
+    builder.enable_all().worker_threads(if workload == Workload::Poll { 1 } else { 2 });
     builder
 }

@@ -15,7 +15,7 @@ fn main() {
         std::process::exit(2);
     };
     console_subscriber::ConsoleLayer::builder().server_addr(([127, 0, 0, 1], 0)).init();
-    let runtime = workload::builder().build().expect("a runtime");
+    let runtime = workload::builder(workload).build().expect("a runtime");
     let measurement = workload::run(&runtime, &Plain, workload, ops);
     println!("{}", serde_json::to_string(&measurement).expect("plain numbers"));
     std::process::exit(0);
