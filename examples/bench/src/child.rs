@@ -1,7 +1,7 @@
 //! One child process: one configuration, one workload, one measurement, printed as JSON.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pollscope::Flight;
 use pollscope_model::entity::site::SiteDelta;
@@ -124,13 +124,23 @@ fn pollscope(workload: Workload, ops: u64, mode: Mode, flight: Flight) -> Measur
     } else {
         workload::run(&runtime, &Plain, workload, ops)
     };
-    guard.flush();
-    measurement.lost = guard.report().map(|report| {
-        // Counts: that one slow poll of many, or one end, has no row of its own is no count.
-        let lost = report.losses.total() - report.losses.slow_polls - report.losses.ended_rows;
-        lost + if mode == Mode::Sample { 0 } else { miscounted(&report, mode, workload, ops) }
-    });
+    // A handle resolves before the hook that ends its task's last poll: look again until that is over.
+    for patience in (0..50).rev() {
+        guard.flush();
+        measurement.lost = guard.report().map(|report| lost(&report, mode, workload, ops));
+        if measurement.lost == Some(0) || patience == 0 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
     measurement
+}
+
+/// What the report itself calls lost, and by how much it is wrong.
+fn lost(report: &Report, mode: Mode, workload: Workload, ops: u64) -> u64 {
+    // Counts: that one slow poll of many, or one end, has no row of its own is no count.
+    let lost = report.losses.total() - report.losses.slow_polls - report.losses.ended_rows;
+    lost + if mode == Mode::Sample { 0 } else { miscounted(report, mode, workload, ops) }
 }
 
 /// By how much what was counted differs from what was done.

@@ -1,5 +1,5 @@
 //! What one tick of pollscope's drain costs beside tasks that are alive: it must grow with those that
-//! changed, not with those that exist. One child process for each row.
+//! changed, not with those that exist. Two child processes for each row.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,18 +31,24 @@ pub struct Drained {
     pub changed: u64,
     /// Median CPU time of a tick.
     pub tick_ns: f64,
-    /// The same with the report encoded and written to a recording, with the bytes that took.
+    /// The same with the report encoded and written to a recording.
     pub recorded_ns: f64,
     /// Whether every wake was counted exactly.
     pub exact: bool,
 }
 
 /// Measures in this process.
-pub fn measure(alive: u64) -> Drained {
+pub fn measure(alive: u64, recorded: bool) -> Drained {
     let changed = (alive / 10).min(MOST_CHANGED);
-    let (tick_ns, exact) = ticks(alive, changed, false);
-    let (recorded_ns, also_exact) = ticks(alive, changed, true);
-    Drained { alive, changed, tick_ns, recorded_ns, exact: exact && also_exact }
+    let (tick_ns, exact) = ticks(alive, changed, recorded);
+    Drained { alive, changed, tick_ns, recorded_ns: tick_ns, exact }
+}
+
+impl Drained {
+    /// The same row with what the process measured that recorded.
+    pub fn with(self, recorded: &Self) -> Self {
+        Self { recorded_ns: recorded.tick_ns, exact: self.exact && recorded.exact, ..self }
+    }
 }
 
 fn ticks(alive: u64, changed: u64, recorded: bool) -> (f64, bool) {

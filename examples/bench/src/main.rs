@@ -94,7 +94,8 @@ fn run_child(words: &[String]) -> Result<(), String> {
     };
     let ops = ops.parse().map_err(|_| format!("{ops} is no number of operations"))?;
     if workload == "drain" {
-        println!("{}", serde_json::to_string(&drain::measure(ops)).map_err(|error| error.to_string())?);
+        let drained = drain::measure(ops, config == "pollscope-recorded");
+        println!("{}", serde_json::to_string(&drained).map_err(|error| error.to_string())?);
         std::process::exit(0);
     }
     let workload =
@@ -165,7 +166,8 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         let alive = if arguments.quick { &drain::ALIVE_QUICK[..] } else { &drain::ALIVE };
         for alive in alive {
             eprintln!("drain: {alive} tasks");
-            drained.push(run_one(&this, "pollscope-wrap", "drain", *alive)?);
+            let row: Drained = run_one(&this, "pollscope-wrap", "drain", *alive)?;
+            drained.push(row.with(&run_one(&this, "pollscope-recorded", "drain", *alive)?));
         }
     }
     println!("{}", floors::markdown());

@@ -89,7 +89,9 @@ pub fn check(rows: &[Row]) -> Result<(), String> {
         rows.iter().find(|row| row.workload == workload && row.config == config).map(|row| row.cpu_ns)
     };
     let ours = rows.iter().filter(|row| row.config.starts_with("pollscope"));
-    for row in ours.filter(|row| matches!(row.workload.as_str(), "poll" | "poll-two" | "pingpong" | "mutex" | "http")) {
+    for row in ours
+        .filter(|row| matches!(row.workload.as_str(), "poll" | "poll-two" | "pingpong" | "mutex" | "http"))
+    {
         let what = format!("{} on {}", row.config, row.workload);
         if row.lost != Some(0) {
             return Err(format!("{what} lost {:?}, and must lose nothing", row.lost));
