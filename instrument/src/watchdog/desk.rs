@@ -1,0 +1,169 @@
+//! The watchdog's round: it looks at every open poll and every observed worker, tells what is open for too
+//! long, and says when to look again. Belongs to the watchdog's thread alone.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use pollscope_model::entity::stall::Stall;
+use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
+
+use super::closely::{Closely, wait};
+use super::polls::{Next, Seen};
+use super::shelf::{self, Open};
+use super::workers::Workers;
+use super::{STACKS, limits};
+use crate::clock;
+use crate::record::Recorder;
+use crate::record::thread::{self, Thread};
+
+/// Bounds of the time between two looks.
+pub(super) const PAUSES: RangeInclusive<u64> = 10_000_000..=100_000_000;
+/// A poll that is younger than this part of the limit is most likely a short one: nobody wakes up for it.
+const YOUNG: u64 = 4;
+/// Two looks are never nearer to each other.
+const STEP_NS: u64 = 500_000;
+/// Later than this, nobody was there to look: the process was stopped, or the machine slept.
+const GAP_NS: u64 = 100_000_000;
+
+/// What the thread works with.
+pub(super) struct Desk {
+    /// The smallest of all limits.
+    limit_ns: u64,
+    /// By the index of the thread's state.
+    polls: Vec<Seen>,
+    pub(super) workers: Workers,
+    pub(super) still: HashMap<WorkerId, Seen>,
+    pub(super) closely: Closely,
+    /// The last look, the pause that was to follow it, and the polls that had ended by then.
+    last_ns: u64,
+    pause_ns: u64,
+    ended: u64,
+    told: bool,
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self {
+            limit_ns: limits::least(),
+            polls: Vec::new(),
+            workers: Workers::default(),
+            still: HashMap::new(),
+            closely: Closely::new(),
+            last_ns: clock::now_ns(),
+            pause_ns: *PAUSES.end(),
+            ended: 0,
+            told: false,
+        }
+    }
+
+    pub(super) fn work(&mut self, stop: &Receiver<Infallible>) {
+        LazyLock::force(&STACKS);
+        loop {
+            let pause = if Recorder::global().is_on() { self.look() } else { *PAUSES.end() };
+            match stop.recv_timeout(Duration::from_nanos(pause)) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(never) => match never {},
+            }
+        }
+    }
+
+    /// Looks once at everything, and says how long to wait for the next look.
+    fn look(&mut self) -> u64 {
+        self.limit_ns = limits::least();
+        let now = clock::now_ns();
+        let gap = now.saturating_sub(self.last_ns) > self.pause_ns.saturating_mul(4).saturating_add(GAP_NS);
+        self.last_ns = now;
+        let threads = thread::all();
+        let mut next = u64::MAX;
+        let mut open = Vec::new();
+        let mut polls = std::mem::take(&mut self.polls);
+        polls.resize_with(threads.len(), Seen::default);
+        let polling: Vec<_> =
+            threads.iter().map(|thread| thread.polling().filter(|poll| !poll.is_job)).collect();
+        // After the open polls: what moves later than this moves while they are open.
+        self.workers.look(now, gap);
+        for ((thread, poll), seen) in threads.iter().zip(&polling).zip(&mut polls) {
+            let Some(poll) = poll else {
+                seen.none();
+                continue;
+            };
+            let limit_ns = limits::of_site(poll.site);
+            if limit_ns == limits::NEVER {
+                seen.none();
+                continue;
+            }
+            let (allowed_ns, is_allowed) = thread.allowance.of(poll.since_ns);
+            let own_ns = now.saturating_sub(poll.since_ns).saturating_sub(allowed_ns);
+            if is_allowed || allowed_ns > 0 && own_ns < limit_ns {
+                continue; // or seen too early
+            }
+            let limit_ns = limit_ns.saturating_add(allowed_ns);
+            let worker = worker_of(thread);
+            let due = seen.poll(poll.since_ns, now, limit_ns, gap);
+            if thread.is_replaced_since(poll.since_ns)
+                || worker.is_some_and(|worker| self.workers.went_on(worker, seen.first_ns))
+            {
+                continue; // the poll gave its worker away
+            }
+            if due == Next::Look {
+                let since_ns = poll.since_ns;
+                let still = || thread.polling().is_some_and(|poll| poll.since_ns == since_ns);
+                self.closely.look(seen, thread, poll.site, now, still);
+            }
+            if now.saturating_sub(poll.since_ns) >= limit_ns / YOUNG {
+                next = next.min(wait(seen, thread, due, now, limit_ns));
+            }
+            if seen.is_long {
+                open.push(Open {
+                    thread: Some(thread.index),
+                    stall: Stall {
+                        task: Some(TaskId(poll.task)),
+                        site: Some(SiteId(poll.site)),
+                        since_ns: poll.since_ns,
+                        allowed_ns,
+                        ..stall_of(thread, worker)
+                    },
+                    look: seen.look.clone(),
+                });
+            }
+        }
+        self.polls = polls;
+        let busy = polling.iter().any(Option::is_some);
+        next = next.min(self.look_at_workers(&threads, now, gap, &mut open));
+        self.tell(open, now);
+        self.pause(&threads, busy, next, now)
+    }
+
+    fn tell(&mut self, mut open: Vec<Open>, now: u64) {
+        if !open.is_empty() && self.closely.is_traced(now) {
+            open.clear();
+        }
+        if self.told || !open.is_empty() {
+            self.told = !open.is_empty();
+            shelf::set_open(open);
+        }
+    }
+
+    fn pause(&mut self, threads: &[&'static Thread], busy: bool, next: u64, now: u64) -> u64 {
+        let ended = threads.iter().fold(0, |sum: u64, thread| sum.wrapping_add(thread.polls.get()));
+        let idle =
+            std::mem::replace(&mut self.ended, ended) == ended && !busy && !self.workers.is_any_active();
+        let pause = self.limit_ns.saturating_mul(2).clamp(*PAUSES.start(), *PAUSES.end());
+        self.pause_ns = if idle { (pause * 2).min(*PAUSES.end()) } else { pause };
+        self.pause_ns.min(next.saturating_sub(now).max(STEP_NS))
+    }
+}
+
+pub(super) fn worker_of(thread: &Thread) -> Option<WorkerId> {
+    let (runtime, index) = thread.place();
+    Some(WorkerId { runtime: RuntimeId(runtime?), index: index? })
+}
+
+pub(super) fn stall_of(thread: &Thread, worker: Option<WorkerId>) -> Stall {
+    Stall { worker, tid: thread.tid(), thread: NameId(thread.name()), ..Stall::default() }
+}
