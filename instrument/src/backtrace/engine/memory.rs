@@ -18,15 +18,16 @@ static METHOD: AtomicU8 = AtomicU8::new(NOT_CHOSEN);
 
 /// Finds out which way works here; before anything is copied, outside of any handler.
 pub(super) fn choose_method() -> Result<(), &'static str> {
-    let here: u64 = 0x5ca1_ab1e;
-    let works = |method| {
-        let mut copied = [0; 8];
-        let nothing = copy_by(method, PAGE, &mut copied) == 0;
-        nothing && copy_by(method, &raw const here as u64, &mut copied) == 8 && copied == here.to_ne_bytes()
-    };
     let method = [BY_KERNEL, BY_PAGE].into_iter().find(|&method| works(method));
     METHOD.store(method.unwrap_or(NOT_CHOSEN), Ordering::Relaxed);
     method.map(drop).ok_or("neither process_vm_readv nor rt_sigprocmask tells readable memory here")
+}
+
+fn works(method: u8) -> bool {
+    let here: u64 = 0x5ca1_ab1e;
+    let mut copied = [0; 8];
+    let nothing = copy_by(method, PAGE, &mut copied) == 0;
+    nothing && copy_by(method, &raw const here as u64, &mut copied) == 8 && copied == here.to_ne_bytes()
 }
 
 /// Copies from `address` on, up to the first byte that cannot be read; returns how many bytes that were.
@@ -122,7 +123,8 @@ mod tests {
         let guarded =
             unsafe { libc::mprotect(hole as *mut libc::c_void, PAGE as usize, libc::PROT_NONE) } == 0;
         assert!(guarded);
-        for method in [BY_KERNEL, BY_PAGE] {
+        // Emulators have only one of them.
+        for method in [BY_KERNEL, BY_PAGE].into_iter().filter(|&method| works(method)) {
             let mut to = vec![0; 16 * PAGE as usize];
             let start = pages.as_ptr() as u64 + 100;
             let copied = copy_by(method, start, &mut to);
