@@ -88,13 +88,15 @@ impl Polls<'_, '_> {
 
     /// It may have slept for the lock of the process's memory, on a machine that was short of CPU: whoever held that
     /// may have had none, and how much of the time it took nobody knows. That it slept is no proof against its
-    /// code then; what it computed is, and that it was seen asleep in a call of its own.
+    /// code then, if it was seen asleep for that lock, or awake. What it computed is, and that it was seen asleep in a
+    /// call of its own; and who was not looked at is judged by what is counted, or a short machine hid all faults.
     fn may_be_machines(&self, poll: &SlowPoll) -> bool {
         let word = poll.waiting_in.map(|word| self.view.name(word));
         let for_memory = match word.as_deref().and_then(Doing::of) {
             Some(word @ Doing::Sleeping(_)) => word.is_for_kernels_lock(),
             // Memory that is new is touched, sooner or later in the same poll.
-            Some(Doing::Running | Doing::Runnable) | None => poll.faults > 0,
+            Some(Doing::Running | Doing::Runnable) => poll.faults > 0,
+            None => false,
         };
         for_memory
             && !self.limits.count_preempted
@@ -115,7 +117,7 @@ impl Polls<'_, '_> {
         let word = poll.waiting_in.map(|word| self.view.name(word));
         let seen = match word.as_deref().and_then(Doing::of) {
             Some(Doing::Sleeping(call)) => format!("slept in {call}"),
-            _ => "touched new memory, was not seen asleep".to_owned(),
+            _ => "touched new memory, was awake when it was looked at".to_owned(),
         };
         let reason = format!(
             "a poll at {} {seen} and may have waited for a thread that had no CPU, since the machine was short of it: \
