@@ -53,7 +53,7 @@ impl Closely {
             return;
         }
         // First, since the signal for the stack interrupts the call that the thread sleeps in.
-        let word = kernel::ask(tid);
+        let word = seen.word(|| kernel::ask(tid));
         let usage = if word == Some(Word::Active) { kernel::usage(tid) } else { None };
         let stack = if no_stacks().is_none() { backtrace::take(tid, PATIENCE) } else { Err(Refused::Busy) };
         if !still() {
@@ -61,7 +61,7 @@ impl Closely {
         }
         // It had no CPU to answer on; it may have one soon, and the poll is no shorter for it.
         if matches!(stack, Err(Refused::Silent)) {
-            seen.look_again_by(clock::now_ns().saturating_add(limits::least()));
+            seen.was_silent(word.as_ref(), clock::now_ns().saturating_add(limits::least()));
         }
         let look = Look::new(thread.index, now, word.map_or(0, |word| self.name(word.text(false))));
         match stack {
