@@ -8,7 +8,7 @@ use crate::world::runtime::Busy;
 
 impl Process {
     /// How much of the last `ns` nanoseconds (up to 15 min) reports cover; see
-    /// [`WindowView::covered_ns`](super::WindowView::covered_ns).
+    /// [`WindowView::covered_ns`](crate::world::WindowView::covered_ns).
     pub fn covered_ns(&self, ns: u64) -> u64 {
         let sum = |covered: u64, cover: &Cover| covered.saturating_add(cover.ended_ns);
         if ns <= 10 * SECOND {
