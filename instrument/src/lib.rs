@@ -62,6 +62,8 @@ mod task;
 #[cfg(all(test, not(loom)))]
 mod testkit;
 #[cfg(not(loom))]
+mod usage;
+#[cfg(not(loom))]
 mod waker;
 #[cfg(not(loom))]
 mod watchdog;

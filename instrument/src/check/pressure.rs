@@ -5,6 +5,7 @@
 use pollscope_model::world::Process;
 
 use crate::record::thread;
+use crate::usage;
 
 /// What the thread that runs the session had waited for before it began: its runtime's one thread, if that has no
 /// others. The others are as old as the session.
@@ -46,14 +47,7 @@ impl Pressure {
 fn without_cpu_ns(tid: u32) -> Option<u64> {
     let threads = thread::all();
     let here = threads.iter().find(|thread| thread.tid() == Some(tid));
-    Some(waited_ns(tid)?.saturating_add(here.map_or(0, |thread| thread.split.held_up_ns())))
-}
-
-/// Time that a thread of this process could run and had no CPU, since it began.
-#[cfg(target_os = "linux")]
-fn waited_ns(tid: u32) -> Option<u64> {
-    let told = std::fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).ok()?;
-    told.split_ascii_whitespace().nth(1)?.parse().ok()
+    Some(usage::of(tid)?.waited.saturating_add(here.map_or(0, |thread| thread.split.held_up_ns())))
 }
 
 /// Time in which something waited for a CPU, since the machine was started. Linux gives the mean of the CPUs, by how
@@ -74,11 +68,6 @@ fn some_us(told: &str) -> Option<u64> {
 
 #[cfg(not(target_os = "linux"))]
 fn machine_ns() -> Option<u64> {
-    None
-}
-
-#[cfg(not(target_os = "linux"))]
-fn waited_ns(_: u32) -> Option<u64> {
     None
 }
 

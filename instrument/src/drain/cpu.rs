@@ -8,17 +8,12 @@ use std::collections::HashMap;
 
 use pollscope_model::entity::runtime::WorkerDelta;
 
+use crate::usage::{self, Usage};
+
 /// What each worker's thread had used up at the last tick, by thread id.
 #[derive(Default)]
 pub(super) struct Cpu {
     last: HashMap<u32, Usage>,
-}
-
-/// Totals of one thread, in nanoseconds.
-#[derive(Clone, Copy)]
-struct Usage {
-    ran: u64,
-    waited: u64,
 }
 
 impl Cpu {
@@ -27,7 +22,7 @@ impl Cpu {
         let mut now = HashMap::with_capacity(workers.len());
         for worker in workers {
             let Some(tid) = worker.tid else { continue };
-            let Some(usage) = usage(tid) else { continue };
+            let Some(usage) = usage::of(tid) else { continue };
             let before = self.last.get(&tid).copied().unwrap_or(usage);
             worker.cpu_ns = Some(usage.ran.saturating_sub(before.ran));
             worker.preempted_ns = Some(usage.waited.saturating_sub(before.waited));
@@ -35,23 +30,6 @@ impl Cpu {
         }
         self.last = now;
     }
-}
-
-#[cfg(target_os = "linux")]
-fn usage(tid: u32) -> Option<Usage> {
-    parse(&std::fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).ok()?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn usage(_: u32) -> Option<Usage> {
-    None
-}
-
-/// `schedstat`: time on the CPU, time runnable without one, number of time slices.
-#[cfg(target_os = "linux")]
-fn parse(text: &str) -> Option<Usage> {
-    let mut numbers = text.split_ascii_whitespace().map(str::parse);
-    Some(Usage { ran: numbers.next()?.ok()?, waited: numbers.next()?.ok()? })
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -86,6 +64,5 @@ mod tests {
             [WorkerDelta { tid: Some(u32::MAX), ..WorkerDelta::default() }, WorkerDelta::default()];
         Cpu::default().fill(&mut workers);
         assert!(workers.iter().all(|worker| worker.cpu_ns.is_none() && worker.preempted_ns.is_none()));
-        assert!(parse("12").is_none() && parse("a b c").is_none());
     }
 }

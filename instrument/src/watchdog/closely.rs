@@ -16,6 +16,7 @@ use crate::backtrace::{self, Refused};
 use crate::clock;
 use crate::record::intern;
 use crate::record::thread::Thread;
+use crate::usage;
 
 /// A thread that is blocked answers at once; one without a CPU as soon as it has one.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -54,7 +55,7 @@ impl Closely {
         }
         // First, since the signal for the stack interrupts the call that the thread sleeps in.
         let word = seen.word(|| kernel::ask(tid));
-        let usage = if word == Some(Word::Active) { kernel::usage(tid) } else { None };
+        let usage = if word == Some(Word::Active) { usage::of(tid) } else { None };
         let stack = if no_stacks().is_none() { backtrace::take(tid, PATIENCE) } else { Err(Refused::Busy) };
         if !still() {
             return;
@@ -107,7 +108,7 @@ pub(super) fn wait(seen: &mut Seen, thread: &Thread, due: Next, now: u64, limit_
         return due_ns.min(at.saturating_add(long));
     }
     seen.active = None;
-    if let Some(usage) = thread.tid().and_then(kernel::usage)
+    if let Some(usage) = thread.tid().and_then(usage::of)
         && usage.ran.saturating_sub(before.ran).saturating_mul(2) < now.saturating_sub(at)
         && thread.tid().and_then(kernel::ask) == Some(Word::Active)
     {

@@ -11,7 +11,7 @@ mod syscall;
 /// What the kernel says of a thread at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Word {
-    /// It is on a CPU, or waits for one: which of both, [`Usage`] tells over a time.
+    /// It is on a CPU, or waits for one: which of both, [`Usage`](crate::usage::Usage) tells over a time.
     Active,
     /// It sleeps in that call, such as `read(fd 7, pipe)`.
     Sleeps(String),
@@ -28,19 +28,8 @@ impl Word {
     }
 }
 
-/// What a thread had of the CPUs since it began, in nanoseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Usage {
-    /// On a CPU.
-    pub(super) ran: u64,
-    /// Ready to run, without a CPU.
-    pub(super) waited: u64,
-    /// Turns on a CPU.
-    pub(super) turns: u64,
-}
-
 #[cfg(target_os = "linux")]
-pub(super) use linux::{ask, is_traced, usage};
+pub(super) use linux::{ask, is_traced};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -48,7 +37,7 @@ mod linux {
 
     use pollscope_model::entity::word::IN_KERNEL;
 
-    use super::{Usage, Word, syscall};
+    use super::{Word, syscall};
 
     /// What the thread of this process does now.
     pub(in super::super) fn ask(tid: u32) -> Option<Word> {
@@ -95,14 +84,6 @@ mod linux {
         stat.rsplit_once(") ")?.1.chars().next()
     }
 
-    /// What the thread used so far.
-    pub(in super::super) fn usage(tid: u32) -> Option<Usage> {
-        let text = read_to_string(format!("/proc/self/task/{tid}/schedstat")).ok()?;
-        let mut numbers = text.split_ascii_whitespace().map(str::parse);
-        let mut next = || numbers.next()?.ok();
-        Some(Usage { ran: next()?, waited: next()?, turns: next()? })
-    }
-
     /// Whether a debugger or tracer holds this process.
     pub(in super::super) fn is_traced() -> bool {
         let status = read_to_string("/proc/self/status").unwrap_or_default();
@@ -112,19 +93,15 @@ mod linux {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) use elsewhere::{ask, is_traced, usage};
+pub(super) use elsewhere::{ask, is_traced};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
     //! Other systems do not tell.
 
-    use super::{Usage, Word};
+    use super::Word;
 
     pub(in super::super) fn ask(_: u32) -> Option<Word> {
-        None
-    }
-
-    pub(in super::super) fn usage(_: u32) -> Option<Usage> {
         None
     }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::kernel::{Usage, Word};
+use super::kernel::Word;
 use super::shelf::Look;
+use crate::usage::Usage;
 
 /// A poll that is already too old when it is first seen is seen once more after this: a process that was
 /// stopped and goes on is not to blame.

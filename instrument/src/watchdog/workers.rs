@@ -13,10 +13,11 @@ use std::time::Duration;
 use pollscope_model::id::{RuntimeId, WorkerId};
 use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
-use super::kernel::{self, Usage, Word};
+use super::kernel::{self, Word};
 use super::limits;
 use crate::record::session::Session;
 use crate::sample;
+use crate::usage::{self, Usage};
 
 /// Turns between two times that a busy worker publishes its counters.
 const TURNS: u64 = 61;
@@ -165,7 +166,7 @@ impl Pace {
 
     /// Whether one of the two proofs holds, or held since the counters moved last.
     fn is_in_one_turn(&mut self, tid: Option<u32>, now_ns: u64, limit_ns: u64) -> bool {
-        let usage = tid.and_then(|tid| Some((tid, kernel::usage(tid)?)));
+        let usage = tid.and_then(|tid| Some((tid, usage::of(tid)?)));
         // Time without a CPU is nobody's turn.
         let starved_ns = match (self.first, usage) {
             (Some((known, first)), Some((tid, usage))) if known == tid => {

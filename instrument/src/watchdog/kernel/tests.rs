@@ -5,7 +5,8 @@ use std::os::fd::AsRawFd;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use super::{Word, ask, is_traced, linux::state, usage};
+use super::{Word, ask, is_traced, linux::state};
+use crate::usage;
 
 fn tid() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
@@ -70,9 +71,9 @@ fn a_thread_that_sleeps_does_not_run_and_one_that_works_does() {
         });
         let tid = told.recv().expect("told");
         if asked_until(tid, |word| matches!(word, Word::Sleeps(_))).is_some() {
-            let before = usage(tid);
+            let before = usage::of(tid);
             std::thread::sleep(Duration::from_millis(5));
-            assert_eq!(usage(tid), before);
+            assert_eq!(usage::of(tid), before);
         }
         drop(stop);
     });
@@ -82,7 +83,7 @@ fn a_thread_that_sleeps_does_not_run_and_one_that_works_does() {
 
 #[test]
 fn nothing_is_said_of_a_thread_that_is_gone() {
-    assert_eq!((ask(u32::MAX), usage(u32::MAX)), (None, None));
+    assert_eq!((ask(u32::MAX), usage::of(u32::MAX)), (None, None));
 }
 
 #[test]
