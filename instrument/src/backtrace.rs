@@ -1,7 +1,7 @@
 //! The stack of another thread of this process, taken while it is blocked, with names: what a slow poll was
 //! doing while it was slow.
 //!
-//! [`install`] once, [`take`] for each stack, and a [`Resolver`] to name its frames. Our watchdog's thread
+//! [`install`] once, [`ask`] for each stack, and a [`Resolver`] to name its frames. Our watchdog's thread
 //! alone calls these; nothing here runs on a service's thread but the signal handler, and that only when its
 //! stack is asked for. Linux on x86-64 and aarch64 with the feature `backtrace`; elsewhere [`install`] says
 //! why there is none.
@@ -31,7 +31,7 @@ mod engine;
 mod frame;
 
 #[cfg(not(loom))]
-pub use engine::{RawStack, Resolver, install, take};
+pub use engine::{Asked, RawStack, Resolver, ask, install};
 #[cfg(not(loom))]
 pub use frame::{Frame, Trace};
 

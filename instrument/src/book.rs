@@ -35,6 +35,10 @@ use crate::{clock, hooks, mode, sample};
 /// How long the last report waits for polls that are about to end.
 const ENDING: Duration = Duration::from_millis(20);
 
+/// How long it waits for names. A failure without the line is half a failure, and to read the debug information of a
+/// large test binary takes seconds on a machine that is short of CPU.
+const NAMING: Duration = Duration::from_secs(30);
+
 /// What a session wants.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -183,7 +187,7 @@ impl Book {
             std::thread::sleep(Duration::from_micros(200));
         }
         if self.stalls {
-            watchdog::settle();
+            watchdog::settle(NAMING);
         }
         self.ledger().tick(true)
     }

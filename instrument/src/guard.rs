@@ -88,10 +88,11 @@ impl Guard {
     }
 
     /// Collects now, and waits until attached viewers and the collector were sent everything and the
-    /// recording holds it, for at most a second. Blocks the calling thread.
+    /// recording holds it, for at most a second; before that for up to three for the names of stacks that were
+    /// just taken. Blocks the calling thread.
     pub fn flush(&self) {
         if let Some(running) = &self.running {
-            watchdog::settle();
+            watchdog::settle(watchdog::NAMING);
             running.reporter.tick(PATIENCE);
             running.exports.flush();
         }
@@ -107,7 +108,7 @@ impl Guard {
     /// ten thousand living tasks.
     pub fn report(&self) -> Option<Report> {
         let running = self.running.as_ref()?;
-        watchdog::settle();
+        watchdog::settle(watchdog::NAMING);
         running.reporter.totals(PATIENCE)
     }
 }
@@ -119,7 +120,7 @@ impl Drop for Guard {
         if running.pid == std::process::id() {
             if let Some(watchdog) = running.watchdog.take() {
                 // A process may end right after its first slow poll, whose stack has no names yet.
-                watchdog::settle();
+                watchdog::settle(watchdog::NAMING);
                 watchdog.stop();
             }
             running.reporter.stop();

@@ -8,8 +8,9 @@
 //!
 //! To wake up is what it costs: some 30 µs each time on a virtual machine, a hundred times what a look takes.
 //! So it looks at every second limit while anything is polled, at every fourth while nothing is, and in between
-//! only when a poll that was seen not to be short reaches the limit. A poll of twice the limit is always seen,
-//! one of the limit more often than not.
+//! only when a poll that was seen not to be short reaches the limit. A poll of four times the limit is always
+//! seen, one of the limit more often than not. Sessions pay for more, two looks in each limit, and have nearly
+//! every poll that reaches it seen.
 
 mod budget;
 mod closely;
@@ -23,7 +24,6 @@ pub(crate) mod stacks;
 mod standing;
 mod workers;
 
-use std::convert::Infallible;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,8 +36,10 @@ use crate::record::session::Session;
 use crate::{backtrace, notice};
 use desk::Desk;
 
-/// How long to wait for names when all is to be told.
-const NAMING: Duration = Duration::from_secs(2);
+/// How long a session waits for the first look that knows of it.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// How long a service that ends waits for names.
+pub(crate) const NAMING: Duration = Duration::from_secs(3);
 
 static RUNS: AtomicBool = AtomicBool::new(false);
 
@@ -49,9 +51,9 @@ pub(crate) fn no_stacks() -> Option<&'static str> {
     STACKS.err()
 }
 
-/// Waits, for two seconds at most, until the stacks that were taken so far have their names.
-pub(crate) fn settle() {
-    shelf::settle(Instant::now() + NAMING);
+/// Waits until the stacks that were taken so far have their names.
+pub(crate) fn settle(patience: Duration) {
+    shelf::settle(Instant::now() + patience);
 }
 
 /// Whether the guard's stalls are being seen, up to the last report of a guard that ends.
@@ -68,7 +70,7 @@ pub(crate) fn ends() {
 #[derive(Default)]
 struct Shared {
     wanted: usize,
-    running: Option<(Sender<Infallible>, JoinHandle<()>)>,
+    running: Option<(Sender<Sender<()>>, JoinHandle<()>)>,
 }
 
 static SHARED: Mutex<Shared> = Mutex::new(Shared { wanted: 0, running: None });
@@ -82,10 +84,10 @@ impl Shared {
         if self.running.as_ref().is_some_and(|(_, thread)| !thread.is_finished()) {
             return Ok(());
         }
-        let (stop, stopped) = channel();
+        let (ask, asked) = channel();
         let thread = std::thread::Builder::new().name("pollscope-watchdog".to_owned()).spawn(move || {
             let mut desk = Desk::new();
-            if catch_unwind(AssertUnwindSafe(|| desk.work(&stopped))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| desk.work(&asked))).is_err() {
                 notice::warn(
                     "internal error in pollscope-watchdog: no more stalls are seen, all else goes on",
                 );
@@ -93,7 +95,7 @@ impl Shared {
             }
             shelf::set_open(Vec::new());
         })?;
-        self.running = Some((stop, thread));
+        self.running = Some((ask, thread));
         Ok(())
     }
 }
@@ -104,15 +106,26 @@ pub(crate) struct Watchdog(Session);
 
 impl Watchdog {
     /// Polls of the session, or of all that is none's, are looked at from this age on. Starts the thread
-    /// if it does not run.
+    /// if it does not run. For a session it returns when the thread has begun to look, since a test may block in its
+    /// first line: what came before that (a pause that was meant for larger limits, reading how stacks are
+    /// unwound here) would hide it. A service is not made to wait.
     pub(crate) fn start(of: Session, limit: Duration) -> io::Result<Self> {
-        let mut shared = shared();
-        shared.start()?;
-        shared.wanted += 1;
-        limits::set(of, u64::try_from(limit.as_nanos()).unwrap_or(limits::NEVER - 1).max(1));
+        let (looked, looks) = channel();
+        {
+            let mut shared = shared();
+            shared.start()?;
+            shared.wanted += 1;
+            limits::set(of, u64::try_from(limit.as_nanos()).unwrap_or(limits::NEVER - 1).max(1));
+            if let Some((ask, _)) = &shared.running {
+                // It has ended only if it panicked, which was told.
+                let _ = ask.send(looked);
+            }
+        }
         if of.is_none() {
             // At once, and not when the thread has come to run.
             RUNS.store(true, Ordering::Relaxed);
+        } else {
+            let _ = looks.recv_timeout(FIRST_LOOK);
         }
         Ok(Self(of))
     }
@@ -125,13 +138,34 @@ impl Watchdog {
             shared.wanted -= 1;
             if shared.wanted == 0 { shared.running.take() } else { None }
         };
-        if let Some((stop, thread)) = last {
-            drop(stop);
+        if let Some((ask, thread)) = last {
+            drop(ask);
             let _ = thread.join();
-            settle();
+            settle(NAMING);
             shelf::give_up();
         } else {
-            settle();
+            settle(NAMING);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_for_a_look_is_told_of_it() {
+        let (ask, asked) = channel();
+        let thread = std::thread::spawn(move || Desk::new().work(&asked));
+        let answers = [(); 2].map(|()| {
+            let (looked, looks) = channel();
+            ask.send(looked).expect("it works");
+            looks
+        });
+        for looks in answers {
+            looks.recv_timeout(Duration::from_secs(60)).expect("it has looked");
+        }
+        drop(ask);
+        thread.join().expect("and ends");
     }
 }

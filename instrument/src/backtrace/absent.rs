@@ -16,13 +16,36 @@ pub fn install() -> Result<(), &'static str> {
 }
 
 /// Always says why there is no engine.
-pub fn take(_: u32, _: Duration) -> Result<RawStack, Refused> {
+pub fn ask(_: u32, _: Duration) -> Result<Asked, Refused> {
     Err(Refused::Unavailable(WHY))
+}
+
+/// A thread that was asked: none here.
+#[derive(Debug)]
+pub enum Asked {}
+
+impl Asked {
+    /// Is never called.
+    pub fn answer(&self, _: Duration) -> Option<RawStack> {
+        match *self {}
+    }
+
+    /// Is never called.
+    pub fn give_up(self) -> Result<RawStack, Refused> {
+        match self {}
+    }
 }
 
 /// A stack that was taken: none here.
 #[derive(Debug)]
 pub enum RawStack {}
+
+impl RawStack {
+    /// Is never called.
+    pub(crate) fn taken_ns(&self) -> u64 {
+        match *self {}
+    }
+}
 
 /// Names frames: none here.
 #[derive(Debug, Default)]

@@ -27,5 +27,5 @@ mod signal;
 #[cfg(not(loom))]
 pub use {
     resolver::Resolver,
-    signal::{RawStack, install, take},
+    signal::{Asked, RawStack, ask, install},
 };

@@ -11,7 +11,7 @@ use crate::watchdog::shelf::{self, Pairing};
 const WATCHED_NS: u64 = 10_000_000_000;
 
 /// The longest that a slow poll waits for the names of its stack.
-const NAMING_NS: u64 = 5_000_000_000;
+const NAMING_NS: u64 = 10_000_000_000;
 
 /// The slow polls of every thread that tasks may still be waiting for, by the thread's index.
 #[derive(Default)]

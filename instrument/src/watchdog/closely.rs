@@ -8,18 +8,20 @@ use std::time::Duration;
 use super::budget::Budget;
 use super::desk::PAUSES;
 use super::kernel::{self, Word};
-use super::naming::Naming;
+use super::naming::{Naming, Ticket};
 use super::polls::{Next, Seen};
 use super::shelf::{self, Look};
 use super::{limits, no_stacks};
-use crate::backtrace::{self, Refused};
+use crate::backtrace::{self, Asked, Refused};
 use crate::clock;
 use crate::record::intern;
 use crate::record::thread::Thread;
 use crate::usage;
 
-/// A thread that is blocked answers at once; one without a CPU as soon as it has one.
-const PATIENCE: Duration = Duration::from_millis(10);
+/// A thread that is blocked answers at once; what takes longer is looked for at the next rounds.
+const PATIENCE: Duration = Duration::from_millis(2);
+/// One without a CPU answers as soon as it has one. After this it sleeps uninterruptibly, most likely.
+const LATE_NS: u64 = 1_000_000_000;
 /// Between two questions whether a debugger is there, and between two looks at a thread that may have left
 /// its runtime.
 pub(super) const SECOND_NS: u64 = 1_000_000_000;
@@ -30,6 +32,7 @@ const MAX_WORDS: usize = 1_024;
 pub(super) struct Closely {
     budget: Budget,
     naming: Naming,
+    late: Option<Late>,
     words: HashMap<String, u32>,
     /// When it was last asked whether a debugger is there, and the answer.
     traced: (u64, bool),
@@ -37,7 +40,13 @@ pub(super) struct Closely {
 
 impl Closely {
     pub(super) fn new() -> Self {
-        Self { budget: Budget::new(), naming: Naming::default(), words: HashMap::new(), traced: (0, false) }
+        Self {
+            budget: Budget::new(),
+            naming: Naming::default(),
+            late: None,
+            words: HashMap::new(),
+            traced: (0, false),
+        }
     }
 
     /// Takes the kernel's word and the stack, unless that would be too often.
@@ -54,24 +63,52 @@ impl Closely {
             return;
         }
         // First, since the signal for the stack interrupts the call that the thread sleeps in.
-        let word = seen.word(|| kernel::ask(tid));
+        let word = kernel::ask(tid);
         let usage = if word == Some(Word::Active) { usage::of(tid) } else { None };
-        let stack = if no_stacks().is_none() { backtrace::take(tid, PATIENCE) } else { Err(Refused::Busy) };
         if !still() {
             return;
         }
-        // It had no CPU to answer on; it may have one soon, and the poll is no shorter for it.
-        if matches!(stack, Err(Refused::Silent)) {
-            seen.was_silent(word.as_ref(), clock::now_ns().saturating_add(limits::least()));
-        }
         let look = Look::new(thread.index, now, word.map_or(0, |word| self.name(word.text(false))));
-        match stack {
-            Ok(stack) => self.naming.send(stack, &look),
-            Err(_) => look.name(shelf::Named::default()),
-        }
         shelf::put(Arc::clone(&look));
-        seen.look = Some(look);
+        seen.look = Some(Arc::clone(&look));
         seen.active = usage.map(|usage| (usage, clock::now_ns()));
+        let ticket = Ticket::of(&look);
+        if no_stacks().is_some() {
+            return;
+        }
+        match backtrace::ask(tid, PATIENCE) {
+            Ok(asked) => {
+                let late = Late { asked, ticket, until_ns: now.saturating_add(LATE_NS) };
+                self.late = late.answer(PATIENCE, &mut self.naming);
+            }
+            // Nothing was asked: the poll is as it was.
+            Err(Refused::Busy | Refused::Deaf) => {
+                seen.look_again_by(clock::now_ns().saturating_add(limits::least()));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Takes the answer that is outstanding, if it has come.
+    pub(super) fn collect(&mut self, now: u64) {
+        self.late = self.late.take().and_then(|late| late.answer(Duration::ZERO, &mut self.naming));
+        if self.late.as_ref().is_some_and(|late| late.until_ns <= now) {
+            self.give_up();
+        }
+    }
+
+    /// Whether an answer is outstanding.
+    pub(super) fn is_late(&self) -> bool {
+        self.late.is_some()
+    }
+
+    /// Waits no longer for the answer that is outstanding.
+    pub(super) fn give_up(&mut self) {
+        if let Some(Late { asked, ticket, .. }) = self.late.take()
+            && let Ok(stack) = asked.give_up()
+        {
+            self.naming.send(stack, ticket);
+        }
     }
 
     pub(super) fn is_traced(&mut self, now: u64) -> bool {
@@ -92,6 +129,29 @@ impl Closely {
         let name = intern::name(text);
         self.words.insert(text.to_owned(), name);
         name
+    }
+}
+
+/// A thread that was asked for its stack and has not answered.
+///
+/// The signal is there before the thread next runs code of its own, so that the answer is of the poll that was open
+/// when it was asked, however late the thread gets a CPU; when it answered says so for sure.
+struct Late {
+    asked: Asked,
+    ticket: Ticket,
+    until_ns: u64,
+}
+
+impl Late {
+    /// Sends the answer to be named if it comes within `patience`; else this is still to be done.
+    fn answer(self, patience: Duration, naming: &mut Naming) -> Option<Self> {
+        match self.asked.answer(patience) {
+            Some(stack) => {
+                naming.send(stack, self.ticket);
+                None
+            }
+            None => Some(self),
+        }
     }
 }
 

@@ -2,10 +2,9 @@
 //! long, and says when to look again. Belongs to the watchdog's thread alone.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use pollscope_model::entity::stall::Stall;
@@ -22,10 +21,14 @@ use crate::record::thread::{self, Thread};
 
 /// Bounds of the time between two looks.
 pub(super) const PAUSES: RangeInclusive<u64> = 10_000_000..=100_000_000;
+/// The same with sessions, whose polls shall be seen soon after they reach the limit: a test asks which line it was.
+const PAUSES_OF_SESSIONS: RangeInclusive<u64> = 2_000_000..=100_000_000;
 /// A poll that is younger than this part of the limit is most likely a short one: nobody wakes up for it.
 const YOUNG: u64 = 4;
 /// Two looks are never nearer to each other.
 const STEP_NS: u64 = 500_000;
+/// While an answer is outstanding.
+const LATE_STEP_NS: u64 = 2_000_000;
 /// Later than this, nobody was there to look: the process was stopped, or the machine slept.
 const GAP_NS: u64 = 100_000_000;
 
@@ -60,14 +63,20 @@ impl Desk {
         }
     }
 
-    pub(super) fn work(&mut self, stop: &Receiver<Infallible>) {
+    /// Looks until nobody can ask any more. Who asks is looked for at once, and answered after that.
+    pub(super) fn work(&mut self, asked: &Receiver<Sender<()>>) {
         LazyLock::force(&STACKS);
+        let mut answer = None::<Sender<()>>;
         loop {
             let pause = if Recorder::global().is_on() { self.look() } else { *PAUSES.end() };
-            match stop.recv_timeout(Duration::from_nanos(pause)) {
+            if let Some(answer) = answer.take() {
+                // Not everybody waits for it.
+                let _ = answer.send(());
+            }
+            match asked.recv_timeout(Duration::from_nanos(pause)) {
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-                Ok(never) => match never {},
+                Err(RecvTimeoutError::Disconnected) => return self.closely.give_up(),
+                Ok(asker) => answer = Some(asker),
             }
         }
     }
@@ -78,6 +87,7 @@ impl Desk {
         let now = clock::now_ns();
         let gap = now.saturating_sub(self.last_ns) > self.pause_ns.saturating_mul(4).saturating_add(GAP_NS);
         self.last_ns = now;
+        self.closely.collect(now);
         let threads = thread::all();
         let mut next = u64::MAX;
         let mut open = Vec::new();
@@ -135,6 +145,9 @@ impl Desk {
         self.polls = polls;
         let busy = polling.iter().any(Option::is_some);
         next = next.min(self.look_at_workers(&threads, now, gap, &mut open));
+        if self.closely.is_late() {
+            next = next.min(now.saturating_add(LATE_STEP_NS));
+        }
         self.tell(open, now);
         self.pause(&threads, busy, next, now)
     }
@@ -154,7 +167,9 @@ impl Desk {
         let idle =
             std::mem::replace(&mut self.ended, ended) == ended && !busy && !self.workers.is_any_active();
         let pause = self.limit_ns.saturating_mul(2).clamp(*PAUSES.start(), *PAUSES.end());
-        self.pause_ns = if idle { (pause * 2).min(*PAUSES.end()) } else { pause };
+        let pause = if idle { (pause * 2).min(*PAUSES.end()) } else { pause };
+        let of_sessions = limits::least_of_sessions() / 2;
+        self.pause_ns = pause.min(of_sessions.clamp(*PAUSES_OF_SESSIONS.start(), *PAUSES_OF_SESSIONS.end()));
         self.pause_ns.min(next.saturating_sub(now).max(STEP_NS))
     }
 }

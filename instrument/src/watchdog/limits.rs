@@ -28,6 +28,13 @@ pub(super) fn of_site(site: u32) -> u64 {
     of(session::of_site(site))
 }
 
+/// The smallest of all sessions'; [`NEVER`] without any.
+pub(super) fn least_of_sessions() -> u64 {
+    let guards = limit(Session::NONE);
+    let of_sessions = LIMITS.iter().filter(|of| !std::ptr::eq(*of, guards));
+    of_sessions.map(|of| of.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
+}
+
 /// The smallest of all.
 pub(super) fn least() -> u64 {
     LIMITS.iter().map(|limit| limit.load(Ordering::Relaxed)).min().unwrap_or(NEVER)

@@ -15,30 +15,32 @@ use crate::notice;
 /// Stacks that wait for their names. Each holds a copy of the thread's stack.
 const QUEUE: usize = 16;
 
-/// A stack on its way. Dropped without a name, it says that there is none.
-struct Ticket {
-    stack: RawStack,
-    look: Arc<Look>,
+/// A look that waits for its stack. Dropped without a name, it says that there is none.
+pub(super) struct Ticket(Arc<Look>);
+
+impl Ticket {
+    pub(super) fn of(look: &Arc<Look>) -> Self {
+        Self(Arc::clone(look))
+    }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.look.name(Named::default());
+        self.0.name(Named::default());
     }
 }
 
 /// The way to the thread.
 #[derive(Default)]
 pub(super) struct Naming {
-    queue: Option<SyncSender<Ticket>>,
+    queue: Option<SyncSender<(RawStack, Ticket)>>,
     /// Stacks that found no room.
     pub(super) refused: u64,
 }
 
 impl Naming {
     /// Sends a stack to be named, and starts the thread if need be.
-    pub(super) fn send(&mut self, stack: RawStack, look: &Arc<Look>) {
-        let ticket = Ticket { stack, look: Arc::clone(look) };
+    pub(super) fn send(&mut self, stack: RawStack, ticket: Ticket) {
         let queue = match self.queue.take() {
             Some(queue) => Some(queue),
             None => start(),
@@ -47,7 +49,7 @@ impl Naming {
             self.refused += 1;
             return;
         };
-        match queue.try_send(ticket) {
+        match queue.try_send((stack, ticket)) {
             Ok(()) => self.queue = Some(queue),
             Err(TrySendError::Full(_)) => {
                 self.refused += 1;
@@ -59,7 +61,7 @@ impl Naming {
     }
 }
 
-fn start() -> Option<SyncSender<Ticket>> {
+fn start() -> Option<SyncSender<(RawStack, Ticket)>> {
     let (queue, tickets) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("pollscope-names".to_owned());
     match thread.spawn(move || work(&tickets)) {
@@ -71,12 +73,12 @@ fn start() -> Option<SyncSender<Ticket>> {
     }
 }
 
-fn work(tickets: &Receiver<Ticket>) {
+fn work(tickets: &Receiver<(RawStack, Ticket)>) {
     let mut resolver = Resolver::new();
-    for ticket in tickets {
-        let trace = resolver.resolve(&ticket.stack);
-        let named = Named { stack: stacks::intern(&trace), is: what_is(&trace) };
-        ticket.look.name(named);
+    for (stack, ticket) in tickets {
+        let trace = resolver.resolve(&stack);
+        let named = Named { stack: stacks::intern(&trace), is: what_is(&trace), taken_ns: stack.taken_ns() };
+        ticket.0.name(named);
     }
 }
 

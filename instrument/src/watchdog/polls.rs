@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::kernel::Word;
 use super::shelf::Look;
 use crate::usage::Usage;
 
@@ -28,8 +27,6 @@ pub(super) struct Seen {
     pub(super) is_verified: bool,
     /// The thread was active at the last look: what it had used of the CPUs then, and when that was.
     pub(super) active: Option<(Usage, u64)>,
-    /// It slept so when it was asked for its stack, and has not answered.
-    asleep: Option<Word>,
 }
 
 /// What to do about a poll.
@@ -66,18 +63,6 @@ impl Seen {
     /// Looks again by then at the latest.
     pub(super) fn look_again_by(&mut self, ns: u64) {
         self.due_ns = self.due_ns.min(ns);
-    }
-
-    /// The kernel's word for a look. A question for the stack ends the sleep of who is asked: until it is answered,
-    /// what the thread does is no longer of its own doing, and the word from before stands.
-    pub(super) fn word(&mut self, ask: impl FnOnce() -> Option<Word>) -> Option<Word> {
-        self.asleep.take().or_else(ask)
-    }
-
-    /// The question for the stack was not answered; it will be asked again by then.
-    pub(super) fn was_silent(&mut self, word: Option<&Word>, again_ns: u64) {
-        self.asleep = word.filter(|word| matches!(word, Word::Sleeps(_))).cloned();
-        self.look_again_by(again_ns);
     }
 
     /// No poll is open.
@@ -131,17 +116,5 @@ mod tests {
         assert_eq!(seen.poll(6_000 * MS, 9_000 * MS, LIMIT, true), Next::Wait(9_001 * MS));
         assert!(!seen.is_long);
         assert_eq!(seen.poll(6_000 * MS, 9_001 * MS, LIMIT, false), Next::Look);
-    }
-
-    #[test]
-    fn who_was_asked_in_its_sleep_slept_until_it_answers() {
-        let mut seen = Seen::default();
-        let asleep = Word::Sleeps("clock_nanosleep".to_owned());
-        let word = seen.word(|| Some(asleep.clone()));
-        seen.was_silent(word.as_ref(), 7);
-        assert_eq!(seen.word(|| Some(Word::Active)), Some(asleep));
-        assert_eq!(seen.word(|| Some(Word::Active)), Some(Word::Active), "it has answered");
-        seen.was_silent(Some(&Word::Active), 7);
-        assert_eq!(seen.word(|| None), None, "it may sleep by now");
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Named {
     pub(crate) stack: Option<StackId>,
     /// Whether the thread is what it was taken for.
     pub(crate) is: Is,
+    /// When the thread answered: it may have been without a CPU for long.
+    pub(crate) taken_ns: u64,
 }
 
 /// What the frames say of the thread.
@@ -159,8 +161,10 @@ pub(crate) fn pair(thread: u32, poll: &mut SlowPoll) -> Pairing {
     let Some(look) = look else { return Pairing::Complete };
     poll.waiting_in = look.word();
     let Some(named) = look.named() else { return Pairing::Naming };
-    poll.stack = named.stack;
-    poll.in_place |= named.is == Is::Released;
+    if during.contains(&named.taken_ns) {
+        poll.stack = named.stack;
+        poll.in_place |= named.is == Is::Released;
+    }
     Pairing::Complete
 }
 
@@ -206,16 +210,19 @@ mod tests {
         }
         let mut poll = slow(100, 100);
         assert!(matches!(pair(THREAD, &mut poll), Pairing::Naming));
-        late.name(Named { stack: Some(StackId(7)), is: Is::InTask });
+        late.name(Named { stack: Some(StackId(7)), is: Is::InTask, taken_ns: 160 });
         assert!(matches!(pair(THREAD, &mut poll), Pairing::Complete));
         assert_eq!((poll.stack, poll.waiting_in), (Some(StackId(7)), Some(NameId(150))));
+
+        let mut after = slow(210, 5);
+        next.name(Named { stack: Some(StackId(8)), is: Is::InTask, taken_ns: 216 });
+        assert!(matches!(pair(THREAD, &mut after), Pairing::Complete));
+        assert_eq!((after.stack, after.waiting_in), (None, Some(NameId(210))), "answered after its end");
 
         let mut unseen = slow(300, 50);
         assert!(matches!(pair(THREAD, &mut unseen), Pairing::Complete));
         assert_eq!((unseen.stack, unseen.waiting_in), (None, None));
-        for look in [early, next] {
-            look.name(Named::default());
-        }
+        early.name(Named::default());
     }
 
     #[test]
@@ -223,7 +230,7 @@ mod tests {
         let look = Look::new(0, 1, 0);
         let open = Open { thread: None, stall: Stall::default(), look: Some(Arc::clone(&look)) };
         assert!(open.told().is_some());
-        look.name(Named { stack: Some(StackId(1)), is: Is::Released });
+        look.name(Named { stack: Some(StackId(1)), is: Is::Released, taken_ns: 2 });
         assert!(open.told().is_none());
     }
 }

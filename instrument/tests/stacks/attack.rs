@@ -5,10 +5,10 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use pollscope::__private::backtrace::{RawStack, Refused, Resolver, take};
+use pollscope::__private::backtrace::{RawStack, Refused, Resolver};
 
 use crate::victim::{Flags, Victim, own_tid};
-use crate::{PATIENCE, engine};
+use crate::{PATIENCE, engine, take};
 
 /// To each victim.
 const REQUESTS: u32 = 400;

@@ -11,6 +11,8 @@ mod victim;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pollscope::__private::backtrace::{RawStack, Refused, ask, install};
+
 /// How long a thread gets to answer: this machine may be busy with much else.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -19,11 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn engine() -> Option<MutexGuard<'static, ()>> {
     static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    match pollscope::__private::backtrace::install() {
+    match install() {
         Ok(()) => Some(alone),
         Err(why) => {
             eprintln!("no stacks here: {why}");
             None
         }
     }
+}
+
+/// The stack of a thread as it is now.
+fn take(tid: u32, patience: Duration) -> Result<RawStack, Refused> {
+    let asked = ask(tid, patience)?;
+    asked.answer(patience).map_or_else(|| asked.give_up(), Ok)
 }

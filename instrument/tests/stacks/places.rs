@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pollscope::__private::backtrace::{Refused, Resolver, Trace, take};
+use pollscope::__private::backtrace::{Refused, Resolver, Trace};
 
 use crate::victim::{Flags, Victim, own_tid};
-use crate::{PATIENCE, engine};
+use crate::{PATIENCE, engine, take};
 
 const DEADLINE: Duration = Duration::from_secs(120);
 

@@ -16,8 +16,9 @@
 //! Rust's std and the common runtimes try again; code that calls these directly and takes `EINTR` for an
 //! error sees one. It is sent to no thread but one that is inside a poll above the limit.
 
+use std::fmt;
 use std::mem::MaybeUninit;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use libc::{c_int, c_void, siginfo_t};
@@ -26,6 +27,7 @@ use super::memory;
 use super::registers::Registers;
 use super::slot::Slot;
 use crate::backtrace::Refused;
+use crate::clock;
 
 /// Bytes of a stack that are copied at most; what is deeper is missing from the trace, which says so.
 const MAX_BYTES: usize = 256 << 10;
@@ -41,10 +43,19 @@ pub struct RawStack {
     pub(super) registers: Registers,
     /// From the stack pointer on.
     pub(super) bytes: Vec<u8>,
+    taken_ns: u64,
+}
+
+impl RawStack {
+    /// When the thread answered, by the process's clock.
+    pub(crate) fn taken_ns(&self) -> u64 {
+        self.taken_ns
+    }
 }
 
 /// What the handler writes.
 struct Answer {
+    taken_ns: u64,
     registers: Registers,
     len: usize,
     bytes: Box<[u8]>,
@@ -53,7 +64,7 @@ struct Answer {
 static SLOT: OnceLock<Slot<Answer>> = OnceLock::new();
 static INSTALLED: OnceLock<Result<(), &'static str>> = OnceLock::new();
 
-/// Makes [`take`] possible, or says why it is not. Once it has succeeded, it stays so for the process's life.
+/// Makes [`ask`] possible, or says why it is not. Once it has succeeded, it stays so for the process's life.
 ///
 /// Sets the handler of `SIGURG` if it has none.
 pub fn install() -> Result<(), &'static str> {
@@ -62,27 +73,34 @@ pub fn install() -> Result<(), &'static str> {
     }
     *INSTALLED.get_or_init(|| {
         memory::choose_method()?;
+        // Its first reading writes what later ones only read, as a signal handler may.
+        clock::now_ns();
         SLOT.get_or_init(|| {
             let bytes = vec![0; MAX_BYTES].into_boxed_slice();
-            Slot::new(Answer { registers: Registers::default(), len: 0, bytes })
+            Slot::new(Answer { taken_ns: 0, registers: Registers::default(), len: 0, bytes })
         });
         set_handler()
     })
 }
 
-/// The stack of a thread of this process as it is now, or why not.
+/// Asks a thread of this process for its stack, or says why not.
 ///
-/// Usually takes some tens of microseconds. Blocks for `patience` at most while the thread blocks the signal, as
-/// long again if it does not answer, and a tenth of a second longer if it stops in the middle of its answer. For
-/// one thread of ours at a time.
+/// It answers before it next runs code of its own: within some tens of microseconds if it has a CPU, or sleeps. Blocks
+/// for `patience` at most while the thread blocks the signal. One thread can be asked at a time: until what this
+/// returns is gone, everybody else is refused.
 ///
 /// Thread ids are used again: whoever asks for a thread that may have ended has to check afterwards that
 /// what made it ask is still so.
-pub fn take(tid: u32, patience: Duration) -> Result<RawStack, Refused> {
+pub fn ask(tid: u32, patience: Duration) -> Result<Asked, Refused> {
     static ASKING: Mutex<()> = Mutex::new(());
     INSTALLED.get().copied().unwrap_or(Err("not installed")).map_err(Refused::Unavailable)?;
     let Some(slot) = SLOT.get() else { return Err(Refused::Replaced) };
-    let Ok(_alone) = ASKING.try_lock() else { return Err(Refused::Busy) };
+    let alone = match ASKING.try_lock() {
+        Ok(alone) => alone,
+        // It guards nothing that a panic could leave half done.
+        Err(TryLockError::Poisoned(alone)) => alone.into_inner(),
+        Err(TryLockError::WouldBlock) => return Err(Refused::Busy),
+    };
     if !handler_is_ours() {
         return Err(Refused::Replaced);
     }
@@ -101,21 +119,48 @@ pub fn take(tid: u32, patience: Duration) -> Result<RawStack, Refused> {
     if !slot.ask(tid) {
         return Err(Refused::Busy);
     }
-    if !send(tid, SIGNAL) {
-        slot.withdraw(tid);
-        return Err(Refused::Gone);
+    let asked = Asked { tid, slot, _alone: alone };
+    if send(tid, SIGNAL) { Ok(asked) } else { Err(Refused::Gone) }
+}
+
+/// A thread that was asked. Dropped, it need not answer any more.
+pub struct Asked {
+    tid: u32,
+    slot: &'static Slot<Answer>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Asked {
+    /// The answer if it comes within `patience`, once. A thread without a CPU answers when it has one.
+    pub fn answer(&self, patience: Duration) -> Option<RawStack> {
+        let read = |answer: &Answer| RawStack {
+            registers: answer.registers,
+            bytes: answer.bytes[..answer.len].to_vec(),
+            taken_ns: answer.taken_ns,
+        };
+        wait(patience, || self.slot.collect(self.tid, read))
     }
-    let answer = |answer: &Answer| RawStack {
-        registers: answer.registers,
-        bytes: answer.bytes[..answer.len].to_vec(),
-    };
-    if let Some(stack) = wait(patience, || slot.collect(tid, answer)) {
-        return Ok(stack);
+
+    /// The answer if it is there or has begun, which is waited for up to a tenth of a second; else why there is
+    /// none.
+    pub fn give_up(self) -> Result<RawStack, Refused> {
+        if self.slot.withdraw(self.tid) {
+            return Err(if send(self.tid, 0) { Refused::Silent } else { Refused::Gone });
+        }
+        self.answer(GRACE).ok_or(Refused::Silent)
     }
-    if slot.withdraw(tid) {
-        return Err(if send(tid, 0) { Refused::Silent } else { Refused::Gone });
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").field("tid", &self.tid).finish_non_exhaustive()
     }
-    wait(GRACE, || slot.collect(tid, answer)).ok_or(Refused::Silent)
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.slot.withdraw(self.tid);
+    }
 }
 
 fn wait<T>(patience: Duration, mut ready: impl FnMut() -> Option<T>) -> Option<T> {
@@ -218,6 +263,7 @@ extern "C" fn on_signal(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
         let before = *errno;
         let tid = libc::syscall(libc::SYS_gettid) as u32;
         slot.answer(tid, |answer| {
+            answer.taken_ns = clock::now_ns();
             answer.registers = Registers::interrupted(&*context.cast::<libc::ucontext_t>());
             answer.len = memory::copy(answer.registers.sp, &mut answer.bytes);
         });
