@@ -81,6 +81,12 @@ impl Drain {
         self.flights.ask(last_ns, ttl, Instant::now(), clock::now_ns());
     }
 
+    /// Whether anybody reads the deltas. While nobody does they have no rows of tasks; who reads again begins
+    /// with a snapshot after this.
+    pub(crate) fn is_read(&self, read: bool) {
+        self.reader.wants_rows(read);
+    }
+
     /// The number of the last delta.
     pub(crate) fn seq(&self) -> u64 {
         self.seq

@@ -203,9 +203,12 @@ impl Desk {
     }
 
     fn due_in(&self) -> Duration {
-        let unread = self.subscribers.iter().all(|subscriber| subscriber.strong_count() == 0);
-        let interval = if unread { self.interval.max(UNREAD_INTERVAL) } else { self.interval };
+        let interval = if self.is_unread() { self.interval.max(UNREAD_INTERVAL) } else { self.interval };
         interval.saturating_sub(self.last.elapsed())
+    }
+
+    fn is_unread(&self) -> bool {
+        self.subscribers.iter().all(|subscriber| subscriber.strong_count() == 0)
     }
 
     fn tick(&mut self) {
@@ -224,6 +227,9 @@ impl Desk {
     /// Ticks; `all` gives single events also to those who did not ask. Returns how many there were.
     fn hand_out(&mut self, all: bool) -> u64 {
         self.last = Instant::now();
+        if self.is_unread() {
+            self.drain.is_read(false);
+        }
         let delta = Arc::new(self.drain.tick());
         let events = self.drain.events();
         let count = events.iter().map(|block| block.events.len() as u64).sum();
@@ -245,6 +251,7 @@ impl Desk {
     fn subscribe(&mut self, subscriber: Weak<dyn Subscriber>) {
         self.tick();
         let Some(reader) = subscriber.upgrade() else { return };
+        self.drain.is_read(true);
         let mut snapshot = self.drain.begin_snapshot(SNAPSHOT_ROWS);
         if let Some(first) = self.drain.next_part(&mut snapshot) {
             reader.restart(first);

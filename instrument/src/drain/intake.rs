@@ -3,7 +3,7 @@
 //!
 //! Whoever reads takes for all, one at a time. What is of no interest to a reader it does not get; what nobody
 //! reads is gone. Each reader's share waits in its own [`Inbox`], bounded, where the newest row of a task
-//! replaces the one before.
+//! replaces the one before. Rows of tasks are made while at least one reader has use for them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -40,6 +40,8 @@ fn intake() -> MutexGuard<'static, Intake> {
 /// One reader's share.
 #[derive(Default)]
 pub(super) struct Inbox {
+    /// Nobody would see the rows of tasks.
+    rowless: bool,
     rows: Vec<TaskRecord>,
     /// Where each task's row is, once there is more than one taking in it.
     places: HashMap<TaskId, usize>,
@@ -78,6 +80,16 @@ impl Reader {
         Self(inbox)
     }
 
+    /// Whether the reader has use for rows of tasks. Those that changed meanwhile it does not get afterwards:
+    /// whoever wants rows again reads all of them, with [`rows`], and then what changes.
+    pub(super) fn wants_rows(&self, wants: bool) {
+        let mut inbox = lock(&self.0);
+        inbox.rowless = !wants;
+        if inbox.rowless {
+            (inbox.rows, inbox.places, inbox.ended) = (Vec::new(), HashMap::new(), 0);
+        }
+    }
+
     /// Takes what there is, for all readers, and returns this one's share. The `last` time, slow polls do
     /// not wait for names.
     pub(super) fn take(&self, now: u64, last: bool) -> Taken {
@@ -99,9 +111,10 @@ impl Reader {
 pub(crate) fn take_in(now: u64, last: bool) {
     let mut intake = intake();
     thread::tick();
-    let (rows, unsaid) = intake.tasks.changed();
-    let slow_polls = intake.cases.news(&thread::all(), now, last);
     intake.readers.retain(|(_, inbox)| inbox.strong_count() > 0);
+    let wanted = intake.readers.iter().filter_map(|(_, inbox)| inbox.upgrade()).any(|it| !lock(&it).rowless);
+    let (rows, unsaid) = intake.tasks.changed(wanted);
+    let slow_polls = intake.cases.news(&thread::all(), now, last);
     intake.hand_out(rows, slow_polls, &unsaid);
 }
 
@@ -146,6 +159,9 @@ impl Intake {
 
 impl Inbox {
     fn add_rows(&mut self, rows: Vec<TaskRecord>) {
+        if self.rowless {
+            return;
+        }
         if self.rows.is_empty() {
             self.ended = rows.iter().filter(|row| row.state.is_ended()).count();
             self.rows = rows;

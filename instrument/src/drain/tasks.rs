@@ -55,10 +55,12 @@ impl Tasks {
     }
 
     /// The rows that changed since the last call, and how many ended tasks found no room among them, by site.
-    pub(super) fn changed(&mut self) -> (Vec<TaskRecord>, HashMap<u32, u64>) {
+    /// Unless they are `wanted` none is made: a million new tasks would be hundreds of megabytes of them.
+    pub(super) fn changed(&mut self, wanted: bool) -> (Vec<TaskRecord>, HashMap<u32, u64>) {
         slots::learn(&mut self.chunks);
         self.known.resize(self.chunks.len(), [Known::default(); WORDS]);
-        let mut tick = Tick { rows: Vec::new(), ended: 0, unsaid: HashMap::new(), freed: &mut self.freed };
+        let freed = &mut self.freed;
+        let mut tick = Tick { wanted, rows: Vec::new(), ended: 0, unsaid: HashMap::new(), freed };
         for (chunk, known) in self.chunks.iter().zip(&mut self.known) {
             for (word, known) in known.iter_mut().enumerate() {
                 let taken = chunk.marks.take(word);
@@ -77,6 +79,7 @@ impl Tasks {
 
 /// One tick's harvest.
 struct Tick<'a> {
+    wanted: bool,
     rows: Vec<TaskRecord>,
     ended: usize,
     unsaid: HashMap<u32, u64>,
@@ -99,7 +102,8 @@ impl Tick<'_> {
             let fate = state.fate();
             if state.said.get() != fate {
                 state.said.set(fate);
-                self.rows.push(rows::row(state));
+                let row = self.row(state);
+                self.rows.extend(row);
             }
         } else {
             self.say(state, new, known, bit);
@@ -120,8 +124,9 @@ impl Tick<'_> {
         }
         state.said.set(fingerprint);
         let fate = state.fate();
-        let row = rows::row(state);
-        if row.state.is_ended() {
+        let row = self.row(state);
+        let phase = row.as_ref().map_or_else(|| state.state().0, |row| row.state);
+        if phase.is_ended() {
             state.said.set(fate);
             known.over |= bit;
             if new {
@@ -132,7 +137,17 @@ impl Tick<'_> {
                 }
             }
         }
-        self.rows.push(row);
+        self.rows.extend(row);
+    }
+
+    /// The row, if anybody wants it.
+    fn row(&self, state: &TaskState) -> Option<TaskRecord> {
+        if self.wanted {
+            return Some(rows::row(state));
+        }
+        // What a look at a record has to keep up, whoever reads.
+        state.clones();
+        None
     }
 }
 

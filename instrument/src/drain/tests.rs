@@ -1,5 +1,6 @@
 //! Exactness: what was spawned, polled and woken is what the reports say, to the last one.
 
+use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -10,8 +11,9 @@ use pollscope_model::measured::Mode;
 use pollscope_model::report::ReportKind;
 use tokio::runtime::Runtime;
 
-use crate::task;
+use super::intake;
 use crate::testkit::{fold, fold_until, record};
+use crate::{clock, task};
 
 const TASKS: usize = 10_000;
 
@@ -155,6 +157,37 @@ fn nothing_is_said_twice() {
         // What others did meanwhile must not be lost to them.
         fold.take(report);
     }
+}
+
+#[test]
+fn who_wanted_no_rows_and_comes_back_misses_none() {
+    record();
+    let reader = intake::Reader::begin(None);
+    reader.wants_rows(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let gate = Arc::new(Mutex::new(Vec::new()));
+    let spawn = |_| task("unread").spawn_on(known_work(1, Arc::clone(&gate)), runtime.handle());
+    let handles: Vec<_> = (0..10).map(spawn).collect();
+    let ids: HashSet<_> = fold().named("unread").into_iter().map(|row| row.id).collect();
+    assert_eq!(ids.len(), handles.len());
+    let told = || reader.take(clock::now_ns(), false).tasks;
+    assert!(told().is_empty());
+
+    reader.wants_rows(true);
+    let rows = intake::rows(0..intake::slots());
+    assert_eq!(rows.iter().filter(|row| ids.contains(&row.id)).count(), ids.len());
+    runtime.block_on(async {
+        while gate.lock().expect("not poisoned").len() < ids.len() {
+            tokio::task::yield_now().await;
+        }
+        gate.lock().expect("not poisoned").drain(..).for_each(Waker::wake);
+        for handle in handles {
+            handle.await.expect("the task returns");
+        }
+    });
+    let changed: Vec<_> = [told(), told()].concat();
+    let ended = changed.iter().filter(|row| row.state == TaskState::Completed && ids.contains(&row.id));
+    assert_eq!(ended.map(|row| row.id).collect::<HashSet<_>>(), ids);
 }
 
 #[test]
