@@ -2,10 +2,11 @@
 //! take a second the first time, which neither the watchdog nor the drain may lose.
 //!
 //! It is started by the first stack and ends with the watchdog. Its queue is short: what finds no room stays
-//! without a stack.
+//! without a stack. What it read, mostly more than all of the recorder, it lets go when stacks fail to come.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use super::shelf::{Is, Look, Named};
 use super::stacks;
@@ -14,6 +15,9 @@ use crate::notice;
 
 /// Stacks that wait for their names. Each holds a copy of the thread's stack.
 const QUEUE: usize = 16;
+/// After so long without a stack the debug information is dropped; the next stack reads it again, which takes
+/// milliseconds, and up to some hundred of them where it is large.
+const IDLE: Duration = Duration::from_secs(20);
 
 /// A look that waits for its stack. Dropped without a name, it says that there is none.
 pub(super) struct Ticket(Arc<Look>);
@@ -74,11 +78,17 @@ fn start() -> Option<SyncSender<(RawStack, Ticket)>> {
 }
 
 fn work(tickets: &Receiver<(RawStack, Ticket)>) {
-    let mut resolver = Resolver::new();
-    for (stack, ticket) in tickets {
-        let trace = resolver.resolve(&stack);
-        let named = Named { stack: stacks::intern(&trace), is: what_is(&trace), taken_ns: stack.taken_ns() };
-        ticket.0.name(named);
+    while let Ok(first) = tickets.recv() {
+        let mut resolver = Resolver::new();
+        let mut next = Some(first);
+        while let Some((stack, ticket)) = next {
+            let trace = resolver.resolve(&stack);
+            let named =
+                Named { stack: stacks::intern(&trace), is: what_is(&trace), taken_ns: stack.taken_ns() };
+            ticket.0.name(named);
+            drop((stack, ticket));
+            next = tickets.recv_timeout(IDLE).ok();
+        }
     }
 }
 
