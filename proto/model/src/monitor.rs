@@ -10,10 +10,10 @@ use crate::detect::engine::Engine;
 use crate::hello::Hello;
 use crate::id::BootId;
 use crate::policy::Policy;
-use crate::query::answer;
 use crate::query::ask::{Answer, Ask};
 use crate::query::flag::Judge as _;
 use crate::query::page::Level;
+use crate::query::{Shortlists, answer_again};
 use crate::report::Report;
 use crate::world::{Applied, Limits, TooManyProcesses, World};
 
@@ -36,6 +36,7 @@ pub struct Monitor {
     /// The last finding that was looked at for an alarm.
     seen: u64,
     alarms: BTreeSet<BootId>,
+    lists: Shortlists,
 }
 
 impl Monitor {
@@ -51,6 +52,7 @@ impl Monitor {
 
     /// A process (re)appeared on a new stream.
     pub fn greet(&mut self, hello: Hello, now_unix_ns: u64) -> Result<Welcome, TooManyProcesses> {
+        self.lists.forget(hello.boot);
         let process = self.world.greet(hello, now_unix_ns)?;
         Ok(Welcome { last_seq: process.last_seq(), label: process.label().clone() })
     }
@@ -101,9 +103,10 @@ impl Monitor {
         }
     }
 
-    /// Answers a question; [`Answer::No`] says why it cannot.
+    /// Answers a question; [`Answer::No`] says why it cannot. A page of very many tasks costs less when it is
+    /// asked for again.
     pub fn answer(&self, ask: &Ask, now_unix_ns: u64) -> Answer {
-        answer(&self.world, &self.engine, ask, now_unix_ns)
+        answer_again(&self.world, &self.engine, &self.lists, ask, now_unix_ns)
     }
 
     /// What is known, to read.

@@ -19,6 +19,7 @@ mod overview;
 pub mod page;
 mod processes;
 mod run;
+mod shortlist;
 mod site_detail;
 mod sites;
 mod task_detail;
@@ -26,8 +27,9 @@ mod tasks;
 pub mod value;
 mod workers;
 
-pub use answer::answer;
+pub use answer::{answer, answer_again};
 pub use run::QueryError;
+pub use shortlist::Shortlists;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use super::flag::Judge;
 use super::page::{Level, Meta, Page, Presence, Query, Scope};
 use super::processes::ProcessItem;
 use super::run::QueryError;
+use super::shortlist::Shortlists;
 use super::tasks::TaskItem;
 use super::workers::WorkerItem;
 use super::{findings, flight, overview, processes, run, site_detail, sites, task_detail, tasks, workers};
@@ -19,8 +20,30 @@ use crate::world::{Process, World};
 ///
 /// Never fails: what cannot be answered is [`Answer::No`] with the reason.
 pub fn answer(world: &World, judge: &dyn Judge, ask: &Ask, now_unix_ns: u64) -> Answer {
+    answer_by(world, judge, None, ask, now_unix_ns)
+}
+
+/// The same answer for whoever asks again and again: for pages of very many tasks it costs mostly what changed
+/// since. The lists are of this world alone.
+pub fn answer_again(
+    world: &World,
+    judge: &dyn Judge,
+    lists: &Shortlists,
+    ask: &Ask,
+    now_unix_ns: u64,
+) -> Answer {
+    answer_by(world, judge, Some(lists), ask, now_unix_ns)
+}
+
+fn answer_by(
+    world: &World,
+    judge: &dyn Judge,
+    lists: Option<&Shortlists>,
+    ask: &Ask,
+    now_unix_ns: u64,
+) -> Answer {
     let told = match ask {
-        Ask::Page(query) => page(world, judge, query, now_unix_ns).map(Answer::Page),
+        Ask::Page(query) => page(world, judge, lists, query, now_unix_ns).map(Answer::Page),
         Ask::Task(boot, task) => process(world, *boot).map(|process| {
             let detail = task_detail::build(process, judge, *task);
             detail.map_or_else(
@@ -53,7 +76,13 @@ fn no(why: String) -> Answer {
     Answer::No(why.into())
 }
 
-fn page(world: &World, judge: &dyn Judge, query: &Query, now_unix_ns: u64) -> Result<Page, QueryError> {
+fn page(
+    world: &World,
+    judge: &dyn Judge,
+    lists: Option<&Shortlists>,
+    query: &Query,
+    now_unix_ns: u64,
+) -> Result<Page, QueryError> {
     let scope = in_scope(world, query.scope)?;
     let meta = meta(&scope);
     match query.kind {
@@ -65,6 +94,10 @@ fn page(world: &World, judge: &dyn Judge, query: &Query, now_unix_ns: u64) -> Re
             run::page(query, meta, processes::FIELDS, || scope.iter().copied().map(item))
         }
         Kind::Tasks => {
+            let listed = lists.map(|lists| lists.page(query, &meta, &scope, judge)).transpose()?;
+            if let Some(page) = listed.flatten() {
+                return Ok(page);
+            }
             let items = || {
                 scope.iter().copied().flat_map(|process| {
                     let flagged = judge.flagged(process.boot());

@@ -1,6 +1,6 @@
 //! Running a query: filter, sort, cut out the page. Only the rows on the page become cells.
 
-mod best;
+pub(super) mod best;
 
 use std::cmp::Ordering;
 
@@ -113,7 +113,7 @@ fn page_keeping<I: Rows, T: Iterator<Item = I>>(
 }
 
 /// The page of what was found.
-fn cut<I: Rows>(
+pub(super) fn cut<I: Rows>(
     query: &Query,
     meta: Meta,
     fields: &Fields<I>,
@@ -131,7 +131,7 @@ pub(super) fn row<I: Rows>(item: &I, fields: &Fields<I>) -> Row {
 }
 
 /// Column indexes and directions to sort by.
-fn sort_order<I: Rows>(query: &Query) -> Result<Vec<(usize, bool)>, QueryError> {
+pub(super) fn sort_order<I: Rows>(query: &Query) -> Result<Vec<(usize, bool)>, QueryError> {
     let columns = columns(query.kind);
     let find = |name: &str| columns.iter().position(|column| sortable(column) && column.is_named(name));
     if query.sort.is_empty() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Rows;
 use crate::query::column::Fields;
-use crate::query::page::Level;
+use crate::query::page::{Level, RowId};
 use crate::query::value::Value;
 
 /// A cell to sort by. What is not measured comes last in either direction.
@@ -27,11 +27,11 @@ enum By<I> {
 }
 
 /// The columns that decide, the first first, and for each whether the largest comes first.
-pub(super) struct Order<I>(Vec<(By<I>, bool)>);
+pub(in crate::query) struct Order<I>(Vec<(By<I>, bool)>);
 
 impl<I: Rows> Order<I> {
     /// The order by those columns.
-    pub(super) fn new(columns: Vec<(usize, bool)>, fields: &Fields<I>) -> Self {
+    pub(in crate::query) fn new(columns: Vec<(usize, bool)>, fields: &Fields<I>) -> Self {
         let by = |(column, descending): (usize, bool)| {
             let field = &fields[column];
             let by = match field.column.key {
@@ -76,6 +76,19 @@ impl<I: Rows> Order<I> {
         }
     }
 
+    /// Where the item is, to tell who comes after it when the item is another.
+    pub(in crate::query) fn bound(&self, item: &I) -> Bound {
+        Bound { keys: (0..self.0.len()).map(|place| self.key(place, item)).collect(), id: item.id() }
+    }
+
+    /// Whether the item comes after the bound.
+    pub(in crate::query) fn is_beyond(&self, item: &I, bound: &Bound) -> bool {
+        let keys = bound.keys.iter().enumerate();
+        let by_key = keys.map(|(place, key)| self.compare_keys(place, &self.key(place, item), key));
+        let decided = by_key.into_iter().find(|ordering| ordering.is_ne());
+        decided.unwrap_or_else(|| item.id().cmp(&bound.id)).is_gt()
+    }
+
     fn compare(&self, a: &Candidate<I>, b: &Candidate<I>) -> Ordering {
         self.compare_keys(0, &a.keys[0], &b.keys[0])
             .then_with(|| self.compare_keys(1, &a.keys[1], &b.keys[1]))
@@ -90,6 +103,13 @@ impl<I: Rows> Order<I> {
     }
 }
 
+/// A place in an order.
+#[derive(Debug)]
+pub(in crate::query) struct Bound {
+    keys: Vec<Key>,
+    id: RowId,
+}
+
 /// A thing with the keys that mostly decide.
 struct Candidate<I> {
     keys: [Key; 2],
@@ -100,7 +120,7 @@ struct Candidate<I> {
 ///
 /// Cost: for most things one key and one comparison with the last that is kept; memory for twice as
 /// many as are kept.
-pub(super) struct Best<'a, I> {
+pub(in crate::query) struct Best<'a, I> {
     order: &'a Order<I>,
     most: usize,
     /// From the order's other end.
@@ -112,14 +132,14 @@ pub(super) struct Best<'a, I> {
 
 impl<'a, I: Rows> Best<'a, I> {
     /// Keeps up to `most` of the order's beginning, or of its end.
-    pub(super) fn new(order: &'a Order<I>, most: u64, reversed: bool) -> Self {
+    pub(in crate::query) fn new(order: &'a Order<I>, most: u64, reversed: bool) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         Self { order, most, reversed, candidates: Vec::new(), closed: false }
     }
 
     /// Takes one.
     #[inline]
-    pub(super) fn take(&mut self, item: I) {
+    pub(in crate::query) fn take(&mut self, item: I) {
         if self.most == 0 {
             return;
         }
@@ -152,7 +172,7 @@ impl<'a, I: Rows> Best<'a, I> {
     }
 
     /// Of those kept, in order, `count` from `skip` on.
-    pub(super) fn rows(mut self, skip: u64, count: u64) -> Vec<I> {
+    pub(in crate::query) fn rows(mut self, skip: u64, count: u64) -> Vec<I> {
         let (order, reversed) = (self.order, self.reversed);
         if self.candidates.len() > self.most {
             self.cut();
