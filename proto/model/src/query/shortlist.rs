@@ -55,7 +55,7 @@ const LISTS: usize = 8;
 /// A task of the scope's process of that index.
 type Place = (u32, TaskId);
 
-/// What was near the top of the orders that were asked for last. See the [module](self).
+/// What was near the top of the orders that were asked for last, so that the same page costs what changed since.
 ///
 /// It belongs to one [`World`](crate::world::World); a clone of it is empty.
 #[derive(Debug, Default)]
