@@ -11,8 +11,8 @@ pub(crate) const CHILD: &str = "--child";
 /// What the child may have of memory, its stacks and files included, in bytes: for each thread a chunk of
 /// 32 MiB in several copies.
 const MEMORY: u64 = 1 << 30;
-/// The longest that one input may take, on a machine that has other work.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that one input may take, on a machine that has other work and writes to its disk.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// No input has that number.
 const IDLE: u64 = u64::MAX;
 

@@ -11,7 +11,7 @@
 //!
 //! An input is a function of its number alone: `-- 1 4711` runs number 4711 and nothing else. The work is done by
 //! a child process with a limit on its memory. This one looks at it from outside, and names the input that it
-//! died of, or that takes longer than ten seconds.
+//! died of, or that takes longer than a minute.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod books;
