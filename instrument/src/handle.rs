@@ -50,7 +50,7 @@ impl<T> JoinHandle<T> {
     /// Tokio's own handle, for interfaces that ask for it. To the record the outcome then counts as
     /// taken.
     pub fn into_tokio(self) -> tokio::task::JoinHandle<T> {
-        if let Some(tag) = &self.tag {
+        if let Some(tag) = self.tag {
             tag.joined();
         }
         self.inner

@@ -310,7 +310,9 @@ fn end(state: &'static TaskState, now: u64) {
     let site = thread.site(state.site());
     site.ended.add(1);
     site.life.record(now.saturating_sub(state.spawned_ns.get()));
-    state.end(thread, Outcome::Unknown, now);
+    if state.end(thread, Outcome::Unknown, now) {
+        state.give_up(1);
+    }
 }
 
 #[cfg(all(test, tokio_unstable))]

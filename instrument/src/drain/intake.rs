@@ -77,15 +77,20 @@ impl Reader {
             lock(&inbox).add_rows(living);
         }
         intake.readers.push((of, Arc::downgrade(&inbox)));
+        thread::want_rows(true);
         Self(inbox)
     }
 
     /// Whether the reader has use for rows of tasks. Those that changed meanwhile it does not get afterwards:
     /// whoever wants rows again reads all of them, with [`rows`], and then what changes.
     pub(super) fn wants_rows(&self, wants: bool) {
+        // A taking that goes on at this moment would have the last word.
+        let _alone = intake();
         let mut inbox = lock(&self.0);
         inbox.rowless = !wants;
-        if inbox.rowless {
+        if wants {
+            thread::want_rows(true);
+        } else {
             (inbox.rows, inbox.places, inbox.ended) = (Vec::new(), HashMap::new(), 0);
         }
     }
@@ -113,6 +118,7 @@ pub(crate) fn take_in(now: u64, last: bool) {
     thread::tick();
     intake.readers.retain(|(_, inbox)| inbox.strong_count() > 0);
     let wanted = intake.readers.iter().filter_map(|(_, inbox)| inbox.upgrade()).any(|it| !lock(&it).rowless);
+    thread::want_rows(wanted);
     let (rows, unsaid) = intake.tasks.changed(wanted);
     let slow_polls = intake.cases.news(&thread::all(), now, last);
     intake.hand_out(rows, slow_polls, &unsaid);

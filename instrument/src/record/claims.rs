@@ -60,7 +60,7 @@ impl Claims {
     }
 
     /// The task is over. With `waive` it needs no row if the drain does not know it yet: then
-    /// [`Ended::waived`] is true and the caller gives up the drain's claim in its place.
+    /// [`Ended::waived`] is true and the drain's claim is the caller's to give up.
     #[inline]
     pub(crate) fn end(&self, outcome: u16, waive: bool) -> Ended {
         let before = self.set(outcome | if waive { WAIVED } else { 0 });
@@ -71,6 +71,12 @@ impl Claims {
     #[inline]
     pub(crate) fn is_known(&self) -> bool {
         self.flags.load(Ordering::Relaxed) & KNOWN != 0
+    }
+
+    /// Whether the task ended and nobody will say so, so that nothing of it is news any more.
+    #[inline]
+    pub(crate) fn is_waived(&self) -> bool {
+        self.flags() & (WAIVED | KNOWN) == WAIVED
     }
 
     /// For the drain: whether there is a task that it is to know from now on, until it gives up its
@@ -92,10 +98,16 @@ impl Claims {
         }
     }
 
-    /// One claim less; returns how many are left.
+    /// The caller's claims, one or more, are no more; returns how many others are left.
     #[inline]
-    pub(crate) fn give_up(&self) -> u16 {
-        let left = self.count.fetch_sub(1, Ordering::Release) - 1;
+    pub(crate) fn give_up(&self, claims: u16) -> u16 {
+        // Only who has a claim can add one: if these are all there are, no others come. Mostly the last one to
+        // leave then needs no locked instruction.
+        if self.count.load(Ordering::Acquire) == claims {
+            self.count.store(0, Ordering::Relaxed);
+            return 0;
+        }
+        let left = self.count.fetch_sub(claims, Ordering::Release) - claims;
         if left == 0 {
             // What the others wrote before they left, as a fence would see; which ThreadSanitizer does not know.
             let _ = self.count.load(Ordering::Acquire);

@@ -4,8 +4,8 @@
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 
-use super::task::TaskState;
-use super::thread;
+use super::task::{Outcome, TaskState};
+use super::thread::{self, Thread};
 
 /// One claim on a record, as an `Arc` would be.
 pub(crate) struct Record(&'static TaskState);
@@ -37,16 +37,7 @@ impl Clone for Record {
 impl Drop for Record {
     #[inline]
     fn drop(&mut self) {
-        match self.claims.give_up() {
-            0 => {
-                self.claims.free();
-                thread::here().slots.give(self.0);
-            }
-            // Maybe the drain's, which then has to find out. If the slot is another task's by now,
-            // it looks once in vain.
-            1 => self.mark(),
-            _ => {}
-        }
+        self.0.give_up(1);
     }
 }
 
@@ -58,6 +49,17 @@ impl Hold {
     #[inline]
     pub(crate) fn first(record: Record) -> Self {
         Self(ManuallyDrop::new(record))
+    }
+
+    /// The task is over, and so is the hold.
+    #[inline]
+    pub(crate) fn end(self, thread: &Thread, outcome: Outcome, now: u64) {
+        let state = ManuallyDrop::new(self).state();
+        let drains = state.end(thread, outcome, now);
+        let holders = state.inner.release();
+        if drains || holders {
+            state.give_up(u16::from(drains) + u16::from(holders));
+        }
     }
 
     /// The record, for as long as the caller knows that this hold lasts.
@@ -89,7 +91,23 @@ impl TaskState {
     #[inline]
     pub(crate) fn leave(&'static self) {
         if self.inner.release() {
-            drop(Record::counted(self));
+            self.give_up(1);
+        }
+    }
+
+    /// Gives up claims that the caller has. The last one frees the slot.
+    #[inline]
+    pub(crate) fn give_up(&'static self, claims: u16) {
+        // Before: afterwards the slot may be another task's.
+        let drain_left = self.claims.is_waived();
+        match self.claims.give_up(claims) {
+            0 => {
+                self.claims.free();
+                thread::here().slots.give(self);
+            }
+            // Maybe the drain's, which then has to find out.
+            1 if !drain_left => self.mark(),
+            _ => {}
         }
     }
 }

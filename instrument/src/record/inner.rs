@@ -150,11 +150,17 @@ impl InnerWaker {
     /// touch the task's memory through this hold.
     #[inline]
     pub(crate) fn release(&self) -> bool {
-        if self.counts.fetch_sub(ONE, Ordering::Release) & HOLDERS != ONE {
-            return false;
+        let counts = self.counts.load(Ordering::Acquire);
+        if counts & HOLDERS == ONE {
+            // Only a holder makes another: this one is alone, and nobody else writes here.
+            self.counts.store(counts - ONE, Ordering::Relaxed);
+        } else {
+            if self.counts.fetch_sub(ONE, Ordering::Release) & HOLDERS != ONE {
+                return false;
+            }
+            // All that others did before they left, as a fence would see; which ThreadSanitizer does not know.
+            let _ = self.counts.load(Ordering::Acquire);
         }
-        // All that others did before they left, as a fence would see; which ThreadSanitizer does not know.
-        let _ = self.counts.load(Ordering::Acquire);
         self.clear();
         true
     }

@@ -53,7 +53,7 @@ impl Life {
         match begin(site, kind, labels, future_bytes, true) {
             Ok(state) => {
                 let hold = Hold::first(Record::counted(state));
-                (Self(Stage::Recorded(hold)), Some(Tag(Record::counted(state))))
+                (Self(Stage::Recorded(hold)), Some(Tag::of(Record::counted(state))))
             }
             Err(counted) => (Self(Stage::Counted(counted)), None),
         }
@@ -104,8 +104,8 @@ impl Life {
             Outcome::Unknown => shard.ended.add(1),
         }
         shard.life.record(now.saturating_sub(spawned_ns));
-        if let Stage::Recorded(state) = std::mem::replace(&mut self.0, Stage::Over) {
-            state.state().end(thread, outcome, now);
+        if let Stage::Recorded(hold) = std::mem::replace(&mut self.0, Stage::Over) {
+            hold.end(thread, outcome, now);
         }
     }
 }
@@ -267,22 +267,34 @@ pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: 
 }
 
 /// The join handle's view of the task. Dropping it without [`Tag::joined`] detaches the task.
-pub(crate) struct Tag(Record);
+pub(crate) struct Tag {
+    record: Record,
+    joined: bool,
+}
 
 impl Tag {
+    fn of(record: Record) -> Self {
+        Self { record, joined: false }
+    }
+
     /// The outcome was taken.
-    pub(crate) fn joined(&self) {
-        self.0.joined();
+    #[inline]
+    pub(crate) fn joined(mut self) {
+        self.joined = true;
+        self.record.joined();
     }
 
     /// The task was asked to stop.
     pub(crate) fn aborted(&self) {
-        self.0.aborted();
+        self.record.aborted();
     }
 }
 
 impl Drop for Tag {
+    #[inline]
     fn drop(&mut self) {
-        self.0.handle_dropped();
+        if !self.joined {
+            self.record.handle_dropped();
+        }
     }
 }

@@ -94,6 +94,23 @@ pub(crate) struct Thread {
     foreign_polls: Tally,
 }
 
+/// Whether anybody has use for the rows of tasks.
+static ROWS_ARE_WANTED: AtomicBool = AtomicBool::new(true);
+
+/// Whether anybody has use for the rows of tasks: if not, a task that the drain never met leaves nothing to it.
+pub(crate) fn want_rows(wanted: bool) {
+    ROWS_ARE_WANTED.store(wanted, Ordering::Relaxed);
+}
+
+/// What becomes of the row of a task that ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastRow {
+    Waits,
+    /// There is no room: a loss.
+    Lost,
+    Unwanted,
+}
+
 /// The drain begins a tick.
 pub(crate) fn tick() {
     TICKS.fetch_add(1, Ordering::Relaxed);
@@ -144,7 +161,10 @@ impl Thread {
 
     /// Whether one more end may wait here for the drain.
     #[inline]
-    pub(crate) fn has_room_for_an_end(&self) -> bool {
+    pub(crate) fn room_for_an_end(&self) -> LastRow {
+        if !ROWS_ARE_WANTED.load(Ordering::Relaxed) {
+            return LastRow::Unwanted;
+        }
         let tick = TICKS.load(Ordering::Relaxed);
         if self.tick.get() != tick {
             self.tick.set(tick);
@@ -152,7 +172,7 @@ impl Thread {
         }
         let ends = self.ends.get();
         self.ends.set(ends.saturating_add(1));
-        ends < ENDS_AT_ONCE
+        if ends < ENDS_AT_ONCE { LastRow::Waits } else { LastRow::Lost }
     }
 
     /// The innermost task that is polled here; 0 for none.

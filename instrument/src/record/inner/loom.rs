@@ -142,7 +142,7 @@ fn loom_a_wake_races_with_the_last_poll_and_the_drain() {
             thread::spawn(move || {
                 task.0.count_wake(By::OtherThread);
                 task.0.forward();
-                usize::from(task.0.release() && task.1.give_up() == 0)
+                usize::from(task.0.release() && task.1.give_up(1) == 0)
             })
         };
         let drain = {
@@ -151,8 +151,8 @@ fn loom_a_wake_races_with_the_last_poll_and_the_drain() {
         };
         task.0.update(&waker);
         let waived = task.1.end(COMPLETED, true).waived;
-        let mut given_up = usize::from(waived && task.1.give_up() == 0);
-        given_up += usize::from(task.0.release() && task.1.give_up() == 0);
+        let mut given_up = usize::from(waived && task.1.give_up(1) == 0);
+        given_up += usize::from(task.0.release() && task.1.give_up(1) == 0);
         given_up += wake.join().expect("no panic");
         let known = drain.join().expect("no panic");
         assert_eq!(known, !waived);

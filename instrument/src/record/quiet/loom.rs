@@ -29,7 +29,7 @@ impl Session {
 
     /// As a task's end that nobody waits for.
     fn end(&self, at: usize) {
-        if self.records[at].give_up() == 0 {
+        if self.records[at].give_up(1) == 0 {
             self.records[at].free();
         }
     }

@@ -2,38 +2,42 @@
 
 use super::{Outcome, TaskState};
 use crate::record::claims::{ABORTED, CANCELLED, COMPLETED, HANDLE_DROPPED, JOINED, PANICKED};
-use crate::record::hold::Record;
-use crate::record::thread::Thread;
+use crate::record::thread::{LastRow, Thread};
 
 impl TaskState {
-    /// The task is over, and so are its polls. For whoever has a claim.
-    pub(crate) fn end(&'static self, thread: &Thread, outcome: Outcome, now: u64) {
+    /// The task is over, and so are its polls. For whoever has a claim. `true` if nobody will say so: then the drain's
+    /// claim is the caller's to [give up](TaskState::give_up).
+    #[must_use]
+    pub(crate) fn end(&self, thread: &Thread, outcome: Outcome, now: u64) -> bool {
         let flag = match outcome {
             Outcome::Completed | Outcome::Unknown => COMPLETED,
             Outcome::Cancelled => CANCELLED,
             Outcome::Panicked => PANICKED,
         };
         self.poll_start_ns.set(now);
-        let waive = !self.claims.is_known() && !thread.has_room_for_an_end();
-        let ended = self.claims.end(flag, waive);
+        let row = if self.claims.is_known() { LastRow::Waits } else { thread.room_for_an_end() };
+        let ended = self.claims.end(flag, row != LastRow::Waits);
         if flag == PANICKED && ended.before & HANDLE_DROPPED != 0 {
             let site = thread.site(self.site());
             site.swallowed_panics.add(1);
             site.detached_failures.add(1);
         }
-        if ended.waived {
+        if !ended.waived {
+            self.mark();
+        } else if row == LastRow::Lost {
             thread.ends_unsaid.add(1);
             thread.site(self.site()).ends_unsaid.add(1);
-            drop(Record::counted(self));
-        } else {
-            self.mark();
         }
+        ended.waived
     }
 
     /// The handle gave the outcome to somebody, and goes.
+    #[inline]
     pub(crate) fn joined(&self) {
-        self.claims.set(JOINED);
-        self.mark();
+        if !self.claims.is_waived() {
+            self.claims.set(JOINED);
+            self.mark();
+        }
     }
 
     /// The handle asked the task to stop.
@@ -42,15 +46,17 @@ impl TaskState {
         self.mark();
     }
 
-    /// The handle is gone.
+    /// The handle is gone, and the outcome was not taken.
     pub(crate) fn handle_dropped(&self) {
-        if self.claims.flags() & JOINED != 0 {
-            return;
-        }
-        let before = self.claims.set(HANDLE_DROPPED);
+        let before = if self.claims.is_waived() {
+            self.claims.flags()
+        } else {
+            let before = self.claims.set(HANDLE_DROPPED);
+            self.mark();
+            before
+        };
         if before & PANICKED != 0 {
             crate::record::thread::here().site(self.site()).swallowed_panics.add(1);
         }
-        self.mark();
     }
 }
