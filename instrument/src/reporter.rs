@@ -81,6 +81,8 @@ impl Reporter {
         lookout: Lookout,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (commands, inbox) = mpsc::channel();
+        // Nobody does yet.
+        drain.is_read(false);
         let thread = std::thread::Builder::new().name("pollscope-drain".to_owned()).spawn(move || {
             let mut desk = Desk {
                 drain,

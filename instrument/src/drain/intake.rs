@@ -85,14 +85,15 @@ impl Reader {
     /// whoever wants rows again reads all of them, with [`rows`], and then what changes.
     pub(super) fn wants_rows(&self, wants: bool) {
         // A taking that goes on at this moment would have the last word.
-        let _alone = intake();
-        let mut inbox = lock(&self.0);
-        inbox.rowless = !wants;
-        if wants {
-            thread::want_rows(true);
-        } else {
-            (inbox.rows, inbox.places, inbox.ended) = (Vec::new(), HashMap::new(), 0);
+        let intake = intake();
+        {
+            let mut inbox = lock(&self.0);
+            inbox.rowless = !wants;
+            if !wants {
+                (inbox.rows, inbox.places, inbox.ended) = (Vec::new(), HashMap::new(), 0);
+            }
         }
+        thread::want_rows(intake.wants_rows());
     }
 
     /// Takes what there is, for all readers, and returns this one's share. The `last` time, slow polls do
@@ -117,7 +118,7 @@ pub(crate) fn take_in(now: u64, last: bool) {
     let mut intake = intake();
     thread::tick();
     intake.readers.retain(|(_, inbox)| inbox.strong_count() > 0);
-    let wanted = intake.readers.iter().filter_map(|(_, inbox)| inbox.upgrade()).any(|it| !lock(&it).rowless);
+    let wanted = intake.wants_rows();
     thread::want_rows(wanted);
     let (rows, unsaid) = intake.tasks.changed(wanted);
     let slow_polls = intake.cases.news(&thread::all(), now, last);
@@ -139,6 +140,12 @@ fn lock(inbox: &Mutex<Inbox>) -> MutexGuard<'_, Inbox> {
 }
 
 impl Intake {
+    /// Whether any reader has use for rows of tasks.
+    fn wants_rows(&self) -> bool {
+        let inboxes = self.readers.iter().filter_map(|(_, inbox)| inbox.upgrade());
+        inboxes.map(|inbox| lock(&inbox).rowless).any(|rowless| !rowless)
+    }
+
     /// `unsaid`: ends that found no room among the rows.
     fn hand_out(&self, rows: Vec<TaskRecord>, slow_polls: Vec<SlowPoll>, unsaid: &HashMap<u32, u64>) {
         let readers = self.readers.iter().filter_map(|(of, inbox)| Some((of, inbox.upgrade()?)));
