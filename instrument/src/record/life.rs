@@ -53,7 +53,7 @@ impl Life {
         match begin(site, kind, labels, future_bytes, true) {
             Ok(state) => {
                 let hold = Hold::first(Record::counted(state));
-                (Self(Stage::Recorded(hold)), Some(Tag::of(Record::counted(state))))
+                (Self(Stage::Recorded(hold)), Some(Tag { record: Record::counted(state), joined: false }))
             }
             Err(counted) => (Self(Stage::Counted(counted)), None),
         }
@@ -273,10 +273,6 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
-    fn of(record: Record) -> Self {
-        Self { record, joined: false }
-    }
-
     /// The outcome was taken.
     #[inline]
     pub(crate) fn joined(mut self) {

@@ -58,25 +58,41 @@ impl Slot {
         }
         (waived, self.give_up(1 + u16::from(waived)))
     }
+}
 
-    /// As the drain's visit: the number of a task whose end is said now.
-    fn visit(&self, known: &mut bool, over: &mut bool) -> Option<u16> {
-        if !*known && !self.claims.adopt() {
-            return None;
+/// The drain, and what it knows of the slot.
+#[derive(Default)]
+struct Drain {
+    known: bool,
+    over: bool,
+    /// The numbers of tasks whose end it said.
+    said: Vec<u16>,
+}
+
+impl Drain {
+    /// Visits the slot if it is marked.
+    fn tick(&mut self, slot: &Slot) {
+        if slot.marks.take(0) != 0 {
+            self.visit(slot);
         }
-        *known = true;
-        let alone = self.claims.is_last();
-        let ended = self.claims.flags() & ENDED != 0;
-        let number = self.first.load(Ordering::Relaxed);
-        assert_eq!(number, self.second.load(Ordering::Relaxed), "half of it is another task's");
-        let said = (ended && !*over).then_some(number);
-        *over |= ended;
-        if alone && *over {
-            self.claims.free();
-            self.freed.fetch_add(1, Ordering::Relaxed);
-            (*known, *over) = (false, false);
+    }
+
+    fn visit(&mut self, slot: &Slot) {
+        if !self.known && !slot.claims.adopt() {
+            return;
         }
-        said
+        self.known = true;
+        let alone = slot.claims.is_last();
+        let ended = slot.claims.flags() & ENDED != 0;
+        let number = slot.first.load(Ordering::Relaxed);
+        assert_eq!(number, slot.second.load(Ordering::Relaxed), "half of it is another task's");
+        self.said.extend((ended && !self.over).then_some(number));
+        self.over |= ended;
+        if alone && self.over {
+            slot.claims.free();
+            slot.freed.fetch_add(1, Ordering::Relaxed);
+            (self.known, self.over) = (false, false);
+        }
     }
 }
 
@@ -99,19 +115,17 @@ fn loom_a_slot_changes_hands_under_the_drains_eyes() {
                 (waived, 1)
             })
         };
-        let (mut known, mut over, mut said) = (false, false, Vec::new());
-        if slot.marks.take(0) != 0 {
-            said.extend(slot.visit(&mut known, &mut over));
-        }
+        let mut drain = Drain::default();
+        drain.tick(&slot);
         let (waived, last) = tasks.join().expect("no panic");
         // The last tick, and the second look at what the first one took.
-        said.extend(slot.visit(&mut known, &mut over));
-        said.extend(slot.visit(&mut known, &mut over));
-        assert_eq!(said.contains(&1), !waived);
-        assert_eq!(said.contains(&2), last == 2);
-        assert_eq!(said.len(), usize::from(!waived) + usize::from(last == 2));
+        drain.visit(&slot);
+        drain.visit(&slot);
+        assert_eq!(drain.said.contains(&1), !waived);
+        assert_eq!(drain.said.contains(&2), last == 2);
+        assert_eq!(drain.said.len(), usize::from(!waived) + usize::from(last == 2));
         assert_eq!(slot.freed.load(Ordering::Relaxed), last);
-        assert!(!known);
+        assert!(!drain.known);
     });
 }
 
@@ -119,72 +133,48 @@ fn loom_a_slot_changes_hands_under_the_drains_eyes() {
 /// handle did is known to whoever frees it.
 #[test]
 fn loom_the_last_of_three_claims_frees_the_slot() {
-    let mut model = loom::model::Builder::new();
-    // Without a bound it takes minutes.
-    model.preemption_bound = Some(3);
-    model.check(|| {
-        let slot = Slot::new();
-        slot.born(7, 3);
-        let future = {
-            let slot = Arc::clone(&slot);
-            thread::spawn(move || {
-                slot.end(false);
-            })
-        };
-        let handle = {
-            let slot = Arc::clone(&slot);
-            thread::spawn(move || {
-                slot.claims.set(HANDLE_DROPPED);
-                slot.marks.word(0).set(0);
-                slot.give_up(1);
-            })
-        };
-        let (mut known, mut over, mut said) = (false, false, Vec::new());
-        if slot.marks.take(0) != 0 {
-            said.extend(slot.visit(&mut known, &mut over));
-        }
-        future.join().expect("no panic");
-        handle.join().expect("no panic");
-        let freed_early = slot.freed.load(Ordering::Relaxed) == 1;
-        if !freed_early {
-            assert_eq!(slot.marks.take(0), 1, "the drain is told that it is the last");
-            assert_eq!(slot.claims.flags() & HANDLE_DROPPED, HANDLE_DROPPED);
-            said.extend(slot.visit(&mut known, &mut over));
-        }
-        assert_eq!(said, vec![7]);
-        assert_eq!(slot.freed.load(Ordering::Relaxed), 1);
-    });
+    three_leave(false, HANDLE_DROPPED);
 }
 
 /// A task whose end nobody says, with a handle: the drain may get to know it first, and then it does say it. The last
 /// of them frees the slot, once.
 #[test]
 fn loom_an_end_that_nobody_says_leaves_nothing_to_the_drain() {
+    three_leave(true, 0);
+}
+
+/// `fate`: what the handle has to tell.
+fn three_leave(waive: bool, fate: u16) {
     let mut model = loom::model::Builder::new();
     // Without a bound it takes minutes.
     model.preemption_bound = Some(3);
-    model.check(|| {
+    model.check(move || {
         let slot = Slot::new();
         slot.born(7, 3);
         let future = {
             let slot = Arc::clone(&slot);
-            thread::spawn(move || slot.end(true).0)
+            thread::spawn(move || slot.end(waive).0)
         };
         let handle = {
             let slot = Arc::clone(&slot);
-            thread::spawn(move || slot.give_up(1))
+            thread::spawn(move || {
+                if fate != 0 {
+                    slot.claims.set(fate);
+                    slot.marks.word(0).set(0);
+                }
+                slot.give_up(1);
+            })
         };
-        let (mut known, mut over, mut said) = (false, false, Vec::new());
-        if slot.marks.take(0) != 0 {
-            said.extend(slot.visit(&mut known, &mut over));
-        }
+        let mut drain = Drain::default();
+        drain.tick(&slot);
         let waived = future.join().expect("no panic");
         handle.join().expect("no panic");
         if slot.freed.load(Ordering::Relaxed) == 0 {
             assert_eq!(slot.marks.take(0), 1, "the drain is told that it is the last");
-            said.extend(slot.visit(&mut known, &mut over));
+            assert_eq!(slot.claims.flags() & fate, fate);
+            drain.visit(&slot);
         }
-        assert_eq!(said, if waived { vec![] } else { vec![7] });
+        assert_eq!(drain.said, if waived { vec![] } else { vec![7] });
         assert_eq!(slot.freed.load(Ordering::Relaxed), 1);
     });
 }

@@ -24,48 +24,36 @@ pub struct Flag {
 /// Flagged tasks of one process.
 pub type TaskFlags = HashMap<TaskId, Flag, DefaultHashBuilder>;
 
-/// Whoever holds the findings.
+/// Whoever holds the findings. What is not told otherwise is told as by one that found nothing.
 pub trait Judge {
     /// The tasks of a process of which the open findings say something; `None` if of none.
-    fn flagged(&self, boot: BootId) -> Option<&TaskFlags>;
+    fn flagged(&self, _boot: BootId) -> Option<&TaskFlags> {
+        None
+    }
     /// What the open findings say of a task; `None` if nothing.
     fn task(&self, boot: BootId, task: TaskId) -> Option<&Flag> {
         self.flagged(boot)?.get(&task)
     }
     /// What they say of a site; `None` if nothing.
-    fn site(&self, boot: BootId, site: SiteId) -> Option<&Flag>;
+    fn site(&self, _boot: BootId, _site: SiteId) -> Option<&Flag> {
+        None
+    }
     /// Every finding of a process, open ones and those that are over but still remembered.
-    fn findings(&self, boot: BootId) -> Vec<&Finding>;
+    fn findings(&self, _boot: BootId) -> Vec<&Finding> {
+        Vec::new()
+    }
     /// Rules that cannot judge the process, with the reason.
-    fn undecided(&self, boot: BootId) -> Vec<(&'static str, String)>;
+    fn undecided(&self, _boot: BootId) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
     /// What a reader should know of how the process is judged, as a full sentence; `None` if nothing.
-    fn note(&self, boot: BootId) -> Option<String>;
+    fn note(&self, _boot: BootId) -> Option<String> {
+        None
+    }
     /// The process's limit for slow polls, nanoseconds; what a histogram marks.
-    fn poll_limit_ns(&self, boot: BootId) -> u64;
-}
-
-impl Judge for () {
-    fn flagged(&self, _: BootId) -> Option<&TaskFlags> {
-        None
-    }
-
-    fn site(&self, _: BootId, _: SiteId) -> Option<&Flag> {
-        None
-    }
-
-    fn findings(&self, _: BootId) -> Vec<&Finding> {
-        Vec::new()
-    }
-
-    fn undecided(&self, _: BootId) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
-    fn note(&self, _: BootId) -> Option<String> {
-        None
-    }
-
-    fn poll_limit_ns(&self, _: BootId) -> u64 {
+    fn poll_limit_ns(&self, _boot: BootId) -> u64 {
         10 * crate::time::MILLISECOND
     }
 }
+
+impl Judge for () {}

@@ -13,7 +13,6 @@ use crate::query::answer;
 use crate::query::answer::meta;
 use crate::query::ask::{Answer, Ask};
 use crate::query::column::Kind;
-use crate::query::detail::Finding;
 use crate::query::flag::{Flag, TaskFlags};
 use crate::query::page::{Level, Scope, Sort};
 use crate::testkit::{self, Script};
@@ -27,26 +26,6 @@ struct Flags(HashMap<BootId, TaskFlags>);
 impl Judge for Flags {
     fn flagged(&self, boot: BootId) -> Option<&TaskFlags> {
         self.0.get(&boot)
-    }
-
-    fn site(&self, _: BootId, _: SiteId) -> Option<&Flag> {
-        None
-    }
-
-    fn findings(&self, _: BootId) -> Vec<&Finding> {
-        Vec::new()
-    }
-
-    fn undecided(&self, _: BootId) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
-    fn note(&self, _: BootId) -> Option<String> {
-        None
-    }
-
-    fn poll_limit_ns(&self, _: BootId) -> u64 {
-        MILLISECOND
     }
 }
 
