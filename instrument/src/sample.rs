@@ -13,7 +13,7 @@ use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
 use crate::clock;
 use crate::record::session::{self, Session};
-use crate::record::{intern, thread};
+use crate::record::{intern, thread, tokio_id};
 
 /// More runtimes than this are not observed: a service that makes one per request must not fill us.
 const MAX_RUNTIMES: usize = 256;
@@ -39,6 +39,9 @@ struct WorkerTotals {
 }
 
 static RUNTIMES: Mutex<Vec<Observed>> = Mutex::new(Vec::new());
+/// Who they are ([`tokio_id::hash`]; 0: nobody), for threads of the service, which never wait for the lock: a
+/// worker that parks once and has nothing to do after that has no second time to tell where it belongs.
+static IDS: [AtomicU64; MAX_RUNTIMES] = [const { AtomicU64::new(0) }; MAX_RUNTIMES];
 /// Grows with every runtime that comes or goes.
 static CHANGES: AtomicU64 = AtomicU64::new(1);
 
@@ -80,11 +83,13 @@ pub(crate) fn observe_in(handle: &Handle, name: &str, session: Session) {
         threads: 0,
     };
     let many = runtimes.len() >= MAX_RUNTIMES / 2;
-    let place = if many { runtimes.iter().position(|known| known.over) } else { None };
-    match place {
+    let over = if many { runtimes.iter().position(|known| known.over) } else { None };
+    let at = over.unwrap_or(runtimes.len());
+    let Some(slot) = IDS.get(at) else { return };
+    slot.store(tokio_id::hash(id), Ordering::Release);
+    match over {
         Some(at) => runtimes[at] = observed,
-        None if runtimes.len() < MAX_RUNTIMES => runtimes.push(observed),
-        None => return,
+        None => runtimes.push(observed),
     }
     CHANGES.fetch_add(1, Ordering::Release);
 }
@@ -162,9 +167,8 @@ pub(crate) fn thread_parks() {
     if PARKED.get() == Some(here) && thread.place().1 == Some(here.1) {
         return;
     }
-    if let Some(place) = place_of_this_thread()
-        && place >> 32 != 0
-    {
+    let place = place_of_this_thread();
+    if place >> 32 != 0 {
         thread.set_place(place);
         PARKED.set(Some(here));
     }
@@ -180,14 +184,14 @@ pub(crate) fn observes_a_runtime() -> bool {
 }
 
 /// Runtime and worker of the calling thread, each plus one, 0 for unknown: `runtime << 32 | worker`.
-/// Never waits: `None` if it would have to.
-pub(crate) fn place_of_this_thread() -> Option<u64> {
+/// Never waits.
+pub(crate) fn place_of_this_thread() -> u64 {
     let worker = tokio::runtime::worker_index().map_or(0, |index| index as u64 + 1);
-    let Ok(handle) = Handle::try_current() else { return Some(worker) };
-    let runtimes = RUNTIMES.try_lock().ok()?;
-    let id = handle.id();
-    let runtime = runtimes.iter().position(|known| known.id == id).map_or(0, |at| at as u64 + 1);
-    Some(runtime << 32 | worker)
+    let Ok(handle) = Handle::try_current() else { return worker };
+    let id = tokio_id::hash(handle.id());
+    let known = IDS.iter().map(|known| known.load(Ordering::Acquire)).take_while(|known| *known != 0);
+    let runtime = known.zip(1..).find(|(known, _)| *known == id).map_or(0, |(_, nth)| nth);
+    runtime << 32 | worker
 }
 
 /// What one reading of all observed runtimes gives.
@@ -352,6 +356,20 @@ mod tests {
     use pollscope_model::entity::runtime::WorkerDelta;
 
     use crate::testkit::{fold, fold_until, record};
+
+    #[test]
+    fn a_thread_learns_its_place_while_the_runtimes_are_read() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+        super::observe(runtime.handle(), "read");
+        let known = super::runtimes().iter().position(|known| known.id == runtime.handle().id());
+        let (tell, told) = std::sync::mpsc::channel();
+        let reading = super::runtimes();
+        runtime.spawn(async move { tell.send(super::place_of_this_thread()) });
+        let place = told.recv_timeout(Duration::from_secs(60)).expect("it does not wait");
+        drop(reading);
+        assert_eq!(known.map(|at| (at as u64 + 1) << 32 | 1), Some(place));
+    }
 
     #[test]
     fn an_observed_runtime_shows_its_workers_and_what_they_poll() {

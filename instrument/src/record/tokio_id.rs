@@ -1,8 +1,6 @@
-//! Tokio's task ids as numbers: they are opaque, but dense, and a hasher may look inside.
+//! Tokio's ids as numbers: they are opaque, but dense, and a hasher may look inside.
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
-
-use tokio::task::Id;
 
 /// Builds hashers for maps keyed by tokio's ids.
 pub(crate) type BuildIdHasher = BuildHasherDefault<IdHasher>;
@@ -29,9 +27,9 @@ impl Hasher for IdHasher {
     }
 }
 
-/// The id's hash: distinct for distinct ids, and well spread in its upper bits.
+/// The hash of a task's or a runtime's id: distinct for distinct ids, never 0, and well spread in its upper bits.
 #[inline]
-pub(crate) fn hash(id: Id) -> u64 {
+pub(crate) fn hash(id: impl Hash) -> u64 {
     let mut hasher = IdHasher::default();
     id.hash(&mut hasher);
     hasher.finish()

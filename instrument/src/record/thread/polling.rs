@@ -81,9 +81,8 @@ impl Thread {
     #[cold]
     fn sample_slowly(&self, now: u64) {
         self.split.sample(now, self.polled_ns.get());
-        if let Some(place) = crate::sample::place_of_this_thread()
-            && place != self.place.load(Ordering::Relaxed)
-        {
+        let place = crate::sample::place_of_this_thread();
+        if place != self.place.load(Ordering::Relaxed) {
             self.set_place(place);
         }
     }
