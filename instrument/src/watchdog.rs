@@ -19,6 +19,7 @@ mod kernel;
 mod limits;
 mod naming;
 mod polls;
+mod roll_call;
 pub(crate) mod shelf;
 pub(crate) mod stacks;
 mod standing;

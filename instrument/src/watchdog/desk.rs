@@ -97,6 +97,7 @@ impl Desk {
             threads.iter().map(|thread| thread.polling().filter(|poll| !poll.is_job)).collect();
         // After the open polls: what moves later than this moves while they are open.
         self.workers.look(now, gap);
+        self.workers.call_the_roll(now, || threads.iter().filter_map(|thread| worker_of(thread)).collect());
         for ((thread, poll), seen) in threads.iter().zip(&polling).zip(&mut polls) {
             let Some(poll) = poll else {
                 seen.none();

@@ -61,7 +61,11 @@ fn told_of_worker(one: workers::Still, seen: &mut Seen, thread: Option<&'static 
             Is::InTask => true,
             Is::InRuntime => !one.is_multi_thread,
             Is::Unknown => one.is_multi_thread,
-            Is::Elsewhere | Is::Released => false,
+            Is::Elsewhere | Is::Released => {
+                // The worker is another thread's since: whose, that will tell when it is asked.
+                thread.inspect(|thread| thread.set_place(0));
+                false
+            }
         };
     }
     // A thread that is gone, or another worker's by now, is none to speak of.

@@ -8,6 +8,7 @@
 //!
 //! A worker in `block_in_place` gave its counters away with its queue: they move, or are parked.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use pollscope_model::id::{RuntimeId, WorkerId};
@@ -15,6 +16,7 @@ use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
 use super::kernel::{self, Word};
 use super::limits;
+use super::roll_call::RollCall;
 use crate::record::session::Session;
 use crate::sample;
 use crate::usage::{self, Usage};
@@ -37,6 +39,8 @@ struct Runtime {
     metrics: RuntimeMetrics,
     is_multi_thread: bool,
     workers: Vec<Pace>,
+    /// `None` for a session's.
+    roll_call: Option<RollCall>,
 }
 
 /// One worker's counters, and since when they are so.
@@ -78,6 +82,7 @@ impl Runtime {
             is_multi_thread: handle.runtime_flavor() != RuntimeFlavor::CurrentThread,
             workers: vec![Pace::default(); metrics.num_workers()],
             metrics,
+            roll_call: session.is_none().then(|| RollCall::new(handle.clone())),
         }
     }
 }
@@ -106,6 +111,21 @@ impl Workers {
             let new = || Runtime::new(id, session, &handle);
             let runtime = known.map_or_else(new, |at| before.swap_remove(at));
             self.runtimes.push(runtime);
+        }
+    }
+
+    /// Asks those whose threads are not among the known ones, if it is time to.
+    pub(super) fn call_the_roll(&mut self, now_ns: u64, known: impl Fn() -> HashSet<WorkerId>) {
+        let mut all_known = None;
+        for Runtime { id, workers, roll_call, .. } in &mut self.runtimes {
+            let Some(roll_call) = roll_call.as_mut().filter(|roll_call| roll_call.is_due(now_ns)) else {
+                continue;
+            };
+            let known = all_known.get_or_insert_with(&known);
+            let is_missing = |index: u32| !known.contains(&WorkerId { runtime: *id, index });
+            let missing = workers.iter().zip(0..).filter(|(_, index)| is_missing(*index));
+            let moved_ns: Vec<_> = missing.map(|(pace, _)| pace.moved_ns).collect();
+            roll_call.call(&moved_ns, now_ns);
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test, and a measurement that is to be read")]
 
+mod observed;
 mod rig;
 
 use std::hint::black_box;

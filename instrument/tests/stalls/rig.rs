@@ -31,7 +31,7 @@ impl Seen {
     }
 
     /// Whether all is told of a stall that can be told here.
-    fn is_complete(&self, stall: &Stall) -> bool {
+    pub(crate) fn is_complete(&self, stall: &Stall) -> bool {
         let word = cfg!(not(target_os = "linux")) || stall.waiting_in.is_some();
         word && (!self.stacks || stall.stack.is_some())
     }
@@ -84,9 +84,22 @@ impl Rig {
     /// The kernel's word is that of a thread that waits for a channel, and the stack has that function with
     /// that line.
     pub(crate) fn assert_line(&self, stall: &Stall, function: &str, line: u32) {
+        self.assert_waits(stall, function, line, "main.rs", &["futex_wait"]);
+    }
+
+    /// The same in a file of these tests, for a thread that does one of these.
+    pub(crate) fn assert_waits(
+        &self,
+        stall: &Stall,
+        function: &str,
+        line: u32,
+        source: &str,
+        words: &[&str],
+    ) {
         let seen = self.seen();
         if let Some(word) = stall.waiting_in {
-            assert_eq!(&*seen.dict.name(word), "futex_wait");
+            let word = seen.dict.name(word);
+            assert!(words.contains(&&*word), "{word}");
         }
         let Some(stack) = stall.stack else {
             assert!(!self.stacks());
@@ -96,7 +109,18 @@ impl Rig {
         let at = |frame: &&Frame| frame.function.contains(function);
         let frame = stack.frames.iter().find(at).unwrap_or_else(|| panic!("{stack:#?}"));
         assert_eq!((frame.line, frame.users), (line, true), "{stack:#?}");
-        assert!(frame.file.as_deref().is_some_and(|file| file.ends_with("stalls/main.rs")), "{frame:?}");
+        assert!(
+            frame.file.as_deref().is_some_and(|file| file.ends_with(&format!("stalls/{source}"))),
+            "{frame:?}"
+        );
+    }
+
+    /// The line of that function in the stack.
+    pub(crate) fn line_of(&self, stall: &Stall, function: &str) -> u32 {
+        let seen = self.seen();
+        let stack = stall.stack.and_then(|stack| seen.dict.stack(stack)).expect("a stack");
+        let frame = stack.frames.iter().find(|frame| frame.function.contains(function));
+        frame.unwrap_or_else(|| panic!("{stack:#?}")).line
     }
 
     /// Ends the guard: no thread of ours is left.
