@@ -53,7 +53,7 @@ fn runtimes() -> MutexGuard<'static, Vec<Observed>> {
 /// tick, in every mode, at no cost to its tasks.
 ///
 /// Which threads its workers are is told by the threads themselves on runtimes that were built with
-/// [`attach`](crate::attach). On others a few tasks of ours, which last 0.2 ms at most, ask for it while a worker
+/// [`attach`](crate::attach). On others a few tasks of ours, over after 0.2 ms and some turns, ask for it while a worker
 /// that is not known moves: soon after this call, and less and less often.
 ///
 /// A runtime that is observed already is renamed. At most 256 are observed in a process's life; a

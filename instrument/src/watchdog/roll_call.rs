@@ -20,9 +20,10 @@ const FIRST_PAUSE_NS: u64 = 250_000_000;
 const LONGEST_PAUSE_NS: u64 = 10_000_000_000;
 /// Tasks of one call.
 const MAX_ASKED: usize = 32;
-/// A task that came to a worker that is known already lets others go first for so long: idle workers need a
-/// moment to wake up and take it.
+/// A task that came to a worker that is known already lets others go first, for so long and so many times: idle
+/// workers need a moment to wake up and take it, busy ones some turns.
 const LINGER_NS: u64 = 200_000;
+const TURNS: u32 = 8;
 
 /// What one runtime was asked.
 pub(super) struct RollCall {
@@ -47,8 +48,8 @@ impl RollCall {
     }
 
     /// Asks for the workers that are not known, if one of them moved since the last time: when each was last seen
-    /// to.
-    pub(super) fn call(&mut self, moved_ns: &[u64], now_ns: u64) {
+    /// to. Nobody says who takes a task, so that there is one for each of all `workers`.
+    pub(super) fn call(&mut self, moved_ns: &[u64], workers: usize, now_ns: u64) {
         let last_ns = std::mem::replace(&mut self.called_ns, now_ns.max(1));
         let moved = last_ns == 0 || moved_ns.iter().any(|moved_ns| *moved_ns > last_ns);
         let missing = moved_ns.len();
@@ -61,7 +62,7 @@ impl RollCall {
         self.pause_ns = if brought { FIRST_PAUSE_NS } else { longer };
         self.left.store(missing, Ordering::Relaxed);
         let _wrapping = Wrapping::begin();
-        for _ in 0..missing.min(MAX_ASKED) {
+        for _ in 0..workers.min(MAX_ASKED) {
             self.handle.spawn(answer(Arc::clone(&self.left)));
         }
     }
@@ -70,12 +71,14 @@ impl RollCall {
 /// Says which worker polls it, as soon as that is one that was not known.
 async fn answer(left: Arc<AtomicUsize>) {
     let begin_ns = clock::now_ns();
+    let mut turns = 0;
     while left.load(Ordering::Relaxed) > 0 {
         if sample::tell_thread() {
             let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
             return;
         }
-        if clock::now_ns().saturating_sub(begin_ns) > LINGER_NS {
+        turns += 1;
+        if turns > TURNS && clock::now_ns().saturating_sub(begin_ns) > LINGER_NS {
             return;
         }
         tokio::task::yield_now().await;
@@ -98,10 +101,10 @@ mod tests {
     fn who_has_not_answered_is_not_asked_again() {
         let (runtime, mut roll_call) = alone();
         assert!(roll_call.is_due(1));
-        roll_call.call(&[0, 0], 1);
+        roll_call.call(&[0, 0], 2, 1);
         assert_eq!(runtime.metrics().num_alive_tasks(), 2);
         assert!(!roll_call.is_due(MOMENT_NS) && roll_call.is_due(MOMENT_NS + 1));
-        roll_call.call(&[2, 2], MOMENT_NS + 1);
+        roll_call.call(&[2, 2], 2, MOMENT_NS + 1);
         assert_eq!(runtime.metrics().num_alive_tasks(), 2, "nobody runs it");
         // It is nobody's that we observe, so that nobody becomes known.
         runtime.block_on(async {
@@ -109,8 +112,8 @@ mod tests {
                 tokio::task::yield_now().await
             }
         });
-        roll_call.call(&[MOMENT_NS + 2], 2 * MOMENT_NS + 1);
-        assert_eq!(runtime.metrics().num_alive_tasks(), 1);
+        roll_call.call(&[MOMENT_NS + 2], 2, 2 * MOMENT_NS + 1);
+        assert_eq!(runtime.metrics().num_alive_tasks(), 2);
     }
 
     #[test]
@@ -121,7 +124,7 @@ mod tests {
         while now_ns < 400 * MOMENT_NS {
             if roll_call.is_due(now_ns) {
                 // It moves until here.
-                roll_call.call(&[now_ns.min(60 * MOMENT_NS)], now_ns);
+                roll_call.call(&[now_ns.min(60 * MOMENT_NS)], 1, now_ns);
                 if runtime.metrics().num_alive_tasks() > 0 {
                     calls.push(now_ns / MOMENT_NS);
                 }

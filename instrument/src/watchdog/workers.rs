@@ -125,7 +125,7 @@ impl Workers {
             let is_missing = |index: u32| !known.contains(&WorkerId { runtime: *id, index });
             let missing = workers.iter().zip(0..).filter(|(_, index)| is_missing(*index));
             let moved_ns: Vec<_> = missing.map(|(pace, _)| pace.moved_ns).collect();
-            roll_call.call(&moved_ns, now_ns);
+            roll_call.call(&moved_ns, workers.len(), now_ns);
         }
     }
 

@@ -22,6 +22,9 @@ const MAX_ADDRESSES: usize = 2048;
 /// units that they are in.
 const MAX_LOOKUPS: u32 = 256;
 
+/// Bytes before code without a line that are searched for code with one.
+const NEAR: u64 = 64;
+
 type Reader = EndianSlice<'static, Little>;
 
 /// What is known of one call.
@@ -76,7 +79,7 @@ impl Names {
             self.debug = debug_information(bytes).map_or(Debug::Absent, Debug::Parsed);
         }
         let mut names = match &self.debug {
-            Debug::Parsed(debug) => from_debug(debug, address),
+            Debug::Parsed(debug) => with_a_line(debug, address),
             Debug::Unparsed | Debug::Absent => Vec::new(),
         };
         if let Some(function) = is_incomplete(&names).then(|| from_symbols(bytes, address)).flatten() {
@@ -105,6 +108,21 @@ fn debug_information(bytes: &Arc<Mmap>) -> Option<Context<Reader>> {
         Ok::<_, addr2line::gimli::Error>(EndianSlice::new(data, Little))
     };
     Context::from_dwarf(Dwarf::load(section).ok()?).ok()
+}
+
+/// The calls at an address; where the innermost is at code that the compiler made up for no line (it says 0: a
+/// loop's jump, say), with the line of the nearest code before it in the same function.
+fn with_a_line(debug: &Context<Reader>, address: u64) -> Vec<Name> {
+    let mut names = from_debug(debug, address);
+    if let Some(innermost) = names.first_mut().filter(|innermost| innermost.line.is_none()) {
+        let before =
+            (1..=NEAR).filter_map(|bytes| from_debug(debug, address.checked_sub(bytes)?).into_iter().next());
+        let mut same = before.take_while(|name| name.function == innermost.function);
+        if let Some(Name { file, line, .. }) = same.find(|name| name.line.is_some()) {
+            (innermost.file, innermost.line) = (file, line);
+        }
+    }
+    names
 }
 
 fn from_debug(debug: &Context<Reader>, address: u64) -> Vec<Name> {
