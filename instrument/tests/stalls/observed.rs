@@ -82,8 +82,9 @@ fn blocks_there(until: &Receiver<()>) {
 /// The line in [`blocks_there`].
 const BLOCKS_AT: u32 = line!() - 5;
 
+/// With no await before it blocks: a task that was woken waits in its worker's LIFO slot, and behind one that
+/// blocks nobody takes it from there.
 async fn blocks(runtime: &'static str, tell: Sender<Place>, until: Receiver<()>) {
-    tokio::task::yield_now().await;
     tell.send(place(runtime)).unwrap();
     blocks_there(&until);
     black_box(&until);
@@ -109,13 +110,15 @@ fn busy(runtime: &Runtime, tasks: usize) -> Stop {
 /// What was told, with a nudge for the runtime now and then: of its workers one that gets stuck has not always woken
 /// another to take what waits behind.
 fn told_by<T>(runtime: &Runtime, told: &Receiver<T>) -> T {
-    loop {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
         match told.recv_timeout(Duration::from_millis(20)) {
             Ok(told) => return told,
             Err(RecvTimeoutError::Timeout) => drop(runtime.spawn(async {})),
             Err(RecvTimeoutError::Disconnected) => panic!("nobody is left to tell"),
         }
     }
+    panic!("nobody tells");
 }
 
 /// Dropped, it stops them.
@@ -137,7 +140,6 @@ fn gets_stuck(
     let (tell, told) = channel();
     let until = Arc::clone(&stop);
     runtime.spawn(async move {
-        tokio::task::yield_now().await;
         tell.send(place(name)).unwrap();
         here(&until);
         black_box(&until);
