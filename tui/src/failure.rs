@@ -42,14 +42,15 @@ pub enum Failure {
     BrokenPipe,
 }
 
-/// Clap's paragraphs as one line.
+/// Clap's paragraphs as one line, with a semicolon between them.
 impl From<clap::Error> for Failure {
     fn from(error: clap::Error) -> Self {
         let text = error.to_string();
         let told = text.trim_start_matches("error: ").split("\nUsage:").next().unwrap_or_default();
         let told = told.split("\n\nFor more information").next().unwrap_or_default();
-        let words: Vec<&str> = told.split_whitespace().collect();
-        Self::Usage(format!("{}; see `pollscope --help`", words.join(" ")))
+        let line = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<_> = told.split("\n\n").map(line).filter(|line| !line.is_empty()).collect();
+        Self::Usage(format!("{}; see `pollscope --help`", lines.join("; ")))
     }
 }
 
@@ -90,13 +91,14 @@ mod tests {
 
     #[test]
     fn a_wrong_command_line_is_one_line_that_names_the_thing() {
-        let cases: [(&[&str], &str); 6] = [
+        let cases: [(&[&str], &str); 7] = [
             (&["pollscope", "tasks", "--limit", "many"], "'many'"),
             (
                 &["pollscope", "findings", "--for", "soon"],
                 "invalid duration `soon`: expected a number with a unit",
             ),
             (&["pollscope", "demo", "--fault", "gremlins"], "possible values: blocking"),
+            (&["pollscope", "ps", "--wach"], "'--wach' found; tip: a similar argument exists"),
             (&["pollscope", "attach"], "<TARGET>"),
             (&["pollscope", "attach", "https://x:1"], "TLS is not built in yet"),
             (&["pollscope", "record"], "<TARGET>"),

@@ -115,12 +115,14 @@ fn findings(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
         {
             let ago = Nanos(sheet.page.meta.now_unix_ns.saturating_sub(*last));
             let over = Nanos(last.saturating_sub(*first));
-            writeln!(
-                out,
-                "      {}, seen {} times over {over}, last {ago} ago",
-                word("state"),
-                word("count")
-            )?;
+            let seen = match sheet.cell(row, "count") {
+                Value::Count(1) => Some("seen once".to_owned()),
+                Value::Count(_) => Some(format!("seen {} times over {over}", word("count"))),
+                _ => None,
+            };
+            let last = Some(format!("last {ago} ago"));
+            let told: Vec<_> = get("state").into_iter().chain(seen).chain(last).collect();
+            writeln!(out, "      {}", told.join(", "))?;
         }
         for key in ["why", "fix"] {
             if let Some(words) = get(key) {

@@ -219,7 +219,7 @@ fn findings_are_told_in_paragraphs_and_what_is_left_out_is_said() {
         text,
         "warn  task-leak: tasks only grow\n      \
          at src/fanout.rs:31:5\n      \
-         , seen  times over 3s, last 2s ago\n        \
+         last 2s ago\n        \
          fanout (src/fanout.rs:31)\n\
          … and 1 more; --limit 2 shows them all\n"
     );
