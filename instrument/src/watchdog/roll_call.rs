@@ -97,6 +97,12 @@ mod tests {
         (runtime, roll_call)
     }
 
+    async fn all_answered(roll_call: &RollCall) {
+        while Arc::strong_count(&roll_call.left) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     #[test]
     fn who_has_not_answered_is_not_asked_again() {
         let (runtime, mut roll_call) = alone();
@@ -107,11 +113,7 @@ mod tests {
         roll_call.call(&[2, 2], 2, MOMENT_NS + 1);
         assert_eq!(runtime.metrics().num_alive_tasks(), 2, "nobody runs it");
         // It is nobody's that we observe, so that nobody becomes known.
-        runtime.block_on(async {
-            while Arc::strong_count(&roll_call.left) > 1 {
-                tokio::task::yield_now().await
-            }
-        });
+        runtime.block_on(all_answered(&roll_call));
         roll_call.call(&[MOMENT_NS + 2], 2, 2 * MOMENT_NS + 1);
         assert_eq!(runtime.metrics().num_alive_tasks(), 2);
     }
@@ -128,12 +130,7 @@ mod tests {
                 if runtime.metrics().num_alive_tasks() > 0 {
                     calls.push(now_ns / MOMENT_NS);
                 }
-                let over = async {
-                    while Arc::strong_count(&roll_call.left) > 1 {
-                        tokio::task::yield_now().await
-                    }
-                };
-                runtime.block_on(over);
+                runtime.block_on(all_answered(&roll_call));
             }
             now_ns += MOMENT_NS;
         }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use pollscope_model::entity::runtime::WorkerDelta;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::measured::Mode;
 use tokio::runtime::Runtime;
@@ -34,17 +35,17 @@ fn known(rig: &Rig, name: &str, workers: usize) -> Runtime {
     let runtime = plain(name, workers);
     let _busy = busy(&runtime, 2 * workers);
     rig.until("the workers' threads", |seen| {
-        let at = |index| Some(thread_of(seen, name, index)?.is_some());
-        (0..workers).all(|index| at(index) == Some(true)).then_some(())
+        let is_known = |index| worker(seen, name, index).is_some_and(|worker| worker.tid.is_some());
+        (0..workers).all(is_known).then_some(())
     });
     runtime
 }
 
-/// The thread of a worker, if there is such a worker.
-fn thread_of(seen: &Seen, runtime: &str, index: usize) -> Option<Option<u32>> {
+/// A worker, if it is told.
+fn worker<'a>(seen: &'a Seen, runtime: &str, index: usize) -> Option<&'a WorkerDelta> {
     let id = seen.report.runtimes.iter().find(|one| &*seen.dict.name(one.name) == runtime)?.id;
     let mut workers = seen.report.workers.iter();
-    Some(workers.find(|worker| worker.id.runtime == id && worker.id.index as usize == index)?.tid)
+    workers.find(|worker| worker.id.runtime == id && worker.id.index as usize == index)
 }
 
 #[inline(never)]
@@ -82,12 +83,18 @@ fn blocks_there(until: &Receiver<()>) {
 /// The line in [`blocks_there`].
 const BLOCKS_AT: u32 = line!() - 5;
 
-/// With no await before it blocks: a task that was woken waits in its worker's LIFO slot, and behind one that
-/// blocks nobody takes it from there.
-async fn blocks(runtime: &'static str, tell: Sender<Place>, until: Receiver<()>) {
+/// Tells where it is, and blocks there. For tasks without an await before that: one that was woken waits in its
+/// worker's LIFO slot, and behind one that blocks nobody takes it from there.
+fn blocks(runtime: &'static str, tell: &Sender<Place>, until: &Receiver<()>) {
     tell.send(place(runtime)).unwrap();
-    blocks_there(&until);
-    black_box(&until);
+    blocks_there(until);
+    black_box(until);
+}
+
+/// The same as a task.
+fn spawn_blocks(runtime: &Runtime, name: &'static str, tell: &Sender<Place>, until: Receiver<()>) {
+    let tell = tell.clone();
+    runtime.spawn(async move { blocks(name, &tell, &until) });
 }
 
 /// Tasks that never end by themselves, with polls as short as they should be, in the very function that others
@@ -267,7 +274,7 @@ fn all_workers_of_two_runtimes_are_stuck_and_none_is_taken_for_another() {
         let (tell, told) = channel();
         for _ in 0..runtime.metrics().num_workers() {
             let (release, until) = channel();
-            runtime.spawn(blocks(name, tell.clone(), until));
+            spawn_blocks(runtime, name, &tell, until);
             releases.push(release);
             // Also threads of the pool, which are no workers.
             let (release, until) = channel();
@@ -296,7 +303,7 @@ fn a_worker_that_went_on_elsewhere_is_found_there() {
     let (tell, told) = channel();
     let (release, until) = channel();
     // Its first thread is known.
-    runtime.spawn(blocks("moved", tell.clone(), until));
+    spawn_blocks(&runtime, "moved", &tell, until);
     stall_at(&rig, told_by(&runtime, &told));
     drop(release);
     until_none_is_stuck_in(&rig, "moved");
@@ -311,17 +318,16 @@ fn a_worker_that_went_on_elsewhere_is_found_there() {
     is_inside.recv().unwrap();
     // What is known is where it was.
     let (release, until) = channel();
-    runtime.spawn(blocks("moved", tell.clone(), until));
+    spawn_blocks(&runtime, "moved", &tell, until);
     let place = told_by(&runtime, &told);
     rig.until("that it is not there", |seen| {
-        let is_nobodys = thread_of(seen, "moved", 0) == Some(None);
+        let is_nobodys = worker(seen, "moved", 0).is_some_and(|worker| worker.tid.is_none());
         (is_nobodys && seen.stalls().any(|stall| stall.tid.is_none())).then_some(())
     });
     drop(release);
-    let now = Some(Some(place.2));
-    rig.until("where it is now", |seen| (thread_of(seen, "moved", 0) == now).then_some(()));
+    rig.until("where it is now", |seen| (worker(seen, "moved", 0)?.tid == Some(place.2)).then_some(()));
     let (release, until) = channel();
-    runtime.spawn(blocks("moved", tell, until));
+    spawn_blocks(&runtime, "moved", &tell, until);
     assert_eq!(told_by(&runtime, &told), place);
     assert_eq!(stall_at(&rig, place).tid, Some(place.2));
     drop((release, release_aside));
@@ -341,10 +347,10 @@ fn the_thread_that_runs_a_current_thread_runtime_is_found() {
         pollscope::observe(runtime.handle(), "alone");
         runtime.block_on(async {
             is_known.await.unwrap();
-            blocks("alone", tell, until).await;
+            blocks("alone", &tell, &until);
         });
     });
-    rig.until("its thread", |seen| thread_of(seen, "alone", 0)?);
+    rig.until("its thread", |seen| worker(seen, "alone", 0)?.tid);
     go.send(()).unwrap();
     let place = told.recv().unwrap();
     let stall = stall_at(&rig, place);
