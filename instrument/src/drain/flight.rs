@@ -21,6 +21,15 @@ struct Mark {
     until_ns: u64,
 }
 
+/// What is told of one thread's numbers. What nobody asked for is not missing: it has none.
+#[derive(Clone, Copy, Default)]
+struct Numbers {
+    /// The next in the ring after all that was told.
+    next: u64,
+    /// So many in the ring were not asked for.
+    skipped: u64,
+}
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct Flights {
@@ -30,6 +39,7 @@ pub(super) struct Flights {
     /// A reader that begins wants what happened since then.
     begin_ns: Option<u64>,
     marks: HashMap<u32, Mark>,
+    numbers: HashMap<u32, Numbers>,
 }
 
 impl Flights {
@@ -110,8 +120,9 @@ impl Flights {
             let mark = match (self.marks.get(&thread.index), begin_ns) {
                 (Some(mark), None) => *mark,
                 (known, begin) => {
-                    let since_ns = begin.or(known.map(|mark| mark.until_ns)).unwrap_or(now_ns);
-                    Mark { next: thread.flight.base(), until_ns: since_ns.max(on_ns) }
+                    // Who reads already gets what comes next in any case.
+                    let since_ns = known.map(|mark| mark.until_ns).into_iter().chain(begin).min();
+                    Mark { next: thread.flight.base(), until_ns: since_ns.unwrap_or(now_ns).max(on_ns) }
                 }
             };
             let (first, words) = ring.read(mark.next, most);
@@ -126,6 +137,12 @@ impl Flights {
             while events.next_if(|event| event.end_ns() < mark.until_ns && begin_ns.is_some()).is_some() {
                 block.first += 1;
             }
+            let numbers = self.numbers.entry(thread.index).or_default();
+            if !self.marks.contains_key(&thread.index) {
+                numbers.skipped += block.first.saturating_sub(numbers.next);
+            }
+            numbers.next = numbers.next.max(next);
+            block.first = block.first.saturating_sub(numbers.skipped);
             for event in events {
                 if block.events.len() == MAX_BLOCK_EVENTS {
                     let to_ns = block.events.last().map_or(now_ns, Event::end_ns).max(block.from_ns);

@@ -124,6 +124,21 @@ fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
     let mut later = Seen::default();
     later.take(fold.drain.events());
     assert_eq!(later.polls_of(id_of(&fold, "flight-after")), vec![], "it was off meanwhile");
+    drop(fold);
+
+    // What is recorded between the last look and the end of the request was not asked for: it is not missing.
+    spin("flight-last", 10);
+    let mut fold = crate::testkit::fold();
+    fold.drain.flights.wanted_until = Some(Instant::now());
+    assert_eq!(fold.drain.events(), vec![]);
+    fold.drain.ask_for_events(0, LONG);
+    later.take(fold.drain.events());
+    drop(fold);
+    spin("flight-next", 10);
+    let mut fold = crate::testkit::fold();
+    later.take(fold.drain.events());
+    let task = id_of(&fold, "flight-next");
+    assert_eq!((later.polls_of(task).len(), later.missed(task)), (11, 0));
     fold.drain.flights.wanted_until = Some(Instant::now());
     fold.drain.events();
 }
