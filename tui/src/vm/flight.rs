@@ -92,7 +92,7 @@ fn head<'a>(
     let words = if words.is_empty() { keys.to_owned() } else { format!("{words}   {keys}") };
     let mut lines = vec![Line::rule(title, &words, width)];
     if flight.polls == 0 && state.flight.until_unix_ns.is_none() {
-        let empty = "Nothing was polled here in this stretch: - shows more time, [ what was before.";
+        let empty = "No recorded poll is in this stretch: - shows more time, [ what was before.";
         lines.push(Line::of(Role::Dim, format!("  {empty}")).cut(width));
     }
     if flight.missed > 0 {
@@ -161,7 +161,7 @@ fn legend(lanes: &Lanes, width: usize) -> Line {
         legend.push(Role::Ink, (at + 1).to_string());
         legend.push(Role::Text, format!(" {}   ", fmt::short_site(&fmt::clean(site))));
     }
-    legend.with(Role::Dim, format!("· other   {UNKNOWN} not recorded   blank: nothing polled")).cut(width)
+    legend.with(Role::Dim, format!("· other   {UNKNOWN} not recorded   blank: no recorded poll")).cut(width)
 }
 
 fn longest(flight: &Flight, width: usize) -> Option<Line> {

@@ -206,7 +206,9 @@ fn ribbon(state: &State, width: usize) -> Line {
     let seconds = overview.ribbon.len() as u64 * 10;
     let since =
         format!(" -{} ", Nanos(seconds * pollscope_model::time::SECOND).to_string().replace("m00s", "m"));
-    let mut tail = format!(" now  longest poll {}", Nanos(longest as u64));
+    // No poll takes no time: none was recorded.
+    let longest = if longest > 0.0 { Nanos(longest as u64).to_string() } else { "–".to_owned() };
+    let mut tail = format!(" now  longest poll {longest}");
     if !overview.marks.is_empty() {
         tail.push_str("  ! finding opened");
     }
