@@ -160,7 +160,7 @@ fn beside(text: &mut String, verdict: &Verdict, phases: &[Phase]) {
     // What a live service needs time for says nothing of a test; a limit that was asked for does.
     let is_limit = |name: &str| pollscope_model::detect::index_of(name).is_none();
     for (name, why) in verdict.undecided.iter().filter(|(name, _)| is_limit(name)) {
-        detail(text, "not judged", &format!("{name}: {why}"));
+        detail(text, "undecided", &format!("{name}: {why}"));
     }
     for note in &verdict.notes {
         detail(text, "note", note);

@@ -7,6 +7,8 @@ use std::time::Duration;
 use pollscope::allow_blocking;
 use pollscope::check::{Level, Outcome, Session};
 
+use crate::decided;
+
 const MS: Duration = Duration::from_millis(1);
 const WHY: &str = "reads its config once";
 
@@ -37,9 +39,11 @@ fn what_is_allowed_passes_and_is_listed_with_its_reason() {
 
 #[test]
 fn what_is_not_allowed_fails_with_its_own_part() {
-    let judged = Session::new("half").max_poll(20 * MS).run(async {
-        sleep(150 * MS);
-        allow_blocking(WHY, || sleep(150 * MS));
+    let judged = decided(|| {
+        Session::new("half").max_poll(20 * MS).run(async {
+            sleep(150 * MS);
+            allow_blocking(WHY, || sleep(150 * MS));
+        })
     });
     let verdict = judged.verdict();
     assert_eq!(verdict.outcome, Outcome::Findings, "{}", judged.text());

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::RUNS;
+
 #[pollscope::test]
 async fn a_test_has_one_thread_as_with_tokio() {
     assert_eq!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread);
@@ -44,14 +46,25 @@ async fn a_panic_is_the_tests_own() {
     panic!("the test's own panic");
 }
 
-#[should_panic(expected = "blocking-poll")]
-#[pollscope::test(max_poll = "5ms")]
+#[should_panic(expected = "task-leak")]
+#[pollscope::test(leaks = "deny")]
 async fn a_failure_can_be_expected() {
-    std::thread::sleep(Duration::from_millis(30));
+    pollscope::spawn(tokio::time::sleep(Duration::from_secs(3_600)));
 }
 
-/// Runs a test of `victims.rs` as cargo would.
-pub(crate) fn run(victim: &str, change: impl FnOnce(&mut Command)) -> (Output, String) {
+/// Runs a test of `victims.rs` as cargo would; again if the machine left a poll in doubt.
+pub(crate) fn run(victim: &str, change: impl Fn(&mut Command)) -> (Output, String) {
+    let mut ran = run_once(victim, &change);
+    for _ in 1..RUNS {
+        if !ran.1.contains("\n  undecided ") {
+            break;
+        }
+        ran = run_once(victim, &change);
+    }
+    ran
+}
+
+pub(crate) fn run_once(victim: &str, change: impl Fn(&mut Command)) -> (Output, String) {
     let mut command = Command::new(std::env::current_exe().expect("a path"));
     command.args(["--ignored", "--exact", &format!("victims::{victim}")]);
     command.env_remove("POLLSCOPE").env_remove("POLLSCOPE_RECORD").env("RUST_BACKTRACE", "0");

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use pollscope::check::{Flavor, Level, Outcome, Session, checkpoint};
 
+use crate::decided;
+
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -71,7 +73,7 @@ fn a_paused_clock_is_tokios_and_what_is_judged_is_the_machines() {
     session().max_poll(HOUR).run(async { tokio::time::sleep(24 * HOUR).await }).assert_clean();
     assert!(begin.elapsed() < HOUR);
 
-    let judged = session().max_poll(5 * MS).run(async { std::thread::sleep(30 * MS) });
+    let judged = decided(|| session().max_poll(5 * MS).run(async { std::thread::sleep(30 * MS) }));
     assert_eq!(judged.verdict().outcome, Outcome::Findings, "{}", judged.text());
 
     // Settling does not make the clock jump: who sleeps for an hour is left behind.
@@ -168,7 +170,8 @@ fn tests_beside_each_other_keep_their_books_apart() {
         let faulty = scope.spawn(|| {
             let mut rounds = 0;
             while rounds == 0 || !over.load(Ordering::Relaxed) {
-                assert_eq!(run(40 * MS).verdict().outcome, Outcome::Findings);
+                let judged = decided(|| run(40 * MS));
+                assert_eq!(judged.verdict().outcome, Outcome::Findings, "{}", judged.text());
                 rounds += 1;
             }
         });
