@@ -67,6 +67,21 @@ pub(crate) fn fold() -> MutexGuard<'static, Fold> {
     fold
 }
 
+/// Runs one test of this binary in a process of its own, with a mark in its environment.
+#[expect(clippy::disallowed_methods, reason = "how the child knows what it is")]
+pub(crate) fn alone(test: &str) -> bool {
+    if std::env::var_os("POLLSCOPE_TEST_ALONE").is_some() {
+        return true;
+    }
+    let status = std::process::Command::new(std::env::current_exe().expect("the test binary"))
+        .args([test, "--exact"])
+        .env("POLLSCOPE_TEST_ALONE", "1")
+        .status()
+        .expect("the test binary starts");
+    assert!(status.success(), "{test} failed in its own process");
+    false
+}
+
 /// Folds until the predicate gives something, for a minute at most.
 pub(crate) fn fold_until<T>(what: &str, mut predicate: impl FnMut(&Fold) -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);

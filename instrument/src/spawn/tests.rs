@@ -6,7 +6,7 @@ use std::time::Duration;
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState};
 
-use crate::testkit::{Fold, fold, fold_until, record};
+use crate::testkit::{Fold, alone, fold, fold_until, record};
 use crate::{JoinSet, scope, spawn, task};
 
 fn current() -> tokio::runtime::Runtime {
@@ -222,21 +222,6 @@ fn the_site_is_the_callers_line() {
     current().block_on(async { spawn(async {}).await.expect("returns") });
     let fold = fold_until("the site", |fold| fold.site_at(file!(), line).cloned());
     assert_eq!(fold.spawned, 1);
-}
-
-/// Runs one test of this binary in a process of its own, with a mark in its environment.
-#[expect(clippy::disallowed_methods, reason = "how the child knows what it is")]
-fn alone(test: &str) -> bool {
-    if std::env::var_os("POLLSCOPE_TEST_ALONE").is_some() {
-        return true;
-    }
-    let status = std::process::Command::new(std::env::current_exe().expect("the test binary"))
-        .args([test, "--exact"])
-        .env("POLLSCOPE_TEST_ALONE", "1")
-        .status()
-        .expect("the test binary starts");
-    assert!(status.success(), "{test} failed in its own process");
-    false
 }
 
 #[test]
