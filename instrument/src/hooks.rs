@@ -87,7 +87,7 @@ pub fn on_thread_stop() {
 /// has a thread to look at even where none of its tasks is recorded. Costs some nanoseconds.
 pub fn on_thread_park() {
     if Recorder::global().is_on() {
-        crate::sample::tell_thread();
+        thread::here().find_place();
     }
 }
 

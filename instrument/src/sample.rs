@@ -1,7 +1,6 @@
 //! Runtimes that were given to [`observe`]: their workers' busy time and parks, queues and alive tasks,
 //! read at every tick from tokio's own counters. Nothing on the service's hot path.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +12,7 @@ use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
 use crate::clock;
 use crate::record::session::{self, Session};
-use crate::record::{intern, thread, tokio_id};
+use crate::record::{intern, tokio_id};
 
 /// More runtimes than this are not observed: a service that makes one per request must not fill us.
 const MAX_RUNTIMES: usize = 256;
@@ -160,29 +159,6 @@ pub(crate) fn handles(known: &mut u64) -> Option<Vec<(RuntimeId, Session, Handle
         Some((RuntimeId(at as u32), known.session, known.handle.as_ref()?.clone()))
     };
     Some(runtimes.iter().enumerate().filter_map(handle).collect())
-}
-
-/// The calling thread is a worker that parks, or is polling for us: from now on it is known as the one of its
-/// worker, in every mode. Whether that is news.
-pub(crate) fn tell_thread() -> bool {
-    let Some(index) = tokio::runtime::worker_index() else { return false };
-    let Ok(handle) = Handle::try_current() else { return false };
-    let here = (handle.id(), index as u32);
-    let thread = thread::here();
-    if TOLD.get() == Some(here) && thread.place().1 == Some(here.1) {
-        return false;
-    }
-    let place = place_of_this_thread();
-    let is_observed = place >> 32 != 0;
-    if is_observed {
-        thread.set_place(place);
-        TOLD.set(Some(here));
-    }
-    is_observed
-}
-
-thread_local! {
-    static TOLD: Cell<Option<(tokio::runtime::Id, u32)>> = const { Cell::new(None) };
 }
 
 /// Whether any runtime is observed.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Handle;
 
 use crate::clock;
-use crate::sample;
+use crate::record::thread;
 use crate::spawn::Wrapping;
 
 /// Between two calls of one runtime: so long after the first, twice as long after each that brought nothing.
@@ -73,7 +73,7 @@ async fn answer(left: Arc<AtomicUsize>) {
     let begin_ns = clock::now_ns();
     let mut turns = 0;
     while left.load(Ordering::Relaxed) > 0 {
-        if sample::tell_thread() {
+        if thread::here().find_place() {
             let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
             return;
         }

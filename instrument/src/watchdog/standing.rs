@@ -63,7 +63,9 @@ fn told_of_worker(one: workers::Still, seen: &mut Seen, thread: Option<&'static 
             Is::Unknown => one.is_multi_thread,
             Is::Elsewhere | Is::Released => {
                 // The worker is another thread's since: whose, that will tell when it is asked.
-                thread.inspect(|thread| thread.set_place(0));
+                if let Some(thread) = thread {
+                    thread.set_place(0);
+                }
                 false
             }
         };

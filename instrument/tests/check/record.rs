@@ -127,11 +127,11 @@ fn what_cannot_be_written_is_said_and_decides_nothing() {
     let file = folder.path().join("file");
     std::fs::write(&file, "in the way").expect("written");
     for to in [file.clone(), file.join("below")] {
-        let (code, text, _) = record("blocks_and_leaks", &to);
-        assert_eq!(code, Some(101));
-        for part in
-            ["blocks_and_leaks fails on ", &format!("  record    cannot record to {}: ", to.display())]
-        {
+        let (output, text) = run("blocks_and_leaks", |command| {
+            command.env("POLLSCOPE_RECORD", &to);
+        });
+        assert_eq!(output.status.code(), Some(101));
+        for part in ["fails on 2 findings", &format!("  record    cannot record to {}: ", to.display())] {
             assert!(text.contains(part), "{part:?} is not in:\n{text}");
         }
         assert!(!text.contains("pollscope open"), "{text}");

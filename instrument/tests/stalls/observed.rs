@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use pollscope_model::entity::runtime::WorkerDelta;
 use pollscope_model::entity::stall::Stall;
+use pollscope_model::id::{RuntimeId, WorkerId};
 use pollscope_model::measured::Mode;
 use tokio::runtime::Runtime;
 
@@ -41,11 +42,20 @@ fn known(rig: &Rig, name: &str, workers: usize) -> Runtime {
     runtime
 }
 
+/// What a report calls a runtime, once it is told.
+fn id_of(seen: &Seen, runtime: &str) -> Option<RuntimeId> {
+    Some(seen.report.runtimes.iter().find(|one| &*seen.dict.name(one.name) == runtime)?.id)
+}
+
+/// The same of a worker.
+fn worker_id(seen: &Seen, runtime: &str, index: usize) -> Option<WorkerId> {
+    Some(WorkerId { runtime: id_of(seen, runtime)?, index: index as u32 })
+}
+
 /// A worker, if it is told.
 fn worker<'a>(seen: &'a Seen, runtime: &str, index: usize) -> Option<&'a WorkerDelta> {
-    let id = seen.report.runtimes.iter().find(|one| &*seen.dict.name(one.name) == runtime)?.id;
-    let mut workers = seen.report.workers.iter();
-    workers.find(|worker| worker.id.runtime == id && worker.id.index as usize == index)
+    let id = worker_id(seen, runtime, index)?;
+    seen.report.workers.iter().find(|worker| worker.id == id)
 }
 
 #[inline(never)]
@@ -156,19 +166,15 @@ fn gets_stuck(
 
 /// The stall of that worker, as soon as all is told of it.
 fn stall_at(rig: &Rig, (runtime, index, tid): Place) -> Stall {
-    rig.until("the stall of that worker", |seen| {
-        let of = |stall: &&Stall| is_at(seen, stall, runtime, index);
-        let stall = seen.stalls().find(of)?;
+    let stall = rig.until("the stall of that worker", |seen| {
+        let id = worker_id(seen, runtime, index)?;
+        let stall = seen.stalls().find(|stall| stall.worker == Some(id))?;
         // Never another thread's, not even for a moment.
         assert!(stall.tid.is_none_or(|told| told == tid), "{stall:?} is not of {tid}");
         seen.is_complete(stall).then(|| stall.clone())
-    })
-}
-
-fn is_at(seen: &Seen, stall: &Stall, runtime: &str, index: usize) -> bool {
-    let named =
-        |id| seen.report.runtimes.iter().any(|one| one.id == id && &*seen.dict.name(one.name) == runtime);
-    stall.worker.is_some_and(|worker| worker.index as usize == index && named(worker.runtime))
+    });
+    assert_eq!(stall.tid, Some(tid));
+    stall
 }
 
 /// A guard, where stacks are taken.
@@ -187,64 +193,60 @@ fn start() -> Option<Rig> {
 
 fn until_none_is_stuck_in(rig: &Rig, runtime: &str) {
     rig.until("the end of the stalls", |seen| {
-        let of_it = |stall: &Stall| (0..8).any(|index| is_at(seen, stall, runtime, index));
+        let id = id_of(seen, runtime)?;
+        let of_it = |stall: &Stall| stall.worker.is_some_and(|worker| worker.runtime == id);
         (!seen.stalls().any(of_it)).then_some(())
     });
 }
 
-#[test]
-fn the_line_that_sleeps_is_named() {
+/// One of three workers gets stuck among busy ones, until `look` has seen what is told of it.
+fn is_told(
+    name: &'static str,
+    here: impl FnOnce(&AtomicBool) + Send + 'static,
+    look: impl FnOnce(&Rig, &Stall),
+) {
     let Some(rig) = start() else { return };
-    let runtime = known(&rig, "sleeps", 3);
+    let runtime = known(&rig, name, 3);
     let _busy = busy(&runtime, 2);
-    let (place, stop) = gets_stuck(&runtime, "sleeps", sleeps_here);
-    let stall = stall_at(&rig, place);
-    assert_eq!(stall.tid, Some(place.2));
-    rig.assert_waits(&stall, "sleeps_here", SLEEPS_AT, "observed.rs", &["clock_nanosleep", "running"]);
+    let (place, stop) = gets_stuck(&runtime, name, here);
+    look(&rig, &stall_at(&rig, place));
     drop(stop);
-    until_none_is_stuck_in(&rig, "sleeps");
+    until_none_is_stuck_in(&rig, name);
     drop(runtime);
     rig.end();
+}
+
+#[test]
+fn the_line_that_sleeps_is_named() {
+    is_told("sleeps", sleeps_here, |rig, stall| {
+        rig.assert_waits(stall, "sleeps_here", SLEEPS_AT, "observed.rs", &["clock_nanosleep", "running"]);
+    });
 }
 
 #[test]
 fn the_line_that_waits_for_a_lock_is_named() {
-    let Some(rig) = start() else { return };
-    let runtime = known(&rig, "locks", 3);
-    let _busy = busy(&runtime, 2);
     let lock = Arc::new(Mutex::new(0));
-    let held = lock.lock().unwrap();
     let theirs = Arc::clone(&lock);
-    let (place, _stop) = gets_stuck(&runtime, "locks", move |_| {
+    let held = lock.lock().unwrap();
+    let locks = move |_: &AtomicBool| {
         black_box(locks_here(&theirs));
+    };
+    is_told("locks", locks, |rig, stall| {
+        rig.assert_waits(stall, "locks_here", LOCKS_AT, "observed.rs", &["futex_wait"]);
+        drop(held);
     });
-    let stall = stall_at(&rig, place);
-    assert_eq!(stall.tid, Some(place.2));
-    rig.assert_waits(&stall, "locks_here", LOCKS_AT, "observed.rs", &["futex_wait"]);
-    drop(held);
-    until_none_is_stuck_in(&rig, "locks");
-    drop(runtime);
-    rig.end();
 }
 
 #[test]
 fn a_thread_that_never_sleeps_is_found_among_others_that_never_do() {
-    let Some(rig) = start() else { return };
-    let runtime = known(&rig, "burns", 3);
-    let _busy = busy(&runtime, 2);
     let burns = |until: &AtomicBool| burns_here(&|| until.load(Ordering::Relaxed));
-    let (place, stop) = gets_stuck(&runtime, "burns", burns);
-    let stall = stall_at(&rig, place);
-    assert_eq!(stall.tid, Some(place.2));
-    // Of a loop, any line.
-    let line = rig.line_of(&stall, "burns_here");
-    assert!((BURNS_AT - 1..=BURNS_AT + 1).contains(&line), "{line}");
-    let word = stall.waiting_in.map(|word| rig.seen().dict.name(word).to_string());
-    assert!(matches!(word.as_deref(), Some("running" | "runnable")), "{word:?}");
-    drop(stop);
-    until_none_is_stuck_in(&rig, "burns");
-    drop(runtime);
-    rig.end();
+    is_told("burns", burns, |rig, stall| {
+        // Of a loop, any line.
+        let line = rig.line_of(stall, "burns_here");
+        assert!((BURNS_AT - 1..=BURNS_AT + 1).contains(&line), "{line}");
+        let word = stall.waiting_in.map(|word| rig.seen().dict.name(word).to_string());
+        assert!(matches!(word.as_deref(), Some("running" | "runnable")), "{word:?}");
+    });
 }
 
 #[test]
@@ -258,7 +260,6 @@ fn the_threads_of_a_runtime_that_nobody_observes_are_not_taken() {
     let burns = |until: &AtomicBool| burns_here(&|| until.load(Ordering::Relaxed));
     let (_, stop_last) = gets_stuck(&foreign, "foreign", burns);
     let stall = stall_at(&rig, place);
-    assert_eq!(stall.tid, Some(place.2));
     rig.assert_waits(&stall, "sleeps_here", SLEEPS_AT, "observed.rs", &["clock_nanosleep", "running"]);
     drop((stop, stop_first, stop_last));
     drop((runtime, foreign));
@@ -285,7 +286,6 @@ fn all_workers_of_two_runtimes_are_stuck_and_none_is_taken_for_another() {
     }
     for place in places {
         let stall = stall_at(&rig, place);
-        assert_eq!(stall.tid, Some(place.2));
         rig.assert_waits(&stall, "blocks_there", BLOCKS_AT, "observed.rs", &["futex_wait"]);
     }
     assert_eq!(rig.seen().stalls().count(), 5);
@@ -329,7 +329,7 @@ fn a_worker_that_went_on_elsewhere_is_found_there() {
     let (release, until) = channel();
     spawn_blocks(&runtime, "moved", &tell, until);
     assert_eq!(told_by(&runtime, &told), place);
-    assert_eq!(stall_at(&rig, place).tid, Some(place.2));
+    stall_at(&rig, place);
     drop((release, release_aside));
     runtime.block_on(aside).unwrap();
     drop(runtime);
@@ -354,7 +354,6 @@ fn the_thread_that_runs_a_current_thread_runtime_is_found() {
     go.send(()).unwrap();
     let place = told.recv().unwrap();
     let stall = stall_at(&rig, place);
-    assert_eq!(stall.tid, Some(place.2));
     rig.assert_waits(&stall, "blocks_there", BLOCKS_AT, "observed.rs", &["futex_wait"]);
     drop(release);
     until_none_is_stuck_in(&rig, "alone");

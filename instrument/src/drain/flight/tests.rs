@@ -62,6 +62,12 @@ fn id_of(fold: &Fold, name: &str) -> TaskId {
     fold.one(name).unwrap_or_else(|| panic!("no task {name}")).id
 }
 
+/// The request ends, and with it the recording.
+fn lapse(fold: &mut Fold) {
+    fold.drain.flights.wanted_until = Some(Instant::now());
+    assert_eq!(fold.drain.events(), vec![]);
+}
+
 /// One reader at a time: there is one recorder, and its switch is everybody's.
 #[test]
 fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
@@ -115,8 +121,7 @@ fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
     assert!(told.len() >= 500 && told.last() == first.last(), "{} polls", told.len());
 
     // The request lapses, and with it the recording.
-    fold.drain.flights.wanted_until = Some(Instant::now());
-    assert_eq!(fold.drain.events(), vec![]);
+    lapse(&mut fold);
     drop(fold);
     spin("flight-after", 10);
     let mut fold = crate::testkit::fold();
@@ -129,8 +134,7 @@ fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
     // What is recorded between the last look and the end of the request was not asked for: it is not missing.
     spin("flight-last", 10);
     let mut fold = crate::testkit::fold();
-    fold.drain.flights.wanted_until = Some(Instant::now());
-    assert_eq!(fold.drain.events(), vec![]);
+    lapse(&mut fold);
     fold.drain.ask_for_events(0, LONG);
     later.take(fold.drain.events());
     drop(fold);
@@ -139,6 +143,5 @@ fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
     later.take(fold.drain.events());
     let task = id_of(&fold, "flight-next");
     assert_eq!((later.polls_of(task).len(), later.missed(task)), (11, 0));
-    fold.drain.flights.wanted_until = Some(Instant::now());
-    fold.drain.events();
+    lapse(&mut fold);
 }

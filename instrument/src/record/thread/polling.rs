@@ -26,6 +26,11 @@ pub(crate) struct OpenPoll {
     pub(crate) is_job: bool,
 }
 
+/// Whether it is a known worker of a known runtime.
+fn is_worker(place: u64) -> bool {
+    place >> 32 != 0 && place as u32 != 0
+}
+
 impl Outer {
     /// Whether the poll is the outermost of its thread.
     pub(crate) fn is_none(self) -> bool {
@@ -81,16 +86,24 @@ impl Thread {
     #[cold]
     fn sample_slowly(&self, now: u64) {
         self.split.sample(now, self.polled_ns.get());
+        self.find_place();
+    }
+
+    /// Notes where the thread belongs; whether it is a worker of an observed runtime, and that is news. For the
+    /// thread itself.
+    pub(crate) fn find_place(&self) -> bool {
         let place = crate::sample::place_of_this_thread();
-        if place != self.place.load(Ordering::Relaxed) {
+        let is_news = place != self.place.load(Ordering::Relaxed);
+        if is_news {
             self.set_place(place);
         }
+        is_news && is_worker(place)
     }
 
     /// The calling thread is that worker's from now on; whoever was before is no more.
     #[cold]
     pub(crate) fn set_place(&self, place: u64) {
-        if place >> 32 != 0 && place as u32 != 0 {
+        if is_worker(place) {
             let now = crate::clock::now_ns();
             let others = threads();
             for thread in others.all.iter().filter(|thread| thread.place.load(Ordering::Relaxed) == place) {
