@@ -15,22 +15,28 @@ use pollscope_model::time::ClockAnchor;
 /// far inside what time synchronisation does to the system's clock anyway.
 const CALIBRATION: Duration = Duration::from_millis(10);
 
-/// Nanoseconds per tick as 32.32 fixed point; 0 while the operating system is asked instead.
-static NS_PER_TICK: AtomicU64 = AtomicU64::new(0);
-/// The counter's value at nanosecond 0. Written before [`NS_PER_TICK`] leaves 0.
-static FIRST_TICK: AtomicU64 = AtomicU64::new(0);
+/// From ticks of the counter to nanoseconds: side by side, since every reading takes both.
+struct Scale {
+    /// Nanoseconds per tick, as a fraction with [`counter::FRACTION_BITS`] bits; 0 while the operating system is
+    /// asked instead.
+    ns_per_tick: AtomicU64,
+    /// The counter's value at nanosecond 0. Written before `ns_per_tick` leaves 0.
+    first_tick: AtomicU64,
+}
+
+static SCALE: Scale = Scale { ns_per_tick: AtomicU64::new(0), first_tick: AtomicU64::new(0) };
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
 static CALIBRATED: OnceLock<()> = OnceLock::new();
 
 /// Nanoseconds since the first reading, never 0.
 #[inline]
 pub(crate) fn now_ns() -> u64 {
-    let scale = NS_PER_TICK.load(Ordering::Acquire);
-    if scale == 0 {
+    let ns_per_tick = SCALE.ns_per_tick.load(Ordering::Acquire);
+    if ns_per_tick == 0 {
         return system_ns();
     }
-    let ticks = counter::read().saturating_sub(FIRST_TICK.load(Ordering::Relaxed));
-    ((u128::from(ticks) * u128::from(scale)) >> 32) as u64
+    let ticks = counter::read().saturating_sub(SCALE.first_tick.load(Ordering::Relaxed));
+    ((u128::from(ticks) * u128::from(ns_per_tick)) >> counter::FRACTION_BITS) as u64
 }
 
 /// Nanosecond 1 is the first call of anybody.
@@ -53,10 +59,12 @@ pub(crate) fn calibrate() {
         if ns == 0 || ticks < ns / 100 || ticks > ns.saturating_mul(10) {
             return;
         }
-        let scale = ((u128::from(ns) << 32) / u128::from(ticks)) as u64;
-        let since_origin = ((u128::from(last_ns) << 32) / u128::from(scale.max(1))) as u64;
-        FIRST_TICK.store(last_tick.saturating_sub(since_origin), Ordering::Relaxed);
-        NS_PER_TICK.store(scale, Ordering::Release);
+        let bits = counter::FRACTION_BITS;
+        // One that is too slow for the fraction is no better than the system's.
+        let Ok(ns_per_tick) = u64::try_from((u128::from(ns) << bits) / u128::from(ticks)) else { return };
+        let since_origin = (u128::from(last_ns) << bits) / u128::from(ns_per_tick.max(1));
+        SCALE.first_tick.store(last_tick.saturating_sub(since_origin as u64), Ordering::Relaxed);
+        SCALE.ns_per_tick.store(ns_per_tick, Ordering::Release);
     });
 }
 
@@ -87,6 +95,9 @@ pub(crate) fn anchor() -> ClockAnchor {
 #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
 mod counter {
     //! The time-stamp counter.
+
+    /// It runs at more than a gigahertz, so that the upper half of a product is the nanoseconds.
+    pub(super) const FRACTION_BITS: u32 = u64::BITS;
 
     #[inline]
     pub(super) fn read() -> u64 {
@@ -124,6 +135,9 @@ mod counter {
 mod counter {
     //! The generic timer's virtual count, steady by the architecture.
 
+    /// It runs at a gigahertz at most.
+    pub(super) const FRACTION_BITS: u32 = 32;
+
     #[inline]
     pub(super) fn read() -> u64 {
         let count: u64;
@@ -143,6 +157,8 @@ mod counter {
 #[cfg(any(loom, miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
 mod counter {
     //! No counter that we know how to read.
+
+    pub(super) const FRACTION_BITS: u32 = 32;
 
     pub(super) fn read() -> u64 {
         0
