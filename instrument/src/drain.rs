@@ -112,6 +112,7 @@ impl Drain {
         let threads = thread::all();
         let (runtimes, workers) = self.workers.tick(&threads, now, self.recorder.wraps());
         self.seq += 1;
+        let edges = self.edges.changes(&threads, self.seq == 1);
         let mut report = Report {
             boot: self.boot,
             first_seq: self.seq,
@@ -119,8 +120,8 @@ impl Drain {
             start_ns: std::mem::replace(&mut self.last_ns, now),
             end_ns: now,
             tasks: taken.tasks,
-            sites: self.sites.changes(&threads, self.seq == 1),
-            edges: self.edges.changes(&threads, self.seq == 1),
+            sites: self.sites.changes(&threads, &edges, self.seq == 1),
+            edges,
             runtimes,
             workers,
             slow_polls: taken.slow_polls,

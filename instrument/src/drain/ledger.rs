@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use pollscope_model::dict::DictEntry;
-use pollscope_model::entity::edge::Waker;
+use pollscope_model::entity::edge::{WakeEdge, Waker};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::task::TaskRecord;
@@ -52,8 +52,7 @@ impl Ledger {
         let threads = thread::all();
         let known = intern::sites_of(session);
         let (mut sites, mut edges) = (sites::Totals::default(), edges::Totals::default());
-        sites.changes_of(&known, &threads);
-        edges.changes_of(session, &threads);
+        sites.changes_of(&known, &threads, &edges.changes_of(session, &threads));
         Self {
             session,
             boot,
@@ -80,7 +79,8 @@ impl Ledger {
         let (runtimes, workers) = self.workers.tick(&threads, now, true);
         self.seq += 1;
         let lost = losses(self.session, &known, &threads);
-        let sites = self.sites(&taken.tasks, &known, &threads);
+        let edges = self.edges.changes_of(self.session, &threads);
+        let sites = self.sites(&taken.tasks, &known, &threads, &edges);
         let mut report = Report {
             boot: self.boot,
             first_seq: self.seq,
@@ -93,7 +93,7 @@ impl Ledger {
             tasks: taken.tasks,
             slow_polls: taken.slow_polls,
             stalls: shelf::stalls().into_iter().filter(|stall| self.is_mine(stall)).collect(),
-            edges: self.edges.changes_of(self.session, &threads),
+            edges,
             losses: Losses {
                 tasks_uncounted: lost.tasks_uncounted - self.lost_before.tasks_uncounted,
                 slow_polls: lost.slow_polls - self.lost_before.slow_polls + taken.slow_polls_lost,
@@ -109,12 +109,18 @@ impl Ledger {
 
     /// The sites that changed. A site's largest future may be an earlier session's, so it is that of the tasks
     /// that were told.
-    fn sites(&mut self, tasks: &[TaskRecord], known: &[u32], threads: &[&'static Thread]) -> Vec<SiteDelta> {
+    fn sites(
+        &mut self,
+        tasks: &[TaskRecord],
+        known: &[u32],
+        threads: &[&'static Thread],
+        edges: &[WakeEdge],
+    ) -> Vec<SiteDelta> {
         for task in tasks {
             let largest = self.future_bytes.entry(task.site).or_default();
             *largest = task.future_bytes.max(*largest);
         }
-        let mut sites = self.sites.changes_of(known, threads);
+        let mut sites = self.sites.changes_of(known, threads, edges);
         sites.retain_mut(|site| {
             site.max_future_bytes = 0;
             let changed = *site != SiteDelta { site: site.site, ..SiteDelta::default() };

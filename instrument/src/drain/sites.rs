@@ -1,7 +1,8 @@
 //! The sites' totals, and their change since the last tick.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use pollscope_model::entity::edge::WakeEdge;
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::hist::{Hist, upper_edge};
 use pollscope_model::id::SiteId;
@@ -12,12 +13,21 @@ use crate::record::thread::Thread;
 #[derive(Default)]
 pub(super) struct Totals {
     said: BTreeMap<u32, SiteDelta>,
+    /// Wakes that are in edges, by site.
+    woken: HashMap<u32, u64>,
 }
 
 impl Totals {
-    /// The change of every site that changed since the last call, or of all if it is the `first`.
-    pub(super) fn changes(&mut self, threads: &[&'static Thread], first: bool) -> Vec<SiteDelta> {
-        let mut changed = BTreeSet::new();
+    /// The change of every site that changed since the last call, or of all if it is the `first`. `edges` are
+    /// those that changed.
+    pub(super) fn changes(
+        &mut self,
+        threads: &[&'static Thread],
+        edges: &[WakeEdge],
+        first: bool,
+    ) -> Vec<SiteDelta> {
+        self.are_woken(edges);
+        let mut changed: BTreeSet<u32> = edges.iter().map(|edge| edge.to.0).collect();
         for thread in threads {
             for (site, shard) in thread.shards.iter() {
                 // Always asked, since asking moves the shard's mark.
@@ -31,12 +41,25 @@ impl Totals {
 
     /// The same of those sites only, whoever else asks for them.
     #[cfg(any(feature = "check", test))]
-    pub(super) fn changes_of(&mut self, sites: &[u32], threads: &[&'static Thread]) -> Vec<SiteDelta> {
+    pub(super) fn changes_of(
+        &mut self,
+        sites: &[u32],
+        threads: &[&'static Thread],
+        edges: &[WakeEdge],
+    ) -> Vec<SiteDelta> {
+        self.are_woken(edges);
         sites.iter().filter_map(|site| self.change(*site, threads)).collect()
     }
 
+    fn are_woken(&mut self, edges: &[WakeEdge]) {
+        for edge in edges {
+            *self.woken.entry(edge.to.0).or_default() += edge.count;
+        }
+    }
+
     fn change(&mut self, site: u32, threads: &[&'static Thread]) -> Option<SiteDelta> {
-        let mut total = SiteDelta { site: SiteId(site), ..SiteDelta::default() };
+        let wakes = self.woken.get(&site).copied().unwrap_or(0);
+        let mut total = SiteDelta { site: SiteId(site), wakes, ..SiteDelta::default() };
         for thread in threads {
             if let Some(shard) = thread.shards.known(site) {
                 shard.add_to(&mut total);
@@ -104,7 +127,23 @@ fn hist_since(now: &Hist, before: &Hist) -> Hist {
 
 #[cfg(test)]
 mod tests {
+    use pollscope_model::entity::edge::Waker;
+
     use super::*;
+
+    #[test]
+    fn a_site_is_woken_as_often_as_its_edges_say() {
+        let mut totals = Totals::default();
+        let edge = |from, count| WakeEdge { from, to: SiteId(7), count };
+        let mut wakes = |edges: &[WakeEdge]| {
+            let changes = totals.changes(&[], edges, false);
+            changes.iter().map(|site| (site.site.0, site.wakes)).collect::<Vec<_>>()
+        };
+        assert_eq!(wakes(&[edge(Waker::Runtime, 3), edge(Waker::Site(SiteId(7)), 2)]), [(7, 5)]);
+        assert_eq!(wakes(&[]), []);
+        assert_eq!(wakes(&[edge(Waker::OtherThread, 1)]), [(7, 1)]);
+        assert_eq!(totals.all()[0].wakes, 6);
+    }
 
     #[test]
     fn the_change_of_a_histogram_is_what_was_recorded_in_between() {

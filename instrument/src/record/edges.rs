@@ -2,7 +2,8 @@
 //! its thread writes with plain stores and the drain reads.
 //!
 //! A pair keeps its place for good, so that finding it again is one multiplication and mostly one
-//! comparison. A pair that finds no place is in no edge; its wakes are in the totals of site and task.
+//! comparison. How often a site was woken is the sum of its edges, which the drain makes; a pair that finds no
+//! place is in no edge, and whoever wakes counts it at the site.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
@@ -54,17 +55,20 @@ struct Place {
 }
 
 impl Edges {
-    /// Counts a wake of a task of site `to`. For the thread that these edges belong to.
+    /// Counts a wake of a task of site `to`; `false` if the pair found no place. For the thread that these edges
+    /// belong to.
     #[inline]
-    pub(crate) fn add(&self, from: From, to: u32) {
+    #[must_use]
+    pub(crate) fn add(&self, from: From, to: u32) -> bool {
         let table = self.0.get_or_make(|| Box::new(Table::new()));
         let pair = (u64::from(to) + 1) << 32 | u64::from(from.0);
         let at = first_place(pair);
         let place = &table.places[at];
         if place.pair.load(Ordering::Relaxed) == pair {
             place.count.add(1);
+            true
         } else {
-            table.add_elsewhere(pair, at);
+            table.add_elsewhere(pair, at)
         }
     }
 
@@ -120,7 +124,7 @@ impl Table {
     }
 
     #[cold]
-    fn add_elsewhere(&self, pair: u64, first: usize) {
+    fn add_elsewhere(&self, pair: u64, first: usize) -> bool {
         for at in (first..first + TRIES).map(|at| at % PLACES) {
             let place = &self.places[at];
             let mut there = place.pair.load(Ordering::Relaxed);
@@ -137,9 +141,10 @@ impl Table {
             }
             if there == pair {
                 place.count.add(1);
-                return;
+                return true;
             }
         }
+        false
     }
 }
 
@@ -172,7 +177,7 @@ mod tests {
         let froms = [From::RUNTIME, From::OTHER_THREAD, From::site(0), From::site(65_535)];
         for (nth, from) in froms.into_iter().enumerate() {
             for to in 0..50 {
-                (0..=nth).for_each(|_| edges.add(from, to));
+                (0..=nth).for_each(|_| assert!(edges.add(from, to)));
             }
         }
         let seen: HashMap<_, _> = edges.changes(true).map(|(from, to, count)| ((from, to), count)).collect();
@@ -183,7 +188,7 @@ mod tests {
             assert_eq!(seen[&(Waker::Site(SiteId(0)), to)], 3);
             assert_eq!(seen[&(Waker::Site(SiteId(65_535)), to)], 4);
         }
-        edges.add(From::RUNTIME, 3);
+        assert!(edges.add(From::RUNTIME, 3));
         let changes: Vec<_> = edges.changes(false).collect();
         assert_eq!(changes, [(Waker::Runtime, SiteId(3), 1)]);
         assert_eq!(edges.changes(true).map(|(_, _, count)| count).sum::<u64>(), 501);
@@ -192,14 +197,13 @@ mod tests {
     #[test]
     fn a_full_table_keeps_the_pairs_that_it_has() {
         let edges = Edges::default();
-        edges.add(From::site(1), 1);
-        for to in 0..10_000 {
-            edges.add(From::site(7), to);
-        }
-        edges.add(From::site(1), 1);
+        assert!(edges.add(From::site(1), 1));
+        let refused = (0..10_000).filter(|to| !edges.add(From::site(7), *to)).count();
+        assert!(edges.add(From::site(1), 1));
         let seen: Vec<_> = edges.changes(true).collect();
         assert!(seen.len() <= PLACES && seen.len() > PLACES / 2, "{}", seen.len());
         assert_eq!(seen[0], (Waker::Site(SiteId(1)), SiteId(1), 2));
         assert!(seen[1..].iter().all(|(_, _, count)| *count == 1));
+        assert_eq!(seen.len() - 1 + refused, 10_000);
     }
 }

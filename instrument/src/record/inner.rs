@@ -127,12 +127,10 @@ impl InnerWaker {
                     first.wake_by_ref();
                 }
             });
-            return;
+        } else {
+            // SAFETY: it lives until the last holder leaves.
+            wake_replaced(unsafe { &*replacement });
         }
-        // SAFETY: it lives until the last holder leaves.
-        let replacement = unsafe { &*replacement };
-        let current = replacement.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        current.wake();
     }
 
     /// One more holder: a wrapped waker was cloned.
@@ -187,6 +185,13 @@ impl InnerWaker {
     pub(crate) fn wakes(&self) -> [u64; 3] {
         self.wakes.each_ref().map(|wakes| wakes.load(Ordering::Acquire))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn wake_replaced(waker: &Mutex<Waker>) {
+    let current = waker.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    current.wake();
 }
 
 /// The same two closures over std's cell and loom's, so that loom sees every access.

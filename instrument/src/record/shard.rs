@@ -73,7 +73,8 @@ pub(crate) struct SiteShard {
     pub(crate) ended: Tally,
     pub(crate) swallowed_panics: Tally,
     pub(crate) detached_failures: Tally,
-    pub(crate) wakes: Tally,
+    /// Wakes that are in no edge.
+    pub(crate) edgeless_wakes: Tally,
     pub(crate) self_wakes: Tally,
     pub(crate) forced_yields: Tally,
     pub(crate) slow_polls: Tally,
@@ -100,7 +101,7 @@ impl SiteShard {
             &self.panicked,
             &self.ended,
             &self.swallowed_panics,
-            &self.wakes,
+            &self.edgeless_wakes,
             &self.forced_yields,
         ]
         .map(Tally::get)
@@ -110,7 +111,7 @@ impl SiteShard {
         self.seen.swap(sum, Ordering::Relaxed) != sum
     }
 
-    /// Adds this share to a site's totals. For the drain.
+    /// Adds this share to a site's totals, but for the wakes that the edges count. For the drain.
     pub(crate) fn add_to(&self, total: &mut SiteDelta) {
         total.spawned += self.spawned.get();
         total.completed += self.completed.get();
@@ -119,7 +120,7 @@ impl SiteShard {
         total.ended += self.ended.get();
         total.swallowed_panics += self.swallowed_panics.get();
         total.detached_failures += self.detached_failures.get();
-        total.wakes += self.wakes.get();
+        total.wakes += self.edgeless_wakes.get();
         total.self_wakes += self.self_wakes.get();
         total.forced_yields += self.forced_yields.get();
         total.slow_polls += self.slow_polls.get();

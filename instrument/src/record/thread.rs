@@ -12,7 +12,7 @@ mod registry;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::allowed::Allowance;
-use super::edges::Edges;
+use super::edges::{Edges, From};
 use super::evidence::Evidence;
 use super::flight::Recording;
 use super::hist::HistShard;
@@ -128,6 +128,14 @@ impl Thread {
     pub(crate) fn set_pooled(&self) {
         if !self.flight.is_closed() {
             self.pooled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A task of that site is woken from here.
+    #[inline]
+    pub(crate) fn count_wake(&self, from: From, site: u32) {
+        if !self.edges.add(from, site) {
+            self.site(site).edgeless_wakes.add(1);
         }
     }
 

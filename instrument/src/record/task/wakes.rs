@@ -5,9 +5,12 @@ use std::sync::atomic::Ordering;
 use tokio::runtime::RuntimeFlavor;
 
 use super::TaskState;
+use crate::clock;
 use crate::record::edges::From;
+use crate::record::flight;
 use crate::record::inner::By;
-use crate::record::thread::Thread;
+use crate::record::ring::Ring;
+use crate::record::thread::{self, Thread};
 
 pub(super) const TAG_BITS: u32 = 2;
 pub(super) const NOBODY: u64 = 0;
@@ -19,42 +22,50 @@ impl TaskState {
     /// A wrapped waker is woken, on any thread. Forwards to the executor.
     #[inline]
     pub(crate) fn wake(&self) {
-        let thread = crate::record::thread::here();
-        let site = thread.site(self.site());
-        site.wakes.add(1);
-        let (who, noted) = if self.poller.get() == thread.index {
-            // Inside our own poll on this thread, so this is the one writer of the tally. The delay
-            // will count from the poll's end, so that any earlier time says enough.
-            self.self_wakes.add(1);
-            site.self_wakes.add(1);
-            thread.edges.add(From::site(self.site()), self.site());
-            if self.woken_ns.load(Ordering::Relaxed) == 0 {
-                self.woken_by.store(ITSELF, Ordering::Relaxed);
-                self.woken_ns.store(self.poll_start_ns.get(), Ordering::Relaxed);
-            }
-            (ITSELF, None)
+        let thread = thread::here();
+        let site = self.site();
+        if self.poller.get() == thread.index {
+            self.wakes_itself(thread);
         } else {
-            let mut noted = None;
             let (by, from, who) = who_wakes(thread);
-            thread.edges.add(from, self.site());
+            thread.count_wake(from, site);
             self.inner.count_wake(by);
+            let mut noted = None;
             if self.woken_ns.load(Ordering::Relaxed) == 0 {
-                let now = crate::clock::now_ns();
+                let now = clock::now_ns();
                 self.woken_by.store(who, Ordering::Relaxed);
                 self.woken_ns.store(now, Ordering::Relaxed);
                 noted = Some(now);
             }
             self.touch();
-            (who, noted)
-        };
-        if let Some(ring) = thread.flight.active() {
-            ring.push(crate::record::flight::wake(
-                self.id.get(),
-                noted.unwrap_or_else(crate::clock::now_ns),
-                who,
-            ));
+            if let Some(ring) = thread.flight.active() {
+                self.note_wake(ring, noted, who);
+            }
         }
         self.inner.forward();
+    }
+
+    /// Inside its own poll on this thread, which is the one writer of the tally.
+    #[inline(never)]
+    fn wakes_itself(&self, thread: &Thread) {
+        let site = self.site();
+        self.self_wakes.add(1);
+        thread.site(site).self_wakes.add(1);
+        thread.count_wake(From::site(site), site);
+        // The delay will count from the poll's end, so that any earlier time says enough.
+        if self.woken_ns.load(Ordering::Relaxed) == 0 {
+            self.woken_by.store(ITSELF, Ordering::Relaxed);
+            self.woken_ns.store(self.poll_start_ns.get(), Ordering::Relaxed);
+        }
+        if let Some(ring) = thread.flight.active() {
+            self.note_wake(ring, None, ITSELF);
+        }
+    }
+
+    /// Keeps the wake as a single event. Not inlined: it would cost a wake that is not kept its registers.
+    #[inline(never)]
+    fn note_wake(&self, ring: &Ring, noted: Option<u64>, who: u64) {
+        ring.push(flight::wake(self.id.get(), noted.unwrap_or_else(clock::now_ns), who));
     }
 }
 

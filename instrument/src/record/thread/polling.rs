@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{LONG_WAIT_NS, Label, Thread};
 use crate::record::flight;
+use crate::record::ring::Ring;
 use crate::record::thread::registry::threads;
 
 /// What was open round a poll that opened.
@@ -118,9 +119,15 @@ impl Thread {
     #[inline]
     pub(crate) fn note_poll(&self, start: u64, wall_ns: u64) {
         if let Some(ring) = self.flight.active() {
-            let place = self.place.load(Ordering::Relaxed);
-            ring.push(flight::poll(self.task(), self.site_of_task(), place, start, wall_ns));
+            self.keep_poll(ring, start, wall_ns);
         }
+    }
+
+    /// Not inlined: it would cost a poll that is not kept its registers.
+    #[inline(never)]
+    fn keep_poll(&self, ring: &Ring, start: u64, wall_ns: u64) {
+        let place = self.place.load(Ordering::Relaxed);
+        ring.push(flight::poll(self.task(), self.site_of_task(), place, start, wall_ns));
     }
 
     /// Closes the poll that [`Thread::enter`] opened, `wall_ns` ago.
