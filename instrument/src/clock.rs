@@ -40,6 +40,8 @@ pub(crate) fn now_ns() -> u64 {
 }
 
 /// Nanosecond 1 is the first call of anybody.
+#[cold]
+#[inline(never)]
 fn system_ns() -> u64 {
     ORIGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64 + 1
 }

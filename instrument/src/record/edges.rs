@@ -35,11 +35,14 @@ impl From {
 
 /// See the module. Takes no memory before the thread's first wake, and 26 KiB from then on.
 #[derive(Default)]
-pub(crate) struct Edges(Room<Table>);
+pub(crate) struct Edges {
+    places: Room<[Place; PLACES]>,
+    index: Room<Index>,
+}
 
-/// Slices where the length is not needed, since an array would be built on the stack, which may be small.
-struct Table {
-    places: Box<[Place; PLACES]>,
+/// What a wake does not need that finds its pair. Slices, since an array would be built on the stack, which may be
+/// small.
+struct Index {
     /// Index of each pair's place plus one, in the order of their coming: what the drain walks.
     order: Box<[AtomicU16]>,
     taken: AtomicU16,
@@ -60,47 +63,74 @@ impl Edges {
     #[inline]
     #[must_use]
     pub(crate) fn add(&self, from: From, to: u32) -> bool {
-        let table = self.0.get_or_make(|| Box::new(Table::new()));
+        let places = self.places.get_or_make(|| array(places()));
         let pair = (u64::from(to) + 1) << 32 | u64::from(from.0);
         let at = first_place(pair);
-        let place = &table.places[at];
+        let place = &places[at];
         if place.pair.load(Ordering::Relaxed) == pair {
             place.count.add(1);
             true
         } else {
-            table.add_elsewhere(pair, at)
+            self.add_elsewhere(places, pair, at)
         }
     }
 
     /// How often each pair was seen so far. For whoever beside the drain keeps books.
     #[cfg(any(feature = "check", test))]
     pub(crate) fn totals(&self) -> impl Iterator<Item = (Waker, SiteId, u64)> {
-        self.0.get().into_iter().flat_map(|table| {
-            let taken = table.taken.load(Ordering::Relaxed) as usize;
-            table.order.iter().take(taken).filter_map(|at| {
-                let place = &table.places[at.load(Ordering::Acquire).checked_sub(1)? as usize];
-                let (from, to) = place.ends();
-                Some((from, to, place.count.get()))
-            })
+        self.taken().map(|(_, place)| {
+            let (from, to) = place.ends();
+            (from, to, place.count.get())
         })
     }
 
     /// How often each pair was seen since the last call, or so far if it is the `first` of a drain;
     /// those that were not are left out. For the drain.
     pub(crate) fn changes(&self, first: bool) -> impl Iterator<Item = (Waker, SiteId, u64)> {
-        self.0.get().into_iter().flat_map(move |table| {
-            let taken = table.taken.load(Ordering::Relaxed) as usize;
-            table.order.iter().take(taken).filter_map(move |at| {
+        self.taken().filter_map(move |(seen, place)| {
+            let count = place.count.get();
+            let before = if first { 0 } else { seen.get() };
+            seen.set(count);
+            let (from, to) = place.ends();
+            (count > before).then(|| (from, to, count - before))
+        })
+    }
+
+    /// The places that are taken, in the order of their coming, each with its count at the drain's last visit.
+    fn taken(&self) -> impl Iterator<Item = (&Tally, &Place)> {
+        self.index.get().zip(self.places.get()).into_iter().flat_map(|(index, places)| {
+            let taken = index.taken.load(Ordering::Relaxed) as usize;
+            index.order.iter().take(taken).filter_map(|at| {
                 // 0 while the thread is about to say where it put the pair.
                 let at = at.load(Ordering::Acquire).checked_sub(1)? as usize;
-                let (place, seen) = (&table.places[at], &table.seen[at]);
-                let count = place.count.get();
-                let before = if first { 0 } else { seen.get() };
-                seen.set(count);
-                let (from, to) = place.ends();
-                (count > before).then(|| (from, to, count - before))
+                Some((&index.seen[at], &places[at]))
             })
         })
+    }
+
+    #[cold]
+    fn add_elsewhere(&self, places: &[Place; PLACES], pair: u64, first: usize) -> bool {
+        for at in (first..first + TRIES).map(|at| at % PLACES) {
+            let place = &places[at];
+            let mut there = place.pair.load(Ordering::Relaxed);
+            if there == 0 {
+                // Threads that are ending share one table, so that two may want one place.
+                match place.pair.compare_exchange(0, pair, Ordering::Relaxed, Ordering::Relaxed) {
+                    Ok(_) => {
+                        let index = self.index.get_or_make(|| Box::new(Index::new()));
+                        let nth = index.taken.fetch_add(1, Ordering::Relaxed) as usize;
+                        index.order[nth].store(at as u16 + 1, Ordering::Release);
+                        there = pair;
+                    }
+                    Err(other) => there = other,
+                }
+            }
+            if there == pair {
+                place.count.add(1);
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -117,34 +147,9 @@ impl Place {
     }
 }
 
-impl Table {
-    #[cold]
+impl Index {
     fn new() -> Self {
-        Self { places: array(places()), order: places(), taken: AtomicU16::new(0), seen: places() }
-    }
-
-    #[cold]
-    fn add_elsewhere(&self, pair: u64, first: usize) -> bool {
-        for at in (first..first + TRIES).map(|at| at % PLACES) {
-            let place = &self.places[at];
-            let mut there = place.pair.load(Ordering::Relaxed);
-            if there == 0 {
-                // Threads that are ending share one table, so that two may want one place.
-                match place.pair.compare_exchange(0, pair, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => {
-                        let nth = self.taken.fetch_add(1, Ordering::Relaxed) as usize;
-                        self.order[nth].store(at as u16 + 1, Ordering::Release);
-                        there = pair;
-                    }
-                    Err(other) => there = other,
-                }
-            }
-            if there == pair {
-                place.count.add(1);
-                return true;
-            }
-        }
-        false
+        Self { order: places(), taken: AtomicU16::new(0), seen: places() }
     }
 }
 

@@ -49,7 +49,10 @@ thread_local! {
 /// The calling thread's state.
 #[inline]
 pub(crate) fn here() -> &'static Thread {
-    HERE.with(|here| here.get().unwrap_or_else(|| adopt(here)))
+    match HERE.get() {
+        Some(here) => here,
+        None => adopt(),
+    }
 }
 
 /// The same if it has one.
@@ -66,9 +69,9 @@ pub(crate) fn here_for(session: Session) -> &'static Thread {
 }
 
 #[cold]
-fn adopt(here: &Cell<Option<&'static Thread>>) -> &'static Thread {
-    LEASE.try_with(|lease| here.set(Some(lease.0))).ok();
-    here.get().unwrap_or_else(|| *LATE)
+fn adopt() -> &'static Thread {
+    LEASE.try_with(|lease| HERE.set(Some(lease.0))).ok();
+    HERE.get().unwrap_or_else(|| *LATE)
 }
 
 /// Every thread state that exists, in the order of their indexes.
