@@ -8,6 +8,8 @@ use crate::report::Losses;
 use crate::testkit::{Script, hello};
 use crate::time::{MILLISECOND, SECOND};
 
+mod machine;
+
 const MS: u64 = MILLISECOND;
 
 /// A script and the monitor that hears it.
@@ -365,40 +367,4 @@ fn what_is_worse_than_the_baseline_regresses_and_what_it_knows_does_not_count() 
     let verdict = against(&blocking, &baseline);
     assert_eq!((verdict.outcome, verdict.findings.len()), (Outcome::Clean, 0), "{verdict:#?}");
     assert!(verdict.allowed.iter().all(|allowed| &*allowed.reason == "in the baseline"));
-}
-
-#[test]
-fn a_sleep_for_the_kernels_own_lock_is_doubted_while_the_machine_was_short_of_cpu() {
-    let touched = |word: &str, busy_ns: u64, machine_short_ns: Option<u64>, faults: u64| {
-        let mut stage = Stage::new();
-        let site = stage.script.site("src/cart.rs:88:9");
-        let task = stage.script.spawn(site);
-        stage.script.slow_poll(task, 40 * MS, busy_ns, 2 * MS);
-        let word = stage.script.name(word);
-        stage.script.edit_slow_poll(|poll| (poll.waiting_in, poll.faults) = (Some(word), faults));
-        stage.second();
-        let mut judge = Judge::new(max_poll(10 * MS));
-        judge.hear(&Run { machine_short_ns, ..Run::of(&stage.monitor) });
-        judge.verdict()
-    };
-    let judged =
-        |word: &str, busy_ns: u64, machine_short_ns: Option<u64>| touched(word, busy_ns, machine_short_ns, 0);
-    let doubted = judged("mmap", MS, Some(30 * MS));
-    assert_eq!(doubted.outcome, Outcome::Clean, "{:?}", doubted.findings);
-    let doubt = doubted.undecided.iter().find(|(limit, _)| &**limit == "max-poll");
-    let Some((_, why)) = doubt else { panic!("a doubt: {:?}", doubted.undecided) };
-    assert!(why.contains("slept in mmap") && why.contains("37ms blocked"), "{why}");
-
-    let fails = |verdict: Verdict| verdict.outcome == Outcome::Findings;
-    assert!(fails(judged("mmap", MS, Some(20 * MS))), "the machine was not short for so long");
-    assert!(fails(judged("mmap", 15 * MS, Some(30 * MS))), "it computed for too long besides");
-    for word in ["clock_nanosleep", "futex_wait", "read(fd 7, pipe)", "running", ""] {
-        assert!(fails(judged(word, MS, Some(100 * MS))), "{word}");
-    }
-    for word in ["running", "runnable"] {
-        assert!(!fails(touched(word, MS, Some(100 * MS), 1)), "{word}: it touched new memory");
-        assert!(fails(touched(word, MS, Some(20 * MS), 1)), "{word}: the machine was not short");
-    }
-    assert!(fails(touched("clock_nanosleep", MS, Some(100 * MS), 1)), "it was seen asleep");
-    assert!(fails(touched("", MS, Some(100 * MS), 1)), "nobody looked");
 }

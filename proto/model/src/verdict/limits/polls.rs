@@ -215,8 +215,18 @@ impl Polls<'_, '_> {
             if !is_over(over) {
                 continue;
             }
-            if !self.by_wall() && !is_over(over.saturating_sub(site.view.untold_over(self.limit))) {
-                self.doubt(site, judged);
+            let untold = if self.by_wall() { 0 } else { site.view.untold_over(self.limit) };
+            let machines = || {
+                let over = |poll: &&SlowPoll| !poll.in_place && self.value(poll) > self.limit;
+                site.view.slow_polls().filter(over).filter(|poll| self.may_be_machines(poll))
+            };
+            if !is_over(over.saturating_sub(untold).saturating_sub(machines().count() as u64)) {
+                if untold > 0 {
+                    self.doubt(site, judged);
+                }
+                if let Some(poll) = machines().max_by_key(|poll| self.value(poll)) {
+                    self.doubt_one(poll, judged);
+                }
                 continue;
             }
             let p99 = times.quantile(0.99).unwrap_or(0);

@@ -1,0 +1,69 @@
+//! Long polls that may have been the machine's: they are doubt, and no finding.
+
+use super::*;
+
+#[test]
+fn a_sleep_for_the_kernels_own_lock_is_doubted_while_the_machine_was_short_of_cpu() {
+    let touched = |word: &str, busy_ns: u64, machine_short_ns: Option<u64>, faults: u64| {
+        let mut stage = Stage::new();
+        let site = stage.script.site("src/cart.rs:88:9");
+        let task = stage.script.spawn(site);
+        stage.script.slow_poll(task, 40 * MS, busy_ns, 2 * MS);
+        let word = stage.script.name(word);
+        stage.script.edit_slow_poll(|poll| (poll.waiting_in, poll.faults) = (Some(word), faults));
+        stage.second();
+        let mut judge = Judge::new(max_poll(10 * MS));
+        judge.hear(&Run { machine_short_ns, ..Run::of(&stage.monitor) });
+        judge.verdict()
+    };
+    let judged =
+        |word: &str, busy_ns: u64, machine_short_ns: Option<u64>| touched(word, busy_ns, machine_short_ns, 0);
+    let doubted = judged("mmap", MS, Some(30 * MS));
+    assert_eq!(doubted.outcome, Outcome::Clean, "{:?}", doubted.findings);
+    let doubt = doubted.undecided.iter().find(|(limit, _)| &**limit == "max-poll");
+    let Some((_, why)) = doubt else { panic!("a doubt: {:?}", doubted.undecided) };
+    assert!(why.contains("slept in mmap") && why.contains("37ms blocked"), "{why}");
+
+    let fails = |verdict: Verdict| verdict.outcome == Outcome::Findings;
+    assert!(fails(judged("mmap", MS, Some(20 * MS))), "the machine was not short for so long");
+    assert!(fails(judged("mmap", 15 * MS, Some(30 * MS))), "it computed for too long besides");
+    for word in ["clock_nanosleep", "futex_wait", "read(fd 7, pipe)", "running", ""] {
+        assert!(fails(judged(word, MS, Some(100 * MS))), "{word}");
+    }
+    for word in ["running", "runnable"] {
+        assert!(!fails(touched(word, MS, Some(100 * MS), 1)), "{word}: it touched new memory");
+        assert!(fails(touched(word, MS, Some(20 * MS), 1)), "{word}: the machine was not short");
+    }
+    assert!(fails(touched("clock_nanosleep", MS, Some(100 * MS), 1)), "it was seen asleep");
+    assert!(fails(touched("", MS, Some(100 * MS), 1)), "nobody looked");
+}
+
+#[test]
+fn a_p99_that_only_such_polls_are_over_is_doubted() {
+    let judged = |others_over: u64| {
+        let mut stage = Stage::new();
+        let site = stage.script.site("src/cart.rs:88:9");
+        let task = stage.script.spawn(site);
+        stage.script.poll(task, 150 - others_over, MS / 10);
+        let word = stage.script.name("mmap");
+        for _ in 0..3 {
+            stage.script.slow_poll(task, 40 * MS, MS, 2 * MS);
+            stage.script.edit_slow_poll(|poll| poll.waiting_in = Some(word));
+        }
+        for _ in 0..others_over {
+            stage.script.slow_poll(task, 20 * MS, 20 * MS, 0);
+        }
+        stage.second();
+        let asked = Limits { p99_poll_ns: Some(10 * MS), ..Limits::default() };
+        let mut judge = Judge::new(limits(asked));
+        judge.hear(&Run { machine_short_ns: Some(30 * MS), ..Run::of(&stage.monitor) });
+        judge.verdict()
+    };
+    let doubted = judged(1);
+    assert_eq!(doubted.outcome, Outcome::Clean, "{:?}", doubted.findings);
+    let doubt = doubted.undecided.iter().find(|(limit, _)| &**limit == "p99-poll");
+    assert!(doubt.is_some_and(|(_, why)| why.contains("slept in mmap")), "{:?}", doubted.undecided);
+    let fails = judged(2);
+    assert_eq!(fails.outcome, Outcome::Findings, "2 of 153 without them");
+    assert!(fails.findings[0].why.starts_with("5 of 153 polls"), "{}", fails.findings[0].why);
+}
