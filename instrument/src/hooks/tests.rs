@@ -1,7 +1,9 @@
 //! Every task of a hooked runtime, exactly once.
 
 use std::future::poll_fn;
+use std::panic::Location;
 use std::task::Poll;
+use std::time::Duration;
 
 use pollscope_model::entity::task::{TaskRecord, TaskState};
 use pollscope_model::measured::Mode;
@@ -9,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::clock;
 use crate::task;
-use crate::testkit::{Fold, alone, fold, record};
+use crate::testkit::{Fold, fold, record};
 
 const TASKS: usize = 10_000;
 
@@ -41,13 +43,39 @@ fn rows_at(fold: &Fold, line: u32) -> Vec<&TaskRecord> {
     fold.tasks.values().filter(|row| row.site == site).collect()
 }
 
+/// What tokio may do: a task that is woken in its poll is polled elsewhere before the hook that ends the first one.
+#[test]
+fn a_poll_whose_last_hook_comes_after_the_tasks_end_has_its_time_in_the_row() {
+    record();
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    let id = runtime.spawn(async {}).id();
+    super::on_spawn(id, Location::caller());
+    let line = line!() - 1;
+    let row = || {
+        let fold = fold();
+        let [row] = rows_at(&fold, line)[..] else { panic!("one row") };
+        (row.state, row.polls, row.busy_ns)
+    };
+    super::before_poll(id);
+    let pause = Duration::from_millis(2);
+    let elsewhere = || {
+        super::before_poll(id);
+        std::thread::sleep(pause);
+        super::on_terminate(id);
+        super::after_poll(id);
+    };
+    std::thread::scope(|scope| scope.spawn(elsewhere).join()).expect("no panic");
+    let (state, polls, first_ns) = row();
+    assert!(state.is_ended());
+    assert_eq!(polls, 2);
+    super::after_poll(id);
+    let (_, polls, both_ns) = row();
+    assert_eq!(polls, 2);
+    assert!(both_ns >= first_ns + pause.as_nanos() as u64, "{both_ns} and {first_ns}");
+}
+
 #[test]
 fn ten_thousand_plain_tasks_are_counted_exactly() {
-    // A report of another test's session may come when a task has ended on one worker, and another has not yet told
-    // the time of the poll before.
-    if !alone("hooks::tests::ten_thousand_plain_tasks_are_counted_exactly") {
-        return;
-    }
     record();
     let mut runs = 0;
     let line = line!() + 6;

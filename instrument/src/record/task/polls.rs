@@ -96,7 +96,7 @@ impl TaskState {
     /// By the time of the hook the task is free: another thread may poll it already, even have ended
     /// that poll. So the sum is shared, and what belongs to the other poll is left alone. Of two that end
     /// a poll of it at once, the time of the earlier may stay as that of the last. A report that is made before this
-    /// hook, and after the task's end on another thread, has the time of this poll at the task's site alone.
+    /// hook, and after the task's end on another thread, does not have the time of this poll; the next one has.
     #[inline]
     pub(crate) fn hooked_poll_ends(&self, thread: &Thread, start: u64, now: u64) {
         let wall_ns = now.saturating_sub(start);

@@ -128,6 +128,7 @@ impl TaskState {
             u64::from(holders) << 32 | u64::from(clones),
             self.inner.wakes().iter().sum(),
             self.polls.get(),
+            self.busy_ns.get(),
         ])
     }
 
