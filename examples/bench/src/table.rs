@@ -19,6 +19,9 @@ pub struct Row {
     pub wall_ns: f64,
     /// Median of what each round's CPU time was over the same round's plain tokio.
     pub added_ns: f64,
+    /// The lower quartile of the rounds' CPU time over that of plain tokio's: what is added while neighbours leave
+    /// the machine alone, if they do in a quarter of the rounds.
+    pub added_quiet_ns: f64,
     /// Median of each round's plain wall time over this one's: throughput, 1.0 is no loss.
     pub ratio: f64,
     /// Median memory that the workload added.
@@ -38,6 +41,7 @@ pub fn condense(workload: &str, config: &str, rounds: &[Measurement], base: &[Me
         cpu_ns_range: cpu.iter().fold((f64::MAX, 0.0), |(low, high), ns| (low.min(*ns), high.max(*ns))),
         wall_ns: median(rounds.iter().map(|round| round.wall_ns).collect()),
         added_ns: median(pairs().map(|(round, plain)| round.cpu_ns - plain.cpu_ns).collect()),
+        added_quiet_ns: lower_quartile(cpu) - lower_quartile(base.iter().map(|plain| plain.cpu_ns).collect()),
         ratio: median(pairs().map(|(round, plain)| plain.wall_ns / round.wall_ns).collect()),
         rss_bytes: median(rounds.iter().map(|round| round.rss_bytes as f64).collect()) as u64,
         lost: rounds.iter().filter_map(|round| round.lost).max(),
@@ -53,10 +57,16 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
+fn lower_quartile(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 4).copied().unwrap_or(f64::NAN)
+}
+
 /// One Markdown table.
 pub fn markdown(rows: &[Row], ops: impl Fn(&str) -> u64) -> String {
     let mut text = String::from(
-        "| workload | config | CPU ns/op (min–max) | added ns/op | throughput | memory/op | lost |\n|---|---|---|---|---|---|---|\n",
+        "| workload | config | CPU ns/op (min–max) | added ns/op | added, lower quartiles | throughput | memory/op | lost \
+         |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let memory = if row.workload == "live" {
@@ -66,13 +76,14 @@ pub fn markdown(rows: &[Row], ops: impl Fn(&str) -> u64) -> String {
         };
         let lost = row.lost.map_or("–".to_owned(), |lost| lost.to_string());
         text += &format!(
-            "| {} | {} | {:.0} ({:.0}–{:.0}) | {:+.0} | {:.2} | {memory} | {lost} |\n",
+            "| {} | {} | {:.0} ({:.0}–{:.0}) | {:+.0} | {:+.0} | {:.2} | {memory} | {lost} |\n",
             row.workload,
             row.config,
             row.cpu_ns,
             row.cpu_ns_range.0,
             row.cpu_ns_range.1,
             row.added_ns,
+            row.added_quiet_ns,
             row.ratio,
         );
     }
