@@ -145,7 +145,9 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         let mut measured: Vec<Vec<Measurement>> = vec![Vec::new(); configs.len()];
         for round in 1..=rounds {
             eprintln!("{workload}: round {round} of {rounds}");
-            for (at, config) in configs.iter().enumerate() {
+            // Each begins a round in turn, so that none always follows the same one.
+            for at in (0..configs.len()).map(|nth| (nth + round) % configs.len()) {
+                let config = &configs[at];
                 let (program, ops) = match (&console, *config) {
                     (Some(program), "tokio-console") => (program.as_path(), ops_of(workload) / CONSOLE_SHARE),
                     _ => (this.as_path(), ops_of(workload)),
