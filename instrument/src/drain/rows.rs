@@ -18,10 +18,10 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
     TaskRecord {
         id: TaskId(state.id.get()),
         site: SiteId(state.site()),
-        name: NameId(state.name.get().into()),
-        group: NameId(state.group.get().into()),
+        name: NameId(state.aside.name.get().into()),
+        group: NameId(state.aside.group.get().into()),
         scope: NameId(state.scope()),
-        parent: Some(state.parent.get()).filter(|parent| *parent != 0).map(TaskId),
+        parent: Some(state.aside.parent.get()).filter(|parent| *parent != 0).map(TaskId),
         runtime: state.runtime().map(RuntimeId),
         mode: state.mode(),
         kind: state.kind(),
@@ -55,6 +55,6 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
             state.woken_by()
         },
         handle: state.handle(),
-        future_bytes: state.future_bytes.get().into(),
+        future_bytes: state.aside.future_bytes.get().into(),
     }
 }

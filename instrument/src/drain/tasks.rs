@@ -100,8 +100,8 @@ impl Tick<'_> {
         let alone = state.claims.is_last();
         if known.over & bit != 0 {
             let fate = state.fate();
-            if state.said.get() != fate {
-                state.said.set(fate);
+            if state.aside.said.get() != fate {
+                state.aside.said.set(fate);
                 let row = self.row(state);
                 self.rows.extend(row);
             }
@@ -119,15 +119,15 @@ impl Tick<'_> {
     /// Says what changed of a task whose end was not said yet.
     fn say(&mut self, state: &TaskState, new: bool, known: &mut Known, bit: u64) {
         let fingerprint = state.fingerprint();
-        if state.said.get() == fingerprint {
+        if state.aside.said.get() == fingerprint {
             return;
         }
-        state.said.set(fingerprint);
+        state.aside.said.set(fingerprint);
         let fate = state.fate();
         let row = self.row(state);
         let phase = row.as_ref().map_or_else(|| state.state().0, |row| row.state);
         if phase.is_ended() {
-            state.said.set(fate);
+            state.aside.said.set(fate);
             known.over |= bit;
             if new {
                 self.ended += 1;

@@ -25,7 +25,9 @@ const CHUNKS: usize = BUCKETS.div_ceil(CHUNK);
 /// threads write, while they end, may never add up. With one writer every other look or so succeeds.
 const TRIES: u32 = 256;
 
-type Chunk = [AtomicU64; CHUNK];
+/// It shares no cache line with another thread's.
+#[repr(align(64))]
+struct Chunk([AtomicU64; CHUNK]);
 
 /// See the module.
 pub(crate) struct HistShard {
@@ -101,7 +103,7 @@ impl HistShard {
         let (mut shares, mut inside) = (Vec::new(), 0);
         for (at, chunk) in self.chunks.iter().enumerate() {
             let Some(chunk) = chunk.get() else { continue };
-            for (inner, bucket) in chunk.iter().enumerate() {
+            for (inner, bucket) in chunk.0.iter().enumerate() {
                 let n = bucket.load(Ordering::Relaxed);
                 if n > 0 {
                     shares.push((at * CHUNK + inner, n));
@@ -114,9 +116,9 @@ impl HistShard {
 
     #[inline]
     fn bucket(&self, bucket: usize) -> &AtomicU64 {
-        let chunk =
-            self.chunks[bucket / CHUNK].get_or_make(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))));
-        &chunk[bucket % CHUNK]
+        let chunk = self.chunks[bucket / CHUNK]
+            .get_or_make(|| Box::new(Chunk(std::array::from_fn(|_| AtomicU64::new(0)))));
+        &chunk.0[bucket % CHUNK]
     }
 }
 

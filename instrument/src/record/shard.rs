@@ -63,8 +63,9 @@ impl Shards {
     }
 }
 
-/// One site on one thread.
+/// One site on one thread. It shares no cache line with another thread's.
 #[derive(Default)]
+#[repr(align(64))]
 pub(crate) struct SiteShard {
     pub(crate) spawned: Tally,
     pub(crate) completed: Tally,

@@ -12,7 +12,7 @@ use super::marks::{CHUNK, Marks};
 #[cfg(any(feature = "check", test))]
 use super::session::{self, Session};
 use super::tally::Tally;
-use super::task::TaskState;
+use super::task::{Aside, TaskState};
 
 /// Slots that change hands at once.
 const BATCH: usize = 32;
@@ -49,7 +49,9 @@ impl Depot {
         }
         if self.made == self.chunks.len() * CHUNK {
             let marks: &'static Marks = Box::leak(Box::new(Marks::new()));
-            let slots = (0..CHUNK).map(|at| TaskState::unused(marks.word(at as u8), at as u8)).collect();
+            let asides: &'static [Aside] = Box::leak((0..CHUNK).map(|_| Aside::default()).collect());
+            let unused = |(at, aside)| TaskState::unused(marks.word(at as u8), aside, at as u8);
+            let slots = asides.iter().enumerate().map(unused).collect();
             self.chunks.push(Box::leak(Box::new(Chunk { marks, slots })));
         }
         let slot = self.chunks.last()?.slots.get(self.made % CHUNK)?;

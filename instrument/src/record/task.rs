@@ -1,4 +1,4 @@
-//! One task's record: 208 bytes that the polling thread, the wakers, the join handle and the
+//! One task's record: 224 bytes that the polling thread, the wakers, the join handle and the
 //! drain share. It outlives the task until the drain has told its end and the last of the others is gone;
 //! then the slot is another task's.
 //!
@@ -58,8 +58,9 @@ pub(crate) struct Birth {
     pub(crate) mode: Mode,
 }
 
-/// See the module.
-#[repr(C)]
+/// See the module. Three cache lines and no part of another: two workers that poll neighbours do not take a line
+/// from each other at every poll.
+#[repr(C, align(64))]
 pub(crate) struct TaskState {
     // Written by the thread that polls, at every poll.
     /// That ended; where hooks tell of them, that began.
@@ -87,11 +88,16 @@ pub(crate) struct TaskState {
     /// Stops at its largest value, which is days of a task that does nothing else.
     pub(crate) forced_yields: Note32,
     pub(crate) id: Tally,
-
-    // Seldom looked at.
-    pub(crate) parent: Tally,
     pub(crate) spawned_ns: Tally,
     pub(crate) self_wakes: Tally,
+    pub(crate) claims: Claims,
+    pub(crate) aside: &'static Aside,
+}
+
+/// What neither polls nor wakes look at.
+#[derive(Default)]
+pub(crate) struct Aside {
+    pub(crate) parent: Tally,
     /// The drain's own: fingerprint of the row that was said last.
     pub(crate) said: Tally,
     pub(crate) future_bytes: Note32,
@@ -101,15 +107,14 @@ pub(crate) struct TaskState {
     runtime: Note16,
     /// The drain's own: see [`TaskState::clones`].
     clones_above: Note16,
-    pub(crate) claims: Claims,
 }
 
 /// A million tasks have a million of these.
-const _: () = assert!(size_of::<TaskState>() == 208, "a record has grown");
+const _: () = assert!(size_of::<TaskState>() == 192 && size_of::<Aside>() == 32, "a record has grown");
 
 impl TaskState {
     /// A slot that no task has.
-    pub(crate) fn unused(mark: &'static Word, at: u8) -> Self {
+    pub(crate) fn unused(mark: &'static Word, aside: &'static Aside, at: u8) -> Self {
         Self {
             polls: Tally::new(),
             busy_ns: Tally::new(),
@@ -124,18 +129,12 @@ impl TaskState {
             mark,
             what: What::unused(at),
             poller: Note32::default(),
+            forced_yields: Note32::default(),
             id: Tally::new(),
-            parent: Tally::new(),
             spawned_ns: Tally::new(),
             self_wakes: Tally::new(),
-            said: Tally::new(),
-            forced_yields: Note32::default(),
-            future_bytes: Note32::default(),
-            name: Note16::default(),
-            group: Note16::default(),
-            runtime: Note16::default(),
-            clones_above: Note16::default(),
             claims: Claims::none(),
+            aside,
         }
     }
 
@@ -161,14 +160,15 @@ impl TaskState {
         self.what.set(birth);
         self.poller.set(0);
         self.id.set(birth.id);
-        self.parent.set(birth.parent);
         self.spawned_ns.set(birth.spawned_ns);
         self.forced_yields.set(0);
-        self.future_bytes.set(u32::try_from(birth.future_bytes).unwrap_or(u32::MAX));
+        let aside = self.aside;
+        aside.parent.set(birth.parent);
+        aside.future_bytes.set(u32::try_from(birth.future_bytes).unwrap_or(u32::MAX));
         // Names are numbered up to 65,535.
-        self.name.set(birth.labels.name as u16);
-        self.group.set(birth.labels.group as u16);
-        self.runtime.set(0);
+        aside.name.set(birth.labels.name as u16);
+        aside.group.set(birth.labels.group as u16);
+        aside.runtime.set(0);
         self.claims.born(claims, if birth.labels.long_lived { LONG_LIVED } else { 0 });
         self.touch();
     }

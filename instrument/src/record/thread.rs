@@ -40,6 +40,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static TICKS: AtomicU32 = AtomicU32::new(0);
 
 /// See the module.
+#[repr(align(64))]
 pub(crate) struct Thread {
     /// From 1, distinct for all that exist.
     pub(crate) index: u32,

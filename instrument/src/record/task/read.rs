@@ -59,7 +59,7 @@ impl TaskState {
 
     /// Runtime of its first poll, if known.
     pub(crate) fn runtime(&self) -> Option<u32> {
-        self.runtime.get().checked_sub(1).map(u32::from)
+        self.aside.runtime.get().checked_sub(1).map(u32::from)
     }
 
     /// Index of the thread that polls it now, if one does.
@@ -103,18 +103,18 @@ impl TaskState {
 
     /// The drain knows the task from now on.
     pub(crate) fn meet(&self) {
-        self.said.set(0);
-        self.clones_above.set(0);
+        self.aside.said.set(0);
+        self.aside.clones_above.set(0);
     }
 
     /// Clones of its wakers ever made. The record has the low 32 bits; the drain, which looks more often
     /// than every two billion clones, keeps those from the 31st on, so that they overlap in one.
     pub(crate) fn clones(&self) -> u64 {
         let (_, low) = self.inner.counts();
-        let mut above = self.clones_above.get();
+        let mut above = self.aside.clones_above.get();
         if u32::from(above & 1) != low >> 31 {
             above = above.wrapping_add(1);
-            self.clones_above.set(above);
+            self.aside.clones_above.set(above);
         }
         u64::from(above >> 1) << 32 | u64::from(low)
     }
