@@ -91,6 +91,8 @@ pub(crate) struct TaskState {
     pub(crate) spawned_ns: Tally,
     pub(crate) self_wakes: Tally,
     pub(crate) claims: Claims,
+    /// Runtime of the first poll, plus one.
+    runtime: Note16,
     pub(crate) aside: &'static Aside,
 }
 
@@ -103,8 +105,6 @@ pub(crate) struct Aside {
     pub(crate) future_bytes: Note32,
     pub(crate) name: Note16,
     pub(crate) group: Note16,
-    /// Runtime of the first poll, plus one.
-    runtime: Note16,
     /// The drain's own: see [`TaskState::clones`].
     clones_above: Note16,
 }
@@ -134,6 +134,7 @@ impl TaskState {
             spawned_ns: Tally::new(),
             self_wakes: Tally::new(),
             claims: Claims::none(),
+            runtime: Note16::default(),
             aside,
         }
     }
@@ -168,7 +169,7 @@ impl TaskState {
         // Names are numbered up to 65,535.
         aside.name.set(birth.labels.name as u16);
         aside.group.set(birth.labels.group as u16);
-        aside.runtime.set(0);
+        self.runtime.set(0);
         self.claims.born(claims, if birth.labels.long_lived { LONG_LIVED } else { 0 });
         self.touch();
     }

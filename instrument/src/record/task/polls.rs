@@ -88,7 +88,7 @@ impl TaskState {
     #[cold]
     fn first_polled(&self, thread: &Thread) {
         let (runtime, _) = thread.place();
-        self.aside.runtime.set(runtime.map_or(0, |runtime| runtime as u16 + 1));
+        self.runtime.set(runtime.map_or(0, |runtime| runtime as u16 + 1));
     }
 
     /// The poll that began at `start` ended on this thread, told by tokio's hook.

@@ -59,7 +59,7 @@ impl TaskState {
 
     /// Runtime of its first poll, if known.
     pub(crate) fn runtime(&self) -> Option<u32> {
-        self.aside.runtime.get().checked_sub(1).map(u32::from)
+        self.runtime.get().checked_sub(1).map(u32::from)
     }
 
     /// Index of the thread that polls it now, if one does.
