@@ -8,6 +8,7 @@ use std::time::Duration;
 use pollscope_model::entity::task::{TaskRecord, TaskState};
 use pollscope_model::measured::Mode;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::Id;
 
 use crate::clock;
 use crate::task;
@@ -43,35 +44,13 @@ fn rows_at(fold: &Fold, line: u32) -> Vec<&TaskRecord> {
     fold.tasks.values().filter(|row| row.site == site).collect()
 }
 
-/// What tokio may do: a task that is woken in its poll is polled elsewhere before the hook that ends the first one.
-#[test]
-fn a_poll_whose_last_hook_comes_after_the_tasks_end_has_its_time_in_the_row() {
-    record();
+/// A task of this line, whose hooks the test calls itself.
+#[track_caller]
+fn spawned() -> (Runtime, Id) {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
-    let id = runtime.spawn(async {}).id();
+    let id = runtime.spawn(std::future::pending::<()>()).id();
     super::on_spawn(id, Location::caller());
-    let line = line!() - 1;
-    let row = || {
-        let fold = fold();
-        let [row] = rows_at(&fold, line)[..] else { panic!("one row") };
-        (row.state, row.polls, row.busy_ns)
-    };
-    super::before_poll(id);
-    let pause = Duration::from_millis(2);
-    let elsewhere = || {
-        super::before_poll(id);
-        std::thread::sleep(pause);
-        super::on_terminate(id);
-        super::after_poll(id);
-    };
-    std::thread::scope(|scope| scope.spawn(elsewhere).join()).expect("no panic");
-    let (state, polls, first_ns) = row();
-    assert!(state.is_ended());
-    assert_eq!(polls, 2);
-    super::after_poll(id);
-    let (_, polls, both_ns) = row();
-    assert_eq!(polls, 2);
-    assert!(both_ns >= first_ns + pause.as_nanos() as u64, "{both_ns} and {first_ns}");
+    (runtime, id)
 }
 
 #[test]
@@ -182,10 +161,8 @@ fn a_hooked_runtime_is_observed_without_being_told() {
 fn a_poll_that_begins_elsewhere_before_the_hook_of_the_last_one_ran_keeps_its_own_time() {
     record();
     let began = clock::now_ns();
-    let runtime = Builder::new_current_thread().build().expect("a runtime");
-    let id = runtime.spawn(std::future::pending::<()>()).id();
-    let line = line!() + 1;
-    super::on_spawn(id, std::panic::Location::caller());
+    let (_runtime, id) = spawned();
+    let line = line!() - 1;
     super::before_poll(id);
     std::thread::spawn(move || {
         super::before_poll(id);
@@ -205,4 +182,33 @@ fn a_poll_that_begins_elsewhere_before_the_hook_of_the_last_one_ran_keeps_its_ow
     assert_eq!(row.polls, 3);
     assert!(row.max_poll_ns <= elapsed && row.busy_ns <= 2 * elapsed, "{row:?} in {elapsed}");
     assert_eq!(fold.site_at(file!(), line).expect("drained").poll.sum(), row.busy_ns);
+}
+
+/// What tokio may do: a task that is woken in its poll is polled elsewhere before the hook that ends the first one.
+#[test]
+fn a_poll_whose_last_hook_comes_after_the_tasks_end_has_its_time_in_the_row() {
+    record();
+    let (_runtime, id) = spawned();
+    let line = line!() - 1;
+    let row = || {
+        let fold = fold();
+        let [row] = rows_at(&fold, line)[..] else { panic!("one row") };
+        (row.state, row.polls, row.busy_ns)
+    };
+    super::before_poll(id);
+    let pause = Duration::from_millis(2);
+    let elsewhere = || {
+        super::before_poll(id);
+        std::thread::sleep(pause);
+        super::on_terminate(id);
+        super::after_poll(id);
+    };
+    std::thread::scope(|scope| scope.spawn(elsewhere).join()).expect("no panic");
+    let (state, polls, first_ns) = row();
+    assert!(state.is_ended());
+    assert_eq!(polls, 2);
+    super::after_poll(id);
+    let (_, polls, both_ns) = row();
+    assert_eq!(polls, 2);
+    assert!(both_ns >= first_ns + pause.as_nanos() as u64, "{both_ns} and {first_ns}");
 }

@@ -63,7 +63,7 @@ impl Edges {
     #[inline]
     #[must_use]
     pub(crate) fn add(&self, from: From, to: u32) -> bool {
-        let places = self.places.get_or_make(|| array(places()));
+        let places = self.places.get_or_make(|| array(zeros()));
         let pair = (u64::from(to) + 1) << 32 | u64::from(from.0);
         let at = first_place(pair);
         let place = &places[at];
@@ -149,7 +149,7 @@ impl Place {
 
 impl Index {
     fn new() -> Self {
-        Self { order: places(), taken: AtomicU16::new(0), seen: places() }
+        Self { order: zeros(), taken: AtomicU16::new(0), seen: zeros() }
     }
 }
 
@@ -159,7 +159,7 @@ fn array<T>(slice: Box<[T]>) -> Box<[T; PLACES]> {
     slice.try_into().unwrap_or_else(|_| unreachable!("as many as places"))
 }
 
-fn places<T: Default>() -> Box<[T]> {
+fn zeros<T: Default>() -> Box<[T]> {
     std::iter::repeat_with(T::default).take(PLACES).collect()
 }
 

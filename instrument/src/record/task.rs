@@ -88,6 +88,8 @@ pub(crate) struct TaskState {
     /// Stops at its largest value, which is days of a task that does nothing else.
     pub(crate) forced_yields: Note32,
     pub(crate) id: Tally,
+
+    // Read or written at birth and end, by few polls, and by wakes of its own.
     pub(crate) spawned_ns: Tally,
     pub(crate) self_wakes: Tally,
     pub(crate) claims: Claims,

@@ -39,7 +39,7 @@ const LONG_WAIT_NS: u64 = 1_000_000;
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static TICKS: AtomicU32 = AtomicU32::new(0);
 
-/// See the module.
+/// See the module. It shares no cache line with another thread's.
 #[repr(align(64))]
 pub(crate) struct Thread {
     /// From 1, distinct for all that exist.

@@ -120,7 +120,6 @@ fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
     let (first, told) = (seen.polls_of(task), again.polls_of(task));
     assert!(told.len() >= 500 && told.last() == first.last(), "{} polls", told.len());
 
-    // The request lapses, and with it the recording.
     lapse(&mut fold);
     drop(fold);
     spin("flight-after", 10);

@@ -38,9 +38,7 @@ impl TaskState {
                 noted = Some(now);
             }
             self.touch();
-            if let Some(ring) = thread.flight.active() {
-                self.note_wake(ring, noted, who);
-            }
+            self.note_wake(thread, noted, who);
         }
         self.inner.forward();
     }
@@ -57,14 +55,20 @@ impl TaskState {
             self.woken_by.store(ITSELF, Ordering::Relaxed);
             self.woken_ns.store(self.poll_start_ns.get(), Ordering::Relaxed);
         }
+        self.note_wake(thread, None, ITSELF);
+    }
+
+    /// Keeps the wake as a single event, if those are recorded.
+    #[inline]
+    fn note_wake(&self, thread: &Thread, noted: Option<u64>, who: u64) {
         if let Some(ring) = thread.flight.active() {
-            self.note_wake(ring, None, ITSELF);
+            self.keep_wake(ring, noted, who);
         }
     }
 
-    /// Keeps the wake as a single event. Not inlined: it would cost a wake that is not kept its registers.
+    /// Not inlined: it would cost a wake that is not kept its registers.
     #[inline(never)]
-    fn note_wake(&self, ring: &Ring, noted: Option<u64>, who: u64) {
+    fn keep_wake(&self, ring: &Ring, noted: Option<u64>, who: u64) {
         ring.push(flight::wake(self.id.get(), noted.unwrap_or_else(clock::now_ns), who));
     }
 }

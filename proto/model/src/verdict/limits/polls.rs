@@ -36,6 +36,11 @@ impl Polls<'_, '_> {
         if self.limits.count_preempted { poll.held_ns() } else { poll.judged_ns() }
     }
 
+    /// Whether the poll held its worker for longer.
+    fn is_over(&self, poll: &SlowPoll) -> bool {
+        !poll.in_place && self.value(poll) > self.limit
+    }
+
     fn times(&self, site: &SiteScene<'_>) -> Hist {
         if self.by_wall() { site.view.held_poll_times() } else { site.view.own_poll_times() }
     }
@@ -63,8 +68,8 @@ impl Polls<'_, '_> {
         }
         self.say_by_wall(judged);
         for site in self.sites() {
-            let split = |poll: &&SlowPoll| !poll.in_place && (self.by_wall() || poll.preempted_ns.is_some());
-            let over = |poll: &&SlowPoll| split(poll) && self.value(poll) > self.limit;
+            let split = |poll: &SlowPoll| self.by_wall() || poll.preempted_ns.is_some();
+            let over = |poll: &&SlowPoll| self.is_over(poll) && split(poll);
             let (machines, own): (Vec<_>, Vec<_>) =
                 site.view.slow_polls().filter(over).partition(|poll| self.may_be_machines(poll));
             if let Some(poll) = machines.into_iter().max_by_key(|poll| self.value(poll)) {
@@ -216,15 +221,13 @@ impl Polls<'_, '_> {
                 continue;
             }
             let untold = if self.by_wall() { 0 } else { site.view.untold_over(self.limit) };
-            let machines = || {
-                let over = |poll: &&SlowPoll| !poll.in_place && self.value(poll) > self.limit;
-                site.view.slow_polls().filter(over).filter(|poll| self.may_be_machines(poll))
-            };
-            if !is_over(over.saturating_sub(untold).saturating_sub(machines().count() as u64)) {
+            let may_be_machines = |poll: &&SlowPoll| self.is_over(poll) && self.may_be_machines(poll);
+            let machines: Vec<_> = site.view.slow_polls().filter(may_be_machines).collect();
+            if !is_over(over.saturating_sub(untold).saturating_sub(machines.len() as u64)) {
                 if untold > 0 {
                     self.doubt(site, judged);
                 }
-                if let Some(poll) = machines().max_by_key(|poll| self.value(poll)) {
+                if let Some(poll) = machines.into_iter().max_by_key(|poll| self.value(poll)) {
                     self.doubt_one(poll, judged);
                 }
                 continue;
