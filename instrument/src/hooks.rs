@@ -28,7 +28,7 @@ use crate::record::life::{evidence, slow_poll};
 use crate::record::session::numbers::Lease;
 use crate::record::session::{self, Session};
 use crate::record::shard::SiteShard;
-use crate::record::task::{Birth, Labels, Outcome, TaskState};
+use crate::record::task::{Birth, HookedPoll, Labels, Outcome, TaskState};
 use crate::record::thread::{self, Outer};
 use crate::record::tokio_id::{self, BuildIdHasher};
 
@@ -120,10 +120,10 @@ struct Open {
     /// Of a poll inside another. The others have theirs in the cache.
     _claim: Option<Record>,
     outer: Outer,
-    start: u64,
+    poll: HookedPoll,
     /// The thread's share of the task's site.
     shard: &'static SiteShard,
-    nth: u64,
+    /// The task is over with this poll, which has the claim of [`TASKS`] to give up.
     terminated: bool,
 }
 
@@ -173,14 +173,24 @@ impl Local {
         }
     }
 
-    #[cold]
-    fn forget(&mut self, id: Id) {
-        if let Some(cache) = &mut self.cache
-            && let cached = &mut cache[slot(id)]
-            && matches!(cached, Some((known, _)) if *known == id)
-        {
-            *cached = None;
+    /// Keeps a task that is spawned here, since most are polled where they were spawned. Whether there was room: then
+    /// the claim is for the caller to count.
+    #[inline]
+    fn keep(&mut self, id: Id, state: &'static TaskState) -> bool {
+        let Some(cache) = &mut self.cache else { return false };
+        let room = &mut cache[slot(id)];
+        let is_free = room.is_none();
+        if is_free {
+            *room = Some((id, Some(Record::counted(state))));
         }
+        is_free
+    }
+
+    /// Forgets a task that is over, and returns its claim if it had one here.
+    #[inline]
+    fn forget(&mut self, id: Id) -> Option<Record> {
+        let cached = &mut self.cache.as_mut()?[slot(id)];
+        cached.take_if(|(known, _)| *known == id)?.1
     }
 }
 
@@ -229,8 +239,9 @@ fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>)
         kind: TaskKind::Async,
         mode: Mode::Hooks,
     };
-    // One claim is the drain's.
-    state.begin(&birth, 2);
+    let cached = LOCAL.try_with(|local| local.borrow_mut().keep(id, state)).unwrap_or(false);
+    // One claim is the drain's, one the map's.
+    state.begin(&birth, 2 + u16::from(cached));
     shard(id).lock().unwrap_or_else(PoisonError::into_inner).insert(id, Record::counted(state));
 }
 
@@ -246,8 +257,8 @@ pub fn before_poll(id: Id) {
         let label = state.label();
         let outer = thread.enter(state.id.get(), label, start);
         let shard = thread.site(label.site());
-        let nth = state.hooked_poll_begins(thread, start);
-        local.open = Some(Open { id, state, _claim: claim, outer, start, shard, nth, terminated: false });
+        let poll = state.hooked_poll_begins(thread, start);
+        local.open = Some(Open { id, state, _claim: claim, outer, poll, shard, terminated: false });
     });
 }
 
@@ -259,21 +270,23 @@ pub fn after_poll(id: Id) {
         let Some(open) = local.open.as_ref().filter(|open| open.id == id) else { return };
         let now = clock::now_ns();
         // Not the task's own record of it: that may be of its next poll, on another thread.
-        let wall_ns = now.saturating_sub(open.start);
+        let wall_ns = now.saturating_sub(open.poll.start);
         let thread = thread::here();
         open.shard.poll.record(wall_ns);
-        thread.note_poll(open.start, wall_ns);
+        thread.note_poll(open.poll.start, wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
             was_slow(open, thread, wall_ns, now);
         }
-        open.state.hooked_poll_ends(thread, open.start, now);
+        open.state.hooked_poll_ends(thread, open.poll, now);
         if open.outer.is_none() {
             thread.blind_polls.add(1);
         }
         thread.leave(open.outer, wall_ns);
         if open.terminated {
-            end(open.state, now);
-            local.forget(id);
+            let state = open.state;
+            // The map's and, if there is one, the cache's: together they cost what one would.
+            let cached = local.forget(id).map(Record::leave_to_caller);
+            end(state, now, 1 + u16::from(cached.is_some()));
         }
         local.leave();
     });
@@ -286,13 +299,13 @@ fn was_slow(open: &Open, thread: &thread::Thread, wall_ns: u64, now: u64) {
         return;
     }
     open.shard.slow_polls.add(1);
-    let poll = SlowPoll { nth: open.nth, ..evidence(open.state.id.get(), site, wall_ns, now) };
+    let poll = SlowPoll { nth: open.poll.nth, ..evidence(open.state.id.get(), site, wall_ns, now) };
     slow_poll(thread, open.outer, poll, now);
 }
 
 /// To be called from `on_task_terminate` with the task's id.
 pub fn on_terminate(id: Id) {
-    let Some(state) = shard(id).lock().unwrap_or_else(PoisonError::into_inner).remove(&id) else { return };
+    let Some(record) = shard(id).lock().unwrap_or_else(PoisonError::into_inner).remove(&id) else { return };
     let open_here = LOCAL.try_with(|local| {
         let mut local = local.borrow_mut();
         let Local { open, outer, .. } = &mut *local;
@@ -300,19 +313,21 @@ pub fn on_terminate(id: Id) {
         // The poll that ended the task is still open: it counts, and then the task is over.
         open.map(|open| open.terminated = true).is_some()
     });
+    let state = *record;
+    record.leave_to_caller();
     if open_here != Ok(true) {
-        end(&state, clock::now_ns());
+        end(state, clock::now_ns(), 1);
     }
 }
 
-fn end(state: &'static TaskState, now: u64) {
+/// The task is over, and so many claims of it with it.
+fn end(state: &'static TaskState, now: u64, claims: u16) {
     let thread = thread::here();
     let site = thread.site(state.site());
     site.ended.add(1);
     site.life.record(now.saturating_sub(state.spawned_ns.get()));
-    if state.end(thread, Outcome::Unknown, now) {
-        state.give_up(1);
-    }
+    let drains = state.end(thread, Outcome::Unknown, now);
+    state.give_up(claims + u16::from(drains));
 }
 
 #[cfg(all(test, tokio_unstable))]

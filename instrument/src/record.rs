@@ -20,6 +20,7 @@ pub(crate) mod quiet;
 pub(crate) mod ring;
 mod room;
 mod tally;
+mod turn;
 
 #[cfg(not(loom))]
 pub(crate) mod allowed;

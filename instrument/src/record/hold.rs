@@ -16,6 +16,12 @@ impl Record {
     pub(crate) fn counted(state: &'static TaskState) -> Self {
         Self(state)
     }
+
+    /// Leaves the claim to the caller, to give it up with others.
+    #[inline]
+    pub(crate) fn leave_to_caller(self) {
+        std::mem::forget(self);
+    }
 }
 
 impl Deref for Record {

@@ -12,6 +12,7 @@ mod read;
 mod wakes;
 mod what;
 
+pub(crate) use polls::HookedPoll;
 pub(crate) use read::who;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,7 @@ use super::inner::InnerWaker;
 use super::marks::Word;
 use super::tally::{Note16, Note32, Tally};
 use super::thread::Label;
+use super::turn::Turn;
 use wakes::NOBODY;
 use what::What;
 
@@ -65,10 +67,12 @@ pub(crate) struct TaskState {
     // Written by the thread that polls, at every poll.
     /// That ended; where hooks tell of them, that began.
     polls: Tally,
-    pub(crate) busy_ns: Tally,
-    pub(crate) max_poll_ns: Tally,
-    pub(crate) scheduled_ns: Tally,
-    pub(crate) max_sched_ns: Tally,
+    busy_ns: Tally,
+    max_poll_ns: Tally,
+    /// Of a hooked task, which nobody sees wait: the time of polls that had not their [`Turn`].
+    scheduled_ns: Tally,
+    /// Of a hooked task, likewise: the longest of those polls.
+    max_sched_ns: Tally,
     pub(crate) last_poll_end_ns: Tally,
     /// 0 between polls; after the end, when that was.
     poll_start_ns: Tally,
@@ -95,6 +99,7 @@ pub(crate) struct TaskState {
     pub(crate) claims: Claims,
     /// Runtime of the first poll, plus one.
     runtime: Note16,
+    turn: Turn,
     pub(crate) aside: &'static Aside,
 }
 
@@ -137,6 +142,7 @@ impl TaskState {
             self_wakes: Tally::new(),
             claims: Claims::none(),
             runtime: Note16::default(),
+            turn: Turn::free(),
             aside,
         }
     }
@@ -172,6 +178,7 @@ impl TaskState {
         aside.name.set(birth.labels.name as u16);
         aside.group.set(birth.labels.group as u16);
         self.runtime.set(0);
+        self.turn.reset();
         self.claims.born(claims, if birth.labels.long_lived { LONG_LIVED } else { 0 });
         self.touch();
     }

@@ -69,11 +69,11 @@ impl TaskState {
         self.touch();
     }
 
-    /// A poll begins on this thread, told by tokio's hook; returns which of the task's it is.
+    /// A poll begins on this thread, told by tokio's hook. Give the result to [`TaskState::hooked_poll_ends`].
     ///
     /// It counts from now on: between this hook and the poll's end the task is this thread's alone.
     #[inline]
-    pub(crate) fn hooked_poll_begins(&self, thread: &Thread, now: u64) -> u64 {
+    pub(crate) fn hooked_poll_begins(&self, thread: &Thread, now: u64) -> HookedPoll {
         let nth = self.polls.get() + 1;
         self.poller.set(thread.index);
         self.poll_start_ns.set(now);
@@ -82,7 +82,7 @@ impl TaskState {
             self.first_polled(thread);
         }
         self.touch();
-        nth
+        HookedPoll { nth, start: now, has_turn: self.turn.take() }
     }
 
     #[cold]
@@ -91,22 +91,44 @@ impl TaskState {
         self.runtime.set(runtime.map_or(0, |runtime| runtime as u16 + 1));
     }
 
-    /// The poll that began at `start` ended on this thread, told by tokio's hook.
+    /// The poll ended on this thread, told by tokio's hook.
     ///
     /// By the time of the hook the task is free: another thread may poll it already, even have ended
-    /// that poll. So the sum is shared, and what belongs to the other poll is left alone. Of two that end
-    /// a poll of it at once, the time of the earlier may stay as that of the last. A report that is made before this
-    /// hook, and after the task's end on another thread, does not have the time of this poll; the next one has.
+    /// that poll. So the sums have their [`Turn`](super::Turn), and what belongs to the other poll is left alone. Of
+    /// two that end a poll of it at once, the time of the earlier may stay as that of the last. A report that is made
+    /// before this hook, and after the task's end on another thread, does not have the time of this poll; the next
+    /// one has.
     #[inline]
-    pub(crate) fn hooked_poll_ends(&self, thread: &Thread, start: u64, now: u64) {
-        let wall_ns = now.saturating_sub(start);
-        self.busy_ns.add_shared(wall_ns);
-        self.max_poll_ns.raise_shared(wall_ns);
+    pub(crate) fn hooked_poll_ends(&self, thread: &Thread, poll: HookedPoll, now: u64) {
+        let wall_ns = now.saturating_sub(poll.start);
+        if poll.has_turn {
+            self.busy_ns.add(wall_ns);
+            self.max_poll_ns.raise(wall_ns);
+            self.turn.give_back();
+        } else {
+            self.adds_out_of_turn(wall_ns);
+        }
         self.last_poll_end_ns.raise(now);
-        if self.poller.get() == thread.index && self.poll_start_ns.get() == start {
+        if self.poller.get() == thread.index && self.poll_start_ns.get() == poll.start {
             self.poller.set(0);
             self.poll_start_ns.set(0);
         }
         self.touch();
     }
+
+    #[cold]
+    fn adds_out_of_turn(&self, wall_ns: u64) {
+        self.scheduled_ns.add_shared(wall_ns);
+        self.max_sched_ns.raise_shared(wall_ns);
+    }
+}
+
+/// A poll that tokio's hooks tell of, between the two.
+#[derive(Clone, Copy)]
+pub(crate) struct HookedPoll {
+    /// Which of the task's it is, from 1.
+    pub(crate) nth: u64,
+    pub(crate) start: u64,
+    /// Whether the task's own sums are its to write.
+    has_turn: bool,
 }

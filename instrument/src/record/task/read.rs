@@ -80,6 +80,26 @@ impl TaskState {
         self.polls.get().saturating_sub(is_open.into())
     }
 
+    /// Wall time of the polls that ended.
+    pub(crate) fn busy_ns(&self) -> u64 {
+        self.busy_ns.get() + if self.is_wrapped() { 0 } else { self.scheduled_ns.get() }
+    }
+
+    /// The longest of them.
+    pub(crate) fn max_poll_ns(&self) -> u64 {
+        self.max_poll_ns.get().max(if self.is_wrapped() { 0 } else { self.max_sched_ns.get() })
+    }
+
+    /// Schedule delays, all together; 0 where wakes are not seen.
+    pub(crate) fn scheduled_ns(&self) -> u64 {
+        if self.is_wrapped() { self.scheduled_ns.get() } else { 0 }
+    }
+
+    /// The longest of them.
+    pub(crate) fn max_sched_ns(&self) -> u64 {
+        if self.is_wrapped() { self.max_sched_ns.get() } else { 0 }
+    }
+
     /// What kind of task it is.
     #[inline]
     pub(crate) fn kind(&self) -> TaskKind {
@@ -128,7 +148,7 @@ impl TaskState {
             u64::from(holders) << 32 | u64::from(clones),
             self.inner.wakes().iter().sum(),
             self.polls.get(),
-            self.busy_ns.get(),
+            self.busy_ns(),
         ])
     }
 
