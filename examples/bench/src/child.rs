@@ -8,7 +8,7 @@ use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::measured::Mode;
 use pollscope_model::report::Report;
 
-use crate::workload::{self, Measurement, Plain, Spawner, Workload};
+use crate::workload::{self, Measurement, POLLED, Plain, Spawner, Workload};
 
 /// Pollscope's spawn.
 #[derive(Clone)]
@@ -145,7 +145,7 @@ fn lost(report: &Report, mode: Mode, workload: Workload, ops: u64) -> u64 {
 
 /// By how much what was counted differs from what was done.
 fn miscounted(report: &Report, mode: Mode, workload: Workload, ops: u64) -> u64 {
-    let Some(expected) = workload::expected(workload, ops) else { return 0 };
+    let Some(expected) = expected(workload, ops) else { return 0 };
     let sum = |count: fn(&SiteDelta) -> u64| report.sites.iter().map(count).sum::<u64>();
     let mut wrong = expected.spawned.abs_diff(sum(|site| site.spawned));
     if let Some((polls, wakes)) = expected.polls_and_wakes {
@@ -156,4 +156,35 @@ fn miscounted(report: &Report, mode: Mode, workload: Workload, ops: u64) -> u64 
         }
     }
     wrong
+}
+
+/// What a tool that sees every task must have counted after [`workload::run`].
+#[derive(Clone, Copy)]
+struct Expected {
+    /// Tasks.
+    spawned: u64,
+    /// Polls and wakes, where the workload alone decides how many there are.
+    polls_and_wakes: Option<(u64, u64)>,
+}
+
+/// See [`Expected`]; `None` for tcp, whose clients are not the spawner's.
+fn expected(workload: Workload, ops: u64) -> Option<Expected> {
+    let warm_up = if workload == Workload::Live { 0 } else { workload::warm_up(ops) };
+    let (mut spawned, mut polls, mut wakes) = (0, 0, 0);
+    for ops in [warm_up, ops].into_iter().filter(|ops| *ops > 0) {
+        spawned += match workload {
+            Workload::Poll | Workload::PollTwo => POLLED,
+            Workload::Mutex => 1,
+            Workload::Spawn | Workload::SpawnTwo => 1 + ops,
+            Workload::Pingpong => 2,
+            Workload::Live => ops,
+            Workload::Http => workload::http::CONNECTIONS,
+            Workload::Tcp => return None,
+        };
+        // Each yield is a wake and a poll, and the poll that ends the task has no yield.
+        wakes += ops / POLLED * POLLED;
+        polls += ops / POLLED * POLLED + POLLED;
+    }
+    let polls_and_wakes = matches!(workload, Workload::Poll | Workload::PollTwo).then_some((polls, wakes));
+    Some(Expected { spawned, polls_and_wakes })
 }

@@ -34,13 +34,15 @@ const CONFIGS: [&str; 10] = [
 ];
 
 /// Workload, operations of a full run, operations of a quick one.
-const WORKLOADS: [(&str, u64, u64); 7] = [
+const WORKLOADS: [(&str, u64, u64); 9] = [
     ("poll", 2_000_000, 400_000),
     ("poll-two", 2_000_000, 400_000),
     ("spawn", 300_000, 40_000),
+    ("spawn-two", 300_000, 40_000),
     ("pingpong", 1_000_000, 100_000),
     ("mutex", 2_000_000, 400_000),
-    ("http", 100_000, 16_000),
+    ("http", 150_000, 16_000),
+    ("tcp", 50_000, 16_000),
     ("live", 100_000, 10_000),
 ];
 
@@ -74,6 +76,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = workload::http::load_if_asked() {
+        return code;
+    }
     let arguments = Arguments::parse();
     let done = match &arguments.child {
         Some(words) => run_child(words),

@@ -100,9 +100,9 @@ pub fn check(rows: &[Row]) -> Result<(), String> {
         rows.iter().find(|row| row.workload == workload && row.config == config).map(|row| row.cpu_ns)
     };
     let ours = rows.iter().filter(|row| row.config.starts_with("pollscope"));
-    for row in ours
-        .filter(|row| matches!(row.workload.as_str(), "poll" | "poll-two" | "pingpong" | "mutex" | "http"))
-    {
+    for row in ours.filter(|row| {
+        matches!(row.workload.as_str(), "poll" | "poll-two" | "pingpong" | "mutex" | "http" | "tcp")
+    }) {
         let what = format!("{} on {}", row.config, row.workload);
         if row.lost != Some(0) {
             return Err(format!("{what} lost {:?}, and must lose nothing", row.lost));
@@ -110,7 +110,7 @@ pub fn check(rows: &[Row]) -> Result<(), String> {
         if cpu_of(&row.workload, "plain").is_some_and(|plain| row.cpu_ns > plain * MOST_TIMES_PLAIN) {
             return Err(format!("{what} takes more than {MOST_TIMES_PLAIN} times the CPU of plain tokio"));
         }
-        if row.workload == "http" && row.ratio < LEAST_THROUGHPUT {
+        if matches!(row.workload.as_str(), "http" | "tcp") && row.ratio < LEAST_THROUGHPUT {
             return Err(format!("{what} has {:.2} of plain tokio's throughput", row.ratio));
         }
     }

@@ -1,11 +1,15 @@
 //! The workloads, the same code for every configuration: only who spawns differs. Shared with the
 //! `console` package by path.
 
+#[path = "workload/http.rs"]
+pub mod http;
+#[path = "workload/tcp.rs"]
+mod tcp;
+
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 
 /// Spawns a task the way one configuration does.
@@ -40,15 +44,21 @@ pub enum Workload {
     Poll,
     /// The same on two workers, which steal from each other.
     PollTwo,
-    /// Spawns an empty task and awaits it, in a loop.
+    /// Spawns an empty task and awaits it, in a loop, on one worker.
     Spawn,
+    /// The same on two workers: each spawn wakes the other one, which mostly finds nothing to do and sleeps
+    /// again, so that a good third of the time is the kernel's.
+    SpawnTwo,
     /// Two tasks on one worker that hand a message back and forth; an operation is a message.
     Pingpong,
     /// One task that locks and unlocks a `tokio::sync::Mutex` nobody else wants; an operation is both.
     Mutex,
-    /// Sixteen connections with requests back to back over loopback TCP, a task each side; an
-    /// operation is a request.
+    /// A hyper service at saturation: connections of another process with requests back to back, a task for
+    /// each; an operation is a request.
     Http,
+    /// The same without a protocol to read, where each request is answered by a task of its own; the clients
+    /// are tasks of this process.
+    Tcp,
     /// Tasks that all stay alive, idle; an operation is a task, and what counts is the memory.
     Live,
 }
@@ -60,9 +70,11 @@ impl Workload {
             "poll" => Self::Poll,
             "poll-two" => Self::PollTwo,
             "spawn" => Self::Spawn,
+            "spawn-two" => Self::SpawnTwo,
             "pingpong" => Self::Pingpong,
             "mutex" => Self::Mutex,
             "http" => Self::Http,
+            "tcp" => Self::Tcp,
             "live" => Self::Live,
             _ => return None,
         })
@@ -84,42 +96,17 @@ pub struct Measurement {
 
 /// Tasks that yield in turn: enough that a worker looks at its timers and sockets once in many polls, as
 /// it does under load, and not after every other one.
-const POLLED: u64 = 64;
+pub const POLLED: u64 = 64;
 
-/// What a tool that sees every task must have counted after [`run`].
-#[derive(Clone, Copy)]
-pub struct Expected {
-    /// Tasks.
-    pub spawned: u64,
-    /// Polls and wakes, where the workload alone decides how many there are.
-    pub polls_and_wakes: Option<(u64, u64)>,
+/// Operations before those that are measured.
+pub fn warm_up(ops: u64) -> u64 {
+    (ops / 10).max(1)
 }
 
-/// See [`Expected`]; `None` for http, whose clients are not the spawner's.
-pub fn expected(workload: Workload, ops: u64) -> Option<Expected> {
-    let warm_up = if workload == Workload::Live { 0 } else { (ops / 10).max(1) };
-    let (mut spawned, mut polls, mut wakes) = (0, 0, 0);
-    for ops in [warm_up, ops].into_iter().filter(|ops| *ops > 0) {
-        spawned += match workload {
-            Workload::Poll | Workload::PollTwo => POLLED,
-            Workload::Mutex => 1,
-            Workload::Spawn => 1 + ops,
-            Workload::Pingpong => 2,
-            Workload::Live => ops,
-            Workload::Http => return None,
-        };
-        // Each yield is a wake and a poll, and the poll that ends the task has no yield.
-        wakes += ops / POLLED * POLLED;
-        polls += ops / POLLED * POLLED + POLLED;
-    }
-    let polls_and_wakes = matches!(workload, Workload::Poll | Workload::PollTwo).then_some((polls, wakes));
-    Some(Expected { spawned, polls_and_wakes })
-}
-
-/// Runs the workload with `ops` operations, after a tenth of it as warm-up.
+/// Runs the workload with `ops` operations, after those of [`warm_up`].
 pub fn run<S: Spawner>(runtime: &Runtime, spawner: &S, workload: Workload, ops: u64) -> Measurement {
     if workload != Workload::Live {
-        runtime.block_on(once(spawner.clone(), workload, (ops / 10).max(1)));
+        runtime.block_on(once(spawner.clone(), workload, warm_up(ops)));
     }
     let rss = resident_bytes();
     let (cpu, wall) = (cpu_time(), Instant::now());
@@ -137,9 +124,10 @@ async fn once<S: Spawner>(spawner: S, workload: Workload, ops: u64) {
     match workload {
         Workload::Poll | Workload::PollTwo => poll(&spawner, ops).await,
         Workload::Mutex => mutex(&spawner, ops).await,
-        Workload::Spawn => spawn(spawner, ops).await,
+        Workload::Spawn | Workload::SpawnTwo => spawn(spawner, ops).await,
         Workload::Pingpong => pingpong(&spawner, ops).await,
-        Workload::Http => http(spawner, ops).await,
+        Workload::Http => http::run(spawner, ops).await,
+        Workload::Tcp => tcp::run(spawner, ops).await,
         Workload::Live => live(&spawner, ops).await,
     }
 }
@@ -200,54 +188,6 @@ async fn mutex<S: Spawner>(spawner: &S, ops: u64) {
     task.await;
 }
 
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
-const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-
-/// A server of fixed answers: the protocol's parser is not what is measured.
-async fn http<S: Spawner>(spawner: S, ops: u64) {
-    const CONNECTIONS: u64 = 16;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
-    let address = listener.local_addr().expect("an address");
-    let serving = spawner.clone();
-    let server = spawner.spawn(async move {
-        let mut connections = Vec::new();
-        for _ in 0..CONNECTIONS {
-            let (mut stream, _) = listener.accept().await.expect("a connection");
-            let handler = serving.clone();
-            connections.push(serving.spawn(async move {
-                let mut buffer = [0u8; REQUEST.len()];
-                while stream.read_exact(&mut buffer).await.is_ok() {
-                    // Each request's handler is a task of its own, as in many services.
-                    let answer = handler.spawn(async { RESPONSE }).await;
-                    if stream.write_all(answer).await.is_err() {
-                        break;
-                    }
-                }
-            }));
-        }
-        for connection in connections {
-            connection.await;
-        }
-    });
-    let clients: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            tokio::spawn(async move {
-                let mut stream = tokio::net::TcpStream::connect(address).await.expect("the server listens");
-                stream.set_nodelay(true).ok();
-                let mut buffer = [0u8; RESPONSE.len()];
-                for _ in 0..ops / CONNECTIONS {
-                    stream.write_all(REQUEST).await.expect("the server reads");
-                    stream.read_exact(&mut buffer).await.expect("the server answers");
-                }
-            })
-        })
-        .collect();
-    for client in clients {
-        client.await.expect("the clients do not panic");
-    }
-    server.await;
-}
-
 /// Leaves the tasks alive: the process ends with them.
 async fn live<S: Spawner>(spawner: &S, ops: u64) {
     let gate = std::sync::Arc::new(tokio::sync::Notify::new());
@@ -281,8 +221,12 @@ pub fn resident_bytes() -> u64 {
 /// The runtime builder of every configuration.
 pub fn builder(workload: Workload) -> tokio::runtime::Builder {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    // On two workers a message costs twice as much or not, by where tokio happens to put the two tasks.
-    let workers = if matches!(workload, Workload::Poll | Workload::Pingpong) { 1 } else { 2 };
+    let workers = match workload {
+        // On two workers a message costs twice as much or not, by where tokio happens to put the two tasks; and the
+        // load on the service has a core of its own.
+        Workload::Poll | Workload::Spawn | Workload::Pingpong | Workload::Http => 1,
+        Workload::PollTwo | Workload::SpawnTwo | Workload::Mutex | Workload::Tcp | Workload::Live => 2,
+    };
     builder.enable_all().worker_threads(workers);
     builder
 }

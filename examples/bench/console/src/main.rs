@@ -5,7 +5,10 @@ mod workload;
 
 use workload::{Plain, Workload};
 
-fn main() {
+fn main() -> std::process::ExitCode {
+    if let Some(code) = workload::http::load_if_asked() {
+        return code;
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (Some(workload), Some(ops)) = (
         words.get(2).and_then(|name| Workload::from_name(name)),
