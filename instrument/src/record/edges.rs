@@ -35,6 +35,7 @@ impl From {
 
 /// See the module. Takes no memory before the thread's first wake, and 26 KiB from then on.
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct Edges {
     places: Room<[Place; PLACES]>,
     index: Room<Index>,

@@ -35,6 +35,7 @@ const PLACES: u64 = CASES + 1;
 
 /// See the module.
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct Evidence {
     /// End of the latest slow poll; 0 for none.
     until_ns: Tally,

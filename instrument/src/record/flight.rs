@@ -72,6 +72,7 @@ pub(crate) fn switch(on: bool) {
 }
 
 /// A thread's place in it.
+#[repr(C)]
 pub(crate) struct Recording {
     /// The ring while it records, else null.
     active: AtomicPtr<Ring>,

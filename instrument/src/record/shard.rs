@@ -65,8 +65,11 @@ impl Shards {
 
 /// One site on one thread. It shares no cache line with another thread's.
 #[derive(Default)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct SiteShard {
+    pub(crate) poll: HistShard,
+    pub(crate) sched: HistShard,
+    pub(crate) life: HistShard,
     pub(crate) spawned: Tally,
     pub(crate) completed: Tally,
     pub(crate) cancelled: Tally,
@@ -84,9 +87,6 @@ pub(crate) struct SiteShard {
     pub(crate) ends_unsaid: Tally,
     pub(crate) evidence_lost: Tally,
     pub(crate) max_future_bytes: Tally,
-    pub(crate) poll: HistShard,
-    pub(crate) sched: HistShard,
-    pub(crate) life: HistShard,
     /// The drain's own: the sum at its last visit.
     seen: AtomicU64,
 }

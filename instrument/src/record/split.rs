@@ -21,7 +21,9 @@ const EVERY_NS: u64 = 1_000_000;
 
 /// One thread's latest reading.
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct Split {
+    /// First: all that most polls look at.
     due_ns: Tally,
     at_ns: Tally,
     cpu_ns: Tally,

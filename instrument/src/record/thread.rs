@@ -39,11 +39,16 @@ const LONG_WAIT_NS: u64 = 1_000_000;
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static TICKS: AtomicU32 = AtomicU32::new(0);
 
-/// See the module. It shares no cache line with another thread's.
-#[repr(align(64))]
+/// See the module. It shares no cache line with another thread's, and a service that does something between its polls
+/// finds few of its lines in the cache: what polls and wakes look at comes first, and fills the first three.
+#[repr(C, align(64))]
 pub(crate) struct Thread {
     /// From 1, distinct for all that exist.
     pub(crate) index: u32,
+    /// See [`Thread::is_pooled`].
+    pooled: AtomicBool,
+    /// Set while our own spawn calls tokio's, whose hook then knows that the task is wrapped.
+    pub(crate) wrapping: AtomicBool,
     /// The innermost task whose poll is open here; 0 for none.
     task: AtomicU64,
     /// Start of the outermost open poll; 0 for none.
@@ -56,26 +61,24 @@ pub(crate) struct Thread {
     pub(crate) polled_ns: Tally,
     /// Of the polls, those of which nobody knows since when they were due.
     pub(crate) blind_polls: Tally,
+    /// Wakes made here.
+    pub(crate) edges: Edges,
+
+    pub(crate) flight: Recording,
+    pub(crate) split: Split,
+    /// Its slow polls.
+    pub(crate) evidence: Evidence,
+
+    pub(crate) shards: Shards,
     /// Waits of the others, from [`LONG_WAIT_NS`] on.
     pub(crate) long_waits: HistShard,
     /// Free records.
     pub(crate) slots: Magazine,
-    pub(crate) shards: Shards,
-    /// Wakes made here.
-    pub(crate) edges: Edges,
-    pub(crate) split: Split,
     pub(crate) allowance: Allowance,
-    /// Its slow polls.
-    pub(crate) evidence: Evidence,
-    pub(crate) flight: Recording,
     /// Tasks that got no record.
     pub(crate) uncounted: Tally,
     /// Tasks whose end had no room for a row.
     pub(crate) ends_unsaid: Tally,
-    /// See [`Thread::is_pooled`].
-    pooled: AtomicBool,
-    /// Set while our own spawn calls tokio's, whose hook then knows that the task is wrapped.
-    pub(crate) wrapping: AtomicBool,
     next_id: Tally,
     last_id: Tally,
     /// The tick since which [`Thread::ends`] counts.
