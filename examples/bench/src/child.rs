@@ -66,6 +66,7 @@ impl Spawner for TwoInstants {
 
 /// Runs one configuration; `None` if there is none of that name.
 pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement> {
+    workload::prepare(workload);
     let plain = || workload::builder(workload).build().expect("a runtime");
     Some(match config {
         "plain" => workload::run(&plain(), &Plain, workload, ops),

@@ -98,6 +98,13 @@ pub struct Measurement {
 /// it does under load, and not after every other one.
 pub const POLLED: u64 = 64;
 
+/// To be called before the process has threads.
+pub fn prepare(workload: Workload) {
+    if workload == Workload::Http {
+        http::cpu::leave_one();
+    }
+}
+
 /// Operations before those that are measured.
 pub fn warm_up(ops: u64) -> u64 {
     (ops / 10).max(1)

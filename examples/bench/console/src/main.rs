@@ -17,6 +17,7 @@ fn main() -> std::process::ExitCode {
         eprintln!("takes --child CONFIG WORKLOAD OPERATIONS");
         std::process::exit(2);
     };
+    workload::prepare(workload);
     console_subscriber::ConsoleLayer::builder().server_addr(([127, 0, 0, 1], 0)).init();
     let runtime = workload::builder(workload).build().expect("a runtime");
     let measurement = workload::run(&runtime, &Plain, workload, ops);

@@ -16,10 +16,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::Spawner;
 
+#[path = "cpu.rs"]
+pub mod cpu;
+
 /// Open at the same time, each a task of the service.
 pub const CONNECTIONS: u64 = 64;
 
-/// First argument of the process that makes the load; address and requests follow.
+/// First argument of the process that makes the load; address, requests and processor follow.
 const LOAD: &str = "--load";
 
 const REQUEST: &[u8] = b"GET /carts HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\n\r\n";
@@ -30,7 +33,7 @@ pub async fn run<S: Spawner>(spawner: S, ops: u64) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
     let address = listener.local_addr().expect("an address").to_string();
     let mut load = Command::new(std::env::current_exe().expect("this program"))
-        .args([LOAD, &address, &ops.to_string()])
+        .args([LOAD, &address, &ops.to_string(), &cpu::of_the_load()])
         .spawn()
         .expect("this program runs");
     let mut connections = Vec::new();
@@ -54,11 +57,12 @@ async fn answer(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, In
 /// Runs the load if this process was started for it.
 pub fn load_if_asked() -> Option<ExitCode> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [first, address, ops] = &words[..] else { return None };
+    let [first, address, ops, its_cpu] = &words[..] else { return None };
     if first != LOAD {
         return None;
     }
     let (Ok(address), Ok(ops)) = (address.parse(), ops.parse()) else { return Some(ExitCode::from(2)) };
+    cpu::move_to(its_cpu);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
     runtime.block_on(load(address, ops));
     Some(ExitCode::SUCCESS)
