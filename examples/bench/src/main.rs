@@ -153,6 +153,9 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         }
         let run = |config: &str| {
             let (program, ops) = match (&console, config) {
+                (Some(program), "tokio-console") if workload == "http" => {
+                    (program.as_path(), ops_of(workload))
+                }
                 (Some(program), "tokio-console") => (program.as_path(), ops_of(workload) / CONSOLE_SHARE),
                 _ => (this.as_path(), ops_of(workload)),
             };

@@ -115,9 +115,13 @@ pub fn run<S: Spawner>(runtime: &Runtime, spawner: &S, workload: Workload, ops: 
     if workload != Workload::Live {
         runtime.block_on(once(spawner.clone(), workload, warm_up(ops)));
     }
+    let service = (workload == Workload::Http).then(|| runtime.block_on(http::open(spawner, ops)));
     let rss = resident_bytes();
     let (cpu, wall) = (cpu_time(), Instant::now());
-    runtime.block_on(once(spawner.clone(), workload, ops));
+    match service {
+        Some(service) => runtime.block_on(service.serve()),
+        None => runtime.block_on(once(spawner.clone(), workload, ops)),
+    }
     let (cpu, wall) = (cpu_time().saturating_sub(cpu), wall.elapsed());
     Measurement {
         cpu_ns: cpu.as_nanos() as f64 / ops as f64,
@@ -133,7 +137,7 @@ async fn once<S: Spawner>(spawner: S, workload: Workload, ops: u64) {
         Workload::Mutex => mutex(&spawner, ops).await,
         Workload::Spawn | Workload::SpawnTwo => spawn(spawner, ops).await,
         Workload::Pingpong => pingpong(&spawner, ops).await,
-        Workload::Http => http::run(spawner, ops).await,
+        Workload::Http => http::open(&spawner, ops).await.serve().await,
         Workload::Tcp => tcp::run(spawner, ops).await,
         Workload::Live => live(&spawner, ops).await,
     }

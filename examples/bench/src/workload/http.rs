@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode};
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -28,11 +28,17 @@ const LOAD: &str = "--load";
 const REQUEST: &[u8] = b"GET /carts HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\n\r\n";
 const BODY: &[u8] = b"no carts today\n";
 
-/// Serves so many requests of all connections together, and returns when the load has ended.
-pub async fn run<S: Spawner>(spawner: S, ops: u64) {
+/// A service whose connections are open, and a load that has so many requests for all of them together.
+pub struct Service<C> {
+    load: Child,
+    connections: Vec<C>,
+}
+
+/// Starts both: what that takes is not the service's.
+pub async fn open<S: Spawner>(spawner: &S, ops: u64) -> Service<impl Future<Output = ()>> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
     let address = listener.local_addr().expect("an address").to_string();
-    let mut load = Command::new(std::env::current_exe().expect("this program"))
+    let load = Command::new(std::env::current_exe().expect("this program"))
         .args([LOAD, &address, &ops.to_string(), &cpu::of_the_load()])
         .spawn()
         .expect("this program runs");
@@ -44,10 +50,17 @@ pub async fn run<S: Spawner>(spawner: S, ops: u64) {
             http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await.ok();
         }));
     }
-    for connection in connections {
-        connection.await;
+    Service { load, connections }
+}
+
+impl<C: Future<Output = ()>> Service<C> {
+    /// Returns when the load has had all its answers.
+    pub async fn serve(mut self) {
+        for connection in self.connections {
+            connection.await;
+        }
+        assert!(self.load.wait().is_ok_and(|status| status.success()), "the load ended early");
     }
-    assert!(load.wait().is_ok_and(|status| status.success()), "the load ended early");
 }
 
 async fn answer(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
