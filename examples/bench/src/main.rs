@@ -153,27 +153,25 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         }
         let run = |config: &str| {
             let (program, ops) = match (&console, config) {
-                (Some(program), "tokio-console") if workload == "http" => {
-                    (program.as_path(), ops_of(workload))
+                (Some(program), "tokio-console") => {
+                    (program.as_path(), ops_of(workload) / share_of(workload))
                 }
-                (Some(program), "tokio-console") => (program.as_path(), ops_of(workload) / CONSOLE_SHARE),
                 _ => (this.as_path(), ops_of(workload)),
             };
             run_one(program, config, workload, ops)
         };
-        let nothing = vec![Vec::new(); configs.len()];
-        let (mut measured, mut beside): (Vec<Vec<Measurement>>, Vec<Vec<Measurement>>) =
-            (nothing.clone(), nothing);
+        let mut measured: Vec<Vec<Measurement>> = vec![Vec::new(); configs.len()];
+        let mut beside = measured.clone();
         for round in 1..=rounds {
             eprintln!("{workload}: round {round} of {rounds}");
             // Each begins a round in turn, so that none always follows the same one.
             for at in (0..configs.len()).map(|nth| (nth + round) % configs.len()) {
-                if workload == "http" {
-                    for _ in 0..HTTP_TIMES {
-                        beside[at].push(run("plain")?);
-                        measured[at].push(run(configs[at])?);
-                    }
-                } else {
+                if workload != "http" {
+                    measured[at].push(run(configs[at])?);
+                    continue;
+                }
+                for _ in 0..HTTP_TIMES {
+                    beside[at].push(run("plain")?);
                     measured[at].push(run(configs[at])?);
                 }
             }
@@ -213,6 +211,11 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     Ok(())
+}
+
+/// By how much tokio-console has fewer operations.
+fn share_of(workload: &str) -> u64 {
+    if workload == "http" { 1 } else { CONSOLE_SHARE }
 }
 
 fn run_one<T: DeserializeOwned>(program: &Path, config: &str, workload: &str, ops: u64) -> Result<T, String> {

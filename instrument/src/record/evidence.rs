@@ -33,7 +33,7 @@ const CASES: u64 = if cfg!(loom) { 1 } else { 64 };
 /// One more has a place, so that what the next slow poll writes over is counted no more.
 const PLACES: u64 = CASES + 1;
 
-/// See the module.
+/// See the module. What every poll that waited looks at comes first.
 #[derive(Default)]
 #[repr(C)]
 pub(crate) struct Evidence {

@@ -71,7 +71,7 @@ pub(crate) fn switch(on: bool) {
     }
 }
 
-/// A thread's place in it.
+/// A thread's place in it. What every poll and wake looks at comes first.
 #[repr(C)]
 pub(crate) struct Recording {
     /// The ring while it records, else null.

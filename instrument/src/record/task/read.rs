@@ -9,6 +9,7 @@ use pollscope_model::measured::Mode;
 use super::TaskState;
 use super::wakes::{ITSELF, NOBODY, OTHER_THREAD, RUNTIME, TAG_BITS};
 use crate::record::claims::{ABORTED, CANCELLED, ENDED, HANDLE_DROPPED, JOINED, LONG_LIVED, PANICKED};
+use crate::record::tally::Tally;
 
 impl TaskState {
     /// Where the task is, and since when it waits if it is scheduled. For the drain: racy by nature.
@@ -82,12 +83,17 @@ impl TaskState {
 
     /// Wall time of the polls that ended.
     pub(crate) fn busy_ns(&self) -> u64 {
-        self.busy_ns.get() + if self.is_wrapped() { 0 } else { self.scheduled_ns.get() }
+        self.busy_ns.get() + self.of_hooked(&self.scheduled_ns)
     }
 
     /// The longest of them.
     pub(crate) fn max_poll_ns(&self) -> u64 {
-        self.max_poll_ns.get().max(if self.is_wrapped() { 0 } else { self.max_sched_ns.get() })
+        self.max_poll_ns.get().max(self.of_hooked(&self.max_sched_ns))
+    }
+
+    /// What such a tally is of polls out of turn: see the fields.
+    fn of_hooked(&self, tally: &Tally) -> u64 {
+        if self.is_wrapped() { 0 } else { tally.get() }
     }
 
     /// Schedule delays, all together; 0 where wakes are not seen.
