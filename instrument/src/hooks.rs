@@ -7,13 +7,13 @@
 //! State is keyed by tokio's id. Ids that were never seen to be spawned (blocking jobs, the workers
 //! themselves, tasks older than the recorder, tasks that our own spawn functions wrapped) are ignored.
 
+mod known;
+
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::panic::Location;
 #[cfg(any(feature = "check", test))]
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{LazyLock, Mutex, PoisonError};
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskKind;
@@ -30,7 +30,7 @@ use crate::record::session::{self, Session};
 use crate::record::shard::SiteShard;
 use crate::record::task::{Birth, HookedPoll, Labels, Outcome, TaskState};
 use crate::record::thread::{self, Outer};
-use crate::record::tokio_id::{self, BuildIdHasher};
+use crate::record::tokio_id;
 
 /// Registers pollscope's hooks on a runtime that is about to be built, and observes it (see
 /// [`observe`](crate::observe)) as soon as it runs.
@@ -91,22 +91,13 @@ pub fn on_thread_park() {
     }
 }
 
-const SHARDS: usize = 64;
-type Shard = Mutex<HashMap<Id, Record, BuildIdHasher>>;
-
-static TASKS: LazyLock<[Shard; SHARDS]> = LazyLock::new(|| std::array::from_fn(|_| Shard::default()));
-
-fn shard(id: Id) -> &'static Shard {
-    &TASKS[(tokio_id::hash(id) >> 58) as usize % SHARDS]
-}
-
-/// In front of the shards: a task is mostly polled where it was polled before.
+/// In front of those: a task is mostly polled where it was polled before.
 const CACHED: usize = 1024;
 /// A task with a claim on its record, or one that is known to be ignored.
 type Cached = Option<(Id, Option<Record>)>;
 
 struct Local {
-    /// By hash. Only the outermost poll of a thread changes it, so that what is open keeps its claim.
+    /// By number. Only the outermost poll of a thread changes it, so that what is open keeps its claim.
     cache: Option<Box<[Cached; CACHED]>>,
     /// The innermost.
     open: Option<Open>,
@@ -123,7 +114,7 @@ struct Open {
     poll: HookedPoll,
     /// The thread's share of the task's site.
     shard: &'static SiteShard,
-    /// The task is over with this poll, which has the claim of [`TASKS`] to give up.
+    /// The task is over with this poll, which has the claim of [`known`] to give up.
     terminated: bool,
 }
 
@@ -132,7 +123,7 @@ thread_local! {
 }
 
 fn slot(id: Id) -> usize {
-    (tokio_id::hash(id) >> 32) as usize % CACHED
+    tokio_id::number(id) as usize % CACHED
 }
 
 impl Local {
@@ -144,7 +135,7 @@ impl Local {
         match cached {
             Some((known, record)) if *known == id => record.as_ref().map(|record| **record),
             _ => {
-                let found = found(id);
+                let found = known::find(id);
                 let state = found.as_ref().map(|record| **record);
                 *cached = Some((id, found));
                 state
@@ -155,7 +146,7 @@ impl Local {
     /// The same for a poll inside of another, which is the innermost from now on if it is not ignored.
     #[cold]
     fn enter_another(&mut self, id: Id) -> (Option<&'static TaskState>, Option<Record>) {
-        let found = found(id);
+        let found = known::find(id);
         let state = found.as_ref().map(|record| **record);
         if state.is_some() {
             self.outer.extend(self.open.take());
@@ -200,12 +191,6 @@ fn empty() -> Box<[Cached; CACHED]> {
     cache.try_into().unwrap_or_else(|_| unreachable!("as many as cached"))
 }
 
-#[cold]
-#[inline(never)]
-fn found(id: Id) -> Option<Record> {
-    shard(id).lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
-}
-
 /// To be called from `on_task_spawn` with the task's id and `spawned_at`.
 pub fn on_spawn(id: Id, spawned_at: &'static Location<'static>) {
     on_spawn_in(Session::NONE, id, spawned_at);
@@ -240,9 +225,9 @@ fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>)
         mode: Mode::Hooks,
     };
     let cached = LOCAL.try_with(|local| local.borrow_mut().keep(id, state)).unwrap_or(false);
-    // One claim is the drain's, one the map's.
+    // One claim is the drain's, one that of all known.
     state.begin(&birth, 2 + u16::from(cached));
-    shard(id).lock().unwrap_or_else(PoisonError::into_inner).insert(id, Record::counted(state));
+    known::insert(id, state);
 }
 
 /// To be called from `on_before_task_poll` with the task's id.
@@ -284,7 +269,7 @@ pub fn after_poll(id: Id) {
         thread.leave(open.outer, wall_ns);
         if open.terminated {
             let state = open.state;
-            // The map's and, if there is one, the cache's: together they cost what one would.
+            // That of all known and, if there is one, the cache's: together they cost what one would.
             let cached = local.forget(id).map(Record::leave_to_caller);
             end(state, now, 1 + u16::from(cached.is_some()));
         }
@@ -305,7 +290,7 @@ fn was_slow(open: &Open, thread: &thread::Thread, wall_ns: u64, now: u64) {
 
 /// To be called from `on_task_terminate` with the task's id.
 pub fn on_terminate(id: Id) {
-    let Some(record) = shard(id).lock().unwrap_or_else(PoisonError::into_inner).remove(&id) else { return };
+    let Some(record) = known::remove(id) else { return };
     let open_here = LOCAL.try_with(|local| {
         let mut local = local.borrow_mut();
         let Local { open, outer, .. } = &mut *local;

@@ -6,10 +6,11 @@
 //! threads write is a read-modify-write, and there are few of those.
 //!
 //! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`],
-//! [`evidence`], [`hist`], [`inner`], [`mailbox`], [`marks`], `quiet` and [`ring`].
+//! [`directory`], [`evidence`], [`hist`], [`inner`], [`mailbox`], [`marks`], `quiet` and [`ring`].
 
 pub(crate) mod atomic;
 pub(crate) mod claims;
+pub(crate) mod directory;
 pub(crate) mod evidence;
 pub(crate) mod hist;
 pub(crate) mod inner;

@@ -1,7 +1,9 @@
 //! Every task of a hooked runtime, exactly once.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -136,6 +138,31 @@ fn an_aborted_task_ends_and_blocking_jobs_are_ignored() {
         }
         assert!(fold.site_at(file!(), line - 1).is_none());
     }
+}
+
+#[test]
+fn tasks_beyond_the_tables_places_are_known_too() {
+    const ALIVE: usize = super::known::PLACES + 2_000;
+    record();
+    let runtime = runtimes().into_iter().next().expect("two");
+    let line = line!() + 4;
+    let polled = Arc::new(AtomicUsize::new(0));
+    for _ in 0..ALIVE {
+        let polled = Arc::clone(&polled);
+        runtime.spawn(async move {
+            polled.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            pending::<()>().await;
+        });
+    }
+    while polled.load(Ordering::Relaxed) < ALIVE {
+        std::thread::yield_now();
+    }
+    drop(runtime);
+    let fold = fold();
+    let site = fold.site_at(file!(), line).expect("drained");
+    assert_eq!((site.spawned, site.ended), (ALIVE as u64, ALIVE as u64));
+    assert_eq!(site.poll.count(), rows_at(&fold, line).iter().map(|row| row.polls).sum::<u64>());
 }
 
 #[test]

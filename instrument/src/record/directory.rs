@@ -1,0 +1,100 @@
+//! Which record is whose, by a number that is never used twice: a table of fixed size in which a task is put down
+//! when it is spawned and struck off when it is over, each with one locked instruction and no lock.
+//!
+//! A number has one place, and whoever finds it taken by another puts the task down elsewhere. Not a map for
+//! everything, therefore; and nothing here waits for long: only who looks a record up holds a place, for as long as
+//! it takes to claim it, and such a one seldom meets the one who strikes it off.
+
+use super::atomic::{AtomicPtr, AtomicU64, Ordering, spin_loop};
+
+/// Nobody's place.
+const FREE: u64 = 0;
+/// Somebody is at the place. Numbers are below it.
+const HELD: u64 = 1 << 63;
+
+/// See the module.
+pub(crate) struct Directory<T: 'static, const PLACES: usize> {
+    places: [Place<T>; PLACES],
+}
+
+struct Place<T> {
+    number: AtomicU64,
+    record: AtomicPtr<T>,
+}
+
+impl<T> Place<T> {
+    #[cfg(not(loom))]
+    const fn free() -> Self {
+        Self { number: AtomicU64::new(FREE), record: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+}
+
+impl<T: Sync + 'static, const PLACES: usize> Directory<T, PLACES> {
+    /// Empty. Where zeroes come from the operating system, what is not used takes no memory.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        let places = [const { Place::free() }; PLACES];
+        Self { places }
+    }
+
+    fn place(&self, number: u64) -> &Place<T> {
+        &self.places[number as usize % PLACES]
+    }
+
+    /// Puts a record down under a number from 1 that nobody else uses; `false` if its place is taken.
+    #[inline]
+    #[must_use]
+    pub(crate) fn insert(&self, number: u64, record: &'static T) -> bool {
+        let place = self.place(number);
+        if place.number.load(Ordering::Relaxed) != FREE
+            || place.number.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err()
+        {
+            return false;
+        }
+        place.record.store(std::ptr::from_ref(record).cast_mut(), Ordering::Relaxed);
+        place.number.store(number, Ordering::Release);
+        true
+    }
+
+    /// Strikes a number off; what it stood for is the caller's.
+    #[inline]
+    pub(crate) fn remove(&self, number: u64) -> Option<&'static T> {
+        let place = self.place(number);
+        while place.number.load(Ordering::Acquire) & !HELD == number {
+            let record = place.record.load(Ordering::Relaxed);
+            if place.number.compare_exchange(number, FREE, Ordering::Release, Ordering::Relaxed).is_ok() {
+                return of(record);
+            }
+            spin_loop();
+        }
+        None
+    }
+
+    /// What a number stands for. It is not struck off before `claim` has returned, which takes no longer than a claim
+    /// does.
+    pub(crate) fn find(&self, number: u64, claim: impl FnOnce(&'static T)) -> Option<&'static T> {
+        let place = self.place(number);
+        while place.number.load(Ordering::Relaxed) & !HELD == number {
+            let held = number | HELD;
+            if place.number.compare_exchange(number, held, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                let record = of(place.record.load(Ordering::Relaxed));
+                record.map(claim);
+                place.number.store(number, Ordering::Release);
+                return record;
+            }
+            spin_loop();
+        }
+        None
+    }
+}
+
+#[inline]
+#[expect(unsafe_code, reason = "the room of a reference that a plain store can replace")]
+fn of<T: Sync>(record: *const T) -> Option<&'static T> {
+    // SAFETY: null, or a `&'static T` that `insert` stored.
+    unsafe { record.as_ref() }
+}
+
+#[cfg(all(test, loom))]
+#[path = "directory/loom.rs"]
+mod loom_models;
