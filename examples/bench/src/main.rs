@@ -1,10 +1,12 @@
 //! What pollscope and its rivals add to a poll, a spawn, a message, a request and a live task.
 //!
 //! Interleaved rounds of child processes, CPU time of the whole process, medians, ratios to plain
-//! tokio in the same round. tokio-console runs in a build of its own, since it needs tokio's
+//! tokio right before. tokio-console runs in a build of its own, since it needs tokio's
 //! `tracing` feature, and is compared with plain tokio (`plain`) like everybody else.
 //!
 //! `cargo run --release --manifest-path examples/bench/Cargo.toml -- [--quick] [--json FILE]`
+
+#![expect(clippy::disallowed_methods, reason = "a program: arguments and environment are its own")]
 
 mod child;
 mod drain;
@@ -46,8 +48,7 @@ const WORKLOADS: [(&str, u64, u64); 9] = [
     ("live", 100_000, 10_000),
 ];
 
-/// So many times in each round, each time right beside plain tokio: the machine's own changes within a round are
-/// larger than what is added to a request.
+/// So often in each round: what is added to a request is little beside what the machine does to it.
 const HTTP_TIMES: usize = 5;
 
 /// tokio-console takes 100 µs a spawn: the same workload with fewer operations.
@@ -166,19 +167,15 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
             eprintln!("{workload}: round {round} of {rounds}");
             // Each begins a round in turn, so that none always follows the same one.
             for at in (0..configs.len()).map(|nth| (nth + round) % configs.len()) {
-                if workload != "http" {
-                    measured[at].push(run(configs[at])?);
-                    continue;
-                }
-                for _ in 0..HTTP_TIMES {
+                for _ in 0..if workload == "http" { HTTP_TIMES } else { 1 } {
+                    // The machine changes its speed within a round: each is compared with what ran right before it.
                     beside[at].push(run("plain")?);
                     measured[at].push(run(configs[at])?);
                 }
             }
         }
         for ((config, measurements), beside) in configs.iter().zip(&measured).zip(&beside) {
-            let base = if beside.is_empty() { &measured[0] } else { beside };
-            let mut row = table::condense(workload, config, measurements, base);
+            let mut row = table::condense(workload, config, measurements, beside);
             if *config == "tokio-console" && workload == "live" {
                 row.rss_bytes *= CONSOLE_SHARE;
             }

@@ -17,12 +17,12 @@ pub struct Row {
     pub cpu_ns_range: (f64, f64),
     /// Median wall time per operation.
     pub wall_ns: f64,
-    /// Median of what each round's CPU time was over the same round's plain tokio.
+    /// Median of what each run's CPU time was over that of the plain tokio beside it.
     pub added_ns: f64,
     /// The lower quartile of the rounds' CPU time over that of plain tokio's: what is added while neighbours leave
     /// the machine alone, if they do in a quarter of the rounds.
     pub added_quiet_ns: f64,
-    /// Median of each round's plain wall time over this one's: throughput, 1.0 is no loss.
+    /// Median of the wall time of the plain tokio beside each run over that run's: throughput, 1.0 is no loss.
     pub ratio: f64,
     /// Median memory that the workload added.
     pub rss_bytes: u64,
@@ -30,7 +30,7 @@ pub struct Row {
     pub lost: Option<u64>,
 }
 
-/// Condenses the rounds of one configuration against those of its base.
+/// Condenses the runs of one configuration against those of its base, each beside one of them.
 pub fn condense(workload: &str, config: &str, rounds: &[Measurement], base: &[Measurement]) -> Row {
     let pairs = || rounds.iter().zip(base);
     let cpu: Vec<f64> = rounds.iter().map(|round| round.cpu_ns).collect();
