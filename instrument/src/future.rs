@@ -4,20 +4,22 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::record::life::Life;
+use crate::record::life::{Life, OpenPoll};
 use crate::waker;
 
 /// A future whose polls are recorded.
 pub(crate) struct Instrumented<F> {
-    // First, so that what the future does while it is dropped comes before the end.
-    future: F,
+    /// Gone when it is done: what dropping it takes is its last poll's, since tokio would drop it next. First, so that
+    /// what one does that is dropped before comes before the end, too.
+    future: Option<F>,
     life: Life,
 }
 
 impl<F> Instrumented<F> {
     /// Wraps a future whose life has begun.
+    #[inline]
     pub(crate) fn new(future: F, life: Life) -> Self {
-        Self { future, life }
+        Self { future: Some(future), life }
     }
 }
 
@@ -29,11 +31,25 @@ impl<F: Future> Future for Instrumented<F> {
         #[expect(unsafe_code, reason = "pin projection")]
         // SAFETY: `future` is pinned structurally: it is never moved out, `Instrumented` has no `Drop`
         // and is `Unpin` only if `F` is. `life` is never pinned.
-        let (future, life) = unsafe {
+        let (mut future, life) = unsafe {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &mut this.life)
         };
-        poll_recorded(future, life, cx)
+        let Some(running) = future.as_mut().as_pin_mut() else {
+            // It is done, and no executor asks again.
+            return Poll::Pending;
+        };
+        if life.is_over() {
+            // After a panic, as below.
+            return running.poll(cx);
+        }
+        let mut open = life.open_poll();
+        let result = poll_open(running, &open, cx);
+        if result.is_ready() {
+            future.set(None);
+        }
+        open.returned(result.is_ready());
+        result
     }
 }
 
@@ -50,13 +66,19 @@ pub(crate) fn poll_recorded<F: Future>(
     }
     // Never moved: copying it would wait for its own stores.
     let mut open = life.open_poll();
-    let result = match open.state() {
+    let result = poll_open(future, &open, cx);
+    open.returned(result.is_ready());
+    result
+}
+
+/// What the poll is of, with the task's own waker.
+#[inline]
+fn poll_open<F: Future>(future: Pin<&mut F>, open: &OpenPoll<'_>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    match open.state() {
         Some(state) => {
             state.inner.update(cx.waker());
             waker::with(state, |waker| future.poll(&mut Context::from_waker(waker)))
         }
         None => future.poll(cx),
-    };
-    open.returned(result.is_ready());
-    result
+    }
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use tokio::task::{AbortHandle, Id, JoinError};
 
 use crate::record::life::Tag;
+use crate::waker;
 
 /// Tokio's [`JoinHandle`](tokio::task::JoinHandle) of a recorded task.
 ///
@@ -19,6 +20,7 @@ pub struct JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
+    #[inline]
     pub(crate) fn new(inner: tokio::task::JoinHandle<T>, tag: Option<Tag>) -> Self {
         Self { inner, tag }
     }
@@ -63,9 +65,11 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = Pin::new(&mut self.inner).poll(cx);
+        let Self { inner, tag } = &mut *self;
+        let inner = Pin::new(inner);
+        let outcome = if tag.is_some() { waker::for_an_end(cx, |cx| inner.poll(cx)) } else { inner.poll(cx) };
         if outcome.is_ready()
-            && let Some(tag) = self.tag.take()
+            && let Some(tag) = tag.take()
         {
             tag.joined();
         }

@@ -9,6 +9,7 @@ use pollscope_model::entity::task::TaskKind;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, Id, JoinError, LocalSet};
 
+use crate::future::Instrumented;
 use crate::record::handing::Handing;
 use crate::record::life::Tag;
 use crate::record::task::Labels;
@@ -54,9 +55,9 @@ impl<T: 'static> JoinSet<T> {
     {
         let spawn = Spawn::here(Labels::default());
         let Some(site) = spawn.site() else { return self.inner.spawn(future) };
-        let (future, tag) = spawn.wrap(site, future, TaskKind::Async);
+        let (life, tag) = spawn.begin::<F>(site, TaskKind::Async);
         let _wrapping = Wrapping::begin();
-        let handle = self.inner.spawn(future);
+        let handle = self.inner.spawn(Instrumented::new(future, life));
         self.keep(handle, tag)
     }
 
@@ -69,9 +70,9 @@ impl<T: 'static> JoinSet<T> {
     {
         let spawn = Spawn::here(Labels::default());
         let Some(site) = spawn.site_on(handle) else { return self.inner.spawn_on(future, handle) };
-        let (future, tag) = spawn.wrap(site, future, TaskKind::Async);
+        let (life, tag) = spawn.begin::<F>(site, TaskKind::Async);
         let _wrapping = Wrapping::begin();
-        let handle = self.inner.spawn_on(future, handle);
+        let handle = self.inner.spawn_on(Instrumented::new(future, life), handle);
         self.keep(handle, tag)
     }
 
@@ -86,9 +87,9 @@ impl<T: 'static> JoinSet<T> {
     {
         let spawn = Spawn::here(Labels::default());
         let Some(site) = spawn.site() else { return self.inner.spawn_local(future) };
-        let (future, tag) = spawn.wrap(site, future, TaskKind::Local);
+        let (life, tag) = spawn.begin::<F>(site, TaskKind::Local);
         let _wrapping = Wrapping::begin();
-        let handle = self.inner.spawn_local(future);
+        let handle = self.inner.spawn_local(Instrumented::new(future, life));
         self.keep(handle, tag)
     }
 
@@ -100,9 +101,9 @@ impl<T: 'static> JoinSet<T> {
     {
         let spawn = Spawn::here(Labels::default());
         let Some(site) = spawn.site() else { return self.inner.spawn_local_on(future, local_set) };
-        let (future, tag) = spawn.wrap(site, future, TaskKind::Local);
+        let (life, tag) = spawn.begin::<F>(site, TaskKind::Local);
         let _wrapping = Wrapping::begin();
-        let handle = self.inner.spawn_local_on(future, local_set);
+        let handle = self.inner.spawn_local_on(Instrumented::new(future, life), local_set);
         self.keep(handle, tag)
     }
 

@@ -82,7 +82,7 @@ pub trait Traced: Future + sealed::Sealed + Sized {
     #[track_caller]
     fn traced<'a>(self, name: impl Into<Cow<'a, str>>) -> TracedFuture<Self> {
         let wraps = Recorder::global().wraps();
-        let labels = Labels { name: if wraps { intern::name(&name.into()) } else { 0 }, ..Labels::default() };
+        let labels = if wraps { Labels::new(&name.into(), "") } else { Labels::default() };
         let stage = if wraps {
             Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::Future }
         } else {
@@ -147,7 +147,7 @@ impl<F: Future> Future for TracedFuture<F> {
 #[track_caller]
 pub fn block_on_body<F: Future>(future: F) -> TracedFuture<F> {
     let stage = if Recorder::global().wraps() {
-        let labels = Labels { name: intern::name("main"), long_lived: true, ..Labels::default() };
+        let labels = Labels::new("main", "").long_lived(true);
         Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::BlockOn }
     } else {
         Stage::Plain

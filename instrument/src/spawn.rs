@@ -84,11 +84,13 @@ pub(crate) struct Spawn {
 
 impl Spawn {
     /// A spawn at the caller's line.
+    #[inline]
     #[track_caller]
     pub(crate) fn here(labels: Labels) -> Self {
         Self { location: Location::caller(), labels }
     }
 
+    #[inline]
     #[track_caller]
     pub(crate) fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
     where
@@ -96,9 +98,9 @@ impl Spawn {
         F::Output: Send + 'static,
     {
         let Some(site) = self.site() else { return JoinHandle::new(tokio::spawn(future), None) };
-        let (future, tag) = self.wrap(site, future, TaskKind::Async);
+        let (life, tag) = self.begin::<F>(site, TaskKind::Async);
         let _wrapping = Wrapping::begin();
-        JoinHandle::new(tokio::spawn(future), tag)
+        JoinHandle::new(tokio::spawn(Instrumented::new(future, life)), tag)
     }
 
     #[track_caller]
@@ -108,9 +110,9 @@ impl Spawn {
         F::Output: Send + 'static,
     {
         let Some(site) = self.site_on(handle) else { return JoinHandle::new(handle.spawn(future), None) };
-        let (future, tag) = self.wrap(site, future, TaskKind::Async);
+        let (life, tag) = self.begin::<F>(site, TaskKind::Async);
         let _wrapping = Wrapping::begin();
-        JoinHandle::new(handle.spawn(future), tag)
+        JoinHandle::new(handle.spawn(Instrumented::new(future, life)), tag)
     }
 
     #[track_caller]
@@ -120,9 +122,9 @@ impl Spawn {
         F::Output: 'static,
     {
         let Some(site) = self.site() else { return JoinHandle::new(tokio::task::spawn_local(future), None) };
-        let (future, tag) = self.wrap(site, future, TaskKind::Local);
+        let (life, tag) = self.begin::<F>(site, TaskKind::Local);
         let _wrapping = Wrapping::begin();
-        JoinHandle::new(tokio::task::spawn_local(future), tag)
+        JoinHandle::new(tokio::task::spawn_local(Instrumented::new(future, life)), tag)
     }
 
     #[track_caller]
@@ -132,9 +134,9 @@ impl Spawn {
         F::Output: 'static,
     {
         let Some(site) = self.site() else { return JoinHandle::new(set.spawn_local(future), None) };
-        let (future, tag) = self.wrap(site, future, TaskKind::Local);
+        let (life, tag) = self.begin::<F>(site, TaskKind::Local);
         let _wrapping = Wrapping::begin();
-        JoinHandle::new(set.spawn_local(future), tag)
+        JoinHandle::new(set.spawn_local(Instrumented::new(future, life)), tag)
     }
 
     #[track_caller]
@@ -177,9 +179,9 @@ impl Spawn {
         F::Output: Send + 'static,
     {
         let site = intern::site(self.location, session);
-        let (future, tag) = self.wrap(site, future, TaskKind::Async);
+        let (life, tag) = self.begin::<F>(site, TaskKind::Async);
         let _wrapping = Wrapping::begin();
-        JoinHandle::new(handle.spawn(future), tag)
+        JoinHandle::new(handle.spawn(Instrumented::new(future, life)), tag)
     }
 
     /// The site of a task that is spawned where the caller is; `None` if it is not to be recorded.
@@ -194,23 +196,19 @@ impl Spawn {
         session::site_on(self.location, handle)
     }
 
-    /// A future to be spawned in place of the user's, and the share of its handle.
-    pub(crate) fn wrap<F: Future>(
-        self,
-        site: u32,
-        future: F,
-        kind: TaskKind,
-    ) -> (Instrumented<F>, Option<Tag>) {
-        let (life, tag) = Life::begin_joinable(site, kind, self.labels, size_of::<F>());
-        (Instrumented::new(future, life), tag)
+    /// The life of a task whose future is an `F`, and the share of its handle. The future is wrapped where it is handed
+    /// on, and moved no more than it has to be.
+    #[inline]
+    pub(crate) fn begin<F>(self, site: u32, kind: TaskKind) -> (Life, Option<Tag>) {
+        Life::begin_joinable(site, kind, self.labels, size_of::<F>())
     }
 
-    /// The same for a job of the blocking pool.
+    /// A job of the blocking pool to be handed on in place of the user's, and the share of its handle.
     pub(crate) fn wrap_job<R, F>(self, site: u32, job: F) -> (impl FnOnce() -> R + use<R, F>, Option<Tag>)
     where
         F: FnOnce() -> R,
     {
-        let (mut life, tag) = Life::begin_joinable(site, TaskKind::Blocking, self.labels, size_of::<F>());
+        let (mut life, tag) = self.begin::<F>(site, TaskKind::Blocking);
         let job = move || {
             let mut open = life.open_poll();
             let result = job();
@@ -226,6 +224,7 @@ pub(crate) struct Wrapping(&'static Thread);
 
 impl Wrapping {
     /// Until it is dropped.
+    #[inline]
     pub(crate) fn begin() -> Self {
         let thread = thread::here();
         thread.wrapping.store(true, Ordering::Relaxed);
@@ -234,6 +233,7 @@ impl Wrapping {
 }
 
 impl Drop for Wrapping {
+    #[inline]
     fn drop(&mut self) {
         self.0.wrapping.store(false, Ordering::Relaxed);
     }

@@ -7,8 +7,8 @@ use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 
 use crate::handle::JoinHandle;
+use crate::record::Recorder;
 use crate::record::task::Labels;
-use crate::record::{Recorder, intern};
 use crate::spawn::Spawn;
 
 /// A task with a name, to be spawned: `task("pool_reaper").group("db").long_lived().spawn(fut)`.
@@ -107,10 +107,6 @@ impl<'a> TaskBuilder<'a> {
         if !Recorder::global().wraps() {
             return Labels::default();
         }
-        Labels {
-            name: intern::name(&self.name),
-            group: intern::name(&self.group),
-            long_lived: self.long_lived,
-        }
+        Labels::new(&self.name, &self.group).long_lived(self.long_lived)
     }
 }

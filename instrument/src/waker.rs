@@ -1,14 +1,18 @@
 //! The wrapped waker: counts a wake, notes who and when, and hands it on to the executor's own.
 //!
-//! All wrapped wakers of a task share one data pointer and one table for the task's whole life, so
-//! that `will_wake` stays true and no primitive registers twice.
+//! All wrapped wakers of a task share one data pointer for the task's whole life, and one table, but for
+//! those that wait for another task's end, which have one of their own. So `will_wake` stays true and no primitive
+//! registers twice.
 
 use std::mem::ManuallyDrop;
-use std::task::{RawWaker, RawWakerVTable, Waker};
+use std::task::{Context, RawWaker, RawWakerVTable, Waker};
 
 use crate::record::task::TaskState;
 
 static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+/// Of the same waker where it waits for the end of a wrapped task, and for nothing else.
+static AT_AN_END: RawWakerVTable =
+    RawWakerVTable::new(clone_for_an_end, wake_at_an_end, wake_at_an_end_by_ref, drop_waker);
 
 /// Runs `f` with the task's waker, which is lent: it costs nothing unless `f` clones it.
 #[inline]
@@ -19,6 +23,20 @@ pub(crate) fn with<R>(state: &TaskState, f: impl FnOnce(&Waker) -> R) -> R {
     // never dropped and does not outlive `state`, since `f` gets it by reference.
     let waker = ManuallyDrop::new(unsafe { Waker::new(pointer, &TABLE) });
     f(&waker)
+}
+
+/// Runs `f` with the context for a wait that only a wrapped task's end ends: tokio then wakes on the thread of the end,
+/// right after it. A waker that is not a task's own is passed on as it is.
+#[inline]
+#[expect(unsafe_code, reason = "a waker with a table of our own")]
+pub(crate) fn for_an_end<R>(cx: &mut Context<'_>, f: impl FnOnce(&mut Context<'_>) -> R) -> R {
+    let waker = cx.waker();
+    if !std::ptr::eq(waker.vtable(), &raw const TABLE) {
+        return f(cx);
+    }
+    // SAFETY: as in `with`: the pointer is that of a waker with our table, which is borrowed for as long.
+    let waker = ManuallyDrop::new(unsafe { Waker::new(waker.data(), &AT_AN_END) });
+    f(&mut Context::from_waker(&waker))
 }
 
 #[expect(unsafe_code, reason = "a waker with a table of our own")]
@@ -51,6 +69,27 @@ unsafe fn drop_waker(pointer: *const ()) {
     // The population changed, which matters most when nothing else happens any more.
     state.touch();
     state.leave();
+}
+
+#[expect(unsafe_code, reason = "a waker with a table of our own")]
+unsafe fn clone_for_an_end(pointer: *const ()) -> RawWaker {
+    // SAFETY: as `clone`, to the same contract.
+    let _ = unsafe { clone(pointer) };
+    RawWaker::new(pointer, &AT_AN_END)
+}
+
+#[expect(unsafe_code, reason = "a waker with a table of our own")]
+unsafe fn wake_at_an_end(pointer: *const ()) {
+    // SAFETY: as `wake`, to the same contract.
+    let state: &'static TaskState = unsafe { &*pointer.cast::<TaskState>() };
+    state.wake_at_an_end();
+    state.leave();
+}
+
+#[expect(unsafe_code, reason = "a waker with a table of our own")]
+unsafe fn wake_at_an_end_by_ref(pointer: *const ()) {
+    // SAFETY: as `wake_by_ref`, to the same contract.
+    unsafe { &*pointer.cast::<TaskState>() }.wake_at_an_end();
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ use super::runtime::Stage;
 use super::session::Session;
 use super::{canary, judge, text};
 use crate::book::{Book, Settings};
-use crate::record::intern::{self, NO_SITE};
+use crate::future::Instrumented;
+use crate::record::intern::NO_SITE;
 use crate::record::task::Labels;
 use crate::spawn::Spawn;
 
@@ -38,7 +39,7 @@ where
     F::Output: Send + 'static,
 {
     perform(session, |stage, book, alarm| {
-        let labels = Labels { name: intern::name(BODY), ..Labels::default() };
+        let labels = Labels::new(BODY, "");
         let handle = book.spawn_on(body, stage.handle(), place, labels);
         let abort = handle.abort_handle();
         match stage.block_on(until(alarm, handle)) {
@@ -71,15 +72,15 @@ pub(super) fn drive_in_place<F: Future>(
     place: &'static Location<'static>,
     body: F,
 ) -> Option<F::Output> {
-    let labels = Labels { name: intern::name(BODY), ..Labels::default() };
+    let labels = Labels::new(BODY, "");
     let spawn = Spawn::at(place, labels);
     let site = spawn.site().unwrap_or(NO_SITE);
-    let (future, tag) = spawn.wrap(site, body, TaskKind::Local);
+    let (life, tag) = spawn.begin::<F>(site, TaskKind::Local);
     // Its outcome is ours to see.
     if let Some(tag) = tag {
         tag.joined();
     }
-    stage.block_on(until(alarm, future))
+    stage.block_on(until(alarm, Instrumented::new(body, life)))
 }
 
 /// The future's output, or nothing once the alarm rings.

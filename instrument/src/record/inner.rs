@@ -1,21 +1,27 @@
 //! The executor's own waker, kept behind the wrapped ones, and the count of those.
 //!
 //! Wrapped wakers of one task share one data pointer for the task's whole life, so the executor's
-//! waker has to be found from it by any thread at any time. It is kept in place from the first poll
-//! on and read without a lock; in the rare case that the task is later polled with another waker
-//! (it moved into another combinator) a locked replacement goes in front for good.
+//! waker has to be found from it by any thread at any time. A poll lends it; whoever is first to keep a
+//! wrapped waker for longer makes it the record's own, so that a task which never waits costs its executor no waker.
+//! From then on it stays in place and is read without a lock; in the rare case that the task is later polled with
+//! another waker (it moved into another combinator) a locked replacement goes in front for good.
 //!
 //! The count of holders is exact and decides the end: the task's future is one holder, each wrapped
 //! waker another, and whoever leaves last drops the executor's waker. That breaks the cycle of task,
 //! future, waker and task at the moment when the future is done and nobody can wake it any more.
 
+use std::mem::ManuallyDrop;
 use std::task::Waker;
 
 use super::atomic::{AtomicPtr, AtomicU64, Mutex, Ordering, UnsafeCell};
 
 const ONE: u64 = 1;
 const ONE_CLONE: u64 = 1 << 32;
-const HOLDERS: u64 = ONE_CLONE - 1;
+/// What wakes are handed on to outlives the poll.
+const KEPT: u64 = 1 << 31;
+/// That is the first waker, which is the record's own.
+const OWNED: u64 = 1 << 30;
+const HOLDERS: u64 = OWNED - 1;
 
 /// Who wakes, other than the task itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,12 +36,13 @@ pub(crate) enum By {
 
 /// See the module.
 pub(crate) struct InnerWaker {
-    /// Holders in the low half, clones ever made (wrapping) in the high half: one operation counts both.
+    /// Holders and two flags in the low half, clones ever made (wrapping) in the high half: one operation counts both.
     counts: AtomicU64,
     /// By who woke: see [`By`].
     wakes: [AtomicU64; 3],
-    /// Written by the polling thread before the first wrapped waker exists and by the last holder.
-    first: UnsafeCell<Option<Waker>>,
+    /// Lent by the poll that is open, or owned. Written by the polling thread before the first wrapped waker exists
+    /// and by the last holder.
+    first: UnsafeCell<Option<ManuallyDrop<Waker>>>,
     /// Null until a poll came with another waker than the first.
     replacement: AtomicPtr<Mutex<Waker>>,
 }
@@ -43,7 +50,8 @@ pub(crate) struct InnerWaker {
 #[expect(unsafe_code, reason = "the first waker is shared without a lock")]
 // SAFETY: `first` is written only while nobody else can reach it: by `update` before the first
 // wrapped waker is handed out, and by the last holder in `release`. In between it is only read, and
-// `Waker` is `Sync`. Everything else is atomic or locked.
+// `Waker` is `Sync`; what it wakes is alive: until it is kept only the open poll's own borrows of it reach it, and
+// from then on it is owned, or there is a replacement. Everything else is atomic or locked.
 unsafe impl Sync for InnerWaker {}
 
 impl InnerWaker {
@@ -59,28 +67,34 @@ impl InnerWaker {
 
     /// For a new task, held by its future alone. The last holder of the one before has left.
     #[inline]
+    #[expect(unsafe_code, reason = "the first waker is shared without a lock")]
     pub(crate) fn reset(&self) {
         self.counts.store(ONE, Ordering::Relaxed);
+        // SAFETY: nobody else has the record. What a poll of the task before lent was not the record's own.
+        self.first.with_mut_ref(|first| unsafe { *first = None });
         self.wakes.iter().for_each(|wakes| wakes.store(0, Ordering::Relaxed));
     }
 
-    /// Takes the waker that this poll came with, if it would wake something else than the one kept.
+    /// Takes note of the waker that this poll comes with, which is lent for as long as it is open.
     ///
     /// Only for the thread that polls the future, before it does.
     #[inline]
     #[expect(unsafe_code, reason = "the first waker is shared without a lock")]
     pub(crate) fn update(&self, waker: &Waker) {
-        // SAFETY: the only writer at this stage is this thread, in the branch below.
-        let kept =
-            self.first.with_ref(|first| unsafe { (*first).as_ref().map(|kept| kept.will_wake(waker)) });
-        match kept {
-            Some(true) if self.replacement.load(Ordering::Relaxed).is_null() => {}
-            Some(_) => self.replace(waker),
-            None => {
-                let waker = waker.clone();
-                // SAFETY: no wrapped waker exists before the first poll, so nobody reads.
-                self.first.with_mut_ref(|first| unsafe { *first = Some(waker) });
-            }
+        if self.counts.load(Ordering::Relaxed) & KEPT == 0 {
+            // SAFETY: the same waker, which is not dropped here and, while it is lent, neither where it comes from.
+            let lent = ManuallyDrop::new(unsafe { Waker::new(waker.data(), waker.vtable()) });
+            // SAFETY: no wrapped waker was ever kept, so nobody reads between two polls.
+            self.first.with_mut_ref(|first| unsafe { *first = Some(lent) });
+            return;
+        }
+        // SAFETY: only read from when it was kept until the last holder leaves. It may be no waker's any more, if there
+        // is a replacement: comparing does not touch what it is of.
+        let same = self
+            .first
+            .with_ref(|first| unsafe { (*first).as_ref().is_some_and(|first| first.will_wake(waker)) });
+        if !same || !self.replacement.load(Ordering::Relaxed).is_null() {
+            self.replace(waker);
         }
     }
 
@@ -122,7 +136,7 @@ impl InnerWaker {
         let replacement = self.replacement.load(Ordering::Acquire);
         if replacement.is_null() {
             self.first.with_ref(|first| {
-                // SAFETY: only read between the first poll and the last holder's leave.
+                // SAFETY: only read between the first poll and the last holder's leave; see above for what it wakes.
                 if let Some(first) = unsafe { &*first } {
                     first.wake_by_ref();
                 }
@@ -133,14 +147,63 @@ impl InnerWaker {
         }
     }
 
-    /// One more holder: a wrapped waker was cloned.
+    /// One more holder: a wrapped waker was cloned, from another or from that of the poll that is open.
     #[inline]
     #[expect(clippy::disallowed_methods, reason = "a wrapped count would free memory that is in use")]
     pub(crate) fn hold(&self) {
+        if self.counts.load(Ordering::Relaxed) & KEPT == 0 && self.keep() {
+            return;
+        }
         let before = self.counts.fetch_add(ONE_CLONE + ONE, Ordering::Relaxed);
         if before & HOLDERS > HOLDERS / 2 {
-            // Two billion leaked wakers: the same end that `Arc` has for it.
+            // Half a billion leaked wakers: the same end that `Arc` has for it.
             std::process::abort();
+        }
+    }
+
+    /// The first holder beside the future: the lent waker becomes the record's own. `false` if another thread, to
+    /// which the open poll lent its waker, was faster.
+    #[inline(never)]
+    #[expect(unsafe_code, reason = "the first waker is shared without a lock")]
+    fn keep(&self) -> bool {
+        let own = self.first.with_ref(|first| {
+            // SAFETY: the poll that lent it is open, and nobody writes meanwhile.
+            let lent: &Waker = unsafe { (*first).as_ref()? };
+            let own = lent.clone();
+            let is_same = own.will_wake(lent);
+            Some((own, is_same))
+        });
+        let Some((own, is_same)) = own else { return false };
+        let (own, flags) = if is_same {
+            (Some(own), KEPT | OWNED)
+        } else {
+            self.replace_lent(own);
+            (None, KEPT)
+        };
+        let mut counts = self.counts.load(Ordering::Relaxed);
+        while counts & KEPT == 0 {
+            let held = (counts | flags) + ONE_CLONE + ONE;
+            match self.counts.compare_exchange(counts, held, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => {
+                    // `first` is it, as it lies.
+                    std::mem::forget(own);
+                    return true;
+                }
+                Err(now) => counts = now,
+            }
+        }
+        false
+    }
+
+    /// Keeps the clone of an executor that lends another kind of waker than its clones are.
+    #[cold]
+    #[expect(unsafe_code, reason = "the replacement is published through a pointer")]
+    fn replace_lent(&self, own: Waker) {
+        let fresh = Box::into_raw(Box::new(Mutex::new(own)));
+        let null = std::ptr::null_mut();
+        if self.replacement.compare_exchange(null, fresh, Ordering::Release, Ordering::Relaxed).is_err() {
+            // SAFETY: it came from `Box::into_raw`, and nobody else ever saw it.
+            drop(unsafe { Box::from_raw(fresh) });
         }
     }
 
@@ -159,14 +222,19 @@ impl InnerWaker {
             // All that others did before they left, as a fence would see; which ThreadSanitizer does not know.
             let _ = self.counts.load(Ordering::Acquire);
         }
-        self.clear();
+        if counts & KEPT != 0 {
+            self.clear(counts & OWNED != 0);
+        }
         true
     }
 
     #[expect(unsafe_code, reason = "the wakers are shared without a lock")]
-    fn clear(&self) {
-        // SAFETY: the last holder is alone.
-        drop(self.first.with_mut_ref(|first| unsafe { (*first).take() }));
+    fn clear(&self, is_owned: bool) {
+        if is_owned {
+            // SAFETY: the last holder is alone.
+            let first = self.first.with_mut_ref(|first| unsafe { (*first).take() });
+            drop(first.map(ManuallyDrop::into_inner));
+        }
         let replacement = self.replacement.load(Ordering::Acquire);
         if !replacement.is_null() {
             self.replacement.store(std::ptr::null_mut(), Ordering::Relaxed);

@@ -1,6 +1,8 @@
 //! A recorded task's way from spawn to end, as its future carries it: begins, opens and closes polls,
 //! and ends however the future ends.
 
+use std::mem::ManuallyDrop;
+
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::id::{SiteId, TaskId};
@@ -43,7 +45,9 @@ impl Life {
     }
 
     /// A task with a join handle begins on this thread. Costs no allocation while there are free records,
-    /// and one clock read.
+    /// and one clock read. Inlined, so that its two results are put together where they are used: reading back what
+    /// was just written in parts is the slowest there is.
+    #[inline]
     pub(crate) fn begin_joinable(
         site: u32,
         kind: TaskKind,
@@ -53,7 +57,7 @@ impl Life {
         match begin(site, kind, labels, future_bytes, true) {
             Ok(state) => {
                 let hold = Hold::first(Record::counted(state));
-                (Self(Stage::Recorded(hold)), Some(Tag { record: Record::counted(state), joined: false }))
+                (Self(Stage::Recorded(hold)), Some(Tag(state)))
             }
             Err(counted) => (Self(Stage::Counted(counted)), None),
         }
@@ -96,6 +100,7 @@ impl Life {
             Stage::Counted(task) => (task.label.site(), task.spawned_ns),
             Stage::Over => return,
         };
+        thread.ended_ns.set(now);
         let shard = thread.site(site);
         match outcome {
             Outcome::Completed => shard.completed.add(1),
@@ -120,7 +125,6 @@ impl Drop for Life {
 
 /// A record of a task that begins now, with the claims of its holders and of the drain, and one more if
 /// it has a handle; or what is left to know of it when there is none.
-#[inline]
 fn begin(
     site: u32,
     kind: TaskKind,
@@ -266,31 +270,28 @@ pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: 
     }
 }
 
-/// The join handle's view of the task. Dropping it without [`Tag::joined`] detaches the task.
-pub(crate) struct Tag {
-    record: Record,
-    joined: bool,
-}
+/// The join handle's view of the task, and its claim. Dropping it without [`Tag::joined`] detaches the task.
+pub(crate) struct Tag(&'static TaskState);
 
 impl Tag {
     /// The outcome was taken.
     #[inline]
-    pub(crate) fn joined(mut self) {
-        self.joined = true;
-        self.record.joined();
+    pub(crate) fn joined(self) {
+        let state = ManuallyDrop::new(self).0;
+        state.joined();
+        state.give_up(1);
     }
 
     /// The task was asked to stop.
     pub(crate) fn aborted(&self) {
-        self.record.aborted();
+        self.0.aborted();
     }
 }
 
 impl Drop for Tag {
     #[inline]
     fn drop(&mut self) {
-        if !self.joined {
-            self.record.handle_dropped();
-        }
+        self.0.handle_dropped();
+        self.0.give_up(1);
     }
 }

@@ -22,6 +22,7 @@ use pollscope_model::measured::Mode;
 
 use super::claims::{Claims, LONG_LIVED};
 use super::inner::InnerWaker;
+use super::intern;
 use super::marks::Word;
 use super::tally::{Note16, Note32, Tally};
 use super::thread::Label;
@@ -39,12 +40,24 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
-/// What a user says of a task when it is spawned.
+/// What a user says of a task when it is spawned. Small enough for one register on its way from there to here.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Labels {
-    pub(crate) name: u32,
-    pub(crate) group: u32,
-    pub(crate) long_lived: bool,
+    name: u16,
+    group: u16,
+    long_lived: bool,
+}
+
+impl Labels {
+    /// A name, and a group or none, both as they are read; numbered up to 65,535.
+    pub(crate) fn new(name: &str, group: &str) -> Self {
+        Self { name: intern::name(name) as u16, group: intern::name(group) as u16, long_lived: false }
+    }
+
+    /// The same for a task that is meant to live as long as the process.
+    pub(crate) fn long_lived(self, long_lived: bool) -> Self {
+        Self { long_lived, ..self }
+    }
 }
 
 /// What is known of a task when it begins.
@@ -174,9 +187,8 @@ impl TaskState {
         let aside = self.aside;
         aside.parent.set(birth.parent);
         aside.future_bytes.set(u32::try_from(birth.future_bytes).unwrap_or(u32::MAX));
-        // Names are numbered up to 65,535.
-        aside.name.set(birth.labels.name as u16);
-        aside.group.set(birth.labels.group as u16);
+        aside.name.set(birth.labels.name);
+        aside.group.set(birth.labels.group);
         self.runtime.set(0);
         self.turn.reset();
         self.claims.born(claims, if birth.labels.long_lived { LONG_LIVED } else { 0 });

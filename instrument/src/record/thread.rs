@@ -84,6 +84,8 @@ pub(crate) struct Thread {
     /// The tick since which [`Thread::ends`] counts.
     tick: Note32,
     ends: Note32,
+    /// When the last wrapped task ended here.
+    pub(crate) ended_ns: Tally,
     tid: AtomicU32,
     name: AtomicU32,
     /// `(runtime + 1) << 32 | (worker + 1)`, each 0 when unknown.

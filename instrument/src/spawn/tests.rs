@@ -1,13 +1,15 @@
 //! Outcomes, handles, labels: what became of a task and who cared.
 
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use pollscope_model::entity::site::SiteDelta;
-use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState};
+use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WokenBy};
 
+use crate::clock;
 use crate::testkit::{Fold, alone, fold, fold_until, record};
-use crate::{JoinSet, scope, spawn, task};
+use crate::{JoinSet, Traced as _, scope, spawn, task};
 
 fn current() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
@@ -169,6 +171,60 @@ fn local_tasks_may_be_unsendable() {
     let fold = fold();
     let (row, _) = of(&fold, "local");
     assert_eq!((row.kind, row.state, row.polls), (TaskKind::Local, TaskState::Completed, 2));
+}
+
+/// Calls the function when it is dropped.
+struct OnDrop(fn());
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
+/// Done at once; what it holds goes when the executor drops it.
+fn done_with(held: OnDrop) -> impl Future<Output = ()> + Send {
+    poll_fn(move |_| {
+        let _ = &held;
+        Poll::Ready(())
+    })
+}
+
+#[test]
+fn dropping_a_future_that_is_done_belongs_to_its_last_poll() {
+    record();
+    current().block_on(async {
+        let slow = OnDrop(|| std::thread::sleep(Duration::from_millis(3)));
+        task("dropped-slowly").spawn(done_with(slow)).await.expect("returns");
+        let error = task("dropped-with-a-panic").spawn(done_with(OnDrop(silent_panic))).await;
+        assert!(error.expect_err("panics").is_panic());
+    });
+    let fold = fold();
+    let (row, site) = of(&fold, "dropped-slowly");
+    assert_eq!((row.state, row.polls), (TaskState::Completed, 1));
+    assert!(row.max_poll_ns >= 3_000_000 && site.poll.sum() == row.busy_ns, "{row:?}");
+    let (row, site) = of(&fold, "dropped-with-a-panic");
+    assert_eq!((row.state, row.handle), (TaskState::Panicked, HandleState::Joined));
+    assert_eq!((site.completed, site.panicked, site.poll.count()), (0, 1, 1));
+}
+
+#[test]
+fn whoever_joins_is_due_since_the_tasks_end() {
+    record();
+    let (ended, resumed) = current().block_on(async {
+        let child = task("joined-child").spawn(async {
+            // After it was first waited for, with a poll that is no delay of whoever waits.
+            tokio::task::yield_now().await;
+            std::thread::sleep(Duration::from_millis(3));
+            clock::now_ns()
+        });
+        let join = async { (child.await.expect("returns"), clock::now_ns()) };
+        task("joining").spawn(join.traced("the join")).await.expect("returns")
+    });
+    let fold = fold();
+    let row = fold.one("the join").expect("drained");
+    assert_eq!((row.polls, row.wakes, row.woken_by), (2, 1, WokenBy::Runtime));
+    assert!(row.max_sched_ns > 0 && row.max_sched_ns <= resumed - ended, "{row:?}: {ended} to {resumed}");
 }
 
 #[test]

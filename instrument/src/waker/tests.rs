@@ -1,13 +1,16 @@
 //! Who woke whom, how many wakers there are, and that primitives take ours for the one they know.
 
-use std::future::{pending, poll_fn};
+use std::future::{Future, pending, poll_fn};
+use std::mem::ManuallyDrop;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
 use pollscope_model::entity::task::{TaskState, WokenBy};
 
-use crate::task;
 use crate::testkit::{fold, fold_until, record};
+use crate::{Traced as _, task};
 
 fn current() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
@@ -186,4 +189,86 @@ fn schedule_delay_counts_from_the_wake_or_from_the_end_of_the_poll() {
     assert!(row.scheduled_ns < row.max_sched_ns + 30_000_000, "{row:?}");
     assert!(row.max_poll_ns >= 30_000_000, "{row:?}");
     assert_eq!(fold.sites[&row.site].sched.count(), 2);
+}
+
+/// An executor that counts its wakes.
+#[derive(Default)]
+struct Executor(AtomicUsize);
+
+impl Wake for Executor {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Lends a waker that does not own its executor, as some do: its clones are of another kind.
+#[expect(unsafe_code, reason = "a waker with a table of its own")]
+fn lent_by(executor: &Arc<Executor>) -> ManuallyDrop<Waker> {
+    static LENT: RawWakerVTable = RawWakerVTable::new(
+        |data| {
+            // SAFETY: made of an `Arc` that is alive while this is lent.
+            let executor = unsafe {
+                Arc::increment_strong_count(data.cast::<Executor>());
+                Arc::from_raw(data.cast::<Executor>())
+            };
+            let waker = ManuallyDrop::new(Waker::from(executor));
+            RawWaker::new(waker.data(), waker.vtable())
+        },
+        |_| unreachable!("nobody owns it"),
+        |data| {
+            // SAFETY: as above.
+            unsafe { &*data.cast::<Executor>() }.0.fetch_add(1, Ordering::Relaxed);
+        },
+        |_| unreachable!("nobody owns it"),
+    );
+    // SAFETY: the table keeps the contract for as long as the executor is there, which the caller has.
+    ManuallyDrop::new(unsafe { Waker::new(Arc::as_ptr(executor).cast(), &LENT) })
+}
+
+/// Polls it once.
+fn poll_with<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(waker))
+}
+
+#[test]
+fn the_executors_waker_is_cloned_only_for_who_keeps_one() {
+    record();
+    let executor = Arc::new(Executor::default());
+    let own = Waker::from(Arc::clone(&executor));
+    let held = || Arc::strong_count(&executor) - 1;
+    let wakes_by_ref = poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        Poll::Ready(held())
+    });
+    let done = pin!(wakes_by_ref.traced("keeps-none"));
+    assert_eq!(poll_with(done, &own), Poll::Ready(1));
+    let slot = Arc::new(Mutex::new(None));
+    let mut parked = pin!(park(Arc::clone(&slot)).traced("keeps-one"));
+    assert!(poll_with(parked.as_mut(), &own).is_pending());
+    assert_eq!(held(), 2);
+    let kept = slot.lock().expect("not poisoned").take().expect("parked");
+    drop((kept.clone(), kept.clone()));
+    assert_eq!(held(), 2);
+    kept.wake();
+    assert_eq!(executor.0.load(Ordering::Relaxed), 2);
+    assert!(poll_with(parked.as_mut(), &own).is_ready());
+    assert_eq!(held(), 1);
+}
+
+#[test]
+fn an_executor_may_lend_another_kind_of_waker_than_its_clones_are() {
+    record();
+    let executor = Arc::new(Executor::default());
+    let slot = Arc::new(Mutex::new(None));
+    {
+        let lent = lent_by(&executor);
+        let mut parked = pin!(park(Arc::clone(&slot)).traced("lent-another-kind"));
+        assert!(poll_with(parked.as_mut(), &lent).is_pending());
+        assert_eq!(Arc::strong_count(&executor), 2);
+        slot.lock().expect("not poisoned").as_ref().expect("parked").wake_by_ref();
+        assert!(poll_with(parked.as_mut(), &lent).is_ready());
+    }
+    let kept = slot.lock().expect("not poisoned").take().expect("still there");
+    kept.wake();
+    assert_eq!((executor.0.load(Ordering::Relaxed), Arc::strong_count(&executor)), (2, 1));
 }

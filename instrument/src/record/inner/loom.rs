@@ -65,6 +65,35 @@ fn loom_the_last_holder_drops_the_executors_waker() {
     });
 }
 
+/// A poll that lends its waker to another thread as well: both clone it at once, and the executor's is kept once.
+#[test]
+fn loom_two_that_keep_the_lent_waker_keep_one() {
+    loom::model(|| {
+        let (executor, waker) = executor();
+        let inner = held();
+        inner.update(&waker);
+        let other = {
+            let inner = Arc::clone(&inner);
+            thread::spawn(move || {
+                inner.hold();
+                inner.count_wake(By::OtherThread);
+                inner.forward();
+            })
+        };
+        inner.hold();
+        // It borrows from the poll, which waits for it.
+        other.join().expect("no panic");
+        drop(waker);
+        assert_eq!(StdArc::strong_count(&executor), 2);
+        inner.forward();
+        assert!(!inner.release() && !inner.release());
+        assert!(inner.release());
+        assert_eq!(executor.woken.load(StdOrdering::SeqCst), 2);
+        assert_eq!(StdArc::strong_count(&executor), 1);
+        assert_eq!(inner.counts(), (0, 2));
+    });
+}
+
 /// A task that is polled with a new waker while its leaf becomes ready: either the poll sees the leaf
 /// ready, or the new waker is woken. A wake is never lost to the waker that went away.
 #[test]
@@ -100,8 +129,8 @@ fn loom_a_waker_changed_twice_loses_no_wake() {
         let inner = held();
         let ready = Arc::new(AtomicBool::new(false));
         inner.update(&first);
-        inner.update(&second);
         inner.hold();
+        inner.update(&second);
         let leaf = {
             let (inner, ready) = (Arc::clone(&inner), Arc::clone(&ready));
             thread::spawn(move || {

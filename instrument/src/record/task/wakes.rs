@@ -22,6 +22,19 @@ impl TaskState {
     /// A wrapped waker is woken, on any thread. Forwards to the executor.
     #[inline]
     pub(crate) fn wake(&self) {
+        self.is_woken::<false>();
+    }
+
+    /// The waker that waits for a wrapped task's end is woken, right after the end and on its thread: the task is due
+    /// since then, which saves reading the clock. Between the two are some ten nanoseconds of the runtime's and nothing
+    /// of the user's.
+    #[inline]
+    pub(crate) fn wake_at_an_end(&self) {
+        self.is_woken::<true>();
+    }
+
+    #[inline]
+    fn is_woken<const AT_AN_END: bool>(&self) {
         let thread = thread::here();
         let site = self.site();
         if self.poller.get() == thread.index {
@@ -32,10 +45,15 @@ impl TaskState {
             self.inner.count_wake(by);
             let mut noted = None;
             if self.woken_ns.load(Ordering::Relaxed) == 0 {
-                let now = clock::now_ns();
+                let since = if AT_AN_END {
+                    // A join that ran out of its budget has the runtime wake it when nothing ended: then it is due
+                    // since its last poll, for which anything earlier stands.
+                    thread.ended_ns.get().max(1)
+                } else {
+                    *noted.insert(clock::now_ns())
+                };
                 self.woken_by.store(who, Ordering::Relaxed);
-                self.woken_ns.store(now, Ordering::Relaxed);
-                noted = Some(now);
+                self.woken_ns.store(since, Ordering::Relaxed);
             }
             self.touch();
             self.note_wake(thread, noted, who);

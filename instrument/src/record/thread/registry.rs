@@ -151,6 +151,7 @@ impl Thread {
             last_id: Tally::new(),
             tick: Note32::default(),
             ends: Note32::default(),
+            ended_ns: Tally::new(),
             tid: AtomicU32::new(0),
             name: AtomicU32::new(0),
             place: AtomicU64::new(0),
