@@ -2,7 +2,7 @@
 //! Holds one claim on each.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::Id;
@@ -21,8 +21,8 @@ static TASKS: Directory<TaskState, PLACES> = Directory::new();
 type Shard = Mutex<HashMap<Id, Record, BuildIdHasher>>;
 
 static OTHERS: LazyLock<[Shard; SHARDS]> = LazyLock::new(|| std::array::from_fn(|_| Shard::default()));
-/// How many are among the others. Tokio hands a task's spawn on to whoever polls and ends it, and this with it.
-static OTHER: AtomicU64 = AtomicU64::new(0);
+/// Whether there ever were others. Tokio hands a task's spawn on to whoever polls and ends it, and this with it.
+static OTHERS_EXIST: AtomicBool = AtomicBool::new(false);
 
 fn others(id: Id) -> MutexGuard<'static, HashMap<Id, Record, BuildIdHasher>> {
     let shard = &OTHERS[(tokio_id::hash(id) >> 58) as usize % SHARDS];
@@ -39,7 +39,9 @@ pub(super) fn insert(id: Id, state: &'static TaskState) {
 
 #[cold]
 fn insert_elsewhere(id: Id, record: Record) {
-    OTHER.fetch_add(1, Ordering::Relaxed);
+    if !OTHERS_EXIST.load(Ordering::Relaxed) {
+        OTHERS_EXIST.store(true, Ordering::Relaxed);
+    }
     others(id).insert(id, record);
 }
 
@@ -51,14 +53,7 @@ pub(super) fn remove(id: Id) -> Option<Record> {
 
 #[inline]
 fn remove_elsewhere(id: Id) -> Option<Record> {
-    if OTHER.load(Ordering::Relaxed) == 0 {
-        return None;
-    }
-    let removed = others(id).remove(&id);
-    if removed.is_some() {
-        OTHER.fetch_sub(1, Ordering::Relaxed);
-    }
-    removed
+    if OTHERS_EXIST.load(Ordering::Relaxed) { others(id).remove(&id) } else { None }
 }
 
 /// A task's record, with a claim of the caller's own; `None` if it is not known.
@@ -66,7 +61,7 @@ fn remove_elsewhere(id: Id) -> Option<Record> {
 #[inline(never)]
 pub(super) fn find(id: Id) -> Option<Record> {
     let found = TASKS.find(tokio_id::number(id), |state| state.claims.claim()).map(Record::counted);
-    if found.is_some() || OTHER.load(Ordering::Relaxed) == 0 {
+    if found.is_some() || !OTHERS_EXIST.load(Ordering::Relaxed) {
         return found;
     }
     others(id).get(&id).cloned()

@@ -222,9 +222,10 @@ fn whoever_joins_is_due_since_the_tasks_end() {
         task("joining").spawn(join.traced("the join")).await.expect("returns")
     });
     let fold = fold();
-    let row = fold.one("the join").expect("drained");
+    let (row, site) = of(&fold, "the join");
     assert_eq!((row.polls, row.wakes, row.woken_by), (2, 1, WokenBy::Runtime));
-    assert!(row.max_sched_ns > 0 && row.max_sched_ns <= resumed - ended, "{row:?}: {ended} to {resumed}");
+    assert_eq!(site.sched.count(), 1);
+    assert!(row.max_sched_ns <= resumed - ended, "{row:?}: {ended} to {resumed}");
 }
 
 #[test]
