@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::record::life::{Life, OpenPoll};
+use crate::record::life::Life;
 use crate::waker;
 
 /// A future whose polls are recorded.
@@ -35,50 +35,38 @@ impl<F: Future> Future for Instrumented<F> {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &mut this.life)
         };
-        let Some(running) = future.as_mut().as_pin_mut() else {
-            // It is done, and no executor asks again.
-            return Poll::Pending;
-        };
-        if life.is_over() {
-            // After a panic, as below.
-            return running.poll(cx);
-        }
-        let mut open = life.open_poll();
-        let result = poll_open(running, &open, cx);
-        if result.is_ready() {
-            future.set(None);
-        }
-        open.returned(result.is_ready());
-        result
+        poll_recorded(life, cx, |cx| {
+            // Once it is done no executor asks again.
+            let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };
+            let result = running.poll(cx);
+            if result.is_ready() {
+                future.set(None);
+            }
+            result
+        })
     }
 }
 
-/// One poll of a future whose life is recorded.
+/// One poll of a future whose life is recorded: `poll` polls it, and what else that does is part of it.
 #[inline]
-pub(crate) fn poll_recorded<F: Future>(
-    future: Pin<&mut F>,
+pub(crate) fn poll_recorded<T>(
     life: &mut Life,
     cx: &mut Context<'_>,
-) -> Poll<F::Output> {
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
     if life.is_over() {
         // Whoever polls after the end gets what the future itself makes of it.
-        return future.poll(cx);
+        return poll(cx);
     }
     // Never moved: copying it would wait for its own stores.
     let mut open = life.open_poll();
-    let result = poll_open(future, &open, cx);
-    open.returned(result.is_ready());
-    result
-}
-
-/// What the poll is of, with the task's own waker.
-#[inline]
-fn poll_open<F: Future>(future: Pin<&mut F>, open: &OpenPoll<'_>, cx: &mut Context<'_>) -> Poll<F::Output> {
-    match open.state() {
+    let result = match open.state() {
         Some(state) => {
             state.inner.update(cx.waker());
-            waker::with(state, |waker| future.poll(&mut Context::from_waker(waker)))
+            waker::with(state, |waker| poll(&mut Context::from_waker(waker)))
         }
-        None => future.poll(cx),
-    }
+        None => poll(cx),
+    };
+    open.returned(result.is_ready());
+    result
 }

@@ -91,7 +91,7 @@ pub fn on_thread_park() {
     }
 }
 
-/// In front of those: a task is mostly polled where it was polled before.
+/// In front of [`known`]: a task is mostly polled where it was polled before.
 const CACHED: usize = 1024;
 /// A task with a claim on its record, or one that is known to be ignored.
 type Cached = Option<(Id, Option<Record>)>;

@@ -38,7 +38,7 @@ struct WorkerTotals {
 }
 
 static RUNTIMES: Mutex<Vec<Observed>> = Mutex::new(Vec::new());
-/// Who they are ([`tokio_id::hash`]; 0: nobody), for threads of the service, which never wait for the lock: a
+/// Who they are ([`tokio_id::number`]; 0: nobody), for threads of the service, which never wait for the lock: a
 /// worker that parks once and has nothing to do after that has no second time to tell where it belongs.
 static IDS: [AtomicU64; MAX_RUNTIMES] = [const { AtomicU64::new(0) }; MAX_RUNTIMES];
 /// Grows with every runtime that comes or goes.
@@ -89,7 +89,7 @@ pub(crate) fn observe_in(handle: &Handle, name: &str, session: Session) {
     let over = if many { runtimes.iter().position(|known| known.over) } else { None };
     let at = over.unwrap_or(runtimes.len());
     let Some(slot) = IDS.get(at) else { return };
-    slot.store(tokio_id::hash(id), Ordering::Release);
+    slot.store(tokio_id::number(id), Ordering::Release);
     match over {
         Some(at) => runtimes[at] = observed,
         None => runtimes.push(observed),
@@ -171,7 +171,7 @@ pub(crate) fn observes_a_runtime() -> bool {
 pub(crate) fn place_of_this_thread() -> u64 {
     let worker = tokio::runtime::worker_index().map_or(0, |index| index as u64 + 1);
     let Ok(handle) = Handle::try_current() else { return worker };
-    let id = tokio_id::hash(handle.id());
+    let id = tokio_id::number(handle.id());
     let known = IDS.iter().map(|known| known.load(Ordering::Acquire)).take_while(|known| *known != 0);
     let runtime = known.zip(1..).find(|(known, _)| *known == id).map_or(0, |(_, nth)| nth);
     runtime << 32 | worker

@@ -137,7 +137,7 @@ impl<F: Future> Future for TracedFuture<F> {
             };
         }
         match stage {
-            Stage::Begun(life) => poll_recorded(future, life, cx),
+            Stage::Begun(life) => poll_recorded(life, cx, |cx| future.poll(cx)),
             _ => future.poll(cx),
         }
     }

@@ -9,10 +9,13 @@ use std::task::{Context, RawWaker, RawWakerVTable, Waker};
 
 use crate::record::task::TaskState;
 
-static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+static TABLE: RawWakerVTable = table::<false>();
 /// Of the same waker where it waits for the end of a wrapped task, and for nothing else.
-static AT_AN_END: RawWakerVTable =
-    RawWakerVTable::new(clone_for_an_end, wake_at_an_end, wake_at_an_end_by_ref, drop_waker);
+static AT_AN_END: RawWakerVTable = table::<true>();
+
+const fn table<const AT_AN_END: bool>() -> RawWakerVTable {
+    RawWakerVTable::new(clone::<AT_AN_END>, wake::<AT_AN_END>, wake_by_ref::<AT_AN_END>, drop_waker)
+}
 
 /// Runs `f` with the task's waker, which is lent: it costs nothing unless `f` clones it.
 #[inline]
@@ -40,26 +43,26 @@ pub(crate) fn for_an_end<R>(cx: &mut Context<'_>, f: impl FnOnce(&mut Context<'_
 }
 
 #[expect(unsafe_code, reason = "a waker with a table of our own")]
-unsafe fn clone(pointer: *const ()) -> RawWaker {
+unsafe fn clone<const AT_AN_END: bool>(pointer: *const ()) -> RawWaker {
     // SAFETY: the waker that is cloned keeps the record alive: it owns a hold or is lent by `with`.
     unsafe { &*pointer.cast::<TaskState>() }.inner.hold();
-    RawWaker::new(pointer, &TABLE)
+    RawWaker::new(pointer, if AT_AN_END { &self::AT_AN_END } else { &TABLE })
 }
 
 #[expect(unsafe_code, reason = "a waker with a table of our own")]
-unsafe fn wake(pointer: *const ()) {
+unsafe fn wake<const AT_AN_END: bool>(pointer: *const ()) {
     // SAFETY: by the contract of `RawWaker` this waker is consumed: first used, then dropped. It owns a
     // hold, made by `clone`, which is given back once; records live for ever.
     let state: &'static TaskState = unsafe { &*pointer.cast::<TaskState>() };
-    state.wake();
+    state.wake::<AT_AN_END>();
     // The drain looks at a task that was woken anyway.
     state.leave();
 }
 
 #[expect(unsafe_code, reason = "a waker with a table of our own")]
-unsafe fn wake_by_ref(pointer: *const ()) {
+unsafe fn wake_by_ref<const AT_AN_END: bool>(pointer: *const ()) {
     // SAFETY: the waker keeps the record alive, as in `clone`.
-    unsafe { &*pointer.cast::<TaskState>() }.wake();
+    unsafe { &*pointer.cast::<TaskState>() }.wake::<AT_AN_END>();
 }
 
 #[expect(unsafe_code, reason = "a waker with a table of our own")]
@@ -69,27 +72,6 @@ unsafe fn drop_waker(pointer: *const ()) {
     // The population changed, which matters most when nothing else happens any more.
     state.touch();
     state.leave();
-}
-
-#[expect(unsafe_code, reason = "a waker with a table of our own")]
-unsafe fn clone_for_an_end(pointer: *const ()) -> RawWaker {
-    // SAFETY: as `clone`, to the same contract.
-    let _ = unsafe { clone(pointer) };
-    RawWaker::new(pointer, &AT_AN_END)
-}
-
-#[expect(unsafe_code, reason = "a waker with a table of our own")]
-unsafe fn wake_at_an_end(pointer: *const ()) {
-    // SAFETY: as `wake`, to the same contract.
-    let state: &'static TaskState = unsafe { &*pointer.cast::<TaskState>() };
-    state.wake_at_an_end();
-    state.leave();
-}
-
-#[expect(unsafe_code, reason = "a waker with a table of our own")]
-unsafe fn wake_at_an_end_by_ref(pointer: *const ()) {
-    // SAFETY: as `wake_by_ref`, to the same contract.
-    unsafe { &*pointer.cast::<TaskState>() }.wake_at_an_end();
 }
 
 #[cfg(test)]

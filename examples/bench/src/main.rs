@@ -167,7 +167,7 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
             eprintln!("{workload}: round {round} of {rounds}");
             // Each begins a round in turn, so that none always follows the same one.
             for at in (0..configs.len()).map(|nth| (nth + round) % configs.len()) {
-                for _ in 0..if workload == "http" { HTTP_TIMES } else { 1 } {
+                for _ in 0..times_of(workload) {
                     // The machine changes its speed within a round: each is compared with what ran right before it.
                     beside[at].push(run("plain")?);
                     measured[at].push(run(configs[at])?);
@@ -208,6 +208,11 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     Ok(())
+}
+
+/// How often a workload runs in each round.
+fn times_of(workload: &str) -> usize {
+    if workload == "http" { HTTP_TIMES } else { 1 }
 }
 
 /// By how much tokio-console has fewer operations.

@@ -2,8 +2,7 @@
 //! Holds one claim on each.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::task::Id;
 
@@ -20,12 +19,14 @@ static TASKS: Directory<TaskState, PLACES> = Directory::new();
 
 type Shard = Mutex<HashMap<Id, Record, BuildIdHasher>>;
 
-static OTHERS: LazyLock<[Shard; SHARDS]> = LazyLock::new(|| std::array::from_fn(|_| Shard::default()));
-/// Whether there ever were others. Tokio hands a task's spawn on to whoever polls and ends it, and this with it.
-static OTHERS_EXIST: AtomicBool = AtomicBool::new(false);
+/// Made for the first of them. Tokio hands a task's spawn on to whoever polls and ends it, and this with it.
+static OTHERS: OnceLock<[Shard; SHARDS]> = OnceLock::new();
 
-fn others(id: Id) -> MutexGuard<'static, HashMap<Id, Record, BuildIdHasher>> {
-    let shard = &OTHERS[(tokio_id::hash(id) >> 58) as usize % SHARDS];
+fn shard(
+    others: &'static [Shard; SHARDS],
+    id: Id,
+) -> MutexGuard<'static, HashMap<Id, Record, BuildIdHasher>> {
+    let shard = &others[tokio_id::number(id) as usize % SHARDS];
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -33,27 +34,16 @@ fn others(id: Id) -> MutexGuard<'static, HashMap<Id, Record, BuildIdHasher>> {
 #[inline]
 pub(super) fn insert(id: Id, state: &'static TaskState) {
     if !TASKS.insert(tokio_id::number(id), state) {
-        insert_elsewhere(id, Record::counted(state));
+        let others = OTHERS.get_or_init(|| std::array::from_fn(|_| Shard::default()));
+        shard(others, id).insert(id, Record::counted(state));
     }
-}
-
-#[cold]
-fn insert_elsewhere(id: Id, record: Record) {
-    if !OTHERS_EXIST.load(Ordering::Relaxed) {
-        OTHERS_EXIST.store(true, Ordering::Relaxed);
-    }
-    others(id).insert(id, record);
 }
 
 /// Forgets a task, and returns its claim; `None` if it is not known.
 #[inline]
 pub(super) fn remove(id: Id) -> Option<Record> {
-    TASKS.remove(tokio_id::number(id)).map(Record::counted).or_else(|| remove_elsewhere(id))
-}
-
-#[inline]
-fn remove_elsewhere(id: Id) -> Option<Record> {
-    if OTHERS_EXIST.load(Ordering::Relaxed) { others(id).remove(&id) } else { None }
+    let removed = TASKS.remove(tokio_id::number(id)).map(Record::counted);
+    removed.or_else(|| shard(OTHERS.get()?, id).remove(&id))
 }
 
 /// A task's record, with a claim of the caller's own; `None` if it is not known.
@@ -61,8 +51,5 @@ fn remove_elsewhere(id: Id) -> Option<Record> {
 #[inline(never)]
 pub(super) fn find(id: Id) -> Option<Record> {
     let found = TASKS.find(tokio_id::number(id), |state| state.claims.claim()).map(Record::counted);
-    if found.is_some() || !OTHERS_EXIST.load(Ordering::Relaxed) {
-        return found;
-    }
-    others(id).get(&id).cloned()
+    found.or_else(|| shard(OTHERS.get()?, id).get(&id).cloned())
 }

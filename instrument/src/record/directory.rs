@@ -33,8 +33,7 @@ impl<T: Sync + 'static, const PLACES: usize> Directory<T, PLACES> {
     /// Empty. Where zeroes come from the operating system, what is not used takes no memory.
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
-        let places = [const { Place::free() }; PLACES];
-        Self { places }
+        Self { places: [const { Place::free() }; PLACES] }
     }
 
     fn place(&self, number: u64) -> &Place<T> {

@@ -33,7 +33,8 @@ impl From {
     }
 }
 
-/// See the module. What every wake looks at comes first. Takes no memory before the thread's first wake, and 26 KiB from then on.
+/// See the module. What every wake looks at comes first. Takes no memory before the thread's first wake, and 26 KiB
+/// from then on.
 #[derive(Default)]
 #[repr(C)]
 pub(crate) struct Edges {

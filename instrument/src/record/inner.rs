@@ -180,19 +180,16 @@ impl InnerWaker {
             self.replace_lent(own);
             (None, KEPT)
         };
-        let mut counts = self.counts.load(Ordering::Relaxed);
-        while counts & KEPT == 0 {
-            let held = (counts | flags) + ONE_CLONE + ONE;
-            match self.counts.compare_exchange(counts, held, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => {
-                    // `first` is it, as it lies.
-                    std::mem::forget(own);
-                    return true;
-                }
-                Err(now) => counts = now,
-            }
+        // Until one is kept only whoever keeps one writes here.
+        let counts = self.counts.load(Ordering::Relaxed);
+        let held = (counts | flags) + ONE_CLONE + ONE;
+        let is_first = counts & KEPT == 0
+            && self.counts.compare_exchange(counts, held, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if is_first {
+            // `first` is it, as it lies.
+            std::mem::forget(own);
         }
-        false
+        is_first
     }
 
     /// Keeps the clone of an executor that lends another kind of waker than its clones are.

@@ -54,7 +54,7 @@ impl Labels {
         Self { name: intern::name(name) as u16, group: intern::name(group) as u16, long_lived: false }
     }
 
-    /// The same for a task that is meant to live as long as the process.
+    /// The same, and whether the task is meant to live as long as the process.
     pub(crate) fn long_lived(self, long_lived: bool) -> Self {
         Self { long_lived, ..self }
     }

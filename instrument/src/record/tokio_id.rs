@@ -27,14 +27,6 @@ impl Hasher for IdHasher {
     }
 }
 
-/// The hash of a task's or a runtime's id: distinct for distinct ids, never 0, and well spread in its upper bits.
-#[inline]
-pub(crate) fn hash(id: impl Hash) -> u64 {
-    let mut hasher = IdHasher::default();
-    id.hash(&mut hasher);
-    hasher.finish()
-}
-
 /// What makes the number itself of an id.
 #[derive(Default)]
 struct AsNumber(u64);
@@ -54,9 +46,9 @@ impl Hasher for AsNumber {
     }
 }
 
-/// A task's id as the number that it is: from 1, dense and never used twice.
+/// A task's or a runtime's id as the number that it is: from 1, dense and never used twice.
 #[inline]
-pub(crate) fn number(id: tokio::task::Id) -> u64 {
+pub(crate) fn number(id: impl Hash) -> u64 {
     let mut hasher = AsNumber::default();
     id.hash(&mut hasher);
     hasher.finish()

@@ -20,21 +20,12 @@ pub(super) const OTHER_THREAD: u64 = 3;
 
 impl TaskState {
     /// A wrapped waker is woken, on any thread. Forwards to the executor.
+    ///
+    /// `AT_AN_END` is for one that waits for a wrapped task's end, which wakes it right afterwards and on its own thread:
+    /// the task is due since that end, which saves reading the clock. Between the two are some ten nanoseconds of the
+    /// runtime's and nothing of the user's.
     #[inline]
-    pub(crate) fn wake(&self) {
-        self.is_woken::<false>();
-    }
-
-    /// The waker that waits for a wrapped task's end is woken, right after the end and on its thread: the task is due
-    /// since then, which saves reading the clock. Between the two are some ten nanoseconds of the runtime's and nothing
-    /// of the user's.
-    #[inline]
-    pub(crate) fn wake_at_an_end(&self) {
-        self.is_woken::<true>();
-    }
-
-    #[inline]
-    fn is_woken<const AT_AN_END: bool>(&self) {
+    pub(crate) fn wake<const AT_AN_END: bool>(&self) {
         let thread = thread::here();
         let site = self.site();
         if self.poller.get() == thread.index {
