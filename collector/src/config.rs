@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use pollscope_model::world::Limits;
+use pollscope_system::file::{MAX_TEXT_BYTES, read_text};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -54,7 +55,7 @@ struct File {
 impl Config {
     /// Reads a configuration file over the defaults.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
+        let text = read_text(path, MAX_TEXT_BYTES)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(path, &text)
     }

@@ -4,14 +4,13 @@
 //! The streams are served by async tasks that talk to it through [`Fleet`]. Each push stream has at
 //! most one report on its way here and waits for it to be applied: a flood from one process is held
 //! up in its own connection, and harms nobody else. Reports and questions have queues of their own
-//! and are taken in fair turns.
+//! and are taken in fair turns; a large report is folded in slices between them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use pollscope_model::hello::Hello;
 use pollscope_model::id::BootId;
-use pollscope_model::monitor::Monitor;
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::report::Report;
 use pollscope_model::world::{Applied, Limits, TooManyProcesses};
@@ -19,20 +18,41 @@ use pollscope_proto::ingest::Control;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use seats::Seats;
+use keeper::Keeper;
 
+mod keeper;
 mod seats;
 
 /// Orders and questions that may wait; whoever finds the queue full waits for a place.
 const QUEUE: usize = 64;
 
-/// How often the detectors judge and silence is noticed.
-const TICK: Duration = Duration::from_millis(250);
-
 /// The fleet's thread has ended: the collector is stopping, or it has failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the collector is stopping; try again when it is back")]
 pub(crate) struct Stopped;
+
+/// Why a push stream gets no seat.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum NoSeat {
+    #[error(transparent)]
+    Full(#[from] TooManyProcesses),
+    #[error(
+        "another stream speaks for this incarnation and is alive: one process has one stream; if this one is a \
+         copy (a forked process, a machine started from a running image), restart it"
+    )]
+    Taken,
+}
+
+/// What became of a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Taken {
+    /// It is folded, or not for the reason given.
+    Applied(Applied),
+    /// Its sequence number does not follow what is known: nothing of it was taken.
+    OutOfOrder,
+    /// Another stream speaks for the process now.
+    NoSeat,
+}
 
 /// Talks to the fleet's thread. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,7 +62,8 @@ pub(crate) struct Fleet {
     changes: watch::Receiver<u64>,
 }
 
-/// A push stream's place: it speaks for one incarnation until it parts or another takes over.
+/// A push stream's place: it speaks for one incarnation until it parts, or until it was silent for so long that
+/// another may take over.
 #[derive(Debug)]
 pub(crate) struct Seat {
     /// The incarnation.
@@ -58,9 +79,9 @@ pub(crate) struct Seat {
 
 #[derive(Debug)]
 enum Order {
-    Greet { hello: Box<Hello>, reply: oneshot::Sender<Result<Seat, TooManyProcesses>> },
+    Greet { hello: Box<Hello>, reply: oneshot::Sender<Result<Seat, NoSeat>> },
     Renew { seat: u64, hello: Box<Hello>, reply: oneshot::Sender<()> },
-    Apply { boot: BootId, seat: u64, report: Box<Report>, reply: oneshot::Sender<Option<Applied>> },
+    Apply { boot: BootId, seat: u64, report: Box<Report>, reply: oneshot::Sender<Taken> },
     Part { boot: BootId, seat: u64, reason: Arc<str> },
 }
 
@@ -73,8 +94,8 @@ struct Question {
 }
 
 impl Fleet {
-    /// Seats a push stream; one that spoke for the same incarnation before loses its seat.
-    pub(crate) async fn greet(&self, hello: Box<Hello>) -> Result<Result<Seat, TooManyProcesses>, Stopped> {
+    /// Seats a push stream, unless another one speaks for the same incarnation and is not silent.
+    pub(crate) async fn greet(&self, hello: Box<Hello>) -> Result<Result<Seat, NoSeat>, Stopped> {
         let (reply, seat) = oneshot::channel();
         self.orders.send(Order::Greet { hello, reply }).await.map_err(|_| Stopped)?;
         seat.await.map_err(|_| Stopped)
@@ -88,8 +109,8 @@ impl Fleet {
         renewed.await.map_err(|_| Stopped)
     }
 
-    /// Folds a report in and returns when it is done; `None` if another stream took the seat.
-    pub(crate) async fn apply(&self, seat: &Seat, report: Box<Report>) -> Result<Option<Applied>, Stopped> {
+    /// Folds a report in and returns when it is done. Of one that is dropped before, nothing or all is folded.
+    pub(crate) async fn apply(&self, seat: &Seat, report: Box<Report>) -> Result<Taken, Stopped> {
         let (reply, applied) = oneshot::channel();
         let order = Order::Apply { boot: seat.boot, seat: seat.number, report, reply };
         self.orders.send(order).await.map_err(|_| Stopped)?;
@@ -158,8 +179,7 @@ impl FleetThread {
         let (questions, questions_in) = mpsc::channel(QUEUE);
         let (changed, changes) = watch::channel(0);
         let (stop, stopped) = oneshot::channel();
-        let mut keeper =
-            Keeper { monitor: Monitor::new(limits), seats: Seats::default(), changed, now: Box::new(now) };
+        let mut keeper = Keeper::new(limits, changed, now);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("fleet".to_owned()).spawn(move || {
             runtime.block_on(async {
@@ -180,89 +200,5 @@ impl FleetThread {
     }
 }
 
-/// What the thread owns.
-struct Keeper {
-    monitor: Monitor,
-    seats: Seats,
-    changed: watch::Sender<u64>,
-    now: Box<dyn FnMut() -> u64 + Send>,
-}
-
-impl Keeper {
-    async fn keep(&mut self, mut orders: mpsc::Receiver<Order>, mut questions: mpsc::Receiver<Question>) {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                Some(order) = orders.recv() => self.obey(order),
-                Some(question) = questions.recv() => self.answer(question),
-                _ = tick.tick() => self.tick(),
-                else => return,
-            }
-        }
-    }
-
-    fn obey(&mut self, order: Order) {
-        let now_ns = (self.now)();
-        match order {
-            Order::Greet { hello, reply } => {
-                let boot = hello.boot;
-                let seat = self.monitor.greet(*hello, now_ns).map(|welcome| {
-                    let (number, wants) = self.seats.take(boot);
-                    Seat { boot, label: welcome.label, last_seq: welcome.last_seq, wants, number }
-                });
-                // Failing means that the stream ended meanwhile: nobody else will part for it.
-                if let Err(Ok(seat)) = reply.send(seat) {
-                    self.part(boot, seat.number, "connection lost during the greeting", now_ns);
-                }
-            }
-            Order::Renew { seat, hello, reply } => {
-                if self.seats.holds(hello.boot, seat) {
-                    // There is room for a process that is known. If it was forgotten, its next report
-                    // ends the stream.
-                    let _ = self.monitor.greet(*hello, now_ns);
-                }
-                let _ = reply.send(());
-            }
-            Order::Apply { boot, seat, report, reply } => {
-                let applied = self.seats.holds(boot, seat).then(|| {
-                    self.seats.reported(&report);
-                    self.monitor.apply(*report, now_ns)
-                });
-                let _ = reply.send(applied);
-            }
-            Order::Part { boot, seat, reason } => self.part(boot, seat, &reason, now_ns),
-        }
-        self.changed();
-    }
-
-    fn part(&mut self, boot: BootId, seat: u64, reason: &str, now_ns: u64) {
-        if self.seats.leave(boot, seat) {
-            self.monitor.part(boot, reason, now_ns);
-        }
-    }
-
-    fn answer(&mut self, question: Question) {
-        // Whoever asked may have gone while the question waited.
-        if question.reply.is_closed() {
-            return;
-        }
-        let now_ns = (self.now)();
-        let settled = self.seats.want(&question.ask, now_ns);
-        let answer = (settled || !question.may_wait).then(|| self.monitor.answer(&question.ask, now_ns));
-        let _ = question.reply.send(answer);
-    }
-
-    fn tick(&mut self) {
-        let now_ns = (self.now)();
-        self.monitor.tick(now_ns);
-        for boot in self.monitor.take_alarms() {
-            self.seats.want_events(boot, now_ns);
-        }
-        self.changed();
-    }
-
-    fn changed(&self) {
-        self.changed.send_modify(|version| *version += 1);
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ mod clock;
 pub mod config;
 mod fleet;
 pub mod listen;
+pub mod log;
 mod server;
 
 pub use server::{Collector, Error};

@@ -6,11 +6,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use pollscope_system::socket::{self, Found};
+use tokio::net::{TcpListener, UnixListener};
 
 /// A place to listen at, as written: `127.0.0.1:7700`, `localhost:0`, `[::1]:7700`, `unix:PATH`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,7 +142,7 @@ impl Listener {
                 Ok((Self::Tcp(listener), Address::Tcp { host: real.ip().to_string(), port: real.port() }))
             }
             Address::Unix(path) => {
-                let listener = open_unix(address, path).await?;
+                let listener = open_unix(address, path)?;
                 let file = SocketFile { path: path.clone(), inode: inode(path) };
                 Ok((Self::Unix(listener, file), address.clone()))
             }
@@ -163,19 +164,17 @@ async fn open_tcp(address: &Address, host: &str, port: u16) -> Result<TcpListene
 }
 
 /// A socket file that nobody answers behind was left by a collector that was killed: it is replaced.
-async fn open_unix(address: &Address, path: &Path) -> Result<UnixListener, ListenError> {
-    if let Ok(file) = std::fs::symlink_metadata(path) {
-        if !file.file_type().is_socket() {
-            return Err(ListenError::NoSocket(address.clone()));
-        }
-        match UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                std::fs::remove_file(path).map_err(|error| refused(address, error))?;
-            }
-            _ => return Err(ListenError::InUse(address.clone())),
+/// From the first moment on only this user can connect.
+fn open_unix(address: &Address, path: &Path) -> Result<UnixListener, ListenError> {
+    if std::fs::symlink_metadata(path).is_ok() {
+        match socket::look(path) {
+            _ if !socket::is_socket(path) => return Err(ListenError::NoSocket(address.clone())),
+            Found::Abandoned => std::fs::remove_file(path).map_err(|error| refused(address, error))?,
+            Found::Listening | Found::Other => return Err(ListenError::InUse(address.clone())),
         }
     }
-    UnixListener::bind(path).map_err(|error| refused(address, error))
+    let bound = socket::bind(path).and_then(UnixListener::from_std);
+    bound.map_err(|error| refused(address, error))
 }
 
 fn refused(address: &Address, source: io::Error) -> ListenError {
@@ -227,6 +226,7 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
 
         let (listener, _) = Listener::open(&address).await.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "for this user alone");
         assert!(matches!(Listener::open(&address).await.unwrap_err(), ListenError::InUse(_)));
         drop(listener);
         assert!(!path.exists(), "the socket's file was left behind");

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use pollscope_collector::Collector;
 use pollscope_collector::cli::Cli;
+use pollscope_collector::log::CleanLog;
+use pollscope_model::text::clean;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -21,7 +23,8 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, error)) => {
-            let _ = writeln!(std::io::stderr(), "pollscope-collector: {error}");
+            // It may quote a path, which then ends no line.
+            let _ = writeln!(std::io::stderr(), "pollscope-collector: {}", clean(&error));
             ExitCode::from(code)
         }
     }
@@ -66,7 +69,12 @@ fn start_log() {
             Err(error) => (EnvFilter::new("info"), Some((text, error))),
         },
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Colours are escape sequences too, and a writer cannot tell whose they are.
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_env_filter(filter)
+        .with_writer(|| CleanLog(std::io::stderr()))
+        .init();
     if let Some((text, error)) = complaint {
         tracing::warn!("POLLSCOPE_LOG={text}: {error}; using info (try debug, or pollscope_collector=debug)");
     }

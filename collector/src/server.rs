@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use tokio_stream::wrappers::UnixListenerStream;
-use tonic::transport::server::TcpIncoming;
+use pollscope_proto::incoming::{Bounds, Incoming, Refusal, is_told};
+use pollscope_system::descriptors::share;
 
 use crate::clock;
 use crate::config::Config;
@@ -15,6 +15,7 @@ use stop::{Stop, StopSource};
 
 mod fleet;
 mod ingest;
+mod ledger;
 mod stop;
 
 /// A peer whose connection is silent for this long is pinged …
@@ -32,6 +33,27 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// Streams that one connection may have open.
 const STREAMS_PER_CONNECTION: u32 = 64;
+
+/// Connections at the same time, at most one in [`SHARE`] of the descriptors that this process may have: the
+/// rest is for its own files.
+const MAX_CONNECTIONS: usize = 1_024;
+const SHARE: u64 = 2;
+
+/// How long a connection may take to its first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(5);
+
+fn log_refusal(why: Refusal, count: u64) {
+    if !is_told(count) {
+        return;
+    }
+    match why {
+        Refusal::Full => tracing::warn!(count, "connections refused: as many as are taken are open"),
+        Refusal::Silent => tracing::warn!(count, "connections closed: no request came within 5 s"),
+        Refusal::Failed => {
+            tracing::warn!(count, "connections not accepted by the system; raise its limit of descriptors");
+        }
+    }
+}
 
 /// Why the collector could not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -94,13 +116,15 @@ impl Collector {
         let mut stop = self.stop.clone();
         let stopped = async move { stop.wait().await };
         let served = async {
+            let bounds = Bounds { connections: share(MAX_CONNECTIONS, SHARE), first_request: FIRST_REQUEST };
             match self.listener {
                 Listener::Tcp(listener) => {
-                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    let incoming = Incoming::new(listener, bounds, log_refusal);
                     router.serve_with_incoming_shutdown(incoming, stopped).await
                 }
                 Listener::Unix(listener, _file) => {
-                    router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stopped).await
+                    let incoming = Incoming::new(listener, bounds, log_refusal);
+                    router.serve_with_incoming_shutdown(incoming, stopped).await
                 }
             }
         };

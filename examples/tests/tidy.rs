@@ -17,6 +17,8 @@ mod samples;
 mod text;
 #[path = "tidy/tree.rs"]
 mod tree;
+#[path = "tidy/writers.rs"]
+mod writers;
 
 use std::fmt;
 
@@ -54,6 +56,8 @@ const RULES: &[Rule] = &[
     text::terminal_types_stay_in_the_drawing_rooms,
     text::only_the_recorder_asks_for_unstable_tokio,
     text::unsafe_stays_in_the_recorder_with_its_reason,
+    text::own_threads_are_started_in_one_room,
+    text::fix_texts_stand_in_one_table,
     text::nothing_is_left_unfinished,
     text::the_repository_speaks_of_the_project_alone,
     manual::links_lead_somewhere,
@@ -70,6 +74,7 @@ fn the_house_is_tidy() {
         .collect();
     complaints.extend(arrows::every_member_is_in_the_table(&files).iter().map(ToString::to_string));
     complaints.extend(manual::the_root_holds_what_a_newcomer_needs(&files).iter().map(ToString::to_string));
+    complaints.extend(writers::every_writer_is_in_the_list(&files).iter().map(ToString::to_string));
     complaints.sort();
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }

@@ -2,6 +2,8 @@
 
 #[path = "verdicts/suite.rs"]
 mod suite;
+#[path = "verdicts/waits.rs"]
+mod waits;
 
 use pollscope::check::Outcome;
 use suite::{ALL, Case};

@@ -1,10 +1,10 @@
 //! The stack of another thread of this process, taken while it is blocked, with names: what a slow poll was
 //! doing while it was slow.
 //!
-//! [`install`] once, [`ask`] for each stack, and a [`Resolver`] to name its frames. Our watchdog's thread
-//! alone calls these; nothing here runs on a service's thread but the signal handler, and that only when its
-//! stack is asked for. Linux on x86-64 and aarch64 with the feature `backtrace`; elsewhere [`install`] says
-//! why there is none.
+//! [`install`] once, a [`Kept`] for as long as stacks may be asked for, [`ask`] for each stack, and a [`Resolver`] to
+//! name its frames. Our watchdog's thread alone calls these; nothing here runs on a service's thread but the signal
+//! handler, and that only when its stack is asked for. Linux on x86-64 and aarch64 with the feature `backtrace`;
+//! elsewhere [`install`] says why there is none.
 
 #[cfg(any(
     loom,
@@ -31,7 +31,7 @@ mod engine;
 mod frame;
 
 #[cfg(not(loom))]
-pub use engine::{Asked, RawStack, Resolver, ask, install};
+pub use engine::{Asked, Kept, RawStack, Resolver, ask, install};
 #[cfg(not(loom))]
 pub use frame::{Frame, Trace};
 

@@ -9,7 +9,6 @@
 #![allow(dead_code, reason = "the door of what judges a test")]
 
 use std::future::Future;
-use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,11 +22,11 @@ use crate::config::Config;
 use crate::drain::intake;
 use crate::drain::ledger::Ledger;
 use crate::handle::JoinHandle;
+use crate::hooks::Callbacks;
 use crate::identity::Identity;
 use crate::record;
 use crate::record::allowed::ran;
 use crate::record::session::numbers::{self, Entered, Lease};
-use crate::record::task::Labels;
 use crate::spawn::Spawn;
 use crate::watchdog::{self, Watchdog};
 use crate::{clock, hooks, mode, sample};
@@ -107,10 +106,15 @@ impl Book {
     }
 
     /// Builds a runtime for the session: all its threads, and all that is spawned on it, are of the session.
-    /// Takes the builder's callbacks as [`attach`](crate::attach) does.
-    pub(crate) fn build(&self, builder: &mut Builder, name: &str) -> std::io::Result<Runtime> {
+    /// Takes the builder's callbacks as [`attach_with`](crate::attach_with) does.
+    pub(crate) fn build(
+        &self,
+        builder: &mut Builder,
+        callbacks: Callbacks,
+        name: &str,
+    ) -> std::io::Result<Runtime> {
         self.hooked.store(mode::TOKIO_UNSTABLE, Ordering::Relaxed);
-        hooks::attach_in(builder, &self.lease);
+        hooks::attach_in(builder, &self.lease, callbacks);
         let runtime = builder.build()?;
         self.observe(runtime.handle(), name);
         Ok(runtime)
@@ -120,11 +124,12 @@ impl Book {
     pub(crate) fn build_local(
         &self,
         builder: &mut Builder,
+        callbacks: Callbacks,
         options: LocalOptions,
         name: &str,
     ) -> std::io::Result<LocalRuntime> {
         self.hooked.store(mode::TOKIO_UNSTABLE, Ordering::Relaxed);
-        hooks::attach_in(builder, &self.lease);
+        hooks::attach_in(builder, &self.lease, callbacks);
         let runtime = builder.build_local(options)?;
         self.observe(runtime.handle(), name);
         Ok(runtime)
@@ -143,19 +148,13 @@ impl Book {
         self.lease.enter()
     }
 
-    /// Spawns a task of the session: its body, at that line.
-    pub(crate) fn spawn_on<F>(
-        &self,
-        future: F,
-        runtime: &Handle,
-        at: &'static Location<'static>,
-        labels: Labels,
-    ) -> JoinHandle<F::Output>
+    /// Spawns a task of the session: its body.
+    pub(crate) fn spawn_on<F>(&self, spawn: Spawn, future: F, runtime: &Handle) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Spawn::at(at, labels).spawn_in(self.lease.session(), future, runtime)
+        spawn.spawn_in(self.lease.session(), future, runtime)
     }
 
     /// The greeting of a process that consists of the session alone. Mode and capabilities grow when a
@@ -187,7 +186,7 @@ impl Book {
             std::thread::sleep(Duration::from_micros(200));
         }
         if self.stalls {
-            watchdog::settle(NAMING);
+            watchdog::settle(Instant::now() + NAMING);
         }
         self.ledger().tick(true)
     }
@@ -212,7 +211,7 @@ impl Drop for Book {
     fn drop(&mut self) {
         let session = self.lease.session();
         if let Some(watchdog) = self.watchdog.take() {
-            watchdog.stop();
+            watchdog.stop(Instant::now() + watchdog::NAMING);
         }
         numbers::close(session);
         ran::take(session);

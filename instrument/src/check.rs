@@ -25,7 +25,7 @@
 //!   answerable for, on the CPU and blocked; not the time in which the machine had other work.
 //! - **What is left behind** when the body has returned and the runtime has settled (up to half a second):
 //!   tasks that live on ([`leaks`](Session::leaks)), that nothing can wake ([`lost_wakers`](Session::lost_wakers)),
-//!   that somebody should have woken ([`forgotten`](Session::forgotten)).
+//!   that wait for longer than is usual where they were spawned ([`forgotten`](Session::forgotten)).
 //! - **What happened meanwhile**: tasks that woke themselves in a storm ([`self_wake`](Session::self_wake)), panics
 //!   that nobody saw, and every rule of a live service that came to a judgement.
 //!
@@ -45,8 +45,8 @@
 //! (256 MiB) at most, then its time becomes coarser; of one test of one process the newest four stay.
 //!
 //! # What is seen
-//! On stock tokio what is spawned through `pollscope`; with `--cfg tokio_unstable` every task of the runtime, with
-//! poll times, spawn site and end, but without wakes: `tokio::spawn`ed tasks are never found to be forgotten or to
+//! On stock tokio what is spawned through `pollscope`; with `--cfg tokio_unstable` every task of the runtime but
+//! those of a `LocalSet`, with poll times, spawn site and end, but without wakes: `tokio::spawn`ed tasks are never found to be forgotten or to
 //! have lost their waker, only to be left.
 
 mod canary;

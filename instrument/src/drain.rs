@@ -28,10 +28,10 @@ use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::BootId;
 use pollscope_model::report::{Losses, Report};
 
-use crate::clock;
 use crate::record::thread;
 use crate::record::{Recorder, intern};
-use crate::watchdog::{shelf, stacks};
+use crate::watchdog::{shelf, stacks, stopped};
+use crate::{clock, refusals, sample};
 pub(crate) use snapshot::Snapshot;
 
 /// Slow polls that a snapshot repeats.
@@ -51,6 +51,8 @@ pub(crate) struct Drain {
     slow_polls: VecDeque<SlowPoll>,
     edges: edges::Totals,
     stalls: Vec<Stall>,
+    /// The end of the last stop that was told.
+    stops_told_ns: u64,
     losses: Losses,
     flights: flight::Flights,
 }
@@ -71,6 +73,7 @@ impl Drain {
             slow_polls: VecDeque::new(),
             edges: edges::Totals::default(),
             stalls: Vec::new(),
+            stops_told_ns: clock::now_ns(),
             losses: Losses::default(),
             flights: flight::Flights::new(Instant::now(), clock::now_ns()),
         }
@@ -100,16 +103,17 @@ impl Drain {
     /// The single events since the last call, if a reader wants them. They belong to the delta of the
     /// [`Drain::tick`] before.
     pub(crate) fn events(&mut self) -> Vec<EventBlock> {
-        let mut blocks = self.flights.collect(&thread::all(), Instant::now(), clock::now_ns());
+        let mut blocks = self.flights.collect(&thread::read(), Instant::now(), clock::now_ns());
         own::of_events(&mut blocks);
         blocks
     }
 
     /// What changed since the last call, as the next delta.
     pub(crate) fn tick(&mut self) -> Report {
+        stopped::follow_clock();
         let now = clock::now_ns();
         let taken = self.reader.take(now, false);
-        let threads = thread::all();
+        let threads = thread::read();
         let (runtimes, workers) = self.workers.tick(&threads, now, self.recorder.wraps());
         self.seq += 1;
         let edges = self.edges.changes(&threads, self.seq == 1);
@@ -120,12 +124,13 @@ impl Drain {
             start_ns: std::mem::replace(&mut self.last_ns, now),
             end_ns: now,
             tasks: taken.tasks,
-            sites: self.sites.changes(&threads, &edges, self.seq == 1),
+            sites: self.sites.changes(&threads.shards().collect::<Vec<_>>(), &edges, self.seq == 1),
             edges,
             runtimes,
             workers,
             slow_polls: taken.slow_polls,
             stalls: shelf::stalls(),
+            stops: stopped::since(&mut self.stops_told_ns),
             ..Report::default()
         };
         own::of_all(&mut report);
@@ -135,12 +140,17 @@ impl Drain {
         let (stacks, end) = stacks::entries(self.stacks, usize::MAX);
         self.stacks = end;
         report.dict.extend(stacks);
-        self.losses.tasks_uncounted = threads.iter().map(|thread| thread.uncounted.get()).sum();
+        let ended = threads.rest();
+        self.losses.tasks_uncounted = threads.sum(|thread| thread.uncounted.get(), ended.uncounted);
         self.losses.ended_rows =
-            taken.ends_unsaid + threads.iter().map(|thread| thread.ends_unsaid.get()).sum::<u64>();
+            taken.ends_unsaid + threads.sum(|thread| thread.ends_unsaid.get(), ended.ends_unsaid);
         self.losses.slow_polls =
-            taken.slow_polls_lost + threads.iter().map(|thread| thread.evidence.lost.get()).sum::<u64>();
+            taken.slow_polls_lost + threads.sum(|thread| thread.evidence.lost.get(), ended.evidence_lost);
+        self.losses.threads_uncounted = thread::refused();
         self.losses.dict_entries = intern::refused() + stacks::refused();
+        self.losses.runtimes_unseen = sample::unseen();
+        self.losses.connections_refused = refusals::CONNECTIONS.get();
+        self.losses.viewers_refused = refusals::VIEWERS.get();
         self.stalls.clone_from(&report.stalls);
         report.losses = self.losses;
         report

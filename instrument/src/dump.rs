@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::export::Desk;
+use crate::fork;
 use crate::reporter::Reporter;
 
 /// The longest that a caller waits for the reporter's thread.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The one of the guard that records, and the process that it records: a forked child has the copy, but
-/// none of the threads.
-static CURRENT: Mutex<Option<(u32, Arc<Dumper>)>> = Mutex::new(None);
+/// The one of the guard that records.
+static CURRENT: Mutex<Option<Arc<Dumper>>> = Mutex::new(None);
 
 /// Hands the single polls and wakes of the last `last`, as far as the flight recorder has them, to every
 /// attached viewer, to the collector, into the recording, and into a file of its own where
@@ -25,14 +25,17 @@ static CURRENT: Mutex<Option<(u32, Arc<Dumper>)>> = Mutex::new(None);
 /// Blocks the calling thread while they are collected, some milliseconds, 5 s at most; a file is written
 /// later, by a thread of pollscope's own.
 pub fn dump(last: Duration) -> Option<u64> {
+    // It has the copy, none of the threads, and perhaps a lock that is never given back.
+    if fork::is_child() {
+        return None;
+    }
     let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let (pid, dumper) = current?;
-    if pid == std::process::id() { dumper.dump(last) } else { None }
+    current?.dump(last)
 }
 
 /// From now on [`dump`] does it with this one.
 pub(crate) fn offer(dumper: Arc<Dumper>) {
-    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some((std::process::id(), dumper));
+    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(dumper);
 }
 
 /// From now on nobody records.

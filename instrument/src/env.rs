@@ -66,7 +66,7 @@ pub const VARIABLES: [Variable; 16] = [
     },
     Variable {
         name: "POLLSCOPE_ENDPOINT",
-        expects: "a collector's address such as http://127.0.0.1:7700",
+        expects: "a collector's address such as http://127.0.0.1:7700, or unix:PATH",
         default: "none",
         help: "the collector to report to",
         apply: |config, text| {
@@ -88,7 +88,7 @@ pub const VARIABLES: [Variable; 16] = [
         name: "POLLSCOPE_RECORD",
         expects: "a path that ends in .mcap, or a folder",
         default: "none: nothing is recorded",
-        help: "the recording to write, for `pollscope open`; in a folder one file for each process, and for each test of #[pollscope::test] that fails",
+        help: "the recording to write (feature `recording`), for `pollscope open`; in a folder one file for each process, and for each test of #[pollscope::test] that fails; to the collector whose socket is in that folder, as that of `pollscope check -- CMD` is, it is pushed instead, by any build",
         apply: |config, text| {
             config.record = Some(config::record(text.into())?);
             Ok(())
@@ -111,7 +111,9 @@ pub const VARIABLES: [Variable; 16] = [
         default: "none: viewers judge by their own policy",
         help: "the policy that this process asks its viewers to apply",
         apply: |config, text| {
-            let policy = std::fs::read_to_string(text).map_err(|error| error.to_string())?;
+            let max = pollscope_system::file::MAX_TEXT_BYTES;
+            let policy =
+                pollscope_system::file::read_text(text.as_ref(), max).map_err(|error| error.to_string())?;
             config.policy = config::policy(policy)?;
             Ok(())
         },

@@ -1,7 +1,8 @@
 //! Exports: one thread, `pollscope-io`, with a tokio runtime of its own, that carries reports to
 //! viewers ([`serve`]) and to a collector ([`push`]), one that writes them into a [`file`], and one that
-//! writes dumps. It never runs anything of the service's, and
-//! the service's threads never wait for it. Whoever reads slowly costs bounded memory ([`backlog`]).
+//! writes dumps. It never runs anything of the service's but the `tracing` subscriber, if that wants the events of
+//! `tonic`, `hyper` and `h2`: to keep them from it, a dispatcher would have to be set, which changes `tracing` for
+//! the whole process. The service's threads never wait for it. A slow reader costs bounded memory ([`backlog`]).
 
 mod backlog;
 mod door;
@@ -13,6 +14,7 @@ mod file;
 #[path = "export/no_file.rs"]
 mod file;
 mod greeting;
+mod http2;
 mod lens;
 mod push;
 mod serve;
@@ -27,24 +29,30 @@ use std::time::{Duration, Instant};
 use pollscope_proto::EventsRequest;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use tracing::subscriber::NoSubscriber;
 
-use crate::config::Listen;
+use crate::config::{Flight, Listen};
 use crate::identity::Identity;
-use crate::notice;
+use crate::record::flight;
 use crate::reporter::Reporter;
+use crate::{notice, own_thread};
 use backlog::Backlog;
 pub(crate) use door::Door;
 #[cfg(feature = "recording")]
 pub(crate) use dump::{Desk, Dumps};
 pub(crate) use file::Tape;
+#[cfg(all(feature = "recording", feature = "check"))]
+pub(crate) use file::plain;
 #[cfg(not(feature = "recording"))]
 pub(crate) use file::{Desk, Dumps};
-#[cfg(all(feature = "recording", feature = "check"))]
-pub(crate) use file::{plain, refuse_file_size_signal};
+pub(crate) use push::collector_in;
 
 /// How long stopping and flushing wait for readers.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the thread may take to end after that.
+const ENDING: Duration = Duration::from_millis(250);
+
+/// For how long single polls are asked for, if they are always recorded; asked again in half that time.
+const EVENTS_TTL: Duration = Duration::from_secs(30);
 
 /// What the exports share: where reports come from and who reads them.
 struct Shared {
@@ -69,13 +77,25 @@ impl Shared {
         backlog.ask_for_events(ttl);
         self.reporter.ask_for_events(request.last_ns, ttl);
     }
+
+    /// Asks for single events again and again, for a reader that keeps everything, if they are recorded always. `asked`
+    /// is the last time.
+    fn keep_events(&self, backlog: &Backlog, asked: &mut Option<Instant>) {
+        if flight::mode() != Flight::Always || asked.is_some_and(|asked| asked.elapsed() < EVENTS_TTL / 2) {
+            return;
+        }
+        // At first also those from before the reader came to ask.
+        let last_ns = if asked.is_none() { u64::MAX } else { 0 };
+        self.ask_for_events(backlog, EventsRequest { last_ns, ttl_ns: EVENTS_TTL.as_nanos() as u64 });
+        *asked = Some(Instant::now());
+    }
 }
 
 /// The exports of one guard.
 pub(crate) struct Exports {
     shared: Arc<Shared>,
     address: Option<Listen>,
-    thread: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
+    thread: Option<(JoinHandle<()>, oneshot::Sender<Instant>)>,
     #[cfg(feature = "recording")]
     recording: Option<file::Recording>,
     #[cfg(feature = "recording")]
@@ -88,6 +108,7 @@ impl Exports {
         identity: Identity,
         door: Option<Door>,
         endpoint: Option<String>,
+        folder: Option<String>,
         tape: Option<Tape>,
         dumps: Option<Dumps>,
         reporter: Reporter,
@@ -95,13 +116,17 @@ impl Exports {
         let shared = Arc::new(Shared { identity, reporter, backlogs: Mutex::default() });
         let address = door.as_ref().map(|door| door.address().clone());
         let mut thread = None;
-        if door.is_some() || endpoint.is_some() {
-            let build = || tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-            let runtime = tracing::subscriber::with_default(NoSubscriber::new(), build)?;
+        let collector = endpoint.map(|url| push::Target::collector(url, &shared));
+        let folder = folder.map(|url| push::Target::folder(url, &shared));
+        let targets: Vec<push::Target> = collector.into_iter().chain(folder).collect();
+        if door.is_some() || !targets.is_empty() {
+            // A collector's name is looked up on a thread of the runtime's own.
+            let name = own_thread::prefixed("dns");
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            let runtime = builder.enable_io().enable_time().thread_name(name).build()?;
             let (stop, stopped) = oneshot::channel();
-            let work = Work { shared: shared.clone(), door, endpoint, stopped };
-            let builder = std::thread::Builder::new().name("pollscope-io".to_owned());
-            thread = Some((builder.spawn(move || work.run(runtime))?, stop));
+            let work = Work { shared: shared.clone(), door, targets, stopped };
+            thread = Some((own_thread::start("io", move || work.run(runtime))?, stop));
         }
         if let Some(address) = &address {
             notice::info(&format!("listening on {address}"));
@@ -146,9 +171,9 @@ impl Exports {
         self.address.as_ref()
     }
 
-    /// Waits until everything was handed to the readers, for at most [`PATIENCE`].
-    pub(crate) fn flush(&self) {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits until everything was handed to the readers, for at most [`PATIENCE`] and not beyond the deadline.
+    pub(crate) fn flush(&self, deadline: Instant) {
+        let deadline = deadline.min(Instant::now() + PATIENCE);
         let backlogs = self.shared.backlogs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for backlog in backlogs.iter().filter_map(Weak::upgrade) {
             backlog.wait_until_delivered(deadline);
@@ -163,19 +188,28 @@ impl Exports {
         }
     }
 
-    /// Says goodbye to the readers and ends the thread. The reporter has ended before.
-    pub(crate) fn stop(self) {
-        if let Some((thread, stop)) = self.thread {
-            let _ = stop.send(());
-            let _ = thread.join();
+    /// Says goodbye to the readers, completes the files and ends the threads; a thread that has not ended by the
+    /// deadline is left behind. The reporter has ended before.
+    pub(crate) fn stop(self, deadline: Instant) {
+        let thread = self.thread.map(|(thread, stop)| {
+            let _ =
+                stop.send((Instant::now() + PATIENCE).min(deadline.checked_sub(ENDING).unwrap_or(deadline)));
+            thread
+        });
+        #[cfg(feature = "recording")]
+        if let Some(dumping) = &self.dumping {
+            dumping.begin_stop();
+        }
+        if thread.is_some_and(|thread| !own_thread::join(thread, deadline)) {
+            notice::warn("pollscope-io has not ended in time and is left behind");
         }
         #[cfg(feature = "recording")]
         if let Some(recording) = self.recording {
-            recording.stop(Instant::now() + PATIENCE);
+            recording.stop(deadline);
         }
         #[cfg(feature = "recording")]
         if let Some(dumping) = self.dumping {
-            dumping.stop(Instant::now() + PATIENCE);
+            dumping.stop(deadline);
         }
     }
 }
@@ -184,14 +218,12 @@ impl Exports {
 struct Work {
     shared: Arc<Shared>,
     door: Option<Door>,
-    endpoint: Option<String>,
-    stopped: oneshot::Receiver<()>,
+    targets: Vec<push::Target>,
+    stopped: oneshot::Receiver<Instant>,
 }
 
 impl Work {
     fn run(self, runtime: Runtime) {
-        // The service's subscriber is for the service's events, not for those of our transport.
-        let _quiet = tracing::subscriber::set_default(NoSubscriber::new());
         let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.carry())));
         if outcome.is_err() {
             notice::warn("internal error in pollscope-io: nobody can attach any more, the service goes on");
@@ -202,20 +234,24 @@ impl Work {
     async fn carry(self) {
         let (close, closing) = oneshot::channel();
         let serving = self.door.map(|door| tokio::spawn(serve::run(door, self.shared.clone(), closing)));
-        let link = Arc::new(push::Link::default());
-        let pushing =
-            self.endpoint.map(|url| tokio::spawn(push::run(url, self.shared.clone(), link.clone())));
+        let pushing = self.targets.into_iter().map(|target| {
+            let link = Arc::new(push::Link::of(&target));
+            (link.clone(), tokio::spawn(push::run(target, self.shared.clone(), link)))
+        });
+        let pushing: Vec<_> = pushing.collect();
         // An end of the channel without a word is the guard's end as well.
-        let _ = self.stopped.await;
+        let deadline = self.stopped.await.unwrap_or_else(|_| Instant::now() + PATIENCE);
         let goodbyes = async {
-            if let Some(pushing) = pushing.filter(|_| link.is_up()) {
-                let _ = pushing.await;
+            for (link, pushing) in pushing {
+                if link.is_awaited() {
+                    let _ = pushing.await;
+                }
             }
             let _ = close.send(());
             if let Some(serving) = serving {
                 let _ = serving.await;
             }
         };
-        let _ = tokio::time::timeout(PATIENCE, goodbyes).await;
+        let _ = tokio::time::timeout_at(deadline.into(), goodbyes).await;
     }
 }

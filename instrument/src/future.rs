@@ -1,4 +1,8 @@
 //! The wrapped future: two clock reads round each poll, a waker of our own, and the task's end.
+//!
+//! A future that is dropped before its end (abort, a dropped join set, a runtime's shutdown) is dropped in a turn of its
+//! own, which is timed and counted as the task's last poll: tokio's hooks tell of such a turn as of a poll, too. What
+//! tokio does with an output that no handle takes, after that poll, is not seen here.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +11,7 @@ use std::task::{Context, Poll};
 use crate::record::life::Life;
 use crate::waker;
 
-/// A future whose polls are recorded.
+/// A future whose polls are recorded, or a job of the blocking pool.
 pub(crate) struct Instrumented<F> {
     /// Gone when it is done: what dropping it takes is its last poll's, since tokio would drop it next. First, so that
     /// what one does that is dropped before comes before the end, too.
@@ -23,14 +27,45 @@ impl<F> Instrumented<F> {
     }
 }
 
+impl<R, F: FnOnce() -> R> Instrumented<F> {
+    /// Runs the job: its one poll.
+    #[inline]
+    pub(crate) fn run(mut self) -> R {
+        let Some(job) = self.future.take() else { unreachable!("it was wrapped with one, and runs once") };
+        let mut open = self.life.open_poll();
+        let result = job();
+        open.returned(true);
+        result
+    }
+}
+
+impl<F> Drop for Instrumented<F> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.life.is_over() {
+            self.drop_unfinished();
+        }
+    }
+}
+
+impl<F> Instrumented<F> {
+    #[cold]
+    fn drop_unfinished(&mut self) {
+        let mut open = self.life.open_drop();
+        // In place, as a pinned value has to be.
+        self.future = None;
+        open.dropped();
+    }
+}
+
 impl<F: Future> Future for Instrumented<F> {
     type Output = F::Output;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         #[expect(unsafe_code, reason = "pin projection")]
-        // SAFETY: `future` is pinned structurally: it is never moved out, `Instrumented` has no `Drop`
-        // and is `Unpin` only if `F` is. `life` is never pinned.
+        // SAFETY: `future` is pinned structurally: it is never moved out while it is pinned (`run` takes what never was),
+        // `Drop` drops it in place, and `Instrumented` is `Unpin` only if `F` is. `life` is never pinned.
         let (mut future, life) = unsafe {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &mut this.life)

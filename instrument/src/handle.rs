@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::task::{AbortHandle, Id, JoinError};
 
-use crate::record::life::Tag;
+use crate::record::tag::Tag;
 use crate::waker;
 
 /// Tokio's [`JoinHandle`](tokio::task::JoinHandle) of a recorded task.

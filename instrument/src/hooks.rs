@@ -1,76 +1,38 @@
 //! Tokio's task hooks (`--cfg tokio_unstable`): every task of a runtime is seen, libraries' included,
-//! without wakes and without outcome. The one place that touches tokio's hook interface.
+//! but for those of a `LocalSet`, without wakes and without outcome. The one place that touches tokio's hook interface.
 //!
-//! A runtime keeps one callback per hook. [`attach`] takes them all; whoever has callbacks of their own
-//! calls [`on_spawn`], [`before_poll`], [`after_poll`] and [`on_terminate`] from them instead.
+//! A runtime keeps one callback per hook. [`attach`](crate::attach) takes them, [`attach_with`] calls the
+//! service's own beside ours; a service that registers its own calls [`on_spawn`], [`before_poll`], [`after_poll`]
+//! and [`on_terminate`] from them instead.
 //!
 //! State is keyed by tokio's id. Ids that were never seen to be spawned (blocking jobs, the workers
 //! themselves, tasks older than the recorder, tasks that our own spawn functions wrapped) are ignored.
 
+mod attach;
 mod known;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
-#[cfg(any(feature = "check", test))]
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::measured::Mode;
+use tokio::runtime::Handle;
 use tokio::task::Id;
 
 use crate::clock;
 use crate::record::Recorder;
 use crate::record::hold::Record;
 use crate::record::life::{evidence, slow_poll};
-#[cfg(any(feature = "check", test))]
-use crate::record::session::numbers::Lease;
 use crate::record::session::{self, Session};
 use crate::record::shard::SiteShard;
 use crate::record::task::{Birth, HookedPoll, Labels, Outcome, TaskState};
 use crate::record::thread::{self, Outer};
 use crate::record::tokio_id;
-
-/// Registers pollscope's hooks on a runtime that is about to be built, and observes it (see
-/// [`observe`](crate::observe)) as soon as it runs.
-///
-/// With `--cfg tokio_unstable` this takes the builder's `on_task_spawn`, `on_before_task_poll`,
-/// `on_after_task_poll` and `on_task_terminate` callbacks, in every build `on_thread_start`,
-/// `on_thread_stop` and `on_thread_park`.
-/// A later registration replaces ours silently: with callbacks of your own, call the functions of
-/// [`hooks`](crate::hooks) from them.
-///
-/// Costs a poll two clock reads and some thread-local stores while recording is on.
-pub fn attach(builder: &mut tokio::runtime::Builder) {
-    builder.on_thread_start(on_thread_start).on_thread_stop(on_thread_stop).on_thread_park(on_thread_park);
-    #[cfg(tokio_unstable)]
-    attach_to_tasks(builder, Session::NONE);
-}
-
-/// The same for a runtime whose tasks are a session's, wherever they are spawned. The runtime keeps the
-/// lease.
 #[cfg(any(feature = "check", test))]
-pub(crate) fn attach_in(builder: &mut tokio::runtime::Builder, lease: &Arc<Lease>) {
-    let kept = Arc::clone(lease);
-    let starts = move || {
-        kept.stay();
-        crate::sample::thread_starts(kept.session());
-    };
-    builder.on_thread_start(starts).on_thread_stop(on_thread_stop).on_thread_park(on_thread_park);
-    #[cfg(tokio_unstable)]
-    attach_to_tasks(builder, lease.session());
-}
-
-#[cfg(tokio_unstable)]
-fn attach_to_tasks(builder: &mut tokio::runtime::Builder, session: Session) {
-    Recorder::global().set_hooked();
-    builder
-        .on_task_spawn(move |task| on_spawn_in(session, task.id(), task.spawned_at()))
-        .on_before_task_poll(|task| before_poll(task.id()))
-        .on_after_task_poll(|task| after_poll(task.id()))
-        .on_task_terminate(|task| on_terminate(task.id()));
-}
+pub(crate) use attach::attach_in;
+pub use attach::{Callbacks, attach, attach_with};
 
 /// To be called from `on_thread_start`: observes the runtime that the thread belongs to, under its
 /// own name (`Builder::name`) or `runtime`.
@@ -83,11 +45,43 @@ pub fn on_thread_stop() {
     crate::sample::thread_stops();
 }
 
+thread_local! {
+    /// The runtime that this thread observed last, or tried to, and under which guard.
+    static OBSERVED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
 /// To be called from `on_thread_park`: tells which thread is which worker, so that a worker that is stuck
-/// has a thread to look at even where none of its tasks is recorded. Costs some nanoseconds.
+/// has a thread to look at even where none of its tasks is recorded. Observes the runtime if it is not observed yet.
+/// Costs some nanoseconds.
 pub fn on_thread_park() {
     if Recorder::global().is_on() {
-        thread::here().find_place();
+        let thread = thread::here();
+        thread.find_place();
+        observe_here(thread);
+    }
+}
+
+/// Observes the runtime that the thread works for, if its place is not known. Tries that once for each runtime and guard:
+/// there may be no room for one more.
+fn observe_here(thread: &thread::Thread) {
+    if thread.place().0.is_some() {
+        return;
+    }
+    let Ok(handle) = Handle::try_current() else { return };
+    let id = (tokio_id::number(handle.id()), crate::sample::guards_ended());
+    if OBSERVED.try_with(|observed| observed.replace(id) != id) == Ok(true) {
+        crate::sample::observe(&handle, handle.name().unwrap_or("runtime"));
+        thread.find_place();
+    }
+}
+
+/// The runtime of this thread, which parks, tells of the ends of its jobs.
+#[cfg(tokio_unstable)]
+fn tells_of_jobs() {
+    if Recorder::global().is_on()
+        && let (Some(at), _) = thread::here().place()
+    {
+        crate::sample::jobs::are_told(at);
     }
 }
 
@@ -127,18 +121,19 @@ fn slot(id: Id) -> usize {
 }
 
 impl Local {
-    /// The record of a task whose poll begins as the outermost of this thread; `None` if it is ignored.
+    /// The record of a task whose poll begins as the outermost of this thread, `None` if it is ignored; and whether it
+    /// had to be looked up.
     #[inline]
-    fn known(&mut self, id: Id) -> Option<&'static TaskState> {
+    fn known(&mut self, id: Id) -> (Option<&'static TaskState>, bool) {
         let cache = self.cache.get_or_insert_with(empty);
         let cached = &mut cache[slot(id)];
         match cached {
-            Some((known, record)) if *known == id => record.as_ref().map(|record| **record),
+            Some((known, record)) if *known == id => (record.as_ref().map(|record| **record), false),
             _ => {
                 let found = known::find(id);
                 let state = found.as_ref().map(|record| **record);
                 *cached = Some((id, found));
-                state
+                (state, true)
             }
         }
     }
@@ -185,10 +180,24 @@ impl Local {
     }
 }
 
+/// Before the thread's first poll: what is open refers to the thread's share of a site.
 #[cold]
 fn empty() -> Box<[Cached; CACHED]> {
+    thread::at_end(forget_open);
     let cache: Box<[Cached]> = std::iter::repeat_with(|| None).take(CACHED).collect();
     cache.try_into().unwrap_or_else(|_| unreachable!("as many as cached"))
+}
+
+/// The thread's state goes, and whether no poll that is open refers to it any more.
+fn forget_open() -> bool {
+    let forget = |local: &RefCell<Local>| {
+        let forgotten =
+            local.try_borrow_mut().map(|mut local| (local.open.take(), std::mem::take(&mut local.outer)));
+        // Their claims are given up here, where nothing is borrowed.
+        forgotten.is_ok()
+    };
+    // What is gone refers to nothing.
+    LOCAL.try_with(forget).unwrap_or(true)
 }
 
 /// To be called from `on_task_spawn` with the task's id and `spawned_at`.
@@ -223,6 +232,7 @@ fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>)
         labels: Labels::default(),
         kind: TaskKind::Async,
         mode: Mode::Hooks,
+        joinable: false,
     };
     let cached = LOCAL.try_with(|local| local.borrow_mut().keep(id, state)).unwrap_or(false);
     // One claim is the drain's, one that of all known.
@@ -230,21 +240,30 @@ fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>)
     known::insert(id, state);
 }
 
-/// To be called from `on_before_task_poll` with the task's id.
+/// To be called from `on_before_task_poll` with the task's id. A worker that is too busy to park observes its runtime
+/// here, as [`on_thread_park`] would.
 pub fn before_poll(id: Id) {
-    let _ = LOCAL.try_with(|local| {
+    let looked_up = LOCAL.try_with(|local| {
         let mut local = local.borrow_mut();
-        let (state, claim) =
-            if local.open.is_none() { (local.known(id), None) } else { local.enter_another(id) };
-        let Some(state) = state else { return };
+        let ((state, looked_up), claim) = if local.open.is_none() {
+            (local.known(id), None)
+        } else {
+            let (state, claim) = local.enter_another(id);
+            ((state, true), claim)
+        };
+        let state = state?;
         let thread = thread::here();
         let start = clock::now_ns();
         let label = state.label();
-        let outer = thread.enter(state.id.get(), label, start);
+        let outer = thread.enter(state.id(), label, start);
         let shard = thread.site(label.site());
         let poll = state.hooked_poll_begins(thread, start);
         local.open = Some(Open { id, state, _claim: claim, outer, poll, shard, terminated: false });
+        looked_up.then_some(thread)
     });
+    if let Ok(Some(thread)) = looked_up {
+        observe_here(thread);
+    }
 }
 
 /// To be called from `on_after_task_poll` with the task's id.
@@ -283,14 +302,14 @@ fn was_slow(open: &Open, thread: &thread::Thread, wall_ns: u64, now: u64) {
     if wall_ns < session::slow_poll_ns(site) {
         return;
     }
-    open.shard.slow_polls.add(1);
-    let poll = SlowPoll { nth: open.poll.nth, ..evidence(open.state.id.get(), site, wall_ns, now) };
+    open.shard.was_slow();
+    let poll = SlowPoll { nth: open.poll.nth, ..evidence(open.state.id(), site, wall_ns, now) };
     slow_poll(thread, open.outer, poll, now);
 }
 
 /// To be called from `on_task_terminate` with the task's id.
 pub fn on_terminate(id: Id) {
-    let Some(record) = known::remove(id) else { return };
+    let Some(record) = known::remove(id) else { return ended_unknown() };
     let open_here = LOCAL.try_with(|local| {
         let mut local = local.borrow_mut();
         let Local { open, outer, .. } = &mut *local;
@@ -302,6 +321,13 @@ pub fn on_terminate(id: Id) {
     record.leave_to_caller();
     if open_here != Ok(true) {
         end(state, clock::now_ns(), 1);
+    }
+}
+
+/// What ends on a thread that is no worker and was never seen to be spawned is a job of the blocking pool.
+fn ended_unknown() {
+    if tokio::runtime::worker_index().is_none() && Recorder::global().is_on() {
+        crate::sample::jobs::one_ended();
     }
 }
 

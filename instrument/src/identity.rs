@@ -122,17 +122,22 @@ fn date_and_time(unix_s: u64) -> String {
     format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
 }
 
-/// Random: the standard library draws the hashers' keys from the operating system.
 #[expect(clippy::disallowed_methods, reason = "the rim: what makes this run unlike all others")]
 fn new_boot_id() -> BootId {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let half = || {
-        let mut hasher = RandomState::new().build_hasher();
-        hasher.write_u32(std::process::id());
+    boot_id(&[RandomState::new(), RandomState::new()], std::process::id(), since)
+}
+
+/// Random: the standard library draws the hashers' keys from the operating system. Two machines that were started from
+/// one image may draw the same and give the process the same number; they do not start pollscope in the same nanosecond.
+fn boot_id(keys: &[RandomState; 2], pid: u32, since: Duration) -> BootId {
+    let [high, low] = keys.each_ref().map(|key| {
+        let mut hasher = key.build_hasher();
+        hasher.write_u32(pid);
         hasher.write_u128(since.as_nanos());
         u128::from(hasher.finish())
-    };
-    BootId(half() << 64 | half())
+    });
+    BootId(high << 64 | low)
 }
 
 fn file_name(exe: &std::path::Path) -> String {
@@ -149,11 +154,22 @@ fn host() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
-#[cfg(all(test, feature = "recording"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn machines_of_one_image_have_boot_ids_of_their_own_from_the_start_on() {
+        let keys = [RandomState::new(), RandomState::new()];
+        let started = |ns| boot_id(&keys, 1, Duration::from_nanos(ns)).0;
+        let (one, other) = (started(1), started(2));
+        assert!(one >> 64 != other >> 64 && one as u64 != other as u64, "{one:x} {other:x}");
+        // Nothing else tells them apart: a process that is copied while it runs keeps what it has.
+        assert_eq!(one, started(1));
+    }
+
+    #[test]
+    #[cfg(feature = "recording")]
     fn a_file_name_has_the_service_its_pid_and_when_it_started() {
         let config = Config { name: Some("../a b/checkout".to_owned()), ..Config::default() };
         let identity = Identity { started_unix_s: 1_795_248_615, ..Identity::of_this_process(&config) };
@@ -162,6 +178,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "recording")]
     fn dates_are_right_round_leap_days() {
         for (unix_s, text) in [
             (0, "19700101-000000"),

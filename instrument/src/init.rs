@@ -2,21 +2,21 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::config::{Builder, Config};
 use crate::drain::Drain;
 use crate::dump::{self, Dumper};
-use crate::export::{Door, Dumps, Exports, Tape};
+use crate::export::{self, Door, Dumps, Exports, Tape};
 use crate::guard::{Guard, Running, Status};
 use crate::identity::Identity;
 use crate::overload::Lookout;
 use crate::record::Recorder;
 use crate::record::session::Session;
 use crate::reporter::Reporter;
-use crate::watchdog::Watchdog;
-use crate::{env, notice};
+use crate::watchdog::{NAMING, Watchdog};
+use crate::{clock, env, fork, notice, sample};
 
 /// Why pollscope did not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,13 @@ pub enum InitError {
     /// An earlier guard of this process is still alive.
     #[error("already running in this process: keep one guard")]
     AlreadyRunning,
+    /// This process was forked from one in which a guard was alive: it has none of pollscope's threads, and what those
+    /// had locked is locked here for good.
+    #[error(
+        "this process was forked from one in which pollscope runs: nothing is recorded here; call init in the child \
+         and not before the fork, or drop the guard before it"
+    )]
+    Forked,
     /// The place to listen at cannot be had.
     #[error("{0}")]
     Listen(String),
@@ -52,6 +59,9 @@ pub enum InitError {
 /// Never panics, never fails: what does not work is said in one line on stderr. With `POLLSCOPE=off`
 /// nothing happens at all. If an earlier guard is alive, this one does nothing and its
 /// [`status`](Guard::status) is [`Status::Secondary`].
+///
+/// A program that forks without `exec` (a daemon, a preforking server) calls it in the child: after a fork nothing that
+/// ran before is recorded in the child any more, and a child of a process in which a guard is alive is refused here.
 pub fn init() -> Guard {
     Builder::new().init()
 }
@@ -66,8 +76,13 @@ pub fn builder() -> Builder {
     Builder::new()
 }
 
-/// Whether a guard is alive.
-static RUNNING: AtomicBool = AtomicBool::new(false);
+/// The process in which a guard is alive; 0: none is.
+static RUNNING: AtomicU32 = AtomicU32::new(0);
+
+/// The process in which a guard is alive, which is not this one after a fork; 0 if none is.
+pub(crate) fn running_in() -> u32 {
+    RUNNING.load(Ordering::Relaxed)
+}
 
 #[expect(clippy::disallowed_methods, reason = "the rim: the environment is read here and nowhere else")]
 fn environment(name: &str) -> Option<OsString> {
@@ -83,13 +98,14 @@ fn warn_of_strangers() {
 
 /// The guard is gone; the next `init` starts a new incarnation.
 pub(crate) fn release() {
-    RUNNING.store(false, Ordering::Release);
+    RUNNING.store(0, Ordering::Release);
 }
 
 pub(crate) fn start_anyway(mut config: Config, mut complaints: Vec<String>) -> Guard {
     complaints.extend(env::apply(&mut config, environment));
     notice::set_level(config.log);
     if !config.enabled {
+        sample::switch_off();
         return Guard::inert(Status::Off);
     }
     for complaint in &complaints {
@@ -113,6 +129,7 @@ pub(crate) fn start_strictly(mut config: Config, mut complaints: Vec<String>) ->
     complaints.extend(env::apply(&mut config, environment));
     notice::set_level(config.log);
     if !config.enabled {
+        sample::switch_off();
         return Ok(Guard::inert(Status::Off));
     }
     if let Some(complaint) = complaints.into_iter().next() {
@@ -128,7 +145,11 @@ fn start(
     config: &Config,
     failed: impl FnMut(InitError) -> Result<(), InitError>,
 ) -> Result<Guard, InitError> {
-    if RUNNING.swap(true, Ordering::AcqRel) {
+    if fork::is_child() {
+        return Err(InitError::Forked);
+    }
+    let id = std::process::id();
+    if RUNNING.compare_exchange(0, id, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return Err(InitError::AlreadyRunning);
     }
     let started = start_threads(config, failed);
@@ -148,7 +169,10 @@ fn start_threads(
         Ok(door) => door,
         Err(why) => failed(InitError::Listen(why)).map(|()| None)?,
     };
-    let tape = match Tape::open(config.recording().as_ref(), &identity) {
+    // Where a collector takes what would be written, no file is.
+    let record = config.recording();
+    let folder = record.as_ref().and_then(|record| export::collector_in(&record.path));
+    let tape = match Tape::open(record.as_ref().filter(|_| folder.is_none()), &identity) {
         Ok(tape) => tape,
         Err(why) => failed(InitError::Record(why)).map(|()| None)?,
     };
@@ -158,6 +182,10 @@ fn start_threads(
     }
     let recorder = Recorder::global();
     recorder.start(config.recorder);
+    if let Some(why) = clock::slow() {
+        notice::warn(&format!("recording is expensive here: {why}"));
+    }
+    sample::switch_on();
     let slowest = Duration::from_nanos(config.recorder.slow_poll_ns);
     let drain = Drain::new(recorder, identity.boot);
     let lookout = Lookout::new(config.overload_limit);
@@ -171,13 +199,13 @@ fn start_threads(
                 return Err(InitError::Thread(error));
             }
         };
-    let exports = match Exports::start(identity, door, config.endpoint.clone(), tape, dumps, reporter.clone())
-    {
+    let endpoint = config.endpoint.clone();
+    let exports = match Exports::start(identity, door, endpoint, folder, tape, dumps, reporter.clone()) {
         Ok(exports) => exports,
         Err(error) => {
             reporter.stop();
             if let Some(watchdog) = watchdog {
-                watchdog.stop();
+                watchdog.stop(Instant::now() + NAMING);
                 crate::watchdog::ends();
             }
             return Err(InitError::Thread(error));
@@ -185,5 +213,5 @@ fn start_threads(
     };
     let dumper = Arc::new(Dumper::new(reporter.clone(), exports.desk()));
     dump::offer(dumper.clone());
-    Ok(Running { reporter, thread, exports, dumper, watchdog, pid: std::process::id() })
+    Ok(Running { reporter, thread, exports, dumper, watchdog })
 }

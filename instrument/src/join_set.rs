@@ -10,8 +10,9 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, Id, JoinError, LocalSet};
 
 use crate::future::Instrumented;
+use crate::large::Large;
 use crate::record::handing::Handing;
-use crate::record::life::Tag;
+use crate::record::tag::Tag;
 use crate::record::task::Labels;
 use crate::record::tokio_id::BuildIdHasher;
 use crate::spawn::{Spawn, Wrapping};
@@ -53,12 +54,8 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        let spawn = Spawn::here(Labels::default());
-        let Some(site) = spawn.site() else { return self.inner.spawn(future) };
-        let (life, tag) = spawn.begin::<F>(site, TaskKind::Async);
-        let _wrapping = Wrapping::begin();
-        let handle = self.inner.spawn(Instrumented::new(future, life));
-        self.keep(handle, tag)
+        let spawn = Spawn::of::<F>(Labels::default());
+        if Large::<F>::BOXED { self.spawn_as(spawn, Box::pin(future)) } else { self.spawn_as(spawn, future) }
     }
 
     /// Spawns a task on a given runtime.
@@ -68,12 +65,12 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        let spawn = Spawn::here(Labels::default());
-        let Some(site) = spawn.site_on(handle) else { return self.inner.spawn_on(future, handle) };
-        let (life, tag) = spawn.begin::<F>(site, TaskKind::Async);
-        let _wrapping = Wrapping::begin();
-        let handle = self.inner.spawn_on(Instrumented::new(future, life), handle);
-        self.keep(handle, tag)
+        let spawn = Spawn::of::<F>(Labels::default());
+        if Large::<F>::BOXED {
+            self.spawn_on_as(spawn, Box::pin(future), handle)
+        } else {
+            self.spawn_on_as(spawn, future, handle)
+        }
     }
 
     /// Spawns a `!Send` task on the current `LocalSet` or local runtime.
@@ -85,12 +82,12 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        let spawn = Spawn::here(Labels::default());
-        let Some(site) = spawn.site() else { return self.inner.spawn_local(future) };
-        let (life, tag) = spawn.begin::<F>(site, TaskKind::Local);
-        let _wrapping = Wrapping::begin();
-        let handle = self.inner.spawn_local(Instrumented::new(future, life));
-        self.keep(handle, tag)
+        let spawn = Spawn::of::<F>(Labels::default());
+        if Large::<F>::BOXED {
+            self.spawn_local_as(spawn, Box::pin(future))
+        } else {
+            self.spawn_local_as(spawn, future)
+        }
     }
 
     /// Spawns a `!Send` task on a given `LocalSet`.
@@ -99,12 +96,12 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        let spawn = Spawn::here(Labels::default());
-        let Some(site) = spawn.site() else { return self.inner.spawn_local_on(future, local_set) };
-        let (life, tag) = spawn.begin::<F>(site, TaskKind::Local);
-        let _wrapping = Wrapping::begin();
-        let handle = self.inner.spawn_local_on(Instrumented::new(future, life), local_set);
-        self.keep(handle, tag)
+        let spawn = Spawn::of::<F>(Labels::default());
+        if Large::<F>::BOXED {
+            self.spawn_local_on_as(spawn, Box::pin(future), local_set)
+        } else {
+            self.spawn_local_on_as(spawn, future, local_set)
+        }
     }
 
     /// Runs a closure on the blocking pool of the current runtime.
@@ -117,13 +114,12 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let spawn = Spawn::here(Labels::default());
-        let Some(site) = spawn.site() else { return self.inner.spawn_blocking(job) };
-        let handing = Handing::begin();
-        let (job, tag) = spawn.wrap_job(site, job);
-        let handle = self.inner.spawn_blocking(job);
-        drop(handing);
-        self.keep(handle, tag)
+        let spawn = Spawn::of::<F>(Labels::default());
+        if Large::<F>::BOXED {
+            self.spawn_blocking_as(spawn, Box::new(job))
+        } else {
+            self.spawn_blocking_as(spawn, job)
+        }
     }
 
     /// Runs a closure on the blocking pool of a given runtime.
@@ -133,7 +129,84 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let spawn = Spawn::here(Labels::default());
+        let spawn = Spawn::of::<F>(Labels::default());
+        if Large::<F>::BOXED {
+            self.spawn_blocking_on_as(spawn, Box::new(job), handle)
+        } else {
+            self.spawn_blocking_on_as(spawn, job, handle)
+        }
+    }
+
+    #[track_caller]
+    fn spawn_as<F>(&mut self, spawn: Spawn, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send,
+    {
+        let Some(site) = spawn.site() else { return self.inner.spawn(future) };
+        let (life, tag) = spawn.begin(site, TaskKind::Async);
+        let _wrapping = Wrapping::begin();
+        let handle = self.inner.spawn(Instrumented::new(future, life));
+        self.keep(handle, tag)
+    }
+
+    #[track_caller]
+    fn spawn_on_as<F>(&mut self, spawn: Spawn, future: F, handle: &Handle) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send,
+    {
+        let Some(site) = spawn.site_on(handle) else { return self.inner.spawn_on(future, handle) };
+        let (life, tag) = spawn.begin(site, TaskKind::Async);
+        let _wrapping = Wrapping::begin();
+        let handle = self.inner.spawn_on(Instrumented::new(future, life), handle);
+        self.keep(handle, tag)
+    }
+
+    #[track_caller]
+    fn spawn_local_as<F>(&mut self, spawn: Spawn, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        let Some(site) = spawn.site() else { return self.inner.spawn_local(future) };
+        let (life, tag) = spawn.begin(site, TaskKind::Local);
+        let _wrapping = Wrapping::begin();
+        let handle = self.inner.spawn_local(Instrumented::new(future, life));
+        self.keep(handle, tag)
+    }
+
+    #[track_caller]
+    fn spawn_local_on_as<F>(&mut self, spawn: Spawn, future: F, local_set: &LocalSet) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        let Some(site) = spawn.site() else { return self.inner.spawn_local_on(future, local_set) };
+        let (life, tag) = spawn.begin(site, TaskKind::Local);
+        let _wrapping = Wrapping::begin();
+        let handle = self.inner.spawn_local_on(Instrumented::new(future, life), local_set);
+        self.keep(handle, tag)
+    }
+
+    #[track_caller]
+    fn spawn_blocking_as<F>(&mut self, spawn: Spawn, job: F) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        let Some(site) = spawn.site() else { return self.inner.spawn_blocking(job) };
+        let handing = Handing::begin();
+        let (job, tag) = spawn.wrap_job(site, job);
+        let handle = self.inner.spawn_blocking(job);
+        drop(handing);
+        self.keep(handle, tag)
+    }
+
+    #[track_caller]
+    fn spawn_blocking_on_as<F>(&mut self, spawn: Spawn, job: F, handle: &Handle) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
         let Some(site) = spawn.site_on(handle) else { return self.inner.spawn_blocking_on(job, handle) };
         let handing = Handing::begin();
         let (job, tag) = spawn.wrap_job(site, job);

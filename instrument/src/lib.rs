@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
-    not(feature = "grpc"),
+    not(feature = "export"),
     allow(dead_code, reason = "without exports nobody subscribes, is greeted or told where to attach")
 )]
 
@@ -21,11 +21,13 @@ mod drain;
 mod dump;
 #[cfg(not(loom))]
 pub mod env;
-#[cfg(all(feature = "grpc", not(loom)))]
+#[cfg(all(feature = "export", not(loom)))]
 mod export;
-#[cfg(all(not(feature = "grpc"), not(loom)))]
+#[cfg(all(not(feature = "export"), not(loom)))]
 #[path = "no_export.rs"]
 mod export;
+#[cfg(not(loom))]
+mod fork;
 #[cfg(not(loom))]
 mod future;
 #[cfg(not(loom))]
@@ -41,12 +43,18 @@ mod init;
 #[cfg(not(loom))]
 mod join_set;
 #[cfg(not(loom))]
+mod large;
+#[cfg(not(loom))]
 mod mode;
 #[cfg(not(loom))]
 mod notice;
 #[cfg(not(loom))]
 mod overload;
+#[cfg(not(loom))]
+mod own_thread;
 mod record;
+#[cfg(not(loom))]
+mod refusals;
 #[cfg(not(loom))]
 mod reporter;
 #[cfg(not(loom))]
@@ -75,7 +83,7 @@ pub use crate::{
     dump::dump,
     guard::{Guard, Status},
     handle::JoinHandle,
-    hooks::attach,
+    hooks::{Callbacks, attach, attach_with},
     init::{InitError, builder, init, try_init},
     join_set::JoinSet,
     notice::LogLevel,

@@ -3,6 +3,7 @@
 use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
 
 use crate::config::Flight;
+use crate::fork;
 use crate::record::{Recorder, flight};
 use crate::watchdog;
 
@@ -36,7 +37,7 @@ const SPAWN: &str = "spawn through pollscope";
 
 /// One entry for each of [`Metric::ALL`], true for the settings and runtimes of this moment.
 pub(crate) fn capabilities() -> Vec<Capability> {
-    let observed = crate::sample::observes_a_runtime();
+    let observed = !fork::is_child() && crate::sample::observes_a_runtime();
     capabilities_in(Scope { mode: mode(), observed, stalls: watchdog::runs() })
 }
 
@@ -130,6 +131,7 @@ fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
         Metric::LocalTasks => {
             (Coverage::Wrapped, format!("tokio's hooks do not see LocalSet tasks; {SPAWN}::spawn_local"))
         }
+        Metric::Outcome => (Coverage::Wrapped, of_outcomes(cfg!(panic = "abort"))),
         Metric::BlockingJobs => {
             (Coverage::Wrapped, format!("tokio's hooks do not see the job run; {SPAWN}::spawn_blocking"))
         }
@@ -137,9 +139,23 @@ fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
     }
 }
 
+/// With `panic = "abort"` no task ever ends in a panic: the process does.
+fn of_outcomes(aborts: bool) -> String {
+    let panics =
+        if aborts { ", and in this build a panic aborts the process and is no task's outcome" } else { "" };
+    format!("tokio's hooks do not tell it; {SPAWN}::spawn{panics}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_in_which_panics_abort_says_that_no_task_ends_in_one() {
+        assert!(of_outcomes(true).contains("aborts the process"));
+        assert!(!of_outcomes(false).contains("panic"));
+        assert_eq!(of_tasks(Metric::Outcome, Mode::Wrap).1, of_outcomes(cfg!(panic = "abort")));
+    }
 
     #[test]
     fn every_metric_is_answered_and_a_partial_one_says_why() {

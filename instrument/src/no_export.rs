@@ -1,9 +1,10 @@
-//! In the place of [`export`](crate::export) when the crate is built without its `grpc` feature:
+//! In the place of [`export`](crate::export) when the crate is built without its `export` feature:
 //! nothing carries reports away, and whoever asks for it is told.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::Listen;
 use crate::identity::Identity;
@@ -14,7 +15,7 @@ use crate::reporter::Reporter;
 mod file;
 pub(crate) use file::{Desk, Dumps, Tape};
 
-const REMEDY: &str = "pollscope is built without its `grpc` feature";
+const REMEDY: &str = "pollscope is built without its `export` feature";
 
 /// There is no door.
 pub(crate) enum Door {}
@@ -28,17 +29,23 @@ impl Door {
     }
 }
 
+/// There is no way to a collector.
+pub(crate) fn collector_in(_: &Path) -> Option<String> {
+    None
+}
+
 /// There are no exports.
 pub(crate) struct Exports {
     address: Option<Listen>,
 }
 
 impl Exports {
-    #[expect(clippy::unnecessary_wraps, reason = "as with `grpc`")]
+    #[expect(clippy::unnecessary_wraps, reason = "as with `export`")]
     pub(crate) fn start(
         _: Identity,
         _: Option<Door>,
         endpoint: Option<String>,
+        _: Option<String>,
         _: Option<Tape>,
         _: Option<Dumps>,
         _: Reporter,
@@ -53,19 +60,19 @@ impl Exports {
         self.address.as_ref()
     }
 
-    #[expect(clippy::unused_self, reason = "as with `grpc`")]
+    #[expect(clippy::unused_self, reason = "as with `export`")]
     pub(crate) fn record_path(&self) -> Option<&Path> {
         None
     }
 
-    #[expect(clippy::unused_self, reason = "as with `grpc`")]
+    #[expect(clippy::unused_self, reason = "as with `export`")]
     pub(crate) fn desk(&self) -> Option<Arc<Desk>> {
         None
     }
 
-    #[expect(clippy::unused_self, reason = "as with `grpc`")]
-    pub(crate) fn flush(&self) {}
+    #[expect(clippy::unused_self, reason = "as with `export`")]
+    pub(crate) fn flush(&self, _: Instant) {}
 
-    #[expect(clippy::unused_self, reason = "as with `grpc`")]
-    pub(crate) fn stop(self) {}
+    #[expect(clippy::unused_self, reason = "as with `export`")]
+    pub(crate) fn stop(self, _: Instant) {}
 }

@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use pollscope_model::text::clean;
+
 /// How much is said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 #[non_exhaustive]
@@ -49,8 +51,25 @@ pub(crate) fn info(text: &str) {
 
 fn say(level: LogLevel, text: &str) {
     if level as u8 <= LEVEL.load(Ordering::Relaxed) {
-        // A text may quote a hostile value: it stays one line.
-        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let _ = writeln!(std::io::stderr(), "pollscope: {line}");
+        let _ = writeln!(std::io::stderr(), "{}", line(text));
+    }
+}
+
+/// A text may quote a hostile value: it stays one line.
+fn line(text: &str) -> String {
+    format!("pollscope: {}", clean(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use pollscope_model::testkit::{HOSTILE, raw};
+
+    use super::line;
+
+    #[test]
+    fn nothing_harmful_is_said_by_a_notice() {
+        let said = line(HOSTILE);
+        assert_eq!(raw(&said, &[]), Vec::<String>::new());
+        assert!(said.starts_with("pollscope: =cmd()?[2J") && !said.contains('\n'), "{said:?}");
     }
 }

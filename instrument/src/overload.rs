@@ -22,7 +22,10 @@ const LIMITS: std::ops::RangeInclusive<Duration> = Duration::from_millis(2)..=Du
 /// How often the gauge looks.
 const BETWEEN: Duration = Duration::from_millis(25);
 
-/// `delay in nanoseconds << 2 | state`.
+/// How long an answer holds. Looks follow each other a hundred times as fast, unless our thread gets no CPU.
+const HOLDS: Duration = Duration::from_secs(2);
+
+/// `time of the look << 28 | delay << 2 | state`, see [`Word`].
 static WORD: AtomicU64 = AtomicU64::new(UNASKED);
 const STATE: u64 = 3;
 /// Nobody has asked yet, so that nobody looks.
@@ -49,42 +52,85 @@ const OVERLOADED: u64 = 3;
 /// # }
 /// ```
 ///
-/// **Cost**: one relaxed load. The first call starts the measuring, which takes our own thread some
-/// microseconds forty times a second; until then, for up to a second, the answer is false.
+/// **Cost**: one relaxed load; while the answer is true, a read of the clock more. The first call starts the
+/// measuring, which takes our own thread some microseconds forty times a second; until then, for up to a second, the
+/// answer is false.
 ///
 /// **What each mode sees**: with *wrap* the waits of the tasks that were spawned through pollscope. With
 /// *hooks* alone nobody tells how long a task waited; the mean wait is then estimated from the length of the
 /// runtimes' queues and the rate of polls, for runtimes that are observed. With *sample* alone, before
 /// [`init`](crate::init()), after the guard is gone, and when nothing was polled for a second: false.
+///
+/// **How old it may be**: two seconds. Where our own thread gets no CPU for longer (below threads with real-time
+/// priority, in a group without CPU time) the answer is false until it has looked again: what is not known is no reason
+/// to refuse work for ever.
 #[inline]
 pub fn overloaded() -> bool {
-    state(WORD.load(Ordering::Relaxed)) == OVERLOADED
+    let word = Word(WORD.load(Ordering::Relaxed));
+    word.state() == OVERLOADED && word.holds_at(clock::now_ns())
 }
 
 /// What [`overloaded`] judges: the time that one poll in twenty waits for a worker, or more, as of the
 /// last 25 ms in which something was polled. For finer answers than yes and no, such as refusing the least
 /// important work first.
 ///
-/// Waits below a millisecond count as zero. `None` until it is measured; cost and modes are those of
-/// [`overloaded`].
+/// Waits below a millisecond count as zero; the answer is rounded down to microseconds and at most 68 seconds. `None`
+/// until it is measured, and when it is older than two seconds. A relaxed load and a read of the clock; modes are those
+/// of [`overloaded`].
 #[inline]
 pub fn schedule_delay() -> Option<Duration> {
-    let word = WORD.load(Ordering::Relaxed);
-    (state(word) >= CALM).then(|| Duration::from_nanos(word >> 2))
+    let word = Word(WORD.load(Ordering::Relaxed));
+    (word.state() >= CALM && word.holds_at(clock::now_ns())).then(|| word.delay())
 }
 
-#[inline]
-fn state(word: u64) -> u64 {
-    if word == UNASKED {
-        ask();
+/// One answer: the state in the last two bits, above it the delay in units of 1,024 ns, above that when it was found, in
+/// units of 2^20 ns, which begin anew after two years.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Word(u64);
+
+impl Word {
+    const DELAY_BITS: u32 = 26;
+    const TIME_SHIFT: u32 = Self::DELAY_BITS + 2;
+    const TIME_UNIT: u32 = 20;
+
+    fn of(verdict: Verdict, now_ns: u64) -> Self {
+        let Some(delay_ns) = verdict.delay_ns else { return Self(UNKNOWN) };
+        let delay = (delay_ns >> 10).min((1 << Self::DELAY_BITS) - 1);
+        let state = if verdict.overloaded { OVERLOADED } else { CALM };
+        Self(now_ns >> Self::TIME_UNIT << Self::TIME_SHIFT | delay << 2 | state)
     }
-    word & STATE
+
+    #[inline]
+    fn state(self) -> u64 {
+        if self.0 == UNASKED {
+            ask();
+        }
+        self.0 & STATE
+    }
+
+    fn delay(self) -> Duration {
+        Duration::from_nanos((self.0 >> 2 & ((1 << Self::DELAY_BITS) - 1)) << 10)
+    }
+
+    /// Whether it is not too old. One of a unit later is none: two CPUs may read the clock some nanoseconds apart.
+    fn holds_at(self, now_ns: u64) -> bool {
+        let units = (now_ns >> Self::TIME_UNIT).wrapping_sub(self.0 >> Self::TIME_SHIFT).wrapping_add(1);
+        let units = units & (u64::MAX >> Self::TIME_SHIFT);
+        units <= (HOLDS.as_nanos() as u64 >> Self::TIME_UNIT) + 1
+    }
 }
 
 #[cold]
 fn ask() {
     // Whoever looks may have been faster.
     let _ = WORD.compare_exchange(UNASKED, UNKNOWN, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+/// Nothing is known in a forked child, where no thread looks. Called while the child begins: stores and does nothing
+/// else.
+#[cfg(unix)]
+pub(crate) fn forget() {
+    WORD.store(UNASKED, Ordering::Relaxed);
 }
 
 /// Checks a limit that a user sets.
@@ -116,26 +162,53 @@ impl Lookout {
         }
         self.last = Instant::now();
         let mut reading = gauge::Reading { now_ns: clock::now_ns(), ..gauge::Reading::default() };
-        for thread in thread::all() {
-            thread.long_waits.add_to(&mut reading.long_waits);
-            reading.polls += thread.polls.get();
-            reading.blind_polls += thread.blind_polls.get();
+        {
+            let threads = thread::read();
+            let ended = threads.rest();
+            let long_waits = threads.states().map(|thread| &thread.long_waits);
+            long_waits.chain([&ended.long_waits]).for_each(|waits| waits.add_to(&mut reading.long_waits));
+            reading.polls = threads.sum(|thread| thread.polls.get(), ended.polls);
+            reading.blind_polls = threads.sum(|thread| thread.blind_polls.get(), ended.blind_polls);
         }
         if reading.blind_polls > 0 {
             reading.queued = sample::queued();
         }
-        let word = match self.gauge.judge(reading) {
-            Verdict { delay_ns: None, .. } => UNKNOWN,
-            Verdict { delay_ns: Some(ns), overloaded } => {
-                ns.min(u64::MAX >> 2) << 2 | if overloaded { OVERLOADED } else { CALM }
-            }
-        };
-        WORD.store(word, Ordering::Relaxed);
+        let now_ns = reading.now_ns;
+        WORD.store(Word::of(self.gauge.judge(reading), now_ns).0, Ordering::Relaxed);
     }
 }
 
 impl Drop for Lookout {
     fn drop(&mut self) {
         WORD.store(UNASKED, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn an_answer_holds_for_two_seconds_and_not_for_ever() {
+        let overloaded = Verdict { overloaded: true, delay_ns: Some(80 * MS) };
+        for look_ns in [1, 700 * MS, 3_600_000 * MS, u64::MAX >> 1] {
+            let word = Word::of(overloaded, look_ns);
+            assert_eq!((word.state(), word.delay().as_millis()), (OVERLOADED, 80));
+            assert!(word.holds_at(look_ns.saturating_sub(100)), "as another CPU sees it");
+            assert!(word.holds_at(look_ns) && word.holds_at(look_ns + 1_999 * MS));
+            assert!(!word.holds_at(look_ns + 2_010 * MS), "our thread had no CPU");
+            assert!(!word.holds_at(look_ns + 8 * 3_600_000 * MS), "for a night");
+        }
+    }
+
+    #[test]
+    fn whatever_was_judged_is_a_word() {
+        assert_eq!(Word::of(Verdict { overloaded: false, delay_ns: None }, u64::MAX), Word(UNKNOWN));
+        let calm = Word::of(Verdict { overloaded: false, delay_ns: Some(0) }, 0);
+        assert_eq!((calm.state(), calm.delay()), (CALM, Duration::ZERO));
+        let long = Word::of(Verdict { overloaded: true, delay_ns: Some(u64::MAX) }, u64::MAX);
+        assert_eq!((long.state(), long.delay().as_secs()), (OVERLOADED, 68));
     }
 }

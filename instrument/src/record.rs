@@ -6,7 +6,7 @@
 //! threads write is a read-modify-write, and there are few of those.
 //!
 //! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`],
-//! [`directory`], [`evidence`], [`hist`], [`inner`], [`mailbox`], [`marks`], `quiet` and [`ring`].
+//! [`directory`], [`evidence`], [`hist`], [`inner`], [`mailbox`], [`marks`], `quiet`, [`ring`] and [`roster`].
 
 pub(crate) mod atomic;
 pub(crate) mod claims;
@@ -20,6 +20,7 @@ pub(crate) mod marks;
 pub(crate) mod quiet;
 pub(crate) mod ring;
 mod room;
+pub(crate) mod roster;
 mod tally;
 mod turn;
 
@@ -29,6 +30,8 @@ pub(crate) mod allowed;
 pub(crate) mod edges;
 #[cfg(not(loom))]
 pub(crate) mod flight;
+#[cfg(not(loom))]
+pub(crate) mod given_back;
 #[cfg(not(loom))]
 pub(crate) mod handing;
 #[cfg(not(loom))]
@@ -47,6 +50,8 @@ pub(crate) mod shard;
 pub(crate) mod slots;
 #[cfg(not(loom))]
 pub(crate) mod split;
+#[cfg(not(loom))]
+pub(crate) mod tag;
 #[cfg(not(loom))]
 pub(crate) mod task;
 #[cfg(not(loom))]

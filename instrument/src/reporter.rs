@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use pollscope_model::report::Report;
 
 use crate::drain::{Drain, Snapshot};
-use crate::notice;
 use crate::overload::Lookout;
 use crate::record::Recorder;
+use crate::{notice, own_thread};
 
 /// Time between two ticks while nobody reads: often enough to keep the recorder's buffers low.
 const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
@@ -83,7 +83,7 @@ impl Reporter {
         let (commands, inbox) = mpsc::channel();
         // Nobody does yet.
         drain.is_read(false);
-        let thread = std::thread::Builder::new().name("pollscope-drain".to_owned()).spawn(move || {
+        let thread = own_thread::start("drain", move || {
             let mut desk = Desk {
                 drain,
                 interval,
@@ -117,6 +117,13 @@ impl Reporter {
         if self.commands.send(Command::Subscribe(weak)).is_err() {
             subscriber.close();
         }
+    }
+
+    /// The same for a subscriber that hears of all that happens after this call, for which the caller waits: without
+    /// that a task which begins and ends at once may be over before the drain's thread takes the subscription.
+    pub(crate) fn subscribe_now(&self, subscriber: &Arc<impl Subscriber + 'static>, patience: Duration) {
+        self.subscribe(subscriber);
+        self.tick(patience);
     }
 
     /// Single events are wanted for a while: of what comes, and of the last nanoseconds. They go to the

@@ -1,180 +1,37 @@
 //! Runtimes that were given to [`observe`]: their workers' busy time and parks, queues and alive tasks,
 //! read at every tick from tokio's own counters. Nothing on the service's hot path.
+//!
+//! Which runtimes there are is in the table [`observed`]; whether each is still there, in [`presence`]; how many jobs of
+//! their blocking pools ended, in [`jobs`].
+
+pub(crate) mod jobs;
+mod observed;
+mod presence;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::id::{NameId, RuntimeId, WorkerId};
-use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
+use tokio::runtime::{RuntimeFlavor, RuntimeMetrics};
 
-use crate::clock;
-use crate::record::session::{self, Session};
-use crate::record::{intern, tokio_id};
-
-/// More runtimes than this are not observed: a service that makes one per request must not fill us.
-const MAX_RUNTIMES: usize = 256;
-
-struct Observed {
-    /// `None` once the runtime is gone.
-    handle: Option<Handle>,
-    id: tokio::runtime::Id,
-    name: u32,
-    session: Session,
-    /// Its session is over.
-    over: bool,
-    since_ns: u64,
-    /// Of its threads, those that told us that they started and not yet that they stop.
-    threads: u32,
-}
+use crate::record::session::Session;
+pub use observed::observe;
+#[cfg(unix)]
+pub(crate) use observed::stop_in_child;
+use observed::{Observed, table};
+pub(crate) use observed::{
+    guard_ends, guards_ended, handles, observes_a_runtime, place_of_this_thread, release_gone, switch_off,
+    switch_on, thread_starts, thread_stops, unseen,
+};
+#[cfg(any(feature = "check", test))]
+pub(crate) use observed::{observe_in, session_ends, session_of};
 
 #[derive(Clone, Copy, Default)]
 struct WorkerTotals {
     busy: Duration,
     parks: u64,
     steals: Option<u64>,
-}
-
-static RUNTIMES: Mutex<Vec<Observed>> = Mutex::new(Vec::new());
-/// Who they are ([`tokio_id::number`]; 0: nobody), for threads of the service, which never wait for the lock: a
-/// worker that parks once and has nothing to do after that has no second time to tell where it belongs.
-static IDS: [AtomicU64; MAX_RUNTIMES] = [const { AtomicU64::new(0) }; MAX_RUNTIMES];
-/// Grows with every runtime that comes or goes.
-static CHANGES: AtomicU64 = AtomicU64::new(1);
-
-fn runtimes() -> MutexGuard<'static, Vec<Observed>> {
-    RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Watches a runtime from outside: its workers, queues and alive tasks appear under `name` at the next
-/// tick, in every mode, at no cost to its tasks.
-///
-/// Which threads its workers are is told by the threads themselves on runtimes that were built with
-/// [`attach`](crate::attach). On others a few tasks of ours, over after 0.2 ms and some turns, ask for it while a worker
-/// that is not known moves: soon after this call, and less and less often.
-///
-/// A runtime that is observed already is renamed. At most 256 are observed in a process's life; a
-/// handle is kept for each, which does not keep the runtime from shutting down. That a runtime is gone is
-/// known only of multi-thread runtimes that were built with [`attach`](crate::attach).
-pub fn observe(handle: &Handle, name: &str) {
-    observe_in(handle, name, session::current());
-}
-
-/// The same for a runtime of a session. It takes the place of one that is gone with its session, once there
-/// are many.
-pub(crate) fn observe_in(handle: &Handle, name: &str, session: Session) {
-    let name = intern::name(name);
-    let id = handle.id();
-    let mut runtimes = runtimes();
-    if let Some(known) = runtimes.iter_mut().find(|known| known.id == id) {
-        known.name = name;
-        return;
-    }
-    // A handle that is kept for a session that is over would keep the session's number.
-    if !session.is_none() && !session::is_open(session) {
-        return;
-    }
-    let observed = Observed {
-        handle: Some(handle.clone()),
-        id,
-        name,
-        session,
-        over: false,
-        since_ns: clock::now_ns(),
-        threads: 0,
-    };
-    let many = runtimes.len() >= MAX_RUNTIMES / 2;
-    let over = if many { runtimes.iter().position(|known| known.over) } else { None };
-    let at = over.unwrap_or(runtimes.len());
-    let Some(slot) = IDS.get(at) else { return };
-    slot.store(tokio_id::number(id), Ordering::Release);
-    match over {
-        Some(at) => runtimes[at] = observed,
-        None => runtimes.push(observed),
-    }
-    CHANGES.fetch_add(1, Ordering::Release);
-}
-
-/// A session is over, and so is what it observed.
-#[cfg(any(feature = "check", test))]
-pub(crate) fn session_ends(session: Session) {
-    let of_it = |known: &&mut Observed| known.session == session;
-    let ends = |known: &mut Observed| {
-        (known.session, known.over) = (Session::NONE, true);
-        known.handle.take()
-    };
-    let gone: Vec<_> = runtimes().iter_mut().filter(of_it).filter_map(ends).collect();
-    CHANGES.fetch_add(1, Ordering::Release);
-    // Outside of the lock, as in `thread_stops`.
-    drop(gone);
-}
-
-/// The session of an observed runtime.
-#[cfg(any(feature = "check", test))]
-pub(crate) fn session_of(runtime: RuntimeId) -> Session {
-    runtimes().get(runtime.0 as usize).map_or(Session::NONE, |known| known.session)
-}
-
-/// A thread of a runtime starts: observes the runtime, unless it is observed already.
-pub(crate) fn thread_starts(session: Session) {
-    let Ok(handle) = Handle::try_current() else { return };
-    let id = handle.id();
-    if !runtimes().iter().any(|known| known.id == id) {
-        observe_in(&handle, handle.name().unwrap_or("runtime"), session);
-    }
-    if let Some(known) = runtimes().iter_mut().find(|known| known.id == id) {
-        known.threads += 1;
-    }
-}
-
-/// A thread of a runtime stops. A multi-thread runtime has its workers from start to shutdown, so it is
-/// gone with the last one; of a current-thread runtime nobody tells.
-pub(crate) fn thread_stops() {
-    let Ok(handle) = Handle::try_current() else { return };
-    let id = handle.id();
-    let gone = {
-        let mut runtimes = runtimes();
-        let Some(known) = runtimes.iter_mut().find(|known| known.id == id) else { return };
-        known.threads = known.threads.saturating_sub(1);
-        let is_last = known.threads == 0 && handle.runtime_flavor() == RuntimeFlavor::MultiThread;
-        if is_last { known.handle.take() } else { None }
-    };
-    if gone.is_some() {
-        CHANGES.fetch_add(1, Ordering::Release);
-    }
-    // Outside of the lock: it may be the last thing that keeps the runtime's memory.
-    drop(gone);
-}
-
-/// The runtimes that are there, if some came or went since `known`, which moves on.
-pub(crate) fn handles(known: &mut u64) -> Option<Vec<(RuntimeId, Session, Handle)>> {
-    let changes = CHANGES.load(Ordering::Acquire);
-    if std::mem::replace(known, changes) == changes {
-        return None;
-    }
-    let runtimes = runtimes();
-    let handle = |(at, known): (usize, &Observed)| {
-        Some((RuntimeId(at as u32), known.session, known.handle.as_ref()?.clone()))
-    };
-    Some(runtimes.iter().enumerate().filter_map(handle).collect())
-}
-
-/// Whether any runtime is observed.
-pub(crate) fn observes_a_runtime() -> bool {
-    !runtimes().is_empty()
-}
-
-/// Runtime and worker of the calling thread, each plus one, 0 for unknown: `runtime << 32 | worker`.
-/// Never waits.
-pub(crate) fn place_of_this_thread() -> u64 {
-    let worker = tokio::runtime::worker_index().map_or(0, |index| index as u64 + 1);
-    let Ok(handle) = Handle::try_current() else { return worker };
-    let id = tokio_id::number(handle.id());
-    let known = IDS.iter().map(|known| known.load(Ordering::Acquire)).take_while(|known| *known != 0);
-    let runtime = known.zip(1..).find(|(known, _)| *known == id).map_or(0, |(_, nth)| nth);
-    runtime << 32 | worker
 }
 
 /// What one reading of all observed runtimes gives.
@@ -201,7 +58,7 @@ impl Sampler {
     /// call.
     pub(crate) fn sample(&mut self, now_ns: u64, of: Option<Session>) -> Sample {
         let mut sample = Sample::default();
-        for (at, observed) in runtimes().iter().enumerate() {
+        for (at, observed) in table().all.iter().enumerate() {
             if of.is_none_or(|session| session == observed.session) {
                 self.read(RuntimeId(at as u32), observed, now_ns, &mut sample);
             }
@@ -211,11 +68,20 @@ impl Sampler {
 
     fn read(&mut self, id: RuntimeId, observed: &Observed, now_ns: u64, sample: &mut Sample) {
         let name = NameId(observed.name);
+        let gone = RuntimeRecord { id, name, gone: true, ..RuntimeRecord::default() };
+        // The one that had the place before, if this reader was not told yet that it is gone.
+        if self.last.get(&id).is_some_and(|last| last.runtime != observed.id) {
+            self.last.remove(&id);
+            sample.runtimes.push(gone.clone());
+        }
         let Some(handle) = &observed.handle else {
-            sample.runtimes.push(RuntimeRecord { id, name, gone: true, ..RuntimeRecord::default() });
+            self.last.remove(&id);
+            sample.runtimes.push(gone);
             return;
         };
         let metrics = handle.metrics();
+        let alive_tasks = metrics.num_alive_tasks() as u64;
+        let own_tasks = u64::from(observed.presence.is_waiting());
         let blocking = unstable::blocking(&metrics);
         sample.runtimes.push(RuntimeRecord {
             id,
@@ -225,11 +91,12 @@ impl Sampler {
                 _ => Flavor::MultiThread,
             },
             workers: metrics.num_workers() as u32,
-            alive_tasks: Some(metrics.num_alive_tasks() as u64),
+            alive_tasks: Some(alive_tasks.saturating_sub(own_tasks)),
             global_queue: Some(metrics.global_queue_depth() as u64),
             blocking_threads: blocking.threads,
             blocking_idle: blocking.idle,
             blocking_queue: blocking.queue,
+            blocking_ended: jobs::ended(id.0 as usize),
             gone: false,
         });
         // A session is there before its runtimes, and is told all of them; others begin now.
@@ -237,9 +104,6 @@ impl Sampler {
         let at_ns = if from_birth { observed.since_ns } else { now_ns };
         let new = || Last { runtime: observed.id, at_ns, workers: Vec::new() };
         let known = self.last.entry(id).or_insert_with(new);
-        if known.runtime != observed.id {
-            *known = new();
-        }
         let interval_ns = now_ns.saturating_sub(std::mem::replace(&mut known.at_ns, now_ns));
         let first = known.workers.is_empty() && !from_birth;
         known.workers.resize_with(metrics.num_workers(), WorkerTotals::default);
@@ -273,7 +137,7 @@ pub(crate) fn queued() -> u64 {
         let locals = (0..metrics.num_workers()).filter_map(|index| unstable::queues(&metrics, index).local);
         metrics.global_queue_depth() as u64 + locals.sum::<u64>()
     };
-    runtimes().iter().filter_map(metrics).map(queued).sum()
+    table().all.iter().filter_map(metrics).map(queued).sum()
 }
 
 /// The blocking pool, as far as tokio shows it.
@@ -345,9 +209,9 @@ mod tests {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
         super::observe(runtime.handle(), "read");
-        let known = super::runtimes().iter().position(|known| known.id == runtime.handle().id());
+        let known = super::table().all.iter().position(|known| known.id == runtime.handle().id());
         let (tell, told) = std::sync::mpsc::channel();
-        let reading = super::runtimes();
+        let reading = super::table();
         runtime.spawn(async move { tell.send(super::place_of_this_thread()) });
         let place = told.recv_timeout(Duration::from_secs(60)).expect("it does not wait");
         drop(reading);

@@ -84,7 +84,8 @@ pub trait Traced: Future + sealed::Sealed + Sized {
         let wraps = Recorder::global().wraps();
         let labels = if wraps { Labels::new(&name.into(), "") } else { Labels::default() };
         let stage = if wraps {
-            Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::Future }
+            let bytes = size_of::<Self>();
+            Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::Future, bytes }
         } else {
             Stage::Plain
         };
@@ -109,6 +110,8 @@ enum Stage {
         location: &'static Location<'static>,
         labels: Labels,
         kind: TaskKind,
+        /// The user's future's own size.
+        bytes: usize,
     },
     Begun(Life),
 }
@@ -130,9 +133,9 @@ impl<F: Future> Future for TracedFuture<F> {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &mut this.stage)
         };
-        if let Stage::Unpolled { location, labels, kind } = *stage {
+        if let Stage::Unpolled { location, labels, kind, bytes } = *stage {
             *stage = match session::site(location) {
-                Some(site) => Stage::Begun(Life::begin(site, kind, labels, size_of::<F>())),
+                Some(site) => Stage::Begun(Life::begin(site, kind, labels, bytes)),
                 None => Stage::Plain,
             };
         }
@@ -143,12 +146,15 @@ impl<F: Future> Future for TracedFuture<F> {
     }
 }
 
-/// The body of a `block_on`, recorded under the name `main`: for `#[pollscope::main]`.
+/// The body of a `block_on`, recorded under the name `main`: for `#[pollscope::main]`. Boxed whatever its size, which
+/// a process pays once: what it returns would hold one more copy of a large one on the stack.
 #[track_caller]
-pub fn block_on_body<F: Future>(future: F) -> TracedFuture<F> {
+pub fn block_on_body<F: Future>(future: F) -> TracedFuture<Pin<Box<F>>> {
+    let future = Box::pin(future);
     let stage = if Recorder::global().wraps() {
         let labels = Labels::new("main", "").long_lived(true);
-        Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::BlockOn }
+        let bytes = size_of::<F>();
+        Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::BlockOn, bytes }
     } else {
         Stage::Plain
     };

@@ -14,13 +14,15 @@ use tokio::task::LocalSet;
 
 use crate::future::Instrumented;
 use crate::handle::JoinHandle;
+use crate::large::Large;
 use crate::record::handing::Handing;
 #[cfg(any(feature = "check", test))]
 use crate::record::intern;
-use crate::record::life::{Life, Tag};
+use crate::record::life::Life;
 use crate::record::session;
 #[cfg(any(feature = "check", test))]
 use crate::record::session::Session;
+use crate::record::tag::Tag;
 use crate::record::task::Labels;
 use crate::record::thread::{self, Thread};
 
@@ -34,7 +36,8 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Spawn::here(Labels::default()).spawn(future)
+    let spawn = Spawn::of::<F>(Labels::default());
+    if Large::<F>::BOXED { spawn.spawn(Box::pin(future)) } else { spawn.spawn(future) }
 }
 
 /// Spawns a task on a given runtime: [`Handle::spawn`], recorded.
@@ -44,7 +47,8 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Spawn::here(Labels::default()).spawn_on(future, handle)
+    let spawn = Spawn::of::<F>(Labels::default());
+    if Large::<F>::BOXED { spawn.spawn_on(Box::pin(future), handle) } else { spawn.spawn_on(future, handle) }
 }
 
 /// Spawns a `!Send` task on the current `LocalSet` or local runtime: [`tokio::task::spawn_local`],
@@ -58,7 +62,8 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    Spawn::here(Labels::default()).spawn_local(future)
+    let spawn = Spawn::of::<F>(Labels::default());
+    if Large::<F>::BOXED { spawn.spawn_local(Box::pin(future)) } else { spawn.spawn_local(future) }
 }
 
 /// Runs a closure on the blocking pool: [`tokio::task::spawn_blocking`], recorded as a task of one poll
@@ -72,22 +77,25 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    Spawn::here(Labels::default()).spawn_blocking(job)
+    let spawn = Spawn::of::<F>(Labels::default());
+    if Large::<F>::BOXED { spawn.spawn_blocking(Box::new(job)) } else { spawn.spawn_blocking(job) }
 }
 
-/// One spawn: where it stands in the source and what the user said of it.
+/// One spawn: where it stands in the source, what the user said of it, and how large the user's future or
+/// closure is. Its methods take what [`Large`] has looked at.
 #[derive(Clone, Copy)]
 pub(crate) struct Spawn {
     location: &'static Location<'static>,
     labels: Labels,
+    bytes: usize,
 }
 
 impl Spawn {
-    /// A spawn at the caller's line.
+    /// A spawn of an `F` at the caller's line.
     #[inline]
     #[track_caller]
-    pub(crate) fn here(labels: Labels) -> Self {
-        Self { location: Location::caller(), labels }
+    pub(crate) fn of<F>(labels: Labels) -> Self {
+        Self { location: Location::caller(), labels, bytes: size_of::<F>() }
     }
 
     #[inline]
@@ -98,7 +106,7 @@ impl Spawn {
         F::Output: Send + 'static,
     {
         let Some(site) = self.site() else { return JoinHandle::new(tokio::spawn(future), None) };
-        let (life, tag) = self.begin::<F>(site, TaskKind::Async);
+        let (life, tag) = self.begin(site, TaskKind::Async);
         let _wrapping = Wrapping::begin();
         JoinHandle::new(tokio::spawn(Instrumented::new(future, life)), tag)
     }
@@ -110,7 +118,7 @@ impl Spawn {
         F::Output: Send + 'static,
     {
         let Some(site) = self.site_on(handle) else { return JoinHandle::new(handle.spawn(future), None) };
-        let (life, tag) = self.begin::<F>(site, TaskKind::Async);
+        let (life, tag) = self.begin(site, TaskKind::Async);
         let _wrapping = Wrapping::begin();
         JoinHandle::new(handle.spawn(Instrumented::new(future, life)), tag)
     }
@@ -122,7 +130,7 @@ impl Spawn {
         F::Output: 'static,
     {
         let Some(site) = self.site() else { return JoinHandle::new(tokio::task::spawn_local(future), None) };
-        let (life, tag) = self.begin::<F>(site, TaskKind::Local);
+        let (life, tag) = self.begin(site, TaskKind::Local);
         let _wrapping = Wrapping::begin();
         JoinHandle::new(tokio::task::spawn_local(Instrumented::new(future, life)), tag)
     }
@@ -134,7 +142,7 @@ impl Spawn {
         F::Output: 'static,
     {
         let Some(site) = self.site() else { return JoinHandle::new(set.spawn_local(future), None) };
-        let (life, tag) = self.begin::<F>(site, TaskKind::Local);
+        let (life, tag) = self.begin(site, TaskKind::Local);
         let _wrapping = Wrapping::begin();
         JoinHandle::new(set.spawn_local(Instrumented::new(future, life)), tag)
     }
@@ -165,10 +173,10 @@ impl Spawn {
         JoinHandle::new(handle.spawn_blocking(job), tag)
     }
 
-    /// A spawn at a line that is known.
+    /// A spawn of so many bytes at a line that is known.
     #[cfg(any(feature = "check", test))]
-    pub(crate) fn at(location: &'static Location<'static>, labels: Labels) -> Self {
-        Self { location, labels }
+    pub(crate) fn at(location: &'static Location<'static>, labels: Labels, bytes: usize) -> Self {
+        Self { location, labels, bytes }
     }
 
     /// Spawns a task of that session.
@@ -179,7 +187,7 @@ impl Spawn {
         F::Output: Send + 'static,
     {
         let site = intern::site(self.location, session);
-        let (life, tag) = self.begin::<F>(site, TaskKind::Async);
+        let (life, tag) = self.begin(site, TaskKind::Async);
         let _wrapping = Wrapping::begin();
         JoinHandle::new(handle.spawn(Instrumented::new(future, life)), tag)
     }
@@ -196,11 +204,11 @@ impl Spawn {
         session::site_on(self.location, handle)
     }
 
-    /// The life of a task whose future is an `F`, and the share of its handle. The future is wrapped where it is handed
-    /// on, and moved no more than it has to be.
+    /// The life of the task, and the share of its handle. The future is wrapped where it is handed on, and moved no
+    /// more than it has to be.
     #[inline]
-    pub(crate) fn begin<F>(self, site: u32, kind: TaskKind) -> (Life, Option<Tag>) {
-        Life::begin_joinable(site, kind, self.labels, size_of::<F>())
+    pub(crate) fn begin(self, site: u32, kind: TaskKind) -> (Life, Option<Tag>) {
+        Life::begin_joinable(site, kind, self.labels, self.bytes)
     }
 
     /// A job of the blocking pool to be handed on in place of the user's, and the share of its handle.
@@ -208,14 +216,9 @@ impl Spawn {
     where
         F: FnOnce() -> R,
     {
-        let (mut life, tag) = self.begin::<F>(site, TaskKind::Blocking);
-        let job = move || {
-            let mut open = life.open_poll();
-            let result = job();
-            open.returned(true);
-            result
-        };
-        (job, tag)
+        let (life, tag) = self.begin(site, TaskKind::Blocking);
+        let job = Instrumented::new(job, life);
+        (move || job.run(), tag)
     }
 }
 

@@ -7,14 +7,16 @@ use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 
 use crate::handle::JoinHandle;
+use crate::large::Large;
 use crate::record::Recorder;
 use crate::record::task::Labels;
 use crate::spawn::Spawn;
 
 /// A task with a name, to be spawned: `task("pool_reaper").group("db").long_lived().spawn(fut)`.
 ///
-/// Names are kept once per process, up to 65,535 of them: use few, not one per request. Costs nothing
-/// while recording is off.
+/// A name stands for a kind of task, not for one: `task("conn")`, not `task(format!("conn-{id}"))`. Each is kept once
+/// for the life of the process, up to 64,511 of them and 8 MiB in all; a task beyond has no name, which is counted and
+/// noted where the process is shown. A name of more than 256 bytes is cut. Costs nothing while recording is off.
 #[must_use = "a task does nothing until it is spawned"]
 pub fn task<'a>(name: impl Into<Cow<'a, str>>) -> TaskBuilder<'a> {
     TaskBuilder { name: name.into(), group: Cow::Borrowed(""), long_lived: false }
@@ -50,7 +52,8 @@ impl<'a> TaskBuilder<'a> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Spawn::here(self.labels()).spawn(future)
+        let spawn = Spawn::of::<F>(self.labels());
+        if Large::<F>::BOXED { spawn.spawn(Box::pin(future)) } else { spawn.spawn(future) }
     }
 
     /// Spawns on a given runtime; see [`crate::spawn_on`].
@@ -60,7 +63,12 @@ impl<'a> TaskBuilder<'a> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Spawn::here(self.labels()).spawn_on(future, handle)
+        let spawn = Spawn::of::<F>(self.labels());
+        if Large::<F>::BOXED {
+            spawn.spawn_on(Box::pin(future), handle)
+        } else {
+            spawn.spawn_on(future, handle)
+        }
     }
 
     /// Spawns a `!Send` task on the current `LocalSet`; see [`crate::spawn_local`].
@@ -70,7 +78,8 @@ impl<'a> TaskBuilder<'a> {
         F: Future + 'static,
         F::Output: 'static,
     {
-        Spawn::here(self.labels()).spawn_local(future)
+        let spawn = Spawn::of::<F>(self.labels());
+        if Large::<F>::BOXED { spawn.spawn_local(Box::pin(future)) } else { spawn.spawn_local(future) }
     }
 
     /// Spawns a `!Send` task on a given `LocalSet`.
@@ -80,7 +89,12 @@ impl<'a> TaskBuilder<'a> {
         F: Future + 'static,
         F::Output: 'static,
     {
-        Spawn::here(self.labels()).spawn_local_on(future, set)
+        let spawn = Spawn::of::<F>(self.labels());
+        if Large::<F>::BOXED {
+            spawn.spawn_local_on(Box::pin(future), set)
+        } else {
+            spawn.spawn_local_on(future, set)
+        }
     }
 
     /// Runs a closure on the blocking pool; see [`crate::spawn_blocking`].
@@ -90,7 +104,8 @@ impl<'a> TaskBuilder<'a> {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        Spawn::here(self.labels()).spawn_blocking(job)
+        let spawn = Spawn::of::<F>(self.labels());
+        if Large::<F>::BOXED { spawn.spawn_blocking(Box::new(job)) } else { spawn.spawn_blocking(job) }
     }
 
     /// Runs a closure on the blocking pool of a given runtime.
@@ -100,7 +115,12 @@ impl<'a> TaskBuilder<'a> {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        Spawn::here(self.labels()).spawn_blocking_on(job, handle)
+        let spawn = Spawn::of::<F>(self.labels());
+        if Large::<F>::BOXED {
+            spawn.spawn_blocking_on(Box::new(job), handle)
+        } else {
+            spawn.spawn_blocking_on(job, handle)
+        }
     }
 
     fn labels(&self) -> Labels {

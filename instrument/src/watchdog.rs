@@ -23,6 +23,7 @@ mod roll_call;
 pub(crate) mod shelf;
 pub(crate) mod stacks;
 mod standing;
+pub(crate) mod stopped;
 mod workers;
 
 use std::io;
@@ -34,12 +35,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::record::session::Session;
-use crate::{backtrace, notice};
+use crate::{backtrace, notice, own_thread};
 use desk::Desk;
 
 /// How long a session waits for the first look that knows of it.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
-/// How long a service that ends waits for names.
+/// How long a service that ends, or is asked for a report, waits for names.
 pub(crate) const NAMING: Duration = Duration::from_secs(3);
 
 static RUNS: AtomicBool = AtomicBool::new(false);
@@ -52,9 +53,21 @@ pub(crate) fn no_stacks() -> Option<&'static str> {
     STACKS.err()
 }
 
-/// Waits until the stacks that were taken so far have their names.
-pub(crate) fn settle(patience: Duration) {
-    shelf::settle(Instant::now() + patience);
+/// Waits until the watchdog has looked once more, which knows then of every stop of the process, and until the
+/// stacks that were taken so far have their names; but not beyond the deadline.
+pub(crate) fn settle(deadline: Instant) {
+    await_look(deadline);
+    shelf::settle(deadline);
+}
+
+/// Waits until the watchdog has looked once more, but not beyond the deadline.
+fn await_look(deadline: Instant) {
+    let (looked, looks) = channel();
+    let asked = shared().running.as_ref().is_some_and(|(ask, _)| ask.send(looked).is_ok());
+    if asked {
+        // A thread that panicked answers by dropping the sender.
+        let _ = looks.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    }
 }
 
 /// Whether the guard's stalls are being seen, up to the last report of a guard that ends.
@@ -86,7 +99,7 @@ impl Shared {
             return Ok(());
         }
         let (ask, asked) = channel();
-        let thread = std::thread::Builder::new().name("pollscope-watchdog".to_owned()).spawn(move || {
+        let thread = own_thread::start("watchdog", move || {
             let mut desk = Desk::new();
             if catch_unwind(AssertUnwindSafe(|| desk.work(&asked))).is_err() {
                 notice::warn(
@@ -131,8 +144,13 @@ impl Watchdog {
         Ok(Self(of))
     }
 
-    /// Nobody looks for this one any more; ends the thread if nobody else wants it.
-    pub(crate) fn stop(self) {
+    /// Takes the wish back, ends the thread if no other wish keeps it, and waits for the names of the stacks that
+    /// were taken: a process may end right after its first slow poll. Nothing here takes longer than the deadline.
+    pub(crate) fn stop(self, deadline: Instant) {
+        if self.0.is_none() {
+            // The guard's last report tells of every stop of the process.
+            await_look(deadline);
+        }
         let last = {
             let mut shared = shared();
             limits::set(self.0, limits::NEVER);
@@ -141,11 +159,14 @@ impl Watchdog {
         };
         if let Some((ask, thread)) = last {
             drop(ask);
-            let _ = thread.join();
-            settle(NAMING);
+            if !own_thread::join(thread, deadline) {
+                notice::warn("pollscope-watchdog has not ended in time and is left behind");
+            }
+            shelf::settle(deadline);
             shelf::give_up();
+            naming::join(deadline);
         } else {
-            settle(NAMING);
+            shelf::settle(deadline);
         }
     }
 }

@@ -9,8 +9,9 @@ use prost::Message as _;
 
 use crate::convert::{self, Assembler, DecodeError, greeting};
 pub use crate::greeting::{ClientHello, DetailRequest, EventsRequest};
-use crate::limits::MAX_MESSAGE_BYTES;
+use crate::limits::{MAX_MESSAGE_BYTES, MAX_WISH_BYTES};
 use crate::wire;
+use tonic::codegen::{Body, Bytes, StdError};
 pub use wire::feed_client::FeedClient;
 pub use wire::feed_server::{Feed, FeedServer};
 pub use wire::{AttachRequest, FeedMessage};
@@ -122,15 +123,21 @@ impl Reader {
 }
 
 /// A client over a connection, with the message limit set.
-pub fn client(channel: tonic::transport::Channel) -> FeedClient<tonic::transport::Channel> {
+pub fn client<T>(channel: T) -> FeedClient<T>
+where
+    T: tonic::client::GrpcService<tonic::body::Body>,
+    T::Error: Into<StdError>,
+    T::ResponseBody: Body<Data = Bytes> + Send + 'static,
+    <T::ResponseBody as Body>::Error: Into<StdError> + Send,
+{
     FeedClient::new(channel)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES)
 }
 
-/// A server, with the message limit set.
+/// A server, with the message limits set.
 pub fn server<T: Feed>(feed: T) -> FeedServer<T> {
     FeedServer::new(feed)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_decoding_message_size(MAX_WISH_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES)
 }

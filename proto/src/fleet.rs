@@ -12,6 +12,7 @@ pub use crate::greeting::ClientHello;
 use crate::limits::{MAX_ANSWER_BYTES, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_STANDING};
 use crate::version::{PROTOCOL, RELEASE};
 use crate::wire;
+use tonic::codegen::{Body, Bytes, StdError};
 pub use wire::fleet_client::FleetClient;
 pub use wire::fleet_server::{Fleet, FleetServer};
 pub use wire::{
@@ -184,7 +185,13 @@ impl Reader {
 }
 
 /// A client over a connection, with the message limit set.
-pub fn client(channel: tonic::transport::Channel) -> FleetClient<tonic::transport::Channel> {
+pub fn client<T>(channel: T) -> FleetClient<T>
+where
+    T: tonic::client::GrpcService<tonic::body::Body>,
+    T::Error: Into<StdError>,
+    T::ResponseBody: Body<Data = Bytes> + Send + 'static,
+    <T::ResponseBody as Body>::Error: Into<StdError> + Send,
+{
     FleetClient::new(channel)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES)

@@ -10,9 +10,14 @@ use crate::convert::{self, Assembler, DecodeError, greeting, numbers};
 pub use crate::greeting::{DetailRequest, EventsRequest};
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::wire;
+use tonic::codegen::{Body, Bytes, StdError};
 pub use wire::ingest_client::IngestClient;
 pub use wire::ingest_server::{Ingest, IngestServer};
 pub use wire::{PushControl, PushMessage};
+
+/// The name of the Unix socket in a folder of recordings at which a collector takes what processes would write into
+/// that folder.
+pub const FOLDER_SOCKET: &str = "collector.sock";
 
 /// What a process says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,6 +105,11 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Bytes that the frames of an unfinished report hold.
+    pub fn held_bytes(&self) -> usize {
+        self.frames.held_bytes()
+    }
+
     /// Takes the next message; `None` if it was a frame of a report that is not complete yet. After
     /// an error the stream is of no more use.
     pub fn take(&mut self, message: PushMessage) -> Result<Option<Push>, DecodeError> {
@@ -163,7 +173,13 @@ impl TryFrom<PushControl> for Control {
 }
 
 /// A client over a connection, with the message limit set.
-pub fn client(channel: tonic::transport::Channel) -> IngestClient<tonic::transport::Channel> {
+pub fn client<T>(channel: T) -> IngestClient<T>
+where
+    T: tonic::client::GrpcService<tonic::body::Body>,
+    T::Error: Into<StdError>,
+    T::ResponseBody: Body<Data = Bytes> + Send + 'static,
+    <T::ResponseBody as Body>::Error: Into<StdError> + Send,
+{
     IngestClient::new(channel)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES)

@@ -5,12 +5,15 @@
 //! signatures, and turns them into the model's types ([`feed::Request`], [`feed::Message`], …) before
 //! it looks at them. Decoding is total: a corrupt or hostile message gives a [`DecodeError`] that
 //! names the field, never a panic, and never an allocation that the message's own bytes did not pay
-//! for. Nothing here opens a socket, reads a clock or spawns.
+//! for. Nothing here opens a socket or spawns, and only `incoming` waits.
 
+mod codec;
 mod convert;
 pub mod feed;
 pub mod fleet;
 mod greeting;
+#[cfg(all(feature = "incoming", not(loom)))]
+pub mod incoming;
 pub mod ingest;
 pub mod limits;
 #[cfg(feature = "recording")]

@@ -34,6 +34,7 @@ fn generated_code_is_what_the_schema_gives() {
     let out = tempfile::tempdir().expect("a temporary directory");
     tonic_prost_build::configure()
         .build_transport(false)
+        .codec_path("crate::codec::Protobuf")
         .out_dir(out.path())
         .compile_fds(descriptors)
         .expect("code can be generated");

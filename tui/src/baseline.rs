@@ -28,7 +28,7 @@ pub(crate) fn run(command: &BaselineCommand) -> Result<(), Failure> {
 /// Reads a baseline file.
 pub(crate) fn load(path: &Path) -> Result<Baseline, Failure> {
     let shown = path.display();
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let file = pollscope_system::file::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::Usage(format!(
             "there is no baseline {shown}; write one with `pollscope baseline save RECORDING... -o {shown}`"
         )),
@@ -60,7 +60,7 @@ fn save(args: &SaveArgs) -> Result<String, Failure> {
     let run = run_of(&folded)?;
     let sites = run.sites();
     baseline.add(run);
-    let mut told = format!("{}: 1 run of {} sites\n", path.display(), thousands(sites as u64));
+    let mut told = format!("{}: 1 run of {} sites\n", shown(path), thousands(sites as u64));
     tell_findings(&mut told, &accept_findings(&mut baseline, &folded, |_| true));
     let _ = writeln!(told, "two more runs tell how much runs differ: `pollscope baseline accept RECORDING`");
     write(path, &baseline)?;
@@ -99,7 +99,7 @@ fn accept(args: &AcceptArgs) -> Result<String, Failure> {
             clean(&asked.join("`, `"))
         )));
     }
-    let _ = writeln!(told, "{}: {} of at most {MAX_RUNS} runs", path.display(), baseline.runs.len());
+    let _ = writeln!(told, "{}: {} of at most {MAX_RUNS} runs", shown(path), baseline.runs.len());
     write(path, &baseline)?;
     Ok(told)
 }
@@ -122,7 +122,7 @@ fn prune(args: &UpkeepArgs) -> Result<String, Failure> {
         let _ = writeln!(told, "finding gone   {}", clean(fingerprint));
     }
     if told.is_empty() {
-        return Ok(format!("{}: nothing to prune\n", path.display()));
+        return Ok(format!("{}: nothing to prune\n", shown(path)));
     }
     write(path, &baseline)?;
     Ok(told)
@@ -144,6 +144,10 @@ fn judged(args: &UpkeepArgs) -> Result<Vec<Folded>, Failure> {
         ))),
         None => Ok(folded),
     }
+}
+
+fn shown(path: &Path) -> String {
+    clean(&path.display().to_string()).into_owned()
 }
 
 fn run_of(folded: &[Folded]) -> Result<Run, Failure> {
@@ -217,4 +221,17 @@ fn write(path: &Path, baseline: &Baseline) -> Result<(), Failure> {
         let _ = std::fs::remove_file(&beside);
         failed(error)
     })
+}
+
+/// What is said of a run that means harm, in a file that does.
+#[cfg(test)]
+pub(crate) fn hostile() -> String {
+    use pollscope_model::testkit::{HOSTILE, verdict_saying};
+    let verdict = verdict_saying(HOSTILE);
+    let mut told = shown(Path::new(HOSTILE)) + "\n";
+    tell_findings(&mut told, &verdict.findings);
+    if let Some(comparison) = verdict.comparison {
+        tell_accepted(&mut told, &Accepted { changed: comparison.figures, new: comparison.new, gained: 1 });
+    }
+    told
 }

@@ -3,6 +3,7 @@
 //! It reads, has the model judge, tells the verdict and says which exit code stands for it. It judges nothing
 //! itself.
 
+mod collect;
 mod command;
 pub(crate) mod format;
 mod hear;
@@ -59,7 +60,7 @@ fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
     // What cannot be read is told before the command takes its time.
     let mut judge = judge_by(args, rules)?;
     let folder = command::Folder::new(args.keep.as_ref())?;
-    let ended = match command::run(&args.command, folder.path(), &rules.terms.limits) {
+    let ended = match command::run(&args.command, &folder, &rules.terms.limits) {
         Ok(ended) => ended,
         Err(failure) => {
             folder.discard();
@@ -89,9 +90,9 @@ fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
 
 fn nothing_recorded(command: &str) -> String {
     format!(
-        "no process of `{command}` recorded anything: it uses the `pollscope` crate nowhere, or not yet with \
-         `let _guard = pollscope::init();` (kept until the process ends) and its feature `recording`, or POLLSCOPE=off \
-         is set"
+        "no process of `{command}` recorded anything: it uses the `pollscope` crate nowhere, or without the feature \
+         `export` (a default), or not yet with `let _guard = pollscope::init();` (kept until the process ends), or \
+         POLLSCOPE=off is set"
     )
 }
 

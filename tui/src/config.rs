@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use pollscope_model::policy::Policy;
+use pollscope_system::file::{MAX_TEXT_BYTES, read_text};
 
 use crate::cli::ConfigArgs;
 use crate::command::to_stdout;
@@ -17,7 +18,8 @@ pub(crate) fn run(args: &ConfigArgs) -> Result<(), Failure> {
     if args.default || !Path::new(FILE).exists() {
         return to_stdout(Policy::default_toml().as_bytes());
     }
-    let text = std::fs::read_to_string(FILE).map_err(|error| Failure::io(format!("read {FILE}"), error))?;
+    let text = read_text(Path::new(FILE), MAX_TEXT_BYTES)
+        .map_err(|error| Failure::io(format!("read {FILE}"), error))?;
     Policy::parse(&text).map_err(|error| Failure::Usage(format!("{FILE}: {error}")))?;
     to_stdout(text.as_bytes())
 }

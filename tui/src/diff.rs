@@ -28,11 +28,7 @@ pub(crate) fn run(args: &DiffArgs) -> Result<(), Failure> {
     let comparison = baseline.compare(&Run::of(recordings::worlds(&head)));
     all.extend(head);
     let missing = recordings::incomplete(&all);
-    let printed = match args.format {
-        DiffFormat::Text => tell(&comparison, args.all),
-        DiffFormat::Json => json::document(args, &comparison, outcome(&comparison, missing.as_deref()))?,
-        DiffFormat::Md => md::tell(&comparison, args.all),
-    };
+    let printed = printed(args, &comparison, outcome(&comparison, missing.as_deref()))?;
     crate::command::to_stdout(printed.as_bytes())?;
     if comparison.is_worse() {
         return Err(Failure::Judged(3));
@@ -48,6 +44,23 @@ pub(crate) fn run(args: &DiffArgs) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+fn printed(args: &DiffArgs, comparison: &Comparison, verdict: &str) -> Result<String, Failure> {
+    Ok(match args.format {
+        DiffFormat::Text => tell(comparison, args.all),
+        DiffFormat::Json => json::document(args, comparison, verdict)?,
+        DiffFormat::Md => md::tell(comparison, args.all),
+    })
+}
+
+/// A comparison of processes that mean harm, in that format.
+#[cfg(test)]
+pub(crate) fn hostile(format: DiffFormat) -> String {
+    use pollscope_model::testkit::HOSTILE;
+    let comparison = crate::check::format::hostile::verdict(HOSTILE).comparison.expect("it has one");
+    let args = DiffArgs { base: vec![HOSTILE.into()], head: HOSTILE.into(), all: true, format };
+    printed(&args, &comparison, "regressed").expect("memory takes it")
 }
 
 /// The word of the JSON key `verdict`.

@@ -8,7 +8,7 @@ use pollscope_model::nearest::nearest;
 
 use crate::command::to_stdout;
 use crate::failure::Failure;
-use crate::fmt::{clean, wrap};
+use crate::fmt::{clean, wrap_lines};
 use crate::manual::{self, PAGES};
 
 /// Lines of the printed text are no longer than this.
@@ -43,9 +43,7 @@ pub(crate) fn text(id: &str) -> Option<String> {
 }
 
 fn wrapped(text: &str) -> String {
-    let lines =
-        text.lines().flat_map(|line| if line.is_empty() { vec![String::new()] } else { wrap(line, COLUMNS) });
-    lines.map(|line| line + "\n").collect()
+    wrap_lines(text, COLUMNS).into_iter().map(|line| line + "\n").collect()
 }
 
 fn list() -> String {

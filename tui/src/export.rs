@@ -22,7 +22,7 @@ mod pprof;
 mod stacks;
 mod story;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wire;
 
 use std::io::{self, Write};

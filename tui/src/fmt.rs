@@ -5,14 +5,16 @@
 
 use std::borrow::Cow;
 
+use pollscope_model::text;
 use unicode_width::UnicodeWidthChar;
 
 /// The text without anything that could move a cursor, hide or reorder other text: control
-/// characters become `?`, characters without a width (joiners, direction marks, combining accents)
-/// disappear. What remains is one or two columns per character.
+/// characters and line separators become `?`, characters without a width (joiners, direction marks,
+/// combining accents) disappear (see [`text::clean`]). What remains is one or two columns per character.
 pub fn clean(text: &str) -> Cow<'_, str> {
+    let text = text::clean(text);
     if text.chars().all(|c| c.width().is_some_and(|width| width > 0)) {
-        return Cow::Borrowed(text);
+        return text;
     }
     let keep = |c: char| match c.width() {
         None => Some('?'),
@@ -20,6 +22,11 @@ pub fn clean(text: &str) -> Cow<'_, str> {
         Some(_) => Some(c),
     };
     Cow::Owned(text.chars().filter_map(keep).collect())
+}
+
+/// A line for standard error: it may quote a name or a path, which then ends no line.
+pub fn notice(text: &str) -> String {
+    format!("pollscope: {}", clean(text))
 }
 
 /// Columns that the text takes once it is clean.
@@ -84,37 +91,45 @@ pub fn right(text: &str, columns: usize) -> String {
     padded
 }
 
-/// The clean text in lines of at most that many columns, broken at spaces where there are any.
+/// The clean text, one paragraph whatever it holds, in lines of at most that many columns, broken at spaces where
+/// there are any.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    if text.is_empty() {
+        return Vec::new();
+    }
     let columns = columns.max(1);
     let mut lines = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = String::new();
-        let mut used = 0;
-        for word in clean(paragraph).split(' ') {
-            let mut word = word.to_owned();
-            loop {
-                let gap = usize::from(used > 0);
-                let wide = width(&word);
-                if used + gap + wide <= columns {
-                    line.extend(std::iter::repeat_n(' ', gap));
-                    line.push_str(&word);
-                    used += gap + wide;
-                    break;
-                }
-                if used > 0 {
-                    lines.push(std::mem::take(&mut line));
-                    used = 0;
-                    continue;
-                }
-                let (head, tail) = word.split_at(split_at(&word, columns));
-                lines.push(head.to_owned());
-                word = tail.to_owned();
+    let mut line = String::new();
+    let mut used = 0;
+    for word in clean(text).split(' ') {
+        let mut word = word.to_owned();
+        loop {
+            let gap = usize::from(used > 0);
+            let wide = width(&word);
+            if used + gap + wide <= columns {
+                line.extend(std::iter::repeat_n(' ', gap));
+                line.push_str(&word);
+                used += gap + wide;
+                break;
             }
+            if used > 0 {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+                continue;
+            }
+            let (head, tail) = word.split_at(split_at(&word, columns));
+            lines.push(head.to_owned());
+            word = tail.to_owned();
         }
-        lines.push(line);
     }
+    lines.push(line);
     lines
+}
+
+/// The same of a text of ours with several paragraphs.
+pub fn wrap_lines(text: &str, columns: usize) -> Vec<String> {
+    let wrapped = |line: &str| if line.is_empty() { vec![String::new()] } else { wrap(line, columns) };
+    text.lines().flat_map(wrapped).collect()
 }
 
 /// The byte at which the text passes that many columns; at least one character is taken.
@@ -189,7 +204,8 @@ mod tests {
     fn long_text_wraps_at_spaces_and_inside_words_that_are_too_long() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
-        assert_eq!(wrap("a\n\nb", 5), ["a", "", "b"]);
+        assert_eq!(wrap_lines("a\n\nb", 5), ["a", "", "b"]);
+        assert_eq!(wrap("a\n\nb", 5), ["a??b"]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod export;
 pub mod failure;
 pub mod fmt;
 pub mod glyph;
+mod json;
 pub mod keymap;
 mod manual;
 mod markdown;
@@ -42,3 +43,5 @@ mod widget;
 
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod writers;

@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use pollscope_tui::cli::Cli;
 use pollscope_tui::command;
 use pollscope_tui::failure::Failure;
+use pollscope_tui::fmt::notice;
 
 fn main() -> ExitCode {
     let done = match Cli::try_parse() {
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     let Err(failure) = done else { return ExitCode::SUCCESS };
     if !matches!(failure, Failure::BrokenPipe | Failure::Judged(_)) {
         // Nobody can be told if standard error is closed.
-        let _ = writeln!(std::io::stderr(), "pollscope: {failure}");
+        let _ = writeln!(std::io::stderr(), "{}", notice(&failure.to_string()));
     }
     ExitCode::from(failure.exit_code())
 }

@@ -11,11 +11,16 @@ pub(crate) struct Page {
 }
 
 /// Every page.
-pub(crate) static PAGES: [Page; 2] = [
+pub(crate) static PAGES: [Page; 3] = [
     Page {
         name: "ci",
         summary: "how to fail a build: GitHub Actions, GitLab, nextest; what to commit, how to exempt",
         text: include_str!("../manual/ci.md"),
+    },
+    Page {
+        name: "process",
+        summary: "what pollscope takes of the process it runs in: threads, signals, descriptors, memory, files",
+        text: include_str!("../manual/process.md"),
     },
     Page {
         name: "unused-expectation",

@@ -1,13 +1,14 @@
 //! `pollscope record`: attaches to a process and writes what it says into a file, until the time is
 //! over, the process ends, or the user does.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pollscope_model::time::Nanos;
 use pollscope_proto::recording::Writer;
+use pollscope_system::file::{create_private, replace_private};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::record::RecordArgs;
@@ -104,14 +105,8 @@ async fn keep(
 
 /// Never over a file that is there, unless told so.
 fn create(path: &Path, force: bool) -> Result<File, Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    if force {
-        options.create(true).truncate(true)
-    } else {
-        options.create_new(true)
-    };
-    options.open(path).map_err(|error| match error.kind() {
+    let created = if force { replace_private(path) } else { create_private(path) };
+    created.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::Usage(format!(
             "{} exists already; name another file, or add --force to replace it",
             path.display()

@@ -7,7 +7,7 @@ mod json;
 mod sheet;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use pollscope_model::query::page::{Query, Scope, Sort};
 
 use crate::cli::page::{Format, PageArgs, SortArg};
 use crate::failure::Failure;
-use crate::fmt::clean;
+use crate::fmt::{clean, notice};
 use crate::source::open::{self, Peer};
 use crate::source::target::Target;
 use gather::Gatherer;
@@ -73,7 +73,7 @@ pub(crate) fn overview_of(peer: Peer) -> Result<Overview, Failure> {
 /// One line on standard error, beside the page.
 pub(crate) fn note(line: &str) {
     // Standard error may be closed; a note is not worth failing for.
-    let _ = writeln!(io::stderr(), "pollscope: {}", clean(line));
+    let _ = writeln!(io::stderr(), "{}", notice(line));
 }
 
 fn name_undecided(sheet: &Sheet) {
@@ -115,20 +115,29 @@ fn print(args: &PageArgs, sheet: &Sheet, first: bool) -> Result<(), Failure> {
     let stdout = io::stdout();
     let terminal = stdout.is_terminal();
     let mut out = io::BufWriter::new(stdout.lock());
-    let written = match args.format {
-        Format::Json => json::write(&mut out, sheet),
-        Format::Csv => csv::write(&mut out, sheet, first),
-        Format::Table => {
-            let between: &[u8] = match (first, terminal) {
-                // A watched table stays in its place.
-                (_, true) if args.watch => b"\x1b[H\x1b[2J",
-                (true, _) => b"",
-                (false, _) => b"\n",
-            };
-            let columns =
-                terminal.then(|| crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)));
-            out.write_all(between).and_then(|()| table::write(&mut out, sheet, columns))
-        }
+    let between: &[u8] = match (args.format, first, terminal) {
+        // A watched table stays in its place.
+        (Format::Table, _, true) if args.watch => b"\x1b[H\x1b[2J",
+        (Format::Table, false, _) => b"\n",
+        _ => b"",
     };
+    let columns =
+        terminal.then(|| crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)));
+    let written = out.write_all(between).and_then(|()| write(args.format, &mut out, sheet, first, columns));
     written.and_then(|()| out.flush()).map_err(Failure::output)
+}
+
+/// Writes the sheet; a table as wide as the terminal, if there is one.
+fn write(
+    format: Format,
+    out: &mut dyn Write,
+    sheet: &Sheet,
+    first: bool,
+    columns: Option<usize>,
+) -> io::Result<()> {
+    match format {
+        Format::Json => json::write(out, sheet),
+        Format::Csv => csv::write(out, sheet, first),
+        Format::Table => table::write(out, sheet, columns),
+    }
 }

@@ -11,9 +11,13 @@ use std::time::Duration;
 
 use pollscope_model::id::BootId;
 use pollscope_model::measured::Mode;
+use pollscope_model::monitor::Monitor;
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::page::{Meta, Presence, Scope};
+use pollscope_model::report::Report;
+use pollscope_model::testkit::Script;
 use pollscope_model::time::SECOND;
+use pollscope_model::world::Limits;
 
 use crate::event::{Event, Input, Mouse};
 use crate::glyph::Glyphs;
@@ -58,6 +62,21 @@ pub(crate) struct Rig {
     pub(crate) state: State,
     pub(crate) amount: Amount,
     pub(crate) effects: Vec<Effect>,
+    /// Answers in place of the fixtures, at that time.
+    process: Option<(Monitor, u64)>,
+}
+
+/// A monitor that heard all of a script's reports, with the detectors' word on the last.
+pub(crate) fn heard(script: &Script, reports: Vec<Report>) -> Monitor {
+    let mut monitor = Monitor::new(Limits::default());
+    let _ = monitor.greet(script.hello(), script.hello().anchor.unix_ns);
+    for report in reports {
+        let now = script.hello().anchor.to_unix_ns(report.end_ns);
+        monitor.apply(report, now);
+        monitor.tick(now);
+    }
+    monitor.settle(script.now_unix_ns());
+    monitor
 }
 
 impl Rig {
@@ -68,7 +87,7 @@ impl Rig {
         let mut state = State::new(Arc::from("10.0.0.5:7700"), Scope::All, tab, look, (100, 30));
         state.explain = |id| (id == "blocking-poll").then(|| "What it is.\n\nWhat to do.".to_owned());
         let effects = update::start(&mut state);
-        Self { state, amount: SOME, effects }
+        Self { state, amount: SOME, effects, process: None }
     }
 
     /// The same, connected and answered.
@@ -79,6 +98,24 @@ impl Rig {
         rig.draw(100, 30);
         rig.settle();
         rig
+    }
+
+    /// Connected to a process that means harm.
+    pub(crate) fn hostile(tab: Tab) -> Self {
+        let (script, reports) = pollscope_model::testkit::hostile();
+        let mut rig = Self::new(tab);
+        rig.process = Some((heard(&script, reports), script.now_unix_ns()));
+        rig.tell(Status::Connected { label: Arc::from(pollscope_model::testkit::HOSTILE) });
+        rig.draw(200, 60);
+        rig.settle();
+        rig
+    }
+
+    fn answer(&self, ask: &Ask) -> Answer {
+        match &self.process {
+            Some((monitor, now_unix_ns)) => monitor.answer(ask, *now_unix_ns),
+            None => answer(ask, self.amount),
+        }
     }
 
     pub(crate) fn event(&mut self, event: Event) {
@@ -121,7 +158,7 @@ impl Rig {
                 .standing
                 .iter()
                 .filter(|standing| !standing.answered)
-                .map(|standing| (standing.id, answer(&standing.ask, self.amount)))
+                .map(|standing| (standing.id, self.answer(&standing.ask)))
                 .collect();
             if open.is_empty() {
                 return;
@@ -135,7 +172,7 @@ impl Rig {
     /// New data for every question.
     pub(crate) fn refresh(&mut self) {
         for (id, ask) in self.state.answers.questions() {
-            let answer = Box::new(answer(&ask, self.amount));
+            let answer = Box::new(self.answer(&ask));
             self.event(Event::Source(SourceEvent::Answer(id, answer)));
         }
     }

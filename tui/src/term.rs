@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossterm::{cursor, event as term_event, execute, style, terminal};
+use pollscope_model::text::clean_lines;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 
@@ -115,7 +116,7 @@ impl Drop for Terminal {
         let mut out = io::stderr();
         for panic in panics {
             // Nobody is left to tell if this fails.
-            let _ = writeln!(out, "{panic}");
+            let _ = writeln!(out, "{}", clean_lines(&panic));
         }
     }
 }

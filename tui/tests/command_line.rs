@@ -70,6 +70,26 @@ fn what_cannot_be_done_is_one_line_with_its_code() {
 }
 
 #[test]
+fn a_pipe_where_a_file_is_expected_is_refused_and_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe.mcap");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    for arguments in [
+        &["ps", "--from", pipe][..],
+        &["check", pipe],
+        &["check", "x.mcap", "--policy", pipe],
+        &["diff", pipe, pipe],
+        &["export", pipe, "--to", "folded", "-o", "-"],
+        &["baseline", "save", pipe],
+    ] {
+        let (text, code) = refused(arguments);
+        assert!(text.contains("it is a pipe; name a plain file"), "{arguments:?}: {text}");
+        assert_eq!(code, 2, "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_process_without_a_socket_is_told_from_one_that_does_not_exist() {
     let own = std::process::id().to_string();
     let (text, code) = refused(&["tasks", "--from", &own]);

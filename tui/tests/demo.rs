@@ -160,4 +160,31 @@ fn doctor_names_the_mode_and_what_is_not_measured() {
     assert!(text.contains("mode         hooks") || text.contains("mode         wrap"), "{text}");
     assert!(text.contains("measured     "), "{text}");
     assert!(text.contains("mode         hooks") || text.contains("tokio_unstable"), "{text}");
+    let output = run(demo.runtime.path(), &["doctor"]);
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let clock = text.lines().find_map(|line| line.strip_prefix("  clock        "));
+    assert!(clock.is_some_and(|clock| clock.contains("read")), "what a read of it costs: {text}");
+}
+
+#[test]
+fn a_socket_that_was_left_behind_hides_no_service_and_is_removed() {
+    let _machine = machine();
+    let demo = Demo::start(&[]);
+    let folder = demo.runtime.path().join("pollscope");
+    // Its number is a living process's: one of a container, or one that was given again.
+    let leftover = folder.join("1.sock");
+    drop(std::os::unix::net::UnixListener::bind(&leftover).unwrap());
+    let runtime = demo.runtime.path();
+    for _ in 0..3 {
+        let output = run(runtime, &["tasks", "--from", "pollscope-demo"]);
+        assert!(output.status.success(), "{}", words(&output));
+    }
+    assert!(leftover.exists(), "a process that is about to listen keeps its socket");
+    let long_ago = rustix::fs::Timespec { tv_sec: 1_000_000, tv_nsec: 0 };
+    let times = rustix::fs::Timestamps { last_access: long_ago, last_modification: long_ago };
+    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+    rustix::fs::utimensat(rustix::fs::CWD, &leftover, &times, flags).unwrap();
+    let output = run(runtime, &["ps"]);
+    assert!(output.status.success(), "{}", words(&output));
+    assert!(!leftover.exists());
 }

@@ -63,6 +63,39 @@ fn what_was_recorded_is_told_again_without_the_service() {
     assert!(said.contains("cut.mcap: it was not finished: its last "), "{said}");
 }
 
+/// A process that is killed right after its start leaves its greeting, or a part of its state.
+#[test]
+fn nothing_waits_for_what_a_recording_cannot_tell_any_more() {
+    use pollscope_model::testkit::{self, Script};
+    let folder = tempfile::tempdir().unwrap();
+    for parts in [0, 1] {
+        let path = folder.path().join(format!("{parts}.mcap"));
+        let mut script = Script::of(testkit::hello("checkout", 412));
+        let site = script.site("src/cart.rs:88:9");
+        script.spawn(site);
+        script.second();
+        let file = std::fs::File::create(&path).unwrap();
+        let mut writer = pollscope_proto::recording::Writer::new(file, &script.hello()).unwrap();
+        for part in script.snapshot(2).iter().take(parts) {
+            writer.report(part).unwrap();
+        }
+        writer.finish().unwrap();
+        let file = path.to_str().unwrap();
+        for command in ["ps", "tasks", "sites", "workers", "findings"] {
+            let (text, said) = done(folder.path(), &[command, "--from", file, "--format", "json"]);
+            let page: Json = serde_json::from_str(&text).unwrap();
+            assert!(page["rows"].is_array(), "{command}: {text}");
+            assert!(said.contains("it ends before its process had told its state"), "{command}: {said}");
+        }
+        let checked = run(folder.path(), &["check", file]);
+        assert_ne!(checked.status.code(), Some(0), "what was not told is not clean");
+        let compared = run(folder.path(), &["diff", file, file]);
+        assert!(words(&compared).contains("had told its state"), "{}", words(&compared));
+        let exported = run(folder.path(), &["export", file, "--to", "chrome", "-o", "-"]);
+        assert!(exported.status.code().is_some_and(|code| [0, 4].contains(&code)), "{}", words(&exported));
+    }
+}
+
 #[test]
 fn what_is_no_recording_is_one_line_with_its_code() {
     let folder = tempfile::tempdir().unwrap();

@@ -65,6 +65,11 @@ impl Seats {
         (self.next, wanted)
     }
 
+    /// Whether some stream speaks for the incarnation.
+    pub(super) fn is_taken(&self, boot: BootId) -> bool {
+        self.by_boot.contains_key(&boot)
+    }
+
     /// Whether the stream still speaks for the incarnation.
     pub(super) fn holds(&self, boot: BootId, number: u64) -> bool {
         self.by_boot.get(&boot).is_some_and(|held| held.number == number)

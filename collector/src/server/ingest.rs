@@ -4,22 +4,35 @@
 //! refused with the reason; what a reconnect can heal ends the stream with a status that says so.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pollscope_model::hello::Hello;
 use pollscope_model::report::{Detail, Report, ReportKind};
-use pollscope_model::world::{Applied, TooManyProcesses};
+use pollscope_model::world::Applied;
 use pollscope_proto::ingest::{Control, Ingest, Push, PushControl, PushMessage, Reader, Welcome};
 use pollscope_proto::{DecodeError, PROTOCOL, Peer, compatible};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
+use super::ledger::{Ledger, Share};
 use super::stop::Stop;
-use crate::fleet::{Fleet, Seat, Stopped};
+use crate::fleet::{Fleet, NoSeat, Seat, Stopped, Taken};
 
 /// How long a peer may take to say who it is.
 const GREETING_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long a stream waits for the seat of one that may just have lost its connection: longer than it takes
+/// until a peer that answers no ping is gone.
+const SEAT_DEADLINE: Duration = Duration::from_millis(4_500);
+
+/// How often it asks.
+const SEAT_RETRY: Duration = Duration::from_millis(50);
+
+/// Bytes of reports that all streams together may hold before they are folded.
+const UNFOLDED: usize = 512 << 20;
 
 /// Acknowledgements and requests that may wait for a peer that does not read them.
 const CONTROLS: usize = 16;
@@ -29,11 +42,12 @@ const CONTROLS: usize = 16;
 pub(super) struct IngestService {
     fleet: Fleet,
     stop: Stop,
+    ledger: Ledger,
 }
 
 impl IngestService {
     pub(super) fn new(fleet: &Fleet, stop: &Stop) -> Self {
-        Self { fleet: fleet.clone(), stop: stop.clone() }
+        Self { fleet: fleet.clone(), stop: stop.clone(), ledger: Ledger::new(UNFOLDED) }
     }
 }
 
@@ -48,8 +62,12 @@ impl Ingest for IngestService {
         // `None` on a Unix socket.
         let peer = request.remote_addr();
         let (controls, outbound) = mpsc::channel(CONTROLS);
-        let stream =
-            Stream { inbound: request.into_inner(), reader: Reader::default(), controls: controls.clone() };
+        let stream = Stream {
+            inbound: request.into_inner(),
+            reader: Reader::default(),
+            share: Arc::new(self.ledger.open()),
+            controls: controls.clone(),
+        };
         let (fleet, stop) = (self.fleet.clone(), self.stop.clone());
         tokio::spawn(async move {
             if let Err(end) = stream.serve(&fleet, stop).await {
@@ -80,7 +98,17 @@ enum End {
     #[error("the collector has forgotten this process; reconnect and send a snapshot")]
     Forgotten,
     #[error(transparent)]
-    Full(#[from] TooManyProcesses),
+    NoSeat(#[from] NoSeat),
+    #[error(
+        "all processes together hold more than the collector may, and this one held most: send fewer sites and \
+         names, or push to another collector"
+    )]
+    Evicted,
+    #[error(
+        "the reports that wait to be folded hold more than the collector may, and this one was the largest; try \
+         again later"
+    )]
+    Crowded,
     #[error("another stream of this incarnation took over")]
     TakenOver,
     #[error("connection lost")]
@@ -108,7 +136,10 @@ impl End {
         let last = match self {
             Self::Lost => return,
             Self::Silent => Err(Status::deadline_exceeded(words)),
-            Self::Full(_) => Err(Status::resource_exhausted(words)),
+            Self::NoSeat(NoSeat::Taken) => Err(Status::already_exists(words)),
+            Self::NoSeat(NoSeat::Full(_)) | Self::Evicted | Self::Crowded => {
+                Err(Status::resource_exhausted(words))
+            }
             Self::Gap { .. } | Self::Forgotten | Self::TakenOver => Err(Status::aborted(words)),
             Self::Stopping(_) => Err(Status::unavailable(words)),
             Self::NoHello | Self::Unreadable(_) | Self::Garbled(_) | Self::Version(_) | Self::WrongBoot => {
@@ -121,10 +152,24 @@ impl End {
     }
 }
 
+/// Seats a stream. One that speaks for a process whose stream before has just broken off waits until that is
+/// known here; one that speaks for a process whose stream is well is refused.
+async fn seat(fleet: &Fleet, hello: Box<Hello>) -> Result<Seat, End> {
+    let deadline = Instant::now() + SEAT_DEADLINE;
+    loop {
+        match fleet.greet(hello.clone()).await? {
+            Err(NoSeat::Taken) if Instant::now() < deadline => tokio::time::sleep(SEAT_RETRY).await,
+            seat => return Ok(seat?),
+        }
+    }
+}
+
 /// An open stream.
 struct Stream {
     inbound: Streaming<PushMessage>,
     reader: Reader,
+    /// What the stream holds of reports that are not folded yet.
+    share: Arc<Share>,
     controls: mpsc::Sender<Result<PushControl, Status>>,
 }
 
@@ -137,11 +182,15 @@ impl Stream {
             () = stop.wait() => return Err(Stopped.into()),
         };
         let (pid, host, boot) = (hello.process.pid, hello.process.host.clone(), hello.boot);
-        let mut seat = fleet.greet(hello).await??;
+        let mut seat = seat(fleet, hello).await?;
         let label = seat.label.clone();
         tracing::info!(process = %label, pid, host, %boot, "connected");
 
-        let talked = self.talk(fleet, &mut seat, stop).await;
+        let share = self.share.clone();
+        let talked = tokio::select! {
+            talked = self.talk(fleet, &mut seat, stop) => talked,
+            () = share.revoked() => Err(End::Crowded),
+        };
         let reason = match &talked {
             Ok(goodbye) => goodbye.clone(),
             Err(end) => end.to_string(),
@@ -196,12 +245,17 @@ impl Stream {
             ReportKind::Delta => true,
             ReportKind::Snapshot { part, parts } => part + 1 >= parts,
         };
-        match fleet.apply(seat, report).await? {
-            None => Err(End::TakenOver),
-            Some(Applied::UnknownProcess) => Err(End::Forgotten),
-            Some(applied) if applied.wants_snapshot() => Err(End::Gap { seq }),
-            Some(_) if whole => self.say(Control::Ack { seq }).await,
-            Some(_) => Ok(()),
+        self.share.set(report.held_bytes());
+        let taken = fleet.apply(seat, report).await?;
+        self.share.set(0);
+        match taken {
+            Taken::NoSeat => Err(End::TakenOver),
+            Taken::OutOfOrder => Err(End::Gap { seq }),
+            Taken::Applied(Applied::UnknownProcess) => Err(End::Forgotten),
+            Taken::Applied(Applied::Evicted) => Err(End::Evicted),
+            Taken::Applied(applied) if applied.wants_snapshot() => Err(End::Gap { seq }),
+            Taken::Applied(_) if whole => self.say(Control::Ack { seq }).await,
+            Taken::Applied(_) => Ok(()),
         }
     }
 
@@ -216,6 +270,7 @@ impl Stream {
             if let Some(push) = self.reader.take(message)? {
                 return Ok(push);
             }
+            self.share.set(self.reader.held_bytes());
         }
     }
 

@@ -72,12 +72,12 @@ async fn after_a_missing_report_a_snapshot_makes_totals_exact() {
     assert!(end.message().contains("missing before 3"), "{end}");
 
     let (mut pusher, welcome) = Pusher::welcomed(&rig, &counted.hello()).await;
-    assert_eq!(welcome.last_seq, None, "totals have a hole, only a snapshot helps");
+    assert_eq!(welcome.last_seq, Some(1), "nothing of what came after the hole was taken");
     pusher.push(&counted.snapshot()).await;
     pusher.push(&counted.delta(1)).await;
     let sites = rig.page(Kind::Sites).await;
     assert_eq!((sum(&sites, "spawned"), sum(&sites, "polls")), (31, 93));
-    assert_eq!(sites.meta.lost, 1, "the gap is shown");
+    assert_eq!(sites.meta.lost, 2, "the gap is shown, with the report that was not taken for it");
 }
 
 #[tokio::test]
@@ -113,22 +113,33 @@ async fn a_snapshot_of_many_messages_is_taken_whole() {
 }
 
 #[tokio::test]
-async fn a_second_stream_of_an_incarnation_takes_over() {
+async fn a_second_stream_of_an_incarnation_waits_for_the_end_of_the_first() {
     let rig = Rig::start().await;
     let mut counted = service("worker", 1);
     let (mut first, _) = Pusher::welcomed(&rig, &counted.hello()).await;
     first.push(&counted.delta(10)).await;
 
-    let (mut second, welcome) = Pusher::welcomed(&rig, &counted.hello()).await;
-    assert_eq!(welcome.last_seq, Some(1));
-    let end = first.end().await;
-    assert_eq!(end.code(), Code::Aborted);
-    assert!(end.message().contains("took over"), "{end}");
+    let mut second = Pusher::open(&rig).await;
+    second.say(ingest::hello(&counted.hello(), None)).await;
+    let refused = tokio::spawn(async move { second.end().await });
+    while !refused.is_finished() {
+        // It goes on, and is not taken for silent.
+        first.push(&counted.delta(1)).await;
+        tokio::task::yield_now().await;
+    }
+    let end = refused.await.unwrap();
+    assert_eq!(end.code(), Code::AlreadyExists);
+    assert!(end.message().contains("another stream speaks for this incarnation"), "{end}");
 
+    first.push(&counted.delta(10)).await;
+    drop(first);
+    // Whatever the collector knows of the end of the first by now.
+    let (mut second, welcome) = Pusher::welcomed(&rig, &counted.hello()).await;
+    assert!(welcome.last_seq.is_some());
     second.push(&counted.delta(10)).await;
     let processes = rig.page(Kind::Processes).await;
     assert_eq!(texts(&processes, "state"), ["live"]);
-    assert_eq!(sum(&processes, "tasks"), 20);
+    assert_eq!(sum(&processes, "tasks"), counted.tasks());
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@
 //! +    pollscope::spawn(audit(cart));
 //! ```
 //!
-//! The first pair alone shows workers and, built with `--cfg tokio_unstable`, every task, those that
-//! axum spawns per connection included. The second shows of its own tasks who woke them, how long
+//! The first pair alone shows workers and, built with `--cfg tokio_unstable`, the tasks that
+//! libraries spawn, axum's per connection for one. The second shows of its own tasks who woke them, how long
 //! they waited for a worker, and what became of them, on any build.
 //!
 //! ```sh

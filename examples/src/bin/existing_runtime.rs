@@ -11,8 +11,8 @@
 //! +    pollscope::observe(runtime.handle(), "jobs");
 //! ```
 //!
-//! The subscriber stays as it was: pollscope installs none. `attach` shows every task where the
-//! build has tokio's hooks, `observe` the workers and queues on any build.
+//! The subscriber stays as it was: pollscope installs none. `attach` shows the tasks that libraries
+//! spawn, too, where the build has tokio's hooks, `observe` the workers and queues on any build.
 //!
 //! ```sh
 //! cargo run -p pollscope-examples --bin existing_runtime
@@ -21,11 +21,13 @@
 
 use std::time::Duration;
 
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> std::io::Result<()> {
-    tracing_subscriber::registry().with(tracing_subscriber::fmt::layer()).init();
+    // At `TRACE` it would also hear of pollscope's own connections.
+    tracing_subscriber::registry().with(LevelFilter::INFO).with(tracing_subscriber::fmt::layer()).init();
 
     let _pollscope = pollscope::init();
     let mut builder = tokio::runtime::Builder::new_multi_thread();

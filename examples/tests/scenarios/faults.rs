@@ -15,6 +15,9 @@ idle = "2s"
 
 [detectors.task-leak]
 window = "10s"
+
+[detectors.unread-outcomes]
+window = "6s"
 "#;
 
 /// One at a time: some of them take all the processors that there are.
@@ -87,6 +90,39 @@ fn what_is_in_place_is_in_nobodys_way() {
 }
 
 #[test]
+fn a_pool_that_stands_still_is_told_and_one_that_is_just_as_full_is_not() {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let service = Service::start(env!("CARGO_BIN_EXE_exhausted"));
+    let mut viewer = Viewer::of_process(&service.target());
+    let line_of = |finding: &Cells<'_>| line_at(finding.text("site"));
+    viewer.wait_for("findings at `render` and `load`", Kind::Findings, |findings| {
+        let of = |detector: &str, level: &str, name: &str| {
+            findings.iter().any(|finding| {
+                finding.text("detector") == detector
+                    && finding.text("level") == level
+                    && line_of(&finding).contains(name)
+            })
+        };
+        let told =
+            of("blocking-pool-exhausted", "deny", "\"render\"") && of("never-polled", "warn", "\"load\"");
+        told.then_some(())
+    });
+    viewer.wait_for("jobs of the other pool", Kind::Sites, |sites| {
+        let rows = sites
+            .iter()
+            .find(|site| site.text("site").contains("exhausted.rs") && line_of(site).contains("\"row\""))?;
+        (rows.number("polls")? > 500).then_some(())
+    });
+    viewer.wait_for("the findings", Kind::Findings, |findings| {
+        let of_jobs = ["blocking-pool-exhausted", "never-polled", "stuck-poll"];
+        for finding in findings.iter().filter(|finding| of_jobs.contains(&finding.text("detector"))) {
+            assert!(!line_of(&finding).contains("\"row\""), "{findings}");
+        }
+        Some(())
+    });
+}
+
+#[test]
 fn forgotten() {
     raises(env!("CARGO_BIN_EXE_forgotten"), "forgotten-task", "bin/forgotten.rs");
 }
@@ -117,6 +153,28 @@ fn tail() {
 }
 
 #[test]
+fn unread_and_those_who_take_what_comes() {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let service = Service::start_with(env!("CARGO_BIN_EXE_unread"), |command, folder| {
+        let policy = folder.join("pollscope.toml");
+        std::fs::write(&policy, POLICY).expect("a temporary folder can be written");
+        command.env("POLLSCOPE_POLICY", policy);
+    });
+    let mut viewer = Viewer::of_process(&service.target());
+    // At its line only: ten thousand outcomes of the others have come and were taken by then.
+    viewer.wait_for("ten thousand ends at each line", Kind::Sites, |sites| {
+        let busy = sites.iter().filter(|site| site.number("completed").is_some_and(|ended| ended > 10_000));
+        (busy.count() >= 4).then_some(())
+    });
+    viewer.wait_for("`unread-outcomes` at `ingest` alone", Kind::Findings, |findings| {
+        let unread = findings.iter().filter(|finding| finding.text("detector") == "unread-outcomes");
+        let lines: Vec<_> = unread.map(|finding| line_at(finding.text("site"))).collect();
+        assert!(lines.iter().all(|line| line.contains("ingest.spawn")), "{findings}");
+        (!lines.is_empty()).then_some(())
+    });
+}
+
+#[test]
 fn panic() {
     raises(env!("CARGO_BIN_EXE_panic"), "swallowed-panic", "bin/panic.rs");
 }
@@ -141,7 +199,7 @@ fn an_existing_runtime_shows_its_workers() {
     let service = Service::start(env!("CARGO_BIN_EXE_existing_runtime"));
     let mut viewer = Viewer::of_process(&service.target());
     viewer.wait_for("2 workers", Kind::Workers, |workers| (workers.iter().count() == 2).then_some(()));
-    // Its subscriber hears of the service alone, not of what pollscope's own connections do.
+    // At an ordinary level its subscriber hears of the service alone, not of what pollscope's own connections do.
     drop(viewer);
     let said = service.wait_for("word of its own", || Some(service.said()).filter(|said| !said.is_empty()));
     let ours = |line: &String| ["tonic", "h2::", "hyper"].iter().any(|transport| line.contains(transport));

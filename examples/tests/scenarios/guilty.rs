@@ -11,7 +11,8 @@ use crate::service::Service;
 use crate::viewer::{Cells, Viewer};
 
 /// Where stacks are taken and the kernel says what a thread does.
-const TOLD: bool = cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")));
+pub(crate) const TOLD: bool =
+    cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")));
 
 /// What a finding is to say.
 struct Guilty {

@@ -10,7 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::faults::MACHINE;
-use crate::site::spawns_at;
+use crate::guilty::TOLD;
+use crate::site::{line_at, spawns_at};
 use crate::wait;
 
 /// One check, and what it wrote.
@@ -102,4 +103,42 @@ fn a_service_that_is_switched_off_records_nothing_and_that_is_not_green() {
     assert_eq!(read["verdict"], "no-data");
     assert_eq!(read["armed"], false, "{read:#}");
     assert!(checked.recordings().is_empty(), "{:?}", checked.recordings());
+}
+
+/// Where the fault stands in `current_thread.rs`: the line below the head of that function.
+fn line_in(function: &str) -> String {
+    let path = format!("{}/src/bin/current_thread.rs", env!("CARGO_MANIFEST_DIR"));
+    let source = std::fs::read_to_string(path).expect("the example's source");
+    let head = source.lines().position(|line| line.starts_with(&format!("fn {function}()")));
+    format!("bin/current_thread.rs:{}", head.expect("the function") + 2)
+}
+
+#[test]
+fn what_holds_the_one_thread_of_a_runtime_fails_the_run_by_its_line_and_what_waits_for_it_does_not() {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let arguments = ["--max-poll", "100ms", "--count-preempted"];
+    let run = || Checked::of(&arguments, &line(env!("CARGO_BIN_EXE_current_thread"), "3", "exit 0"));
+    let is_named = |read: &Value, function: &str| {
+        let findings = read["findings"].as_array().expect("findings");
+        findings.iter().any(|finding| {
+            let frame = finding["stack"][0].as_str().unwrap_or_default();
+            finding["detector"] == "blocking-poll"
+                && finding["level"] == "deny"
+                && (!TOLD || frame.contains(function) && frame.contains(&line_in(function)))
+        })
+    };
+    // On a machine with much other work a thread may answer too late for its stack.
+    let read = wait(
+        "run that names both lines",
+        || {
+            let checked = run();
+            assert_eq!(checked.code, 1, "{:#}", checked.json());
+            Some(checked.json()).filter(|read| is_named(read, "reload") && is_named(read, "look_up"))
+        },
+        String::new,
+    );
+    for finding in read["findings"].as_array().expect("findings") {
+        let site = finding["site"].as_str().unwrap_or_default();
+        assert!(site.is_empty() || !line_at(site).contains("heartbeat"), "{finding:#}");
+    }
 }

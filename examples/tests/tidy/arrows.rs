@@ -18,6 +18,7 @@ struct Member {
 }
 
 const MODEL: &str = "pollscope-model";
+const SYSTEM: &str = "pollscope-system";
 const PROTO: &str = "pollscope-proto";
 const INSTRUMENT: &str = "pollscope";
 const MACROS: &str = "pollscope-macros";
@@ -32,7 +33,14 @@ const MEMBERS: &[Member] = &[
         ours_in_tests: &[],
         others: Some(&["hashbrown", "hdrhistogram", "serde", "thiserror", "toml"]),
     },
-    Member { folder: "proto", package: PROTO, ours: &[MODEL], ours_in_tests: &[], others: None },
+    Member {
+        folder: "proto/system",
+        package: SYSTEM,
+        ours: &[],
+        ours_in_tests: &[],
+        others: Some(&["rustix"]),
+    },
+    Member { folder: "proto", package: PROTO, ours: &[MODEL, SYSTEM], ours_in_tests: &[], others: None },
     Member {
         folder: "instrument/macros",
         package: MACROS,
@@ -43,21 +51,21 @@ const MEMBERS: &[Member] = &[
     Member {
         folder: "instrument",
         package: INSTRUMENT,
-        ours: &[MODEL, PROTO, MACROS],
+        ours: &[MODEL, SYSTEM, PROTO, MACROS],
         ours_in_tests: &[],
         others: None,
     },
     Member {
         folder: "collector",
         package: COLLECTOR,
-        ours: &[MODEL, PROTO, INSTRUMENT],
+        ours: &[MODEL, SYSTEM, PROTO, INSTRUMENT],
         ours_in_tests: &[],
         others: None,
     },
     Member {
         folder: "tui",
         package: TUI,
-        ours: &[MODEL, PROTO, INSTRUMENT],
+        ours: &[MODEL, SYSTEM, PROTO, INSTRUMENT],
         ours_in_tests: &[],
         others: None,
     },
@@ -71,13 +79,8 @@ const MEMBERS: &[Member] = &[
 ];
 
 /// Packages of others that have one home: who may name them in its `Cargo.toml`.
-const HOMES: &[(&str, &[&str])] = &[
-    ("prost", &["proto"]),
-    ("tonic-prost", &["proto"]),
-    ("ratatui", &["tui"]),
-    ("crossterm", &["tui"]),
-    ("syn", &["instrument/macros"]),
-];
+const HOMES: &[(&str, &[&str])] =
+    &[("prost", &["proto"]), ("ratatui", &["tui"]), ("crossterm", &["tui"]), ("syn", &["instrument/macros"])];
 
 const REMEDY: &str = "move the code to the package that may know it, or change the table in ARCHITECTURE.md \
                       and in examples/tests/tidy/arrows.rs together";

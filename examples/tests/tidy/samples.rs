@@ -111,6 +111,23 @@ fn unsafe_code() {
 }
 
 #[test]
+fn threads() {
+    let rule = text::own_threads_are_started_in_one_room;
+    breaks(rule, "instrument/src/a.rs", "\nstd::thread::Builder::new()", "instrument/src/a.rs:2");
+    breaks(rule, "instrument/src/a.rs", "use std::thread::{self, spawn};", "instrument/src/a.rs:1");
+    breaks(rule, "instrument/src/a.rs", "std::thread::spawn(work);", "instrument/src/a.rs:1");
+    keeps(
+        rule,
+        "instrument/src/a.rs",
+        "// thread::spawn\nuse std::thread::JoinHandle;\nstd::thread::sleep(a);",
+    );
+    keeps(rule, "instrument/src/a.rs", "#[cfg(test)]\nmod tests {\n    std::thread::spawn(work);\n}");
+    keeps(rule, "instrument/src/a/tests.rs", "std::thread::spawn(work);");
+    keeps(rule, "instrument/src/own_thread.rs", "std::thread::spawn(work);");
+    keeps(rule, "tui/src/a.rs", "std::thread::spawn(work);");
+}
+
+#[test]
 fn words_with_no_home() {
     breaks(text::nothing_is_left_unfinished, "tui/src/a.rs", "// TODO: later", "tui/src/a.rs:1: `TODO`");
     breaks(text::nothing_is_left_unfinished, "README.md", "FIXME", "README.md:1");
@@ -126,6 +143,25 @@ fn words_with_no_home() {
     breaks(rule, "README.md", "cd /work/main", "README.md:1: `/work/`");
     breaks(rule, "tui/src/a.rs", "\"/home/me/pollscope\"", "tui/src/a.rs:1");
     keeps(rule, "README.md", "target/work/main and homework/home");
+}
+
+#[test]
+fn fix_texts() {
+    let rule = text::fix_texts_stand_in_one_table;
+    breaks(
+        rule,
+        "proto/model/src/detect/late.rs",
+        "fix: \"Wait.\".into(),",
+        "proto/model/src/detect/late.rs:1",
+    );
+    breaks(
+        rule,
+        "proto/model/src/verdict/late.rs",
+        "    fix: format!(\"{n}\"),",
+        "proto/model/src/verdict/late.rs:1",
+    );
+    keeps(rule, "proto/model/src/detect/late.rs", "fix: advice::LATE,");
+    keeps(rule, "proto/model/src/baseline/tests/file.rs", "fix: \"\".into(),");
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(crate) fn wire_types_stay_in_proto(file: &File) -> Vec<Complaint> {
     {
         return Vec::new();
     }
-    forbid(file, &["prost::", "tonic_prost::"], "convert in proto/src/convert/ and pass the model's type")
+    forbid(file, &["prost::"], "convert in proto/src/convert/ and pass the model's type")
 }
 
 /// ratatui's types are made where the screen is drawn.
@@ -83,8 +83,8 @@ pub(crate) fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<C
     if !file.is_rust() || file.is_tidy() {
         return Vec::new();
     }
-    // Whoever attacks the recorder does what services do: loads libraries, blocks signals.
-    let may = ["instrument/src/", "instrument/tests/stacks/"];
+    // These tests do what services do: load libraries, block signals, fork.
+    let may = ["instrument/src/", "instrument/tests/stacks/", "instrument/tests/process/"];
     if !may.iter().any(|room| file.path.starts_with(room)) {
         return forbid(file, &["unsafe"], "find the safe way; only the recorder in instrument/src/ may");
     }
@@ -102,6 +102,44 @@ pub(crate) fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<C
             remedy: "say which promise is kept and by whom, in the lines above",
         })
         .collect()
+}
+
+/// A thread of ours that is started elsewhere would take the service's signals. Tests start what they like.
+pub(crate) fn own_threads_are_started_in_one_room(file: &File) -> Vec<Complaint> {
+    let is_test = ["tests.rs", "loom.rs", "testkit.rs"].iter().any(|name| file.path.ends_with(name))
+        || file.path.contains("/tests/");
+    let may_start = file.path == "instrument/src/own_thread.rs" || is_test;
+    if !file.is_rust() || !file.path.starts_with("instrument/src/") || may_start {
+        return Vec::new();
+    }
+    let words = ["thread::Builder", "thread::spawn", "thread::scope", "std::thread::{", "std::thread;"];
+    let in_service = file
+        .code()
+        .take_while(|(_, line)| !(line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test")));
+    forbid_in(
+        file,
+        in_service,
+        &words,
+        "start it with own_thread::start, which blocks the signals of the service",
+    )
+}
+
+/// A fix text that stands elsewhere is tried by no test: `advice.rs` beside this test goes through the table.
+pub(crate) fn fix_texts_stand_in_one_table(file: &File) -> Vec<Complaint> {
+    let rooms = ["detect", "verdict", "baseline", "monitor"];
+    let speaks = file.path.strip_prefix("proto/model/src/").is_some_and(|path| {
+        let room = path.split('/').next().unwrap_or_default();
+        rooms.contains(&room.trim_end_matches(".rs"))
+    });
+    if !speaks || file.path.contains("/tests") {
+        return Vec::new();
+    }
+    let words = ["fix: \"", "fix: format!", "fix: Arc"];
+    forbid(
+        file,
+        &words,
+        "put it into proto/model/src/detect/advice.rs, and a program or scenario beside it that tries it",
+    )
 }
 
 /// What stands above a test that other tests run.

@@ -1,17 +1,17 @@
 //! Every fault of the demo as the body of a test, and its repaired twin. For `verdicts.rs`, which checks each once,
 //! and for the example `verdict_rates`, which counts false alarms and misses of many.
 
-use std::future::Future;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::hint::black_box;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures::{Slot, Spin, Take};
 use pollscope::check::{Flavor, Judged, Level, Session};
 use tokio::sync::{Notify, oneshot};
+
+#[path = "futures.rs"]
+mod futures;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -136,27 +136,6 @@ fn forgotten(faulty: bool) -> Judged<()> {
     judged
 }
 
-/// A slot of a pool.
-#[derive(Default)]
-struct Slot {
-    free: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-/// Waits for the slot; it keeps a waker, or forgets to.
-struct Take(Arc<Slot>, bool);
-
-impl Future for Take {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.1 {
-            *self.0.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
-        }
-        if self.0.free.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
 fn lost_waker(faulty: bool) -> Judged<()> {
     session("lost-waker", 2).run(async move {
         let slot = Arc::new(Slot::default());
@@ -164,34 +143,17 @@ fn lost_waker(faulty: bool) -> Judged<()> {
         let take = pollscope::task("take_slot").spawn(taken); // site: lost-waker
         tokio::time::sleep(5 * MS).await;
         if !faulty {
-            slot.free.store(true, Ordering::SeqCst);
-            let waker = slot.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
-            waker.into_iter().for_each(Waker::wake);
+            slot.free();
             take.await.expect("returns");
         }
     })
-}
-
-/// Asks again and again.
-struct Spin(Arc<AtomicU32>);
-
-impl Future for Spin {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0.fetch_add(1, Ordering::Relaxed) > 30_000 {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
 }
 
 fn self_wake(faulty: bool) -> Judged<()> {
     session("self-wake", 2).run(async move {
         let ready = Arc::new(Notify::new());
         let signal = Arc::clone(&ready);
-        let wait = async move { if faulty { Spin(Arc::default()).await } else { signal.notified().await } };
+        let wait = async move { if faulty { Spin::default().await } else { signal.notified().await } };
         let wait = pollscope::task("wait_for_flag").spawn(wait); // site: self-wake
         ready.notify_one();
         wait.await.expect("returns");

@@ -1,15 +1,15 @@
-//! The arguments of both attributes that are tokio's: its names, its rules.
+//! The arguments of both attributes that are tokio's, with its names and its rules, and the path of pollscope.
 
-use proc_macro2::Span;
-use quote::ToTokens;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, ExprLit, Lit, MetaNameValue, Path, Result, Token};
 
 use crate::nearest::nearest;
 
-/// Tokio's arguments.
-pub(crate) const EXPECTED: [&str; 6] =
-    ["flavor", "worker_threads", "start_paused", "crate", "unhandled_panic", "name"];
+/// Tokio's arguments, and ours of both attributes.
+pub(crate) const EXPECTED: [&str; 7] =
+    ["flavor", "worker_threads", "start_paused", "crate", "unhandled_panic", "name", "pollscope"];
 
 /// Which runtime to build.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -29,6 +29,8 @@ pub(crate) struct Args {
     pub(crate) name: Option<Lit>,
     pub(crate) unhandled_panic: Option<&'static str>,
     pub(crate) tokio: Option<Path>,
+    /// What the crate `pollscope` is called where the attribute stands, if that is something else.
+    pollscope: Option<Path>,
     /// The first argument that one thread only can have.
     wants_one_thread: Option<(Span, String)>,
 }
@@ -49,12 +51,34 @@ impl Args {
             "name" => self.name = Some(Lit::Str(string(value()?)?)),
             "unhandled_panic" => self.unhandled_panic = Some(unhandled_panic(value()?)?),
             "crate" => self.tokio = Some(string(value()?)?.parse()?),
+            "pollscope" => self.pollscope = Some(string(value()?)?.parse()?),
             _ => return Ok(false),
         }
         if matches!(key, "start_paused" | "unhandled_panic") {
             self.wants_one_thread.get_or_insert((argument.span, key.to_owned()));
         }
         Ok(true)
+    }
+
+    /// The path of pollscope.
+    pub(crate) fn pollscope(&self) -> TokenStream {
+        self.pollscope.as_ref().map_or_else(|| quote! { ::pollscope }, |path| quote! { #path })
+    }
+
+    /// The same at a place in the user's code: the compiler takes a call's line from where its path begins, and the
+    /// line of the attribute for what only the expansion says.
+    pub(crate) fn pollscope_at(&self, span: Span) -> TokenStream {
+        let at = |mut token: TokenTree| {
+            token.set_span(span);
+            token
+        };
+        self.pollscope().into_iter().map(at).collect()
+    }
+
+    /// The path of tokio.
+    pub(crate) fn tokio(&self) -> TokenStream {
+        let pollscope = self.pollscope();
+        self.tokio.as_ref().map_or_else(|| quote! { #pollscope::__private::tokio }, |path| quote! { #path })
     }
 
     /// Whether all that was taken goes together.
@@ -200,11 +224,15 @@ mod tests {
     #[test]
     fn all_of_tokios_arguments_are_taken() {
         let args: Args = syn::parse_str(
-            r#"flavor = "current_thread", start_paused = true, unhandled_panic = "ignore", name = "x", crate = "a::b","#,
+            r#"flavor = "current_thread", start_paused = true, unhandled_panic = "ignore", name = "x", crate = "a::b", pollscope = "c::d","#,
         )
         .expect("valid");
         assert_eq!((args.flavor, args.unhandled_panic), (Flavor::CurrentThread, Some("Ignore")));
-        assert!(args.start_paused.is_some() && args.name.is_some() && args.tokio.is_some());
+        assert!(args.start_paused.is_some() && args.name.is_some());
+        assert_eq!(
+            (args.tokio().to_string(), args.pollscope().to_string()),
+            ("a :: b".into(), "c :: d".into())
+        );
         assert!(syn::parse_str::<Args>("worker_threads = 4").is_ok());
         assert!(syn::parse_str::<Args>("").is_ok());
     }

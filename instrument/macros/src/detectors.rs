@@ -14,6 +14,8 @@ pub(crate) const DETECTORS: &[&str] = &[
     "large-future",
     "swallowed-panic",
     "detached-failure",
+    "unread-outcomes",
     "tail-latency",
     "runtime-saturated",
+    "blocking-pool-exhausted",
 ];

@@ -15,7 +15,8 @@ use proc_macro::TokenStream;
 ///
 /// Takes every argument that tokio's attribute takes, with the same meaning: `flavor` (`"multi_thread"`,
 /// the default, `"current_thread"`, or with tokio_unstable `"local"`), `worker_threads`, `start_paused`,
-/// `name`, `unhandled_panic`, and `crate` for the path of tokio.
+/// `name`, `unhandled_panic`, and `crate` for the path of tokio. And one of its own: `pollscope = "path"`, where the
+/// crate is called something else, because it was renamed or another crate exports it.
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     main_fn::expand(args.into(), &item.into()).into()
@@ -30,13 +31,14 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// Takes every argument that tokio's attribute takes, with the same meaning and the same default of one thread:
-/// `flavor`, `worker_threads`, `start_paused`, `name`, `unhandled_panic`, `crate`. And of its own, each the method
-/// of that name of `pollscope::check::Session`, where they are explained:
+/// `flavor`, `worker_threads`, `start_paused`, `name`, `unhandled_panic`, `crate`. And of its own, each but the last the
+/// method of that name of `pollscope::check::Session`, where they are explained:
 ///
 /// - `max_poll`, `p99_poll`, `max_sched_delay`, `timeout`: a duration, `"10ms"`
 /// - `leaks`, `lost_wakers`, `forgotten`, `self_wake`: `"deny"`, `"warn"` or `"allow"`
 /// - `deny`, `warn`, `allow`: detectors, `"large-future"` or `["large-future", "task-leak"]`
 /// - `profile`: a profile of `pollscope.toml`
+/// - `pollscope`: the path of the crate, `"path"`, where it is called something else
 ///
 /// With `flavor = "multi_thread"` the body runs on a worker, as any task, and so has to be `Send`. Other
 /// attributes stay, such as `#[should_panic]`. What the body returns the test returns.

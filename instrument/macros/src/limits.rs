@@ -24,18 +24,18 @@ pub(crate) const EXPECTED: [&str; 12] = [
     "allow",
 ];
 
-/// Takes an argument of ours as a call on the session, and leaves any other.
-pub(crate) fn take(argument: &Argument) -> Result<Option<TokenStream>> {
+/// Takes an argument of ours as a call on the session, and leaves any other. `pollscope` is the crate's path.
+pub(crate) fn take(argument: &Argument, pollscope: &TokenStream) -> Result<Option<TokenStream>> {
     let text = || string(argument.literal()?);
     Ok(Some(match argument.key.as_str() {
         "max_poll" => duration(&text()?, |ns| quote! { .max_poll(#ns) })?,
         "p99_poll" => duration(&text()?, |ns| quote! { .p99_poll(#ns) })?,
         "max_sched_delay" => duration(&text()?, |ns| quote! { .max_sched_delay(#ns) })?,
         "timeout" => duration(&text()?, |ns| quote! { .timeout(#ns) })?,
-        "leaks" => level(&text()?, |level| quote! { .leaks(#level) })?,
-        "lost_wakers" => level(&text()?, |level| quote! { .lost_wakers(#level) })?,
-        "forgotten" => level(&text()?, |level| quote! { .forgotten(#level) })?,
-        "self_wake" => level(&text()?, |level| quote! { .self_wake(#level) })?,
+        "leaks" => level(&text()?, pollscope, |level| quote! { .leaks(#level) })?,
+        "lost_wakers" => level(&text()?, pollscope, |level| quote! { .lost_wakers(#level) })?,
+        "forgotten" => level(&text()?, pollscope, |level| quote! { .forgotten(#level) })?,
+        "self_wake" => level(&text()?, pollscope, |level| quote! { .self_wake(#level) })?,
         "profile" => {
             let name = text()?;
             quote! { .profile(#name) }
@@ -47,11 +47,15 @@ pub(crate) fn take(argument: &Argument) -> Result<Option<TokenStream>> {
     }))
 }
 
-fn level(text: &LitStr, call: impl Fn(TokenStream) -> TokenStream) -> Result<TokenStream> {
+fn level(
+    text: &LitStr,
+    pollscope: &TokenStream,
+    call: impl Fn(TokenStream) -> TokenStream,
+) -> Result<TokenStream> {
     let level = match text.value().as_str() {
-        "deny" => quote! { ::pollscope::check::Level::Deny },
-        "warn" => quote! { ::pollscope::check::Level::Warn },
-        "allow" => quote! { ::pollscope::check::Level::Allow },
+        "deny" => quote! { #pollscope::check::Level::Deny },
+        "warn" => quote! { #pollscope::check::Level::Warn },
+        "allow" => quote! { #pollscope::check::Level::Allow },
         other => {
             let message = format!("no level `{other}`; there are `deny`, `warn` and `allow`");
             return Err(Error::new_spanned(text, message));

@@ -24,7 +24,8 @@ fn check(function: &ItemFn) -> Result<()> {
 fn wrap(mut function: ItemFn, args: Args) -> TokenStream {
     function.sig.asyncness = None;
     let ItemFn { attrs, vis, sig, block, .. } = function;
-    let tokio = args.tokio.map_or_else(|| quote! { ::pollscope::__private::tokio }, |path| quote! { #path });
+    let (tokio, pollscope) = (args.tokio(), args.pollscope());
+    let pollscope_here = args.pollscope_at(sig.ident.span());
     let constructor = match args.flavor {
         Flavor::MultiThread => quote! { new_multi_thread },
         Flavor::CurrentThread | Flavor::Local => quote! { new_current_thread },
@@ -51,14 +52,14 @@ fn wrap(mut function: ItemFn, args: Args) -> TokenStream {
         }
     });
     let body = quote_spanned! {block.span()=> let body = async #block; };
-    let seen = quote_spanned! {sig.ident.span()=> ::pollscope::__private::block_on_body(body) };
+    let seen = quote_spanned! {sig.ident.span()=> #pollscope_here::__private::block_on_body(body) };
     quote! {
         #(#attrs)*
         #vis #sig {
             #body
             #check_output
             // Declared before the runtime, hence dropped after it: the last flush sees every end.
-            let guard = ::pollscope::init();
+            let guard = #pollscope::init();
             #[allow(clippy::expect_used, clippy::diverging_sub_expression, clippy::needless_return, unreachable_code)]
             {
                 let mut builder = #tokio::runtime::Builder::#constructor();
@@ -67,9 +68,9 @@ fn wrap(mut function: ItemFn, args: Args) -> TokenStream {
                 #start_paused
                 #unhandled_panic
                 #set_name
-                ::pollscope::attach(&mut builder);
+                #pollscope::attach_with(&mut builder, #pollscope::Callbacks::new());
                 let runtime = builder.#build.expect("Failed building the Runtime");
-                ::pollscope::observe(runtime.handle(), #shown_name);
+                #pollscope::observe(runtime.handle(), #shown_name);
                 let output = runtime.block_on(#seen);
                 drop(runtime);
                 drop(guard);
@@ -113,6 +114,8 @@ mod tests {
         }
         let text = expanded(quote! {}, &quote! { pub async fn serve(port: u16) -> impl Termination {} });
         assert!(text.contains("new_multi_thread") && !text.contains("dyn"));
+        let text = expanded(quote! { pollscope = "crate::scope" }, &quote! { async fn main() {} });
+        assert!(text.contains("crate :: scope :: init ()") && !text.contains(":: pollscope"), "{text}");
     }
 
     #[test]

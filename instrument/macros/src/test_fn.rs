@@ -46,11 +46,16 @@ impl Parse for TestArgs {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let expected: Vec<_> = args::EXPECTED.into_iter().chain(limits::EXPECTED).collect();
         let mut taken = Self::default();
+        let mut others = Vec::new();
         for argument in args::list(input, &expected)? {
-            if taken.runtime.take(&argument)? {
-                continue;
+            if !taken.runtime.take(&argument)? {
+                others.push(argument);
             }
-            let limit = limits::take(&argument)?.ok_or_else(|| argument.unknown(&expected))?;
+        }
+        // Once it is known what pollscope is called.
+        let pollscope = taken.runtime.pollscope();
+        for argument in others {
+            let limit = limits::take(&argument, &pollscope)?.ok_or_else(|| argument.unknown(&expected))?;
             taken.limits.extend(limit);
         }
         taken.runtime.check()?;
@@ -62,10 +67,8 @@ fn wrap(mut function: ItemFn, args: TestArgs) -> TokenStream {
     function.sig.asyncness = None;
     let ItemFn { attrs, vis, sig, block, .. } = function;
     let TestArgs { runtime, limits } = args;
-    let tokio = runtime
-        .tokio
-        .as_ref()
-        .map_or_else(|| quote! { ::pollscope::__private::tokio }, |path| quote! { #path });
+    let (tokio, pollscope) = (runtime.tokio(), runtime.pollscope());
+    let pollscope_here = runtime.pollscope_at(sig.ident.span());
     // A task of several threads is sent to them; the others' bodies stay where they are, as tokio's.
     let (flavor, run) = match runtime.flavor {
         Flavor::MultiThread => (quote! { MultiThread }, quote! { run }),
@@ -93,7 +96,8 @@ fn wrap(mut function: ItemFn, args: TestArgs) -> TokenStream {
     });
     // At the places of the body and of the name, so that errors and the failure's line point there.
     let body = quote_spanned! {block.span()=> let body = async move #block; };
-    let run = quote_spanned! {sig.ident.span()=> ::pollscope::__private::check::finish(session.#run(body)) };
+    let run =
+        quote_spanned! {sig.ident.span()=> #pollscope_here::__private::check::finish(session.#run(body)) };
     quote! {
         #(#attrs)*
         #[::core::prelude::v1::test]
@@ -102,9 +106,9 @@ fn wrap(mut function: ItemFn, args: TestArgs) -> TokenStream {
             #check_output
             #[allow(unused_variables, clippy::diverging_sub_expression, clippy::needless_return, unreachable_code)]
             {
-                let session = ::pollscope::check::Session::new(::core::concat!(::core::module_path!(), "::", #name))
+                let session = #pollscope::check::Session::new(::core::concat!(::core::module_path!(), "::", #name))
                     .project(::core::option_env!("CARGO_MANIFEST_DIR"))
-                    .flavor(::pollscope::check::Flavor::#flavor)
+                    .flavor(#pollscope::check::Flavor::#flavor)
                     #worker_threads
                     #start_paused
                     #configure
@@ -162,6 +166,12 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
+        let text = expanded(
+            quote! { leaks = "deny", name = "x", pollscope = "scope" },
+            &quote! { async fn burst() {} },
+        );
+        assert!(text.contains("leaks (scope :: check :: Level :: Deny)"), "{text}");
+        assert!(!text.contains(":: pollscope"), "{text}");
         let text = expanded(quote! { unhandled_panic = "shutdown_runtime" }, &quote! { async fn burst() {} });
         assert!(text.contains("UnhandledPanic :: ShutdownRuntime"));
     }

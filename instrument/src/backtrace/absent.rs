@@ -20,6 +20,17 @@ pub fn ask(_: u32, _: Duration) -> Result<Asked, Refused> {
     Err(Refused::Unavailable(WHY))
 }
 
+/// Keeps the handler of a signal: there is none here.
+#[derive(Debug)]
+pub struct Kept(());
+
+impl Kept {
+    /// Keeps nothing.
+    pub fn begin() -> Self {
+        Self(())
+    }
+}
+
 /// A thread that was asked: none here.
 #[derive(Debug)]
 pub enum Asked {}

@@ -6,7 +6,11 @@
 mod slot;
 
 #[cfg(not(loom))]
+mod debug;
+#[cfg(not(loom))]
 mod image;
+#[cfg(not(loom))]
+mod locked;
 #[cfg(not(loom))]
 mod maps;
 #[cfg(not(loom))]
@@ -27,5 +31,5 @@ mod signal;
 #[cfg(not(loom))]
 pub use {
     resolver::Resolver,
-    signal::{Asked, RawStack, ask, install},
+    signal::{Asked, Kept, RawStack, ask, install},
 };

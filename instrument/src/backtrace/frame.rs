@@ -1,5 +1,7 @@
 //! A named stack.
 
+use std::sync::Arc;
+
 /// A stack with names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
@@ -8,6 +10,8 @@ pub struct Trace {
     /// Whether outer frames are missing: the stack was deeper than what was copied or than the cap, or a
     /// frame could not be unwound.
     pub truncated: bool,
+    /// Why frames of the program have no line, or why there is no frame at all.
+    pub why: Option<Arc<str>>,
 }
 
 /// One call.
@@ -21,6 +25,9 @@ pub struct Frame {
     pub line: Option<u32>,
     /// Whether the compiler inlined it into the next frame.
     pub inlined: bool,
-    /// Whether it is the service's own code: not std, not a registry's crate, not pollscope.
+    /// Whether it is the service's own code: not std, not a registry's crate, not pollscope,
+    /// wherever that is built from.
     pub users: bool,
+    /// Whether it is in the file that this crate is linked into: tokio is there, too.
+    pub beside_us: bool,
 }

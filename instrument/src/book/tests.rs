@@ -13,6 +13,7 @@ use pollscope_model::id::{SiteId, TaskId, WorkerId};
 use pollscope_model::report::Losses;
 
 use super::*;
+use crate::record::task::Labels;
 use crate::task;
 
 fn settings(name: &str) -> Settings {
@@ -94,7 +95,7 @@ fn current() -> Builder {
 fn two_sessions_at_one_line_know_nothing_of_each_other() {
     let (one, two) = (open("one"), open("two"));
     let run = |book: &Book, tasks: u64| {
-        let runtime = book.build(&mut current(), "two-sessions").expect("a runtime");
+        let runtime = book.build(&mut current(), Callbacks::new(), "two-sessions").expect("a runtime");
         let _here = book.enter();
         runtime.block_on(async {
             for _ in 0..tasks {
@@ -121,13 +122,13 @@ fn two_sessions_at_one_line_know_nothing_of_each_other() {
 #[test]
 fn the_body_is_of_the_session_and_so_is_what_it_spawns() {
     let book = open("body");
-    let runtime = book.build(&mut current(), "body").expect("a runtime");
+    let runtime = book.build(&mut current(), Callbacks::new(), "body").expect("a runtime");
     let body = async {
         crate::spawn(async { crate::spawn(yields(1)).await }).await.expect("returns").expect("returns");
         crate::spawn_blocking(|| ()).await.expect("returns");
     };
     let at = Location::caller();
-    let handle = book.spawn_on(body, runtime.handle(), at, Labels::default());
+    let handle = book.spawn_on(Spawn::at(at, Labels::default(), 0), body, runtime.handle());
     runtime.block_on(handle).expect("returns");
     let fold = Fold::of(&book);
     assert_eq!(fold.tasks.len(), 4);
@@ -150,7 +151,8 @@ fn exact_session(n: u64) {
     let book = open(&format!("exact-{n}"));
     let mut builder =
         if n.is_multiple_of(2) { Builder::new_current_thread() } else { Builder::new_multi_thread() };
-    let runtime = book.build(builder.worker_threads(2), &format!("exact-{n}")).expect("a runtime");
+    let runtime =
+        book.build(builder.worker_threads(2), Callbacks::new(), &format!("exact-{n}")).expect("a runtime");
     let mut fold = Fold::default();
     let here = book.enter();
     runtime.block_on(async {
@@ -243,7 +245,7 @@ fn whoever_reads_everything_sees_one_site_for_one_line() {
     let books = [open("seen-1"), open("seen-2")];
     let line = line!() + 4;
     for book in &books {
-        let runtime = book.build(&mut current(), "seen").expect("a runtime");
+        let runtime = book.build(&mut current(), Callbacks::new(), "seen").expect("a runtime");
         let _here = book.enter();
         runtime.block_on(async { task("seen-by-all").spawn(yields(3)).await }).expect("returns");
         assert_eq!(Fold::of(book).tasks.len(), 1);
@@ -264,7 +266,7 @@ fn each_session_has_its_own_limit() {
     let strict = Book::open(strict).expect("a number is free");
     let lax = open("lax");
     for book in [&strict, &lax] {
-        let runtime = book.build(&mut current(), "limits").expect("a runtime");
+        let runtime = book.build(&mut current(), Callbacks::new(), "limits").expect("a runtime");
         let _here = book.enter();
         let slow = || async { std::thread::sleep(Duration::from_millis(5)) };
         runtime.block_on(async { crate::spawn(slow()).await }).expect("returns");
@@ -287,7 +289,7 @@ fn a_number_waits_for_the_last_that_speaks_of_it() {
     let run = |name: &str| {
         let book = open(name);
         let session = book.lease.session();
-        let runtime = book.build(&mut current(), name).expect("a runtime");
+        let runtime = book.build(&mut current(), Callbacks::new(), name).expect("a runtime");
         let _here = book.enter();
         (book, session, runtime)
     };
@@ -335,7 +337,7 @@ fn a_number_waits_for_the_last_that_speaks_of_it() {
 fn ten_thousand_sessions_take_no_more_than_a_few() {
     let run = |n: u64| {
         let book = open("one-of-many");
-        let runtime = book.build(&mut current(), "one-of-many").expect("a runtime");
+        let runtime = book.build(&mut current(), Callbacks::new(), "one-of-many").expect("a runtime");
         let _here = book.enter();
         runtime.block_on(async { crate::spawn(yields(n % 3)).await }).expect("returns");
         let fold = Fold::of(&book);
@@ -345,4 +347,36 @@ fn ten_thousand_sessions_take_no_more_than_a_few() {
     let sessions: std::collections::HashSet<_> = (0..10_000).map(run).collect();
     // Other tests have theirs at the same time.
     assert!(sessions.len() < 200, "{}", sessions.len());
+}
+
+#[test]
+fn a_handle_whose_record_was_given_back_keeps_its_sessions_number() {
+    if !crate::testkit::alone("book::tests::a_handle_whose_record_was_given_back_keeps_its_sessions_number") {
+        return;
+    }
+    let settings = record::Settings { max_tasks: 8, ..Default::default() };
+    record::Recorder::global().start(settings);
+    // A runtime that was built for the session would keep its number by itself.
+    let runtime = current().build().expect("a runtime");
+    let numbers = |handles: &mut Vec<JoinHandle<()>>| {
+        let book = open("handles-are-held");
+        let _here = book.enter();
+        let mut fold = Fold::default();
+        for ended in 1..=4 {
+            handles.push(crate::spawn_on(yields(0), runtime.handle()));
+            while fold.sum(SiteDelta::all_ended) < ended {
+                runtime.block_on(tokio::task::yield_now());
+                fold.take(book.report());
+            }
+        }
+        assert_eq!((fold.tasks.len(), fold.sum(SiteDelta::unread_outcomes), fold.losses.total()), (4, 4, 0));
+        book.lease.session()
+    };
+    let mut handles = Vec::new();
+    let first = numbers(&mut handles);
+    for _ in 0..3 {
+        assert_ne!(numbers(&mut Vec::new()), first, "its handles would count for the next");
+    }
+    drop(handles);
+    assert_eq!(numbers(&mut Vec::new()), first, "the longest free is the next");
 }

@@ -52,10 +52,10 @@ fn sing() -> Result<(), String> {
         .self_wake(Level::Deny);
     let config =
         Config { stall: None, patience: Duration::ZERO, ..Config::with(&session.asked, Policy::default()) };
-    let place = Location::caller();
+    let spawn = run::spawn_of_body::<()>(Location::caller());
     let armed = Armed { yes: true, why: None };
     let (_, verdict) = run::conduct(session, &config, armed, None, |stage, _, alarm| {
-        Ok(run::drive_in_place(stage, alarm, place, faults()))
+        Ok(run::drive_in_place(stage, alarm, spawn, faults()))
     })?;
     FAULTS.iter().try_for_each(|fault| fault.was_found(&verdict))
 }

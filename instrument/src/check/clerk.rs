@@ -12,6 +12,7 @@ use pollscope_model::id::BootId;
 use pollscope_model::monitor::Monitor;
 use pollscope_model::policy::Policy;
 use pollscope_model::report::Report;
+use pollscope_model::text::clean;
 use pollscope_model::world::{Limits, Process};
 
 use super::config::RecordSetting;
@@ -21,7 +22,7 @@ use super::pressure::Pressure;
 use super::roll;
 use super::tape::Tape;
 use crate::book::Book;
-use crate::clock;
+use crate::{clock, own_thread};
 
 /// Time between two looks.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -180,9 +181,7 @@ impl Watch {
         let alarm = Arc::new(Alarm::default());
         let rings = Arc::clone(&alarm);
         let name = name.to_owned();
-        let thread = std::thread::Builder::new().name("pollscope-check".to_owned()).spawn(move || {
-            #[cfg(feature = "recording")]
-            crate::export::refuse_file_size_signal();
+        let thread = own_thread::start("check", move || {
             work(&mut clerk, &orders, &name, timeout, &rings);
             clerk
         })?;
@@ -250,11 +249,17 @@ impl Clerk {
 fn give_up(clerk: &mut Clerk, name: &str, timeout: Duration) -> ! {
     use std::io::Write as _;
     let roll = clerk.process().map(|process| roll::of(process, timeout)).unwrap_or_default();
-    let mut text = format!(
-        "pollscope: {name} {roll}\nIts body does not return from a poll, so that it cannot be ended: the process exits."
-    );
-    clerk.keep().tell(&mut text);
-    text.push('\n');
+    let text = last_words(name, &roll, &clerk.keep());
     let _ = std::io::stderr().write_all(text.as_bytes());
     std::process::exit(FAILED)
+}
+
+/// What is said before the process ends.
+pub(super) fn last_words(name: &str, roll: &str, kept: &Kept) -> String {
+    let mut text = format!(
+        "pollscope: {} {roll}\nIts body does not return from a poll, so that it cannot be ended: the process exits.",
+        clean(name)
+    );
+    kept.tell(&mut text);
+    text + "\n"
 }

@@ -18,7 +18,7 @@ use crate::env;
 /// The policy's file name.
 const FILE: &str = "pollscope.toml";
 /// The largest policy that is read.
-const MAX_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = pollscope_system::file::MAX_TEXT_BYTES;
 /// Slow polls are told one by one from there on, unless a limit is smaller.
 const SLOW_POLL: Duration = Duration::from_millis(1);
 /// The smallest length from which on they can be.
@@ -148,11 +148,8 @@ fn policy_file(project: Option<&Path>) -> Option<PathBuf> {
 
 fn read(path: &Path) -> Result<Policy, String> {
     let shown = path.display();
-    let size = std::fs::metadata(path).map_err(|error| format!("cannot read {shown}: {error}"))?.len();
-    if size > MAX_BYTES {
-        return Err(format!("{shown} has {size} bytes: a policy has at most {MAX_BYTES}"));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let text = pollscope_system::file::read_text(path, MAX_BYTES)
+        .map_err(|error| format!("cannot read the policy {shown}: {error}"))?;
     Policy::parse_file(&text, &shown.to_string()).map_err(|error| format!("{shown}: {error}"))
 }
 

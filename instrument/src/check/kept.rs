@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use pollscope_model::text::clean;
+
 /// The recording, where `POLLSCOPE_RECORD` asked for one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
@@ -16,9 +18,8 @@ impl Kept {
     /// The last lines of a failure.
     pub(super) fn tell(&self, text: &mut String) {
         if let Some(trouble) = &self.trouble {
-            // It may quote what somebody set: one line.
-            let trouble = trouble.replace(char::is_control, " ");
-            let _ = write!(text, "\n  record    {trouble}");
+            // It may quote a path or a variable: one line.
+            let _ = write!(text, "\n  record    {}", clean(trouble));
         }
         if let Some(path) = &self.path {
             let _ = write!(text, "\n  open      pollscope open {}", quoted(path));
@@ -26,9 +27,10 @@ impl Kept {
     }
 }
 
-/// As a shell takes it for one word.
+/// Clean, and as a shell takes it for one word.
 fn quoted(path: &Path) -> String {
     let path = path.to_string_lossy();
+    let path = clean(&path);
     let plain = |c: char| c.is_alphanumeric() || "/\\:._-+=@%,".contains(c);
     if path.chars().all(plain) { path.into_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }

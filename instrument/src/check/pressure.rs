@@ -45,8 +45,8 @@ impl Pressure {
 
 /// Time that a thread of this process had no CPU, since it began: by its kernel's account, and where that has none.
 fn without_cpu_ns(tid: u32) -> Option<u64> {
-    let threads = thread::all();
-    let here = threads.iter().find(|thread| thread.tid() == Some(tid));
+    let threads = thread::read();
+    let here = threads.states().find(|thread| thread.tid() == Some(tid));
     Some(usage::of(tid)?.waited.saturating_add(here.map_or(0, |thread| thread.split.held_up_ns())))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::task::{TaskRecord, TaskState, WokenBy};
 use pollscope_model::measured::Metric;
+use pollscope_model::text::clean;
 use pollscope_model::time::Nanos;
 use pollscope_model::world::Process;
 
@@ -39,8 +40,8 @@ pub(super) fn of(process: &Process, timeout: Duration) -> String {
 
 fn row(process: &Process, task: &TaskRecord) -> String {
     let name = process.dictionary().name(task.name);
-    let name = if name.is_empty() { String::new() } else { format!(" `{name}`") };
-    let site = process.dictionary().site(task.site);
+    let name = if name.is_empty() { String::new() } else { format!(" `{}`", clean(&name)) };
+    let site = process.dictionary().site(task.site).to_string();
     let now_ns = process.now_ns();
     let since = match task.state {
         TaskState::Running => task.current_poll_ns(now_ns).unwrap_or(0),
@@ -48,11 +49,12 @@ fn row(process: &Process, task: &TaskRecord) -> String {
         _ => task.quiet_ns(now_ns),
     };
     let mut text = format!(
-        "  task {}{name}: {} for {} ({} polls), spawned at {site}\n      {}",
+        "  task {}{name}: {} for {} ({} polls), spawned at {}\n      {}",
         task.id,
         task.state.as_str(),
         Nanos(since),
         task.polls,
+        clean(&site),
         waits_for(task)
     );
     let stall = process.stalls().iter().find(|stall| stall.task == Some(task.id));
@@ -89,11 +91,11 @@ fn waits_for(task: &TaskRecord) -> String {
 fn seen(process: &Process, stall: &Stall) -> String {
     let mut text = String::new();
     if let Some(word) = stall.waiting_in {
-        let _ = write!(text, "; the kernel says {}", process.dictionary().name(word));
+        let _ = write!(text, "; the kernel says {}", clean(&process.dictionary().name(word)));
     }
     if let Some(stack) = stall.stack.and_then(|stack| process.dictionary().stack(stack)) {
         for frame in stack.shown().iter().take(FRAMES) {
-            let _ = write!(text, "\n        in {frame}");
+            let _ = write!(text, "\n        in {}", clean(frame));
         }
     }
     text

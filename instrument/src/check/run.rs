@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use pollscope_model::entity::task::TaskKind;
+use pollscope_model::text::clean;
 use pollscope_model::verdict::{Armed, Outcome, Verdict, ending};
 
 use super::clerk::{Alarm, Clerk, Watch};
@@ -31,16 +32,20 @@ const BODY: &str = "test";
 /// How a body ended; nothing if its time was up.
 type Ended<T> = Result<Option<T>, Box<dyn Any + Send>>;
 
+/// The spawn of a body that is an `F`.
+pub(super) fn spawn_of_body<F>(place: &'static Location<'static>) -> Spawn {
+    Spawn::at(place, Labels::new(BODY, ""), size_of::<F>())
+}
+
 /// Runs the body as a task of the runtime.
 #[track_caller]
-pub(super) fn spawned<F>(session: Session, place: &'static Location<'static>, body: F) -> Judged<F::Output>
+pub(super) fn spawned<F>(session: Session, spawn: Spawn, body: F) -> Judged<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     perform(session, |stage, book, alarm| {
-        let labels = Labels::new(BODY, "");
-        let handle = book.spawn_on(body, stage.handle(), place, labels);
+        let handle = book.spawn_on(spawn, body, stage.handle());
         let abort = handle.abort_handle();
         match stage.block_on(until(alarm, handle)) {
             None => {
@@ -57,25 +62,19 @@ where
 
 /// Runs the body on this thread, recorded like a task.
 #[track_caller]
-pub(super) fn in_place<F: Future>(
-    session: Session,
-    place: &'static Location<'static>,
-    body: F,
-) -> Judged<F::Output> {
-    perform(session, |stage, _, alarm| Ok(drive_in_place(stage, alarm, place, body)))
+pub(super) fn in_place<F: Future>(session: Session, spawn: Spawn, body: F) -> Judged<F::Output> {
+    perform(session, |stage, _, alarm| Ok(drive_in_place(stage, alarm, spawn, body)))
 }
 
 /// The calling thread has entered the session's books.
 pub(super) fn drive_in_place<F: Future>(
     stage: &Stage,
     alarm: &Alarm,
-    place: &'static Location<'static>,
+    spawn: Spawn,
     body: F,
 ) -> Option<F::Output> {
-    let labels = Labels::new(BODY, "");
-    let spawn = Spawn::at(place, labels);
     let site = spawn.site().unwrap_or(NO_SITE);
-    let (life, tag) = spawn.begin::<F>(site, TaskKind::Local);
+    let (life, tag) = spawn.begin(site, TaskKind::Local);
     // Its outcome is ours to see.
     if let Some(tag) = tag {
         tag.joined();
@@ -97,7 +96,7 @@ async fn until<F: Future>(alarm: &Alarm, future: F) -> Option<F::Output> {
 fn perform<T>(session: Session, drive: impl FnOnce(&Stage, &Book, &Alarm) -> Ended<T>) -> Judged<T> {
     let config = match Config::of(&session.asked, session.project.as_deref()) {
         Ok(config) => config,
-        Err(why) => panic!("pollscope: {why}"),
+        Err(why) => panic!("pollscope: {}", clean(&why)),
     };
     let armed = canary::armed();
     let (record, refused) = match config::recording() {
@@ -110,7 +109,7 @@ fn perform<T>(session: Session, drive: impl FnOnce(&Stage, &Book, &Alarm) -> End
     };
     let (mut done, verdict) = match conduct(session, &config, armed, record, drive) {
         Ok(done) => done,
-        Err(why) => panic!("pollscope: {why}"),
+        Err(why) => panic!("pollscope: {}", clean(&why)),
     };
     done.kept.trouble = done.kept.trouble.or(refused);
     match done.ended {

@@ -37,12 +37,13 @@ impl Stage {
         for change in session.configure.drain(..) {
             change(&mut builder);
         }
+        let callbacks = std::mem::take(&mut session.callbacks);
         match session.flavor {
-            Flavor::MultiThread => book.build(&mut builder, &session.name).map(Self::Workers),
-            Flavor::CurrentThread => book.build(&mut builder, &session.name).map(Self::OneThread),
-            Flavor::Local => {
-                book.build_local(&mut builder, LocalOptions::default(), &session.name).map(Self::Local)
-            }
+            Flavor::MultiThread => book.build(&mut builder, callbacks, &session.name).map(Self::Workers),
+            Flavor::CurrentThread => book.build(&mut builder, callbacks, &session.name).map(Self::OneThread),
+            Flavor::Local => book
+                .build_local(&mut builder, callbacks, LocalOptions::default(), &session.name)
+                .map(Self::Local),
         }
     }
 

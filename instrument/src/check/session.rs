@@ -14,6 +14,7 @@ use tokio::runtime::Builder;
 
 use super::judged::Judged;
 use super::run;
+use crate::hooks::Callbacks;
 
 /// Which runtime a test gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,6 +41,7 @@ pub struct Session {
     pub(super) worker_threads: Option<usize>,
     pub(super) start_paused: bool,
     pub(super) configure: Vec<Configure>,
+    pub(super) callbacks: Callbacks,
     pub(super) asked: Asked,
 }
 
@@ -70,6 +72,7 @@ impl Session {
             worker_threads: None,
             start_paused: false,
             configure: Vec::new(),
+            callbacks: Callbacks::new(),
             asked: Asked::default(),
         }
     }
@@ -106,7 +109,8 @@ impl Session {
         self
     }
 
-    /// How bad it is if a task waits at the end for somebody who should have woken it. Warn by default.
+    /// How bad it is if a task waits at the end for longer than any task of its spawn site lived, and than it has
+    /// waited before. Warn by default.
     pub fn forgotten(mut self, level: Level) -> Self {
         self.asked.forgotten = Some(level);
         self
@@ -119,7 +123,7 @@ impl Session {
     }
 
     /// How long the body may take, by the machine's clock; for ever by default. A body that takes longer is
-    /// dropped, and the failure lists every task with what it waits for. One that does not return from a
+    /// dropped, and the failure lists every task that is seen, with what it waits for. One that does not return from a
     /// poll cannot be dropped: five seconds later the list is printed and the process exits with code 101.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.asked.timeout = Some(limit);
@@ -195,10 +199,16 @@ impl Session {
         self
     }
 
-    /// Changes the runtime's builder in any other way. Of its callbacks those stay the session's that
-    /// [`attach`](crate::attach) takes.
+    /// Changes the runtime's builder in any other way. The callbacks that [`attach_with`](crate::attach_with) takes are
+    /// replaced by the session's: give them to [`callbacks`](Session::callbacks).
     pub fn configure(mut self, change: impl FnOnce(&mut Builder) + 'static) -> Self {
         self.configure.push(Box::new(change));
+        self
+    }
+
+    /// Callbacks of the runtime, called beside the session's own.
+    pub fn callbacks(mut self, callbacks: Callbacks) -> Self {
+        self.callbacks = callbacks;
         self
     }
 
@@ -222,7 +232,8 @@ impl Session {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        run::spawned(self, Location::caller(), body)
+        // Boxed whatever its size, as tokio boxes what is large: a test pays it once.
+        run::spawned(self, run::spawn_of_body::<F>(Location::caller()), Box::pin(body))
     }
 
     /// The same for a body that is not `Send`: it stays on the calling thread, where it is polled beside the
@@ -232,7 +243,7 @@ impl Session {
     /// As [`run`](Session::run).
     #[track_caller]
     pub fn run_local<F: Future>(self, body: F) -> Judged<F::Output> {
-        run::in_place(self, Location::caller(), body)
+        run::in_place(self, run::spawn_of_body::<F>(Location::caller()), Box::pin(body))
     }
 
     #[track_caller]

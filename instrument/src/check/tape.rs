@@ -9,7 +9,7 @@
 //! makes time coarser, and so does a file that is full.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -24,8 +24,8 @@ use pollscope_proto::recording::{EXTENSION, Writer};
 use super::config::RecordSetting;
 use super::kept::Kept;
 use crate::book::Book;
-use crate::clock;
-use crate::export::{plain, refuse_file_size_signal};
+use crate::export::plain;
+use crate::{clock, own_thread};
 
 /// Recordings of one test of one process that stay.
 const KEPT: usize = 4;
@@ -157,7 +157,7 @@ impl Tape {
 
     /// The session failed: completes the file.
     pub(super) fn keep(mut self, book: &Book) -> Kept {
-        let kept = on_a_thread(|| {
+        let kept = own_thread::run("file", || {
             self.write_all(book);
             let complaint = self.setting.complaint.take();
             match std::mem::replace(&mut self.phase, Phase::Blank) {
@@ -195,23 +195,11 @@ impl Drop for Tape {
             Phase::Failed(Some(path), _) => drop(fs::remove_file(path)),
             // A writer writes when it goes; and a file goes last, where one that is open cannot.
             Phase::Open(Open { path, writer, .. }) => {
-                on_a_thread(|| drop(writer));
+                own_thread::run("file", || drop(writer));
                 let _ = fs::remove_file(path);
             }
         }
     }
-}
-
-/// Writes on a thread of ours, where a limit on file sizes is an error and kills nobody.
-fn on_a_thread<T: Send>(write: impl FnOnce() -> T + Send) -> Option<T> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("pollscope-file".to_owned());
-        let work = || {
-            refuse_file_size_signal();
-            write()
-        };
-        thread.spawn_scoped(scope, work).ok().and_then(|thread| thread.join().ok())
-    })
 }
 
 /// A file of a name that nobody has.
@@ -222,7 +210,7 @@ fn create(setting: &RecordSetting, book: &Book) -> io::Result<(PathBuf, File)> {
     for number in 1..TRIES {
         let other = if number == 1 { String::new() } else { format!("-{number}") };
         let path = setting.path(&stem, &format!("{other}.{EXTENSION}"));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
+        match pollscope_system::file::create_private(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             opened => return opened.map(|file| (path, file)),
         }

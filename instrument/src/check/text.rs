@@ -1,11 +1,12 @@
 //! The failure in words, for whoever reads the output of a test run: what, where, how long against which limit, who
-//! was harmed, what to do.
+//! was harmed, what to do. What tests, tasks and files are called is clean (see [`clean`]): it ends no line.
 
 use std::fmt::Write as _;
 
 use pollscope_model::hist::Hist;
 use pollscope_model::query::detail::Finding;
 use pollscope_model::query::value::Value;
+use pollscope_model::text::clean;
 use pollscope_model::time::Nanos;
 use pollscope_model::verdict::{Outcome, Verdict};
 
@@ -31,7 +32,7 @@ pub(super) fn of(
     phases: &[Phase],
     kept: &Kept,
 ) -> String {
-    let mut text = format!("pollscope: {name} {}", headline(verdict, timed_out));
+    let mut text = format!("pollscope: {} {}", clean(name), headline(verdict, timed_out));
     findings(&mut text, verdict);
     beside(&mut text, verdict, phases);
     kept.tell(&mut text);
@@ -41,16 +42,23 @@ pub(super) fn of(
 /// Tells what was found beside a panic, which is the test's own.
 #[expect(clippy::print_stderr, reason = "a test's output, which its runner captures")]
 pub(super) fn print_beside(name: &str, verdict: &Verdict, phases: &[Phase], kept: &Kept) {
-    let mut text = format!("pollscope: {name} panicked");
+    if let Some(text) = found_beside(name, verdict, phases, kept) {
+        eprintln!("{text}");
+    }
+}
+
+/// Nothing if there is nothing to say.
+fn found_beside(name: &str, verdict: &Verdict, phases: &[Phase], kept: &Kept) -> Option<String> {
+    let mut text = format!("pollscope: {} panicked", clean(name));
     if !verdict.findings.is_empty() {
         text.push_str("; found beside it:");
         findings(&mut text, verdict);
         beside(&mut text, verdict, phases);
     } else if kept.path.is_none() && kept.trouble.is_none() {
-        return;
+        return None;
     }
     kept.tell(&mut text);
-    eprintln!("{text}");
+    Some(text)
 }
 
 fn headline(verdict: &Verdict, timed_out: Option<&str>) -> String {
@@ -64,7 +72,7 @@ fn headline(verdict: &Verdict, timed_out: Option<&str>) -> String {
         },
         Outcome::NoData => format!(
             "is not armed: {}. A test in which nothing could be found does not pass",
-            verdict.armed.why.as_deref().unwrap_or("nothing was measured")
+            clean(verdict.armed.why.as_deref().unwrap_or("nothing was measured"))
         ),
         Outcome::Incomplete => {
             let lost = verdict.subjects.iter().map(|subject| subject.lost).fold(0, u64::saturating_add);
@@ -83,19 +91,14 @@ fn findings(text: &mut String, verdict: &Verdict) {
     let failing = verdict.failing().count();
     for (at, finding) in verdict.findings.iter().enumerate().take(LISTED) {
         if at < IN_FULL && at < failing.max(1) {
-            let _ =
-                write!(text, "\n\n{}: {}: {}", finding.level.as_str(), finding.detector, finding.headline);
+            let line = format!("{}: {}: {}", finding.level.as_str(), finding.detector, finding.headline);
+            let _ = write!(text, "\n\n{}", clean(&line));
             in_full(text, verdict, finding);
         } else {
-            let _ = write!(
-                text,
-                "\n{}{}: {}: {} at {}",
-                if at == failing.clamp(1, IN_FULL) { "\n" } else { "" },
-                finding.level.as_str(),
-                finding.detector,
-                finding.headline,
-                finding.site
-            );
+            let Finding { level, detector, headline, site, .. } = finding;
+            let line = format!("{}: {detector}: {headline} at {site}", level.as_str());
+            let gap = if at == failing.clamp(1, IN_FULL) { "\n" } else { "" };
+            let _ = write!(text, "\n{gap}{}", clean(&line));
         }
     }
     if verdict.findings.len() > LISTED {
@@ -117,7 +120,7 @@ fn in_full(text: &mut String, verdict: &Verdict, finding: &Finding) {
     if let Some(first) = frames.next() {
         detail(text, "ran", first);
         for frame in frames.take(FRAMES - 1) {
-            let _ = write!(text, "\n{INDENT}{frame}");
+            let _ = write!(text, "\n{INDENT}{}", clean(frame));
         }
     }
     detail(text, "why", &finding.why);
@@ -190,7 +193,7 @@ fn nanos(time: std::time::Duration) -> Nanos {
 fn detail(text: &mut String, name: &str, words: &str) {
     let _ = write!(text, "\n  {name:<width$}", width = INDENT.len() - 2);
     let mut column = INDENT.len();
-    for (at, word) in words.split_whitespace().enumerate() {
+    for (at, word) in clean(words).split_whitespace().enumerate() {
         let length = word.chars().count();
         if at > 0 && column + 1 + length > WIDTH {
             let _ = write!(text, "\n{INDENT}");
@@ -203,3 +206,6 @@ fn detail(text: &mut String, name: &str, words: &str) {
         column += length;
     }
 }
+
+#[cfg(test)]
+mod tests;

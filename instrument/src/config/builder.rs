@@ -59,7 +59,8 @@ impl Builder {
     ///
     /// Files that are there already, and files that are full, become `name.1.mcap` to `name.3.mcap`, and
     /// the oldest leaves. A thread of its own writes; a killed process loses a second at most. Needs the
-    /// `recording` feature, which is on by default.
+    /// `recording` feature; in a folder in which `pollscope check -- CMD` waits, what would be written is pushed to that
+    /// command instead, which needs no feature but `export`.
     pub fn record(self, path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let what = format!("record {}", path.display());
@@ -78,8 +79,7 @@ impl Builder {
     /// asked for by a call ([`dump`](crate::dump()), [`Guard::dump`]) or by a [signal](Self::dump_on).
     ///
     /// To have the moments before, it needs [`Flight::Always`]. A thread of its own writes, one file in five
-    /// seconds at most; the newest ten of a service stay. Needs the `recording` feature, which is on by
-    /// default.
+    /// seconds at most; the newest ten of a service stay. Needs the `recording` feature.
     pub fn dump_to(self, folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         let what = format!("dump folder {}", folder.display());
@@ -143,7 +143,9 @@ impl Builder {
         self
     }
 
-    /// Most tasks that get a record of their own; further ones are counted per site only.
+    /// Most tasks that get a record of their own while they live, a million by default; further ones are counted per
+    /// site only. A record takes 224 bytes. Ended tasks whose wakers are still held somewhere have theirs beside these,
+    /// as many again at most; a join handle or a `JoinSet` that is held keeps none.
     pub fn max_tasks(mut self, tasks: u32) -> Self {
         self.config.recorder.max_tasks = tasks;
         self

@@ -25,9 +25,18 @@ pub(crate) fn record_limit(bytes: u64) -> Result<u64, String> {
     if bytes < MIN_RECORD_LIMIT { Err("it is below 1MiB".to_owned()) } else { Ok(bytes) }
 }
 
-/// Checks a collector's address and brings it into the form `http://host:port`.
+/// Checks a collector's address and brings it into the form `http://host:port` or `unix:PATH`.
 pub(crate) fn endpoint(text: &str) -> Result<String, String> {
-    let text = text.trim().trim_end_matches('/');
+    let text = text.trim();
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match path {
+            _ if !cfg!(unix) => Err("this system has no Unix sockets".to_owned()),
+            "" => Err("the path is empty".to_owned()),
+            _ if path.contains(char::is_control) => Err("the path has control characters".to_owned()),
+            _ => Ok(text.to_owned()),
+        };
+    }
+    let text = text.trim_end_matches('/');
     let rest = match text.split_once("://") {
         Some(("http", rest)) => rest,
         Some(("https", _)) => return Err("TLS is not supported yet".to_owned()),

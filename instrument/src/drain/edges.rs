@@ -7,7 +7,7 @@ use pollscope_model::id::SiteId;
 
 #[cfg(any(feature = "check", test))]
 use crate::record::session::{self, Session};
-use crate::record::thread::Thread;
+use crate::record::thread::Reading;
 
 /// Totals of every edge since the start.
 #[derive(Default)]
@@ -18,12 +18,11 @@ pub(super) struct Totals {
 impl Totals {
     /// How often each edge was seen since the last call, or so far if it is the `first`; those that
     /// were not are left out.
-    pub(super) fn changes(&mut self, threads: &[&'static Thread], first: bool) -> Vec<WakeEdge> {
+    pub(super) fn changes(&mut self, threads: &Reading, first: bool) -> Vec<WakeEdge> {
         let mut changed: HashMap<(SiteId, Waker), u64> = HashMap::new();
-        for thread in threads {
-            for (from, to, count) in thread.edges.changes(first) {
-                *changed.entry((to, from)).or_default() += count;
-            }
+        let of_threads = threads.states().flat_map(|thread| thread.edges.changes(first));
+        for (from, to, count) in of_threads.chain(threads.rest().edges.changes(first)) {
+            *changed.entry((to, from)).or_default() += count;
         }
         for (edge, count) in &changed {
             *self.said.entry(*edge).or_default() += count;
@@ -34,10 +33,11 @@ impl Totals {
     /// The same of the wakes of a session's tasks, whoever else asks for them. Who is not of the session is
     /// some other thread to it.
     #[cfg(any(feature = "check", test))]
-    pub(super) fn changes_of(&mut self, of: Session, threads: &[&'static Thread]) -> Vec<WakeEdge> {
+    pub(super) fn changes_of(&mut self, of: Session, threads: &Reading) -> Vec<WakeEdge> {
         let is_mine = |site: SiteId| session::of_site(site.0) == of;
         let mut totals: HashMap<(SiteId, Waker), u64> = HashMap::new();
-        for (from, to, count) in threads.iter().flat_map(|thread| thread.edges.totals()) {
+        let of_threads = threads.states().flat_map(|thread| thread.edges.totals());
+        for (from, to, count) in of_threads.chain(threads.rest().edges.totals()) {
             let from = match from {
                 Waker::Site(site) if !is_mine(site) => Waker::OtherThread,
                 from => from,

@@ -7,12 +7,15 @@ use pollscope_model::entity::event::{Event, EventBlock, MAX_BLOCK_EVENTS};
 
 use crate::config::Flight;
 use crate::record::flight;
-use crate::record::thread::Thread;
+use crate::record::thread::{Reading, Thread};
 
 /// Events of one report; of more than that the newest are told, and the rest is told as missing.
 const MAX_EVENTS: u64 = 131_072;
 /// The longest that a request holds without being renewed.
 const MAX_TTL: Duration = Duration::from_secs(60);
+
+/// So long after the last reader the rings keep their memory: one that comes back soon costs no page faults.
+const KEPT: Duration = Duration::from_secs(180);
 
 /// How far it has been read, by thread.
 #[derive(Clone, Copy)]
@@ -35,6 +38,8 @@ struct Numbers {
 pub(super) struct Flights {
     /// Since when it records.
     on_ns: Option<u64>,
+    /// Since when it does not, while the rings still have memory of then.
+    off: Option<Instant>,
     wanted_until: Option<Instant>,
     /// A reader that begins wants what happened since then.
     begin_ns: Option<u64>,
@@ -77,7 +82,12 @@ impl Flights {
         if on != self.on_ns.is_some() {
             flight::switch(on);
             self.on_ns = on.then_some(now_ns);
+            self.off = (!on).then_some(now);
             self.marks.clear();
+        }
+        if self.off.is_some_and(|off| now.saturating_duration_since(off) >= KEPT) {
+            self.off = None;
+            flight::give_back();
         }
         if !read {
             self.wanted_until = None;
@@ -89,25 +99,20 @@ impl Flights {
     }
 
     /// What was recorded since the last time, if somebody reads.
-    pub(super) fn collect(
-        &mut self,
-        threads: &[&'static Thread],
-        now: Instant,
-        now_ns: u64,
-    ) -> Vec<EventBlock> {
+    pub(super) fn collect(&mut self, threads: &Reading, now: Instant, now_ns: u64) -> Vec<EventBlock> {
         if !self.turn(now, now_ns) {
             return Vec::new();
         }
         let on_ns = self.on_ns.unwrap_or(now_ns);
         let begin_ns = self.begin_ns.take();
-        let recording = threads.iter().copied().filter(|thread| !thread.flight.is_closed());
-        let waiting = |thread: &&'static Thread| {
+        let recording = threads.states().filter(|thread| !thread.flight.is_closed());
+        let waiting = |thread: &Thread| {
             let next = self.marks.get(&thread.index).map_or(0, |mark| mark.next);
             thread.flight.own().map_or(0, |ring| ring.head().saturating_sub(next).min(ring.room()))
         };
         let (all, busy) = recording
             .clone()
-            .map(|thread| waiting(&thread))
+            .map(waiting)
             .fold((0, 0), |(all, busy), one| (all + one, busy + u64::from(one > 0)));
         let most = if all > MAX_EVENTS { MAX_EVENTS / busy } else { u64::MAX };
         let mut blocks = Vec::new();
@@ -168,6 +173,10 @@ impl Drop for Flights {
     fn drop(&mut self) {
         if self.on_ns.is_some() {
             flight::switch(false);
+        }
+        // Nothing comes by later to do it.
+        if self.on_ns.is_some() || self.off.is_some() {
+            flight::give_back();
         }
     }
 }

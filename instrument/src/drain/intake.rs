@@ -121,8 +121,11 @@ pub(crate) fn take_in(now: u64, last: bool) {
     let wanted = intake.wants_rows();
     thread::want_rows(wanted);
     let (rows, unsaid) = intake.tasks.changed(wanted);
-    let slow_polls = intake.cases.news(&thread::all(), now, last);
+    let slow_polls = intake.cases.news(&thread::read(), now, last);
     intake.hand_out(rows, slow_polls, &unsaid);
+    for ended in thread::fold_ended(|thread| intake.cases.is_done(thread)) {
+        intake.cases.forget(ended);
+    }
 }
 
 /// Slots of the records, free ones included; a task stays in its own.

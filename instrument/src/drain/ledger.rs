@@ -17,9 +17,9 @@ use pollscope_model::report::{Losses, Report};
 use super::{edges, intake, sites, workers};
 use crate::record::intern;
 use crate::record::session::{self, Session};
-use crate::record::shard::SiteShard;
+use crate::record::shard::{Shards, SiteShard};
 use crate::record::thread::{self, Thread};
-use crate::watchdog::{shelf, stacks};
+use crate::watchdog::{shelf, stacks, stopped};
 use crate::{clock, sample};
 
 /// See the module.
@@ -34,6 +34,8 @@ pub(crate) struct Ledger {
     edges: edges::Totals,
     workers: workers::Workers,
     told: Told,
+    /// The end of the last stop that was told.
+    stops_told_ns: u64,
     /// What earlier sessions with the number had lost.
     lost_before: Losses,
 }
@@ -49,10 +51,11 @@ struct Told {
 impl Ledger {
     /// From now on.
     pub(crate) fn begin(session: Session, boot: BootId) -> Self {
-        let threads = thread::all();
+        let threads = thread::read();
+        let shards: Vec<_> = threads.shards().collect();
         let known = intern::sites_of(session);
         let (mut sites, mut edges) = (sites::Totals::default(), edges::Totals::default());
-        sites.changes_of(&known, &threads, &edges.changes_of(session, &threads));
+        sites.changes_of(&known, &shards, &edges.changes_of(session, &threads));
         Self {
             session,
             boot,
@@ -64,7 +67,8 @@ impl Ledger {
             edges,
             workers: workers::Workers::new(Some(session)),
             told: Told::default(),
-            lost_before: losses(session, &known, &threads),
+            stops_told_ns: clock::now_ns(),
+            lost_before: losses(session, &known, &shards),
         }
     }
 
@@ -74,13 +78,14 @@ impl Ledger {
         intake::take_in(clock::now_ns(), false);
         let now = clock::now_ns();
         let taken = self.reader.take(now, last);
-        let threads = thread::all();
+        let threads = thread::read();
+        let shards: Vec<_> = threads.shards().collect();
         let known = intern::sites_of(self.session);
         let (runtimes, workers) = self.workers.tick(&threads, now, true);
         self.seq += 1;
-        let lost = losses(self.session, &known, &threads);
+        let lost = losses(self.session, &known, &shards);
         let edges = self.edges.changes_of(self.session, &threads);
-        let sites = self.sites(&taken.tasks, &known, &threads, &edges);
+        let sites = self.sites(&taken.tasks, &known, &shards, &edges);
         let mut report = Report {
             boot: self.boot,
             first_seq: self.seq,
@@ -93,12 +98,14 @@ impl Ledger {
             tasks: taken.tasks,
             slow_polls: taken.slow_polls,
             stalls: shelf::stalls().into_iter().filter(|stall| self.is_mine(stall)).collect(),
+            stops: stopped::since(&mut self.stops_told_ns),
             edges,
             losses: Losses {
                 tasks_uncounted: lost.tasks_uncounted - self.lost_before.tasks_uncounted,
                 slow_polls: lost.slow_polls - self.lost_before.slow_polls + taken.slow_polls_lost,
                 ended_rows: lost.ended_rows - self.lost_before.ended_rows + taken.ends_unsaid,
                 dict_entries: lost.dict_entries - self.lost_before.dict_entries,
+                threads_uncounted: lost.threads_uncounted - self.lost_before.threads_uncounted,
                 ..Losses::default()
             },
             ..Report::default()
@@ -113,7 +120,7 @@ impl Ledger {
         &mut self,
         tasks: &[TaskRecord],
         known: &[u32],
-        threads: &[&'static Thread],
+        threads: &[&Shards],
         edges: &[WakeEdge],
     ) -> Vec<SiteDelta> {
         for task in tasks {
@@ -132,11 +139,12 @@ impl Ledger {
 
     /// Tasks of the session that began and did not end.
     pub(crate) fn living(&self) -> u64 {
-        let threads = thread::all();
+        let threads = thread::read();
+        let shards: Vec<_> = threads.shards().collect();
         let known = intern::sites_of(self.session);
         // The ends first: whoever ended had begun.
-        let ended: u64 = shares(&known, &threads).map(ends).sum();
-        let begun: u64 = shares(&known, &threads).map(|share| share.spawned.get()).sum();
+        let ended: u64 = shares(&known, &shards).map(ends).sum();
+        let begun: u64 = shares(&known, &shards).map(|share| share.spawned.get()).sum();
         begun.saturating_sub(ended)
     }
 
@@ -144,7 +152,7 @@ impl Ledger {
     pub(crate) fn polls_since(&self, ns: u64) -> bool {
         let mine = |site| session::of_site(site) == self.session;
         let open = |thread: &Thread| thread.polling().filter(|poll| mine(poll.site));
-        thread::all().into_iter().filter_map(open).any(|poll| poll.since_ns <= ns)
+        thread::read().states().filter_map(open).any(|poll| poll.since_ns <= ns)
     }
 
     fn is_mine(&self, stall: &Stall) -> bool {
@@ -157,11 +165,8 @@ impl Ledger {
     }
 }
 
-fn shares<'a>(
-    sites: &'a [u32],
-    threads: &'a [&'static Thread],
-) -> impl Iterator<Item = &'static SiteShard> + 'a {
-    sites.iter().flat_map(|site| threads.iter().filter_map(|thread| thread.shards.known(*site)))
+fn shares<'a>(sites: &'a [u32], threads: &'a [&'a Shards]) -> impl Iterator<Item = &'a SiteShard> {
+    sites.iter().flat_map(|site| threads.iter().filter_map(|shards| shards.known(*site)))
 }
 
 fn ends(share: &SiteShard) -> u64 {
@@ -169,8 +174,13 @@ fn ends(share: &SiteShard) -> u64 {
 }
 
 /// What was lost of the sites of a number so far.
-fn losses(session: Session, sites: &[u32], threads: &[&'static Thread]) -> Losses {
-    let mut losses = Losses { dict_entries: intern::refused_in(session), ..Losses::default() };
+fn losses(session: Session, sites: &[u32], threads: &[&Shards]) -> Losses {
+    let mut losses = Losses {
+        dict_entries: intern::refused_in(session),
+        // Of any session, which no total says.
+        threads_uncounted: thread::refused(),
+        ..Losses::default()
+    };
     for share in shares(sites, threads) {
         losses.tasks_uncounted += share.uncounted.get();
         losses.ended_rows += share.ends_unsaid.get();

@@ -16,7 +16,7 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
     let self_wakes = state.self_wakes.get();
     let [tasks, runtime, threads] = state.inner.wakes();
     TaskRecord {
-        id: TaskId(state.id.get()),
+        id: TaskId(state.id()),
         site: SiteId(state.site()),
         name: NameId(state.aside.name.get().into()),
         group: NameId(state.aside.group.get().into()),
@@ -32,7 +32,7 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
         last_poll_end_ns: state.last_poll_end_ns.get(),
         poll_start_ns: if running { state.poll_start_ns() } else { 0 },
         worker: if running {
-            state.poller().and_then(thread::at).and_then(|thread| thread.place().1)
+            state.poller().and_then(|poller| thread::at(poller, |thread| thread.place().1)).flatten()
         } else {
             None
         },
@@ -45,7 +45,7 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
         wakes: tasks + runtime + threads + self_wakes,
         self_wakes,
         wakes_by: WakesBy { tasks, runtime, threads },
-        forced_yields: state.forced_yields.get().into(),
+        forced_yields: state.aside.forced_yields.get().into(),
         wakers,
         waker_clones: clones,
         waker_drops: clones.saturating_sub(wakers.into()),

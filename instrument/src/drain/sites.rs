@@ -7,7 +7,7 @@ use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::hist::{Hist, upper_edge};
 use pollscope_model::id::SiteId;
 
-use crate::record::thread::Thread;
+use crate::record::shard::Shards;
 
 /// Totals of every site since the start, by number.
 #[derive(Default)]
@@ -20,16 +20,11 @@ pub(super) struct Totals {
 impl Totals {
     /// The change of every site that changed since the last call, or of all if it is the `first`. `edges` are
     /// those that changed.
-    pub(super) fn changes(
-        &mut self,
-        threads: &[&'static Thread],
-        edges: &[WakeEdge],
-        first: bool,
-    ) -> Vec<SiteDelta> {
+    pub(super) fn changes(&mut self, threads: &[&Shards], edges: &[WakeEdge], first: bool) -> Vec<SiteDelta> {
         self.are_woken(edges);
         let mut changed: BTreeSet<u32> = edges.iter().map(|edge| edge.to.0).collect();
-        for thread in threads {
-            for (site, shard) in thread.shards.iter() {
+        for shards in threads {
+            for (site, shard) in shards.iter() {
                 // Always asked, since asking moves the shard's mark.
                 if shard.changed() || first {
                     changed.insert(site);
@@ -44,7 +39,7 @@ impl Totals {
     pub(super) fn changes_of(
         &mut self,
         sites: &[u32],
-        threads: &[&'static Thread],
+        threads: &[&Shards],
         edges: &[WakeEdge],
     ) -> Vec<SiteDelta> {
         self.are_woken(edges);
@@ -57,11 +52,11 @@ impl Totals {
         }
     }
 
-    fn change(&mut self, site: u32, threads: &[&'static Thread]) -> Option<SiteDelta> {
+    fn change(&mut self, site: u32, threads: &[&Shards]) -> Option<SiteDelta> {
         let wakes = self.woken.get(&site).copied().unwrap_or(0);
         let mut total = SiteDelta { site: SiteId(site), wakes, ..SiteDelta::default() };
-        for thread in threads {
-            if let Some(shard) = thread.shards.known(site) {
+        for shards in threads {
+            if let Some(shard) = shards.known(site) {
                 shard.add_to(&mut total);
             }
         }
@@ -89,6 +84,8 @@ fn since(now: &SiteDelta, before: &SiteDelta) -> SiteDelta {
         ended: now.ended.saturating_sub(before.ended),
         swallowed_panics: now.swallowed_panics.saturating_sub(before.swallowed_panics),
         detached_failures: now.detached_failures.saturating_sub(before.detached_failures),
+        outcomes_left: now.outcomes_left.saturating_sub(before.outcomes_left),
+        outcomes_taken: now.outcomes_taken.saturating_sub(before.outcomes_taken),
         wakes: now.wakes.saturating_sub(before.wakes),
         self_wakes: now.self_wakes.saturating_sub(before.self_wakes),
         forced_yields: now.forced_yields.saturating_sub(before.forced_yields),

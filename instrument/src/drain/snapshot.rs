@@ -9,7 +9,7 @@
 use pollscope_model::report::{Report, ReportKind};
 
 use super::{Drain, intake, intern, own};
-use crate::watchdog::stacks;
+use crate::watchdog::{stacks, stopped};
 
 /// A snapshot that is under way, for one reader.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ impl Drain {
             report.dict = intern::until(self.dict);
             report.dict.extend(stacks::entries(0, self.stacks).0);
             report.stalls.clone_from(&self.stalls);
+            report.stops = stopped::all();
             report.runtimes = self.workers.runtimes();
             report.workers = self.workers.totals();
             report.sites = self.sites.all();

@@ -2,7 +2,7 @@
 //! at. Everything of it lies beside the records, in bits, so that a million idle tasks cost a tick
 //! some thousand loads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use pollscope_model::entity::task::TaskRecord;
@@ -11,10 +11,14 @@ use super::rows;
 use crate::record::marks::CHUNK;
 use crate::record::slots::{self, Chunk};
 use crate::record::task::TaskState;
+use crate::record::{Recorder, given_back};
 
 /// Rows in one delta of tasks that nobody knew before they ended; more are counted as lost (their
 /// sites still count them).
 const MAX_ENDED_ROWS: usize = 100_000;
+/// Of so many records one may be that of an ended task whose join handle exists: the latest of them stay, so that it
+/// can still be told what becomes of the handle.
+const KEPT_SHARE: usize = 8;
 const WORDS: usize = CHUNK / 64;
 
 /// See the module. There is one in the process, since its claims and marks are.
@@ -25,6 +29,15 @@ pub(super) struct Tasks {
     known: Vec<[Known; WORDS]>,
     /// Slots that are free since this tick.
     freed: Vec<&'static TaskState>,
+    /// Of ended tasks whose end was said and whose join handle existed then, the one that ended first in front. Some of
+    /// them are other tasks' by now.
+    held: VecDeque<Held>,
+}
+
+/// The record of an ended task whose join handle exists.
+struct Held {
+    slot: usize,
+    id: u64,
 }
 
 /// What the drain knows of 64 slots.
@@ -34,6 +47,8 @@ struct Known {
     mine: u64,
     /// Of those, tasks whose end was said.
     over: u64,
+    /// Of those, tasks in [`Tasks::held`].
+    held: u64,
     /// Looked at in the last tick, and to be looked at once more: see [`marks`](crate::record::marks).
     again: u64,
 }
@@ -59,21 +74,42 @@ impl Tasks {
     pub(super) fn changed(&mut self, wanted: bool) -> (Vec<TaskRecord>, HashMap<u32, u64>) {
         slots::learn(&mut self.chunks);
         self.known.resize(self.chunks.len(), [Known::default(); WORDS]);
-        let freed = &mut self.freed;
-        let mut tick = Tick { wanted, rows: Vec::new(), ended: 0, unsaid: HashMap::new(), freed };
-        for (chunk, known) in self.chunks.iter().zip(&mut self.known) {
+        let (freed, held) = (&mut self.freed, &mut self.held);
+        let mut tick = Tick { wanted, rows: Vec::new(), ended: 0, unsaid: HashMap::new(), freed, held };
+        for (at, (chunk, known)) in self.chunks.iter().zip(&mut self.known).enumerate() {
             for (word, known) in known.iter_mut().enumerate() {
                 let taken = chunk.marks.take(word);
                 let look = taken | known.again;
                 known.again = taken;
                 for bit in bits(look) {
-                    tick.visit(&chunk.slots[word * 64 + bit], known, 1 << bit);
+                    let slot = at * CHUNK + word * 64 + bit;
+                    tick.visit(&chunk.slots[word * 64 + bit], slot, known, 1 << bit);
                 }
             }
         }
+        let max_tasks = Recorder::global().max_tasks() as usize;
+        let most = max_tasks / KEPT_SHARE;
+        while tick.held.len() > most
+            && let Some(Held { slot, id }) = tick.held.pop_front()
+        {
+            let (chunk, at) = (slot / CHUNK, slot % CHUNK);
+            let (state, known) = (&self.chunks[chunk].slots[at], &mut self.known[chunk][at / 64]);
+            tick.give_back(state, id, known, 1 << (at % 64), max_tasks);
+        }
         let found = (tick.rows, tick.unsaid);
-        slots::give_back(&mut self.freed);
+        self.held.shrink_to(4 * most);
+        let over = self.known.iter().flatten().map(|known| u64::from(known.over.count_ones()));
+        slots::give_back(&mut self.freed, over.sum());
         found
+    }
+}
+
+impl Known {
+    /// The slot is another task's from now on.
+    fn forget(&mut self, bit: u64) {
+        for bits in [&mut self.mine, &mut self.over, &mut self.held] {
+            *bits &= !bit;
+        }
     }
 }
 
@@ -84,10 +120,11 @@ struct Tick<'a> {
     ended: usize,
     unsaid: HashMap<u32, u64>,
     freed: &'a mut Vec<&'static TaskState>,
+    held: &'a mut VecDeque<Held>,
 }
 
 impl Tick<'_> {
-    fn visit(&mut self, state: &'static TaskState, known: &mut Known, bit: u64) {
+    fn visit(&mut self, state: &'static TaskState, slot: usize, known: &mut Known, bit: u64) {
         let new = known.mine & bit == 0;
         if new {
             if !state.claims.adopt() {
@@ -96,23 +133,52 @@ impl Tick<'_> {
             known.mine |= bit;
             state.meet();
         }
-        // Before the rest is read: if nobody else is left, what is read is the last word.
-        let alone = state.claims.is_last();
+        // Before the rest is read: if no other claim is left, only a join handle may still write, which shows in the word.
+        let (alone, word) = (state.claims.is_last(), state.claims.word());
         if known.over & bit != 0 {
-            let fate = state.fate();
-            if state.aside.said.get() != fate {
-                state.aside.said.set(fate);
-                let row = self.row(state);
-                self.rows.extend(row);
-            }
+            self.say_fate(state);
         } else {
             self.say(state, new, known, bit);
         }
-        if alone && known.over & bit != 0 {
-            known.mine &= !bit;
-            known.over &= !bit;
-            state.claims.free();
+        if !alone || known.over & bit == 0 {
+            return;
+        }
+        if word.is_held() {
+            if known.held & bit == 0 {
+                known.held |= bit;
+                self.held.push_back(Held { slot, id: word.id() });
+            }
+        } else if state.claims.free_if(word) {
+            known.forget(bit);
             self.freed.push(state);
+        }
+    }
+
+    /// The record of an ended task goes to the next, though the join handle exists. If the handle is used meanwhile it
+    /// goes at the next visit.
+    fn give_back(&mut self, state: &'static TaskState, id: u64, known: &mut Known, bit: u64, max: usize) {
+        let word = state.claims.word();
+        if known.held & bit == 0 || word.id() != id {
+            return;
+        }
+        known.held &= !bit;
+        if !word.is_held() {
+            return;
+        }
+        self.say_fate(state);
+        if given_back::give_back(state, word, max) {
+            known.forget(bit);
+            self.freed.push(state);
+        }
+    }
+
+    /// Says what changed of a task whose end was said.
+    fn say_fate(&mut self, state: &TaskState) {
+        let fate = state.fate();
+        if state.aside.said.get() != fate {
+            state.aside.said.set(fate);
+            let row = self.row(state);
+            self.rows.extend(row);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Exactness: what was spawned, polled and woken is what the reports say, to the last one.
 
+mod threads;
+
 use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex};

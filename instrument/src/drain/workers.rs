@@ -1,14 +1,14 @@
 //! Runtimes and workers, with what our threads know of them, as one reader is told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
-use pollscope_model::id::{NameId, TaskId, WorkerId};
+use pollscope_model::id::{NameId, RuntimeId, TaskId, WorkerId};
 
 use super::cpu::Cpu;
 use crate::record::session::Session;
-use crate::record::thread::Thread;
-use crate::sample::{Sample, Sampler};
+use crate::record::thread::Reading;
+use crate::sample::{self, Sample, Sampler};
 
 /// See the module.
 pub(super) struct Workers {
@@ -16,9 +16,11 @@ pub(super) struct Workers {
     of: Option<Session>,
     sampler: Sampler,
     /// Polls of each thread at the last tick, by index.
-    thread_polls: Vec<u64>,
+    thread_polls: HashMap<u32, u64>,
     cpu: Cpu,
     runtimes: Vec<RuntimeRecord>,
+    /// Runtimes that are gone, whose number no other one has.
+    gone: HashSet<RuntimeId>,
     totals: HashMap<WorkerId, WorkerDelta>,
 }
 
@@ -28,9 +30,10 @@ impl Workers {
         Self {
             of,
             sampler: Sampler::default(),
-            thread_polls: Vec::new(),
+            thread_polls: HashMap::new(),
             cpu: Cpu::default(),
             runtimes: Vec::new(),
+            gone: HashSet::new(),
             totals: HashMap::new(),
         }
     }
@@ -38,15 +41,20 @@ impl Workers {
     /// What changed since the last call; `polls_seen`: whether polls are recorded at all.
     pub(super) fn tick(
         &mut self,
-        threads: &[&'static Thread],
+        threads: &Reading,
         now: u64,
         polls_seen: bool,
     ) -> (Vec<RuntimeRecord>, Vec<WorkerDelta>) {
+        if self.of.is_none() {
+            sample::release_gone(now, false);
+        }
         let Sample { runtimes, mut workers } = self.sampler.sample(now, self.of);
-        self.thread_polls.resize(threads.len(), 0);
-        for (thread, last) in threads.iter().zip(&mut self.thread_polls) {
+        self.forget_replaced(&runtimes);
+        let mut thread_polls = HashMap::with_capacity(threads.states().len());
+        for thread in threads.states() {
             let total = thread.polls.get();
-            let before = std::mem::replace(last, total);
+            thread_polls.insert(thread.index, total);
+            let before = self.thread_polls.get(&thread.index).copied().unwrap_or(0);
             let polls = total.saturating_sub(match self.of {
                 Some(session) if session == thread.session() => before.max(thread.foreign_polls()),
                 _ => before,
@@ -66,6 +74,7 @@ impl Workers {
                 worker.polling = polling;
             }
         }
+        self.thread_polls = thread_polls;
         self.cpu.fill(&mut workers);
         for worker in &mut workers {
             if polls_seen && worker.polls.is_none() {
@@ -76,8 +85,25 @@ impl Workers {
                 .and_modify(|total| total.merge(worker))
                 .or_insert_with(|| worker.clone());
         }
-        self.runtimes.clone_from(&runtimes);
         (runtimes, workers)
+    }
+
+    /// Keeps the newest record of each runtime, and nothing of a runtime whose number is another one's now.
+    fn forget_replaced(&mut self, runtimes: &[RuntimeRecord]) {
+        self.runtimes.clear();
+        for runtime in runtimes {
+            match self.runtimes.last_mut().filter(|before| before.id == runtime.id) {
+                Some(before) => *before = runtime.clone(),
+                None => self.runtimes.push(runtime.clone()),
+            }
+        }
+        let gone = runtimes.iter().filter(|runtime| runtime.gone).map(|runtime| runtime.id);
+        self.gone.extend(gone);
+        for runtime in self.runtimes.iter().filter(|runtime| !runtime.gone) {
+            if self.gone.remove(&runtime.id) {
+                self.totals.retain(|worker, _| worker.runtime != runtime.id);
+            }
+        }
     }
 
     /// As of the last tick.

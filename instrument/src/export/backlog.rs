@@ -3,7 +3,9 @@
 //! Up to [`MAX_REPORTS`] deltas wait as they are; then the newest two fold into one: time becomes
 //! coarser, totals stay exact, and the reader is told how many were folded. Rows of ended tasks are
 //! the only thing that grows under folding: over [`MAX_ROWS`] of them everything is dropped, and the
-//! reader starts again from a snapshot, with the lost rows counted.
+//! reader starts again from a snapshot, with the lost rows counted. The same happens to a reader that
+//! takes nothing for [`STALLED`] and has more than [`STALLED_BYTES`] waiting: one that is away must not
+//! hold a row for every living task.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,11 @@ use crate::reporter::{Subscriber, Wants};
 pub(super) const MAX_REPORTS: usize = 16;
 /// Task rows that wait without being folded, and rows of ended tasks that wait at all.
 pub(super) const MAX_ROWS: usize = 262_144;
+
+/// A reader that takes nothing for so long is stalled, or away.
+const STALLED: Duration = Duration::from_secs(10);
+/// Bytes that wait for a stalled reader, about; 32 viewers, a collector and a recording hold 34 times that.
+pub(super) const STALLED_BYTES: usize = 4 << 20;
 
 /// Parts of a snapshot that wait.
 const MAX_PARTS: usize = 2;
@@ -53,6 +60,8 @@ struct State {
     due: u32,
     queue: VecDeque<Arc<Report>>,
     rows: usize,
+    /// Since when something waits and none of it is taken.
+    waiting_since: Option<Instant>,
     /// Sequence number of the newest report that was taken in.
     newest: u64,
     /// A snapshot was given before.
@@ -114,7 +123,10 @@ impl Subscriber for Backlog {
     fn push(&self, delta: &Arc<Report>) {
         let mut state = self.lock();
         match state.phase {
-            Phase::Live => state.take(delta),
+            Phase::Live => {
+                state.take(delta);
+                state.give_up_if_stalled(Instant::now());
+            }
             Phase::Overrun => {
                 state.ended_rows_lost += ended_rows(delta);
                 state.folded += 1;
@@ -162,6 +174,7 @@ impl Backlog {
         state.in_hand = false;
         if let Some(report) = state.pop() {
             state.in_hand = true;
+            state.waiting_since = None;
             return Some(Next::Report(report));
         }
         self.delivered.notify_all();
@@ -185,7 +198,7 @@ impl Backlog {
     pub(super) fn continues_after(&self, seq: u64) -> bool {
         let state = self.lock();
         match state.queue.front().filter(|_| state.is_whole()) {
-            Some(next) => next.kind == ReportKind::Delta && next.first_seq == seq + 1,
+            Some(next) => next.kind == ReportKind::Delta && seq.checked_add(1) == Some(next.first_seq),
             None => {
                 matches!(state.phase, Phase::Live | Phase::Closed) && state.is_whole() && state.newest == seq
             }
@@ -280,6 +293,20 @@ impl State {
         }
     }
 
+    /// Drops what waits for a reader that has taken nothing for long, if it is much.
+    fn give_up_if_stalled(&mut self, now: Instant) {
+        let since = *self.waiting_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < STALLED {
+            return;
+        }
+        let bytes: usize = self.ahead.iter().chain(&self.queue).map(|report| bytes_of(report)).sum();
+        if bytes > STALLED_BYTES {
+            self.drop_queue();
+            self.waiting_since = None;
+            self.phase = Phase::Overrun;
+        }
+    }
+
     fn fold_into_last(&mut self, delta: &Arc<Report>) {
         if let Some(last) = self.queue.pop_back() {
             self.rows -= last.tasks.len();
@@ -322,6 +349,16 @@ impl State {
         }
         Some(report)
     }
+}
+
+/// The memory of a report, about: its tables.
+pub(super) fn bytes_of(report: &Report) -> usize {
+    size_of_val(report.tasks.as_slice())
+        + size_of_val(report.sites.as_slice())
+        + size_of_val(report.edges.as_slice())
+        + size_of_val(report.slow_polls.as_slice())
+        + size_of_val(report.workers.as_slice())
+        + size_of_val(report.dict.as_slice())
 }
 
 fn ended_rows(report: &Arc<Report>) -> u64 {

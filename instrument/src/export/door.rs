@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 
 use crate::config::Listen;
+use crate::fork::held::Held;
 
 #[cfg(unix)]
 mod unix;
@@ -12,6 +13,7 @@ mod unix;
 pub(crate) struct Door {
     pub(super) listener: Listener,
     address: Listen,
+    _held: Held,
 }
 
 /// What listens.
@@ -45,7 +47,8 @@ impl Door {
     #[cfg(unix)]
     fn of_socket(socket: unix::Socket) -> Self {
         let address = Listen::Unix(socket.path().to_owned());
-        Self { listener: Listener::Unix(socket), address }
+        let held = Held::of(&socket);
+        Self { listener: Listener::Unix(socket), address, _held: held }
     }
 
     /// The real address, with the port that was given.
@@ -64,7 +67,12 @@ fn tcp(address: std::net::SocketAddr) -> Result<Door, String> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        std::io::Result::Ok(Door { listener: Listener::Tcp(listener), address: Listen::Tcp(address) })
+        let held = Held::of(&listener);
+        std::io::Result::Ok(Door {
+            listener: Listener::Tcp(listener),
+            address: Listen::Tcp(address),
+            _held: held,
+        })
     };
     open().map_err(|error| {
         if error.kind() == std::io::ErrorKind::AddrInUse {

@@ -13,22 +13,23 @@ mod signal;
 mod signal;
 
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pollscope_model::report::{Report, ReportKind};
 use pollscope_proto::PROTOCOL;
 use pollscope_proto::recording::Writer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tracing::subscriber::NoSubscriber;
 
 use super::Shared;
 use super::backlog::{Backlog, Next};
 use crate::config::{Dump, DumpSignal};
+use crate::fork::held::Held;
 use crate::identity::Identity;
-use crate::notice;
 use crate::reporter::Dumped;
+use crate::{notice, own_thread};
 use folder::Folder;
 
 /// Between two files.
@@ -140,32 +141,29 @@ impl Pace {
 /// The thread of one guard.
 pub(super) struct Dumping {
     desk: Arc<Desk>,
-    /// Disconnected when the thread has ended. In a mutex, because a guard is shared between threads.
-    ended: Mutex<Receiver<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl Dumping {
     /// Starts the thread.
     pub(super) fn start(dumps: Dumps, shared: Arc<Shared>) -> io::Result<Self> {
-        let build = || tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let runtime = tracing::subscriber::with_default(NoSubscriber::new(), build)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let Dumps { folder, signal } = dumps;
         let (orders, inbox) = unbounded_channel();
         let pace = folder.is_some().then(Mutex::default);
         let desk = Arc::new(Desk { shared, orders, pace });
-        let (alive, ended) = channel();
         let clerk = Clerk { desk: desk.clone(), folder, signal, inbox, failed: false, told_empty: false };
         let work = move || {
-            let _quiet = tracing::subscriber::set_default(NoSubscriber::new());
-            let _alive: Sender<()> = alive;
-            super::file::refuse_file_size_signal();
+            if let Some(signal) = clerk.signal {
+                signal::receive(signal);
+            }
             let done = std::panic::AssertUnwindSafe(|| runtime.block_on(clerk.work()));
             if std::panic::catch_unwind(done).is_err() {
                 notice::warn("internal error in pollscope-dump: no more dumps, the service goes on");
             }
         };
-        std::thread::Builder::new().name("pollscope-dump".to_owned()).spawn(work)?;
-        Ok(Self { desk, ended: Mutex::new(ended) })
+        let thread = own_thread::start("dump", work)?;
+        Ok(Self { desk, thread })
     }
 
     pub(super) fn desk(&self) -> Arc<Desk> {
@@ -180,12 +178,14 @@ impl Dumping {
         }
     }
 
-    /// The same, and ends the thread; a disk that hangs is left behind.
-    pub(super) fn stop(self, deadline: Instant) {
+    /// Has the thread end behind the dumps that were asked for.
+    pub(super) fn begin_stop(&self) {
         let _ = self.desk.orders.send(Order::Stop);
-        let left = deadline.saturating_duration_since(Instant::now());
-        let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+    }
+
+    /// Waits for that; a disk that hangs is left behind.
+    pub(super) fn stop(self, deadline: Instant) {
+        if !own_thread::join(self.thread, deadline) {
             notice::warn("a dump is not finished: the disk does not answer");
         }
     }
@@ -235,6 +235,7 @@ impl Clerk {
         let begun = folder.begin(hello.anchor.unix_ns);
         let write = async {
             let (draft, file) = begun?;
+            let _held = Held::of(&file);
             let mut writer = Writer::new(file, &hello)?;
             loop {
                 match job.backlog.next().await {

@@ -7,32 +7,29 @@ mod place;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pollscope_model::report::{Report, ReportKind};
 use pollscope_model::time::MILLISECOND;
-use pollscope_proto::EventsRequest;
 use pollscope_proto::recording::Writer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tracing::subscriber::NoSubscriber;
 
 use super::Shared;
 use super::backlog::{Backlog, Next};
 use super::greeting::Greeting;
-use crate::config::{Flight, Record};
+use crate::config::Record;
+use crate::fork::held::Held;
 use crate::identity::Identity;
-use crate::notice;
-use crate::record::flight;
+use crate::{notice, own_thread};
 use place::Place;
 pub(crate) use place::plain;
 
 /// A chunk is closed at least so often, and at once behind a report with evidence of something grave: what
 /// a killed process can lose.
 const CHUNK: Duration = Duration::from_secs(1);
-/// For how long single polls are asked for, if they are always recorded; asked again in half that time.
-const EVENTS_TTL: Duration = Duration::from_secs(30);
 
 /// A poll of that length is evidence of a finding at deny, by the limits that hold unless a policy says
 /// otherwise.
@@ -42,6 +39,7 @@ const GRAVE_NS: u64 = 100 * MILLISECOND;
 pub(crate) struct Tape {
     place: Place,
     file: File,
+    held: Held,
 }
 
 impl Tape {
@@ -54,7 +52,8 @@ impl Tape {
             let path = place.path().display();
             format!("cannot record to {path}: {why}; POLLSCOPE_RECORD takes a .mcap file, or a folder")
         })?;
-        Ok(Some(Self { place, file }))
+        let held = Held::of(&file);
+        Ok(Some(Self { place, file, held }))
     }
 }
 
@@ -65,25 +64,20 @@ type Flush = Sender<()>;
 pub(super) struct Recording {
     path: Box<Path>,
     flushes: UnboundedSender<Flush>,
-    /// Disconnected when the thread has ended. In a mutex, because a guard is shared between threads.
-    ended: Mutex<Receiver<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl Recording {
     /// Starts the thread.
     pub(super) fn start(tape: Tape, shared: Arc<Shared>) -> std::io::Result<Self> {
         let path: Box<Path> = tape.place.path().into();
-        let build = || tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let runtime = tracing::subscriber::with_default(NoSubscriber::new(), build)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (flushes, asked) = unbounded_channel();
-        let (alive, ended) = channel();
         let backlog = shared.new_backlog();
-        // Here and not on the thread, so that whoever flushes right after finds it subscribed.
-        shared.reporter.subscribe(&backlog);
+        // Here and not on the thread, so that the recording has all that the service does after `init`, and a caller
+        // that flushes right after finds it subscribed.
+        shared.reporter.subscribe_now(&backlog, super::PATIENCE);
         let keeper = move || {
-            let _quiet = tracing::subscriber::set_default(NoSubscriber::new());
-            let _alive: Sender<()> = alive;
-            refuse_file_size_signal();
             let what = format!("recording to {}", tape.place.path().display());
             notice::info(&what);
             let kept = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -95,8 +89,8 @@ impl Recording {
                 Err(_) => notice::warn(&format!("{what} stopped: internal error; the service goes on")),
             }
         };
-        std::thread::Builder::new().name("pollscope-file".to_owned()).spawn(keeper)?;
-        Ok(Self { path, flushes, ended: Mutex::new(ended) })
+        let thread = own_thread::start("file", keeper)?;
+        Ok(Self { path, flushes, thread })
     }
 
     /// The file that is written now.
@@ -114,9 +108,7 @@ impl Recording {
 
     /// Waits for the thread, whose backlog is closed; a disk that hangs is left behind.
     pub(super) fn stop(self, deadline: Instant) {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+        if !own_thread::join(self.thread, deadline) {
             notice::warn(&format!("{} is not finished: the disk does not answer", self.path.display()));
         }
     }
@@ -131,7 +123,7 @@ struct Keeper {
 
 impl Keeper {
     async fn keep(mut self, tape: Tape) -> std::io::Result<()> {
-        let Tape { place, file } = tape;
+        let Tape { place, file, mut held } = tape;
         let (mut greeting, mut hello) = Greeting::new(self.shared.clone());
         let mut writer = Writer::new(file, &hello)?;
         writer.flush()?;
@@ -140,16 +132,7 @@ impl Keeper {
         let mut asked_for_events: Option<Instant> = None;
         let mut evidence = Evidence::default();
         loop {
-            // Who records them always wants them kept, not only the newest in memory.
-            if flight::mode() == Flight::Always
-                && asked_for_events.is_none_or(|asked| asked.elapsed() >= EVENTS_TTL / 2)
-            {
-                // At first also those of before this thread came to ask.
-                let last_ns = if asked_for_events.is_none() { u64::MAX } else { 0 };
-                let request = EventsRequest { last_ns, ttl_ns: EVENTS_TTL.as_nanos() as u64 };
-                self.shared.ask_for_events(&self.backlog, request);
-                asked_for_events = Some(Instant::now());
-            }
+            self.shared.keep_events(&self.backlog, &mut asked_for_events);
             let next = tokio::select! {
                 biased;
                 next = self.backlog.next() => Some(next),
@@ -164,7 +147,9 @@ impl Keeper {
                 Some(Next::Report(report)) => {
                     if size.rotates && is_start(&report) {
                         writer.finish()?;
-                        writer = Writer::new(place.rotate()?, &hello)?;
+                        let next = place.rotate()?;
+                        drop(std::mem::replace(&mut held, Held::of(&next)));
+                        writer = Writer::new(next, &hello)?;
                         size = Size::default();
                     }
                     if let Some(news) = greeting.news(&report) {
@@ -243,24 +228,6 @@ impl Size {
 fn is_start(report: &Report) -> bool {
     matches!(report.kind, ReportKind::Snapshot { part: 0, .. })
 }
-
-/// A process with a limit on file sizes is killed by default when it writes past it. On this thread
-/// the write fails instead.
-#[cfg(unix)]
-#[expect(unsafe_code, reason = "the standard library has no masks of signals")]
-pub(crate) fn refuse_file_size_signal() {
-    // SAFETY: the set is initialised by `sigemptyset` before it is read, and lives until the end of the
-    // call; only the mask of this thread, which is our own, changes.
-    unsafe {
-        let mut signals = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(signals.as_mut_ptr());
-        libc::sigaddset(signals.as_mut_ptr(), libc::SIGXFSZ);
-        libc::pthread_sigmask(libc::SIG_BLOCK, signals.as_ptr(), std::ptr::null_mut());
-    }
-}
-
-#[cfg(not(unix))]
-pub(crate) fn refuse_file_size_signal() {}
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,12 @@ use crate::config::{Dump, Record};
 use crate::identity::Identity;
 use crate::reporter::Dumped;
 
-const REMEDY: &str = "pollscope is built without its `recording` feature";
+const REMEDY: &str = if cfg!(feature = "export") {
+    "pollscope is built without its `recording` feature"
+} else {
+    "pollscope is built without its features `export`, which `pollscope check -- CMD` needs, and `recording`, which \
+     writes files"
+};
 
 /// There is no file.
 pub(crate) enum Tape {}

@@ -1,23 +1,33 @@
 //! The `Feed` service: each viewer gets a greeting, a snapshot and every delta after it.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use pollscope_model::report::Detail;
 use pollscope_proto::feed::{self, AttachRequest, Feed, FeedMessage, Request as Wish};
+use pollscope_proto::incoming::{Accept, Bounds, Incoming, Refusal, is_told};
 use pollscope_proto::{Peer, compatible};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use pollscope_system::descriptors::share;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Shared;
 use super::backlog::{Backlog, Next};
 use super::door::{Door, Listener};
 use super::greeting::Greeting;
+use super::http2::server;
 use super::lens::Lens;
-use crate::notice;
+use crate::config::Listen;
+use crate::fork::held::{Descriptor, Held};
+use crate::{notice, refusals};
+use pace::Pace;
+
+mod pace;
 
 /// Viewers at the same time.
 const MAX_VIEWERS: usize = 32;
@@ -25,40 +35,84 @@ const MAX_VIEWERS: usize = 32;
 const GREETING: Duration = Duration::from_secs(5);
 /// Messages on their way to one viewer, beside those in its backlog.
 const IN_FLIGHT: usize = 4;
-/// Bytes that may be under way to one viewer before it has read any.
-const WINDOW: u32 = 1 << 20;
+/// A viewer that takes nothing for so long is let go.
+const STALLED: Duration = Duration::from_secs(60);
+/// Connections at the same time, at most the [`SHARE`]th part of the descriptors that the service may have.
+const MAX_CONNECTIONS: usize = 64;
+const SHARE: u64 = 4;
+/// How long a connection may take to its first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(5);
 
 /// Serves until told to close, then until the viewers have their goodbye.
 pub(super) async fn run(door: Door, shared: Arc<Shared>, closing: oneshot::Receiver<()>) {
     let viewers = Arc::new(Semaphore::new(MAX_VIEWERS));
-    let server = Server::builder()
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
-        .http2_keepalive_interval(Some(Duration::from_secs(10)));
-    let service = feed::server(Desk { shared, viewers });
-    let close = async {
-        let _ = closing.await;
-    };
-    let outcome = match &door.listener {
-        Listener::Tcp(listener) => {
-            let listener = listener.try_clone().and_then(tokio::net::TcpListener::from_std);
-            match listener.map(|listener| TcpIncoming::from(listener).with_nodelay(Some(true))) {
-                Ok(incoming) => server.serve_with_incoming_shutdown(service, incoming, close).await,
-                Err(error) => return give_up(&door, &error),
+    let desk = Desk { shared, viewers, pace: Mutex::new(Pace::new(Instant::now())) };
+    let bounds = Bounds { connections: share(MAX_CONNECTIONS, SHARE), first_request: FIRST_REQUEST };
+    let refused = {
+        let address = door.address().clone();
+        move |why, count| {
+            refusals::CONNECTIONS.count();
+            if is_told(count) {
+                notice::warn(&refused(&address, bounds, why, count));
             }
         }
+    };
+    match &door.listener {
+        Listener::Tcp(listener) => match listener.try_clone().and_then(tokio::net::TcpListener::from_std) {
+            Ok(listener) => {
+                let _held = Held::of(&listener);
+                serve(Incoming::new(listener, bounds, refused), desk, closing).await;
+            }
+            Err(error) => give_up(&door, &error),
+        },
         #[cfg(unix)]
-        Listener::Unix(socket) => {
-            let listener = socket.listener().and_then(tokio::net::UnixListener::from_std);
-            match listener.map(tokio_stream::wrappers::UnixListenerStream::new) {
-                Ok(incoming) => server.serve_with_incoming_shutdown(service, incoming, close).await,
-                Err(error) => return give_up(&door, &error),
+        Listener::Unix(socket) => match socket.listener().and_then(tokio::net::UnixListener::from_std) {
+            Ok(listener) => {
+                let _held = Held::of(&listener);
+                serve(Incoming::new(listener, bounds, refused), desk, closing).await;
             }
-        }
-    };
-    if let Err(error) = outcome {
-        give_up(&door, &error);
+            Err(error) => give_up(&door, &error),
+        },
     }
+}
+
+async fn serve<L: Accept<Stream: Descriptor>>(
+    mut incoming: Incoming<L>,
+    desk: Desk,
+    mut closing: oneshot::Receiver<()>,
+) {
+    let service = feed::server(desk);
+    let (close, closed) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    loop {
+        let next = poll_fn(|context| {
+            if Pin::new(&mut closing).poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+            while let Poll::Ready(Some(_)) = connections.poll_join_next(context) {}
+            incoming.poll_accept(context).map(Some)
+        });
+        let Some(connection) = next.await else { break };
+        let held = Held::of(connection.stream());
+        let serving = server::run(connection, service.clone(), closed.clone());
+        connections.spawn(async move {
+            let _held = held;
+            serving.await;
+        });
+    }
+    let _ = close.send(true);
+    while connections.join_next().await.is_some() {}
+}
+
+/// What is said of connections that were not served.
+fn refused(address: &Listen, bounds: Bounds, why: Refusal, count: u64) -> String {
+    let what = match why {
+        Refusal::Full => format!("refused, since {} are open; close a viewer", bounds.connections),
+        Refusal::Silent => format!("closed, since no request came within {} s", FIRST_REQUEST.as_secs()),
+        Refusal::Failed => "not accepted by the system, perhaps at the limit of descriptors".to_owned(),
+    };
+    let connections = if count == 1 { "1 connection was" } else { &format!("{count} connections were") };
+    format!("{connections} {what} ({address}); the service goes on")
 }
 
 fn give_up(door: &Door, error: &dyn std::error::Error) {
@@ -69,6 +123,7 @@ fn give_up(door: &Door, error: &dyn std::error::Error) {
 struct Desk {
     shared: Arc<Shared>,
     viewers: Arc<Semaphore>,
+    pace: Mutex<Pace>,
 }
 
 #[tonic::async_trait]
@@ -79,9 +134,17 @@ impl Feed for Desk {
         &self,
         request: Request<Streaming<AttachRequest>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
+        if !self.pace.lock().unwrap_or_else(PoisonError::into_inner).allows(Instant::now()) {
+            refusals::VIEWERS.count();
+            return Err(Status::resource_exhausted(format!(
+                "more than {} viewers a second attach: try again in a second",
+                pace::PER_SECOND
+            )));
+        }
         let mut wishes = request.into_inner();
         greeted(&mut wishes).await?;
         let seat = self.viewers.clone().try_acquire_owned().map_err(|_| {
+            refusals::VIEWERS.count();
             Status::resource_exhausted(format!("{MAX_VIEWERS} viewers are attached already: close one"))
         })?;
         let (out, stream) = mpsc::channel(IN_FLIGHT);
@@ -182,8 +245,8 @@ impl Viewer {
         }
     }
 
-    /// `None` when the viewer is gone.
+    /// `None` when the viewer is gone, or takes nothing for [`STALLED`]: what it is being told is held so long.
     async fn say(&self, message: FeedMessage) -> Option<()> {
-        self.out.send(Ok(message)).await.ok()
+        tokio::time::timeout(STALLED, self.out.send(Ok(message))).await.ok()?.ok()
     }
 }

@@ -1,9 +1,10 @@
 //! Every task of a hooked runtime, exactly once.
 
+use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use pollscope_model::measured::Mode;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::Id;
 
+use super::Callbacks;
 use crate::clock;
+use crate::record::thread;
 use crate::task;
 use crate::testkit::{Fold, fold, record};
 
@@ -53,6 +56,45 @@ fn spawned() -> (Runtime, Id) {
     let id = runtime.spawn(std::future::pending::<()>()).id();
     super::on_spawn(id, Location::caller());
     (runtime, id)
+}
+
+/// Closes a poll when the thread's other values are gone, its state among them.
+struct CloseLast(Cell<Option<Id>>);
+
+static STATE_WAS_GONE: AtomicBool = AtomicBool::new(false);
+
+impl Drop for CloseLast {
+    fn drop(&mut self) {
+        STATE_WAS_GONE.store(thread::known().is_none(), Ordering::Relaxed);
+        if let Some(id) = self.0.take() {
+            super::after_poll(id);
+        }
+    }
+}
+
+thread_local! {
+    static CLOSE_LAST: CloseLast = const { CloseLast(Cell::new(None)) };
+}
+
+#[test]
+fn a_poll_that_is_closed_after_its_threads_state_is_gone_touches_nothing() {
+    record();
+    let thread = std::thread::spawn(|| {
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let id = runtime.spawn(pending::<()>()).id();
+        // Values are dropped in the opposite order of their first use: that of the hooks last, the state first.
+        super::after_poll(id);
+        CLOSE_LAST.with(|last| last.0.set(Some(id)));
+        let here = Location::caller();
+        super::on_spawn(id, here);
+        super::before_poll(id);
+        here.line()
+    });
+    let line = thread.join().expect("no panic");
+    assert!(STATE_WAS_GONE.load(Ordering::Relaxed));
+    let fold = fold();
+    let site = fold.site_at(file!(), line).expect("drained");
+    assert_eq!((site.spawned, site.poll.count()), (1, 0), "the poll is in no total");
 }
 
 #[test]
@@ -172,7 +214,7 @@ fn a_hooked_runtime_is_observed_without_being_told() {
     record();
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(1).name("hooked-by-name");
-    crate::attach(&mut builder);
+    crate::attach_with(&mut builder, Callbacks::new());
     let runtime = builder.build().expect("a runtime");
     let seen = |gone: bool| {
         crate::testkit::fold_until("the runtime", |fold| {

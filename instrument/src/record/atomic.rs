@@ -4,14 +4,14 @@
 pub(crate) use std::{
     cell::UnsafeCell,
     hint::spin_loop,
-    sync::Mutex,
     sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
+    sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard},
 };
 
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
     hint::spin_loop,
-    sync::Mutex,
     sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
+    sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard},
 };

@@ -2,15 +2,18 @@
 //!
 //! Records live in slots that are used again and never freed, so a claim is no matter of memory
 //! safety but of meaning: while anybody has one, the slot belongs to the same task. The task's future
-//! and wakers together have one, its join handle another, the drain a third, and whoever gives the
-//! last one up may hand the slot to the next task.
+//! and wakers together have one, the drain another, and the one that gives the last up may hand the slot
+//! to the next task.
+//!
+//! A join handle has none, since it may be held for ever. It knows its task's id, which is in one word with
+//! the flags: what it writes, it writes only while the id is still there ([`Claims::replace`]).
 //!
 //! The drain peeks at slots without knowing whose they are. It reads one only after
 //! [`Claims::adopt`], which settles in one atomic word whether the drain got to know the task first or
 //! the task ended first without needing a row ([`Claims::end`]): exactly one of the two is true, and
 //! it decides who gives up the drain's claim.
 
-use super::atomic::{AtomicU16, Ordering};
+use super::atomic::{AtomicU16, AtomicU64, Ordering};
 
 pub(crate) const COMPLETED: u16 = 1;
 pub(crate) const CANCELLED: u16 = 1 << 1;
@@ -26,37 +29,117 @@ const BORN: u16 = 1 << 7;
 const KNOWN: u16 = 1 << 8;
 /// The task ended unknown to the drain, and nobody will say so.
 const WAIVED: u16 = 1 << 9;
+/// The task has a join handle.
+pub(crate) const JOINABLE: u16 = 1 << 10;
+
+const ID_SHIFT: u32 = 16;
+
+/// A task's id and the flags of its record, as they were at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Word(u64);
+
+impl Word {
+    /// The task's id; 0 for none.
+    #[inline]
+    pub(crate) fn id(self) -> u64 {
+        self.0 >> ID_SHIFT
+    }
+
+    /// What is known of the task's end and handle.
+    #[inline]
+    pub(crate) fn flags(self) -> u16 {
+        self.0 as u16
+    }
+
+    /// Whether the task has ended.
+    #[inline]
+    pub(crate) fn is_ended(self) -> bool {
+        self.flags() & ENDED != 0
+    }
+
+    /// Whether there is a join handle through which the outcome may still be taken.
+    #[inline]
+    pub(crate) fn is_held(self) -> bool {
+        is_held(self.flags())
+    }
+
+    /// Whether the drain knows the task.
+    #[inline]
+    pub(crate) fn is_known(self) -> bool {
+        self.flags() & KNOWN != 0
+    }
+
+    /// Whether the task ended and the drain will not say so.
+    #[inline]
+    pub(crate) fn is_waived(self) -> bool {
+        self.flags() & (WAIVED | KNOWN) == WAIVED
+    }
+
+    /// The same with one more flag.
+    #[inline]
+    pub(crate) fn with(self, flag: u16) -> Self {
+        Self(self.0 | u64::from(flag))
+    }
+}
+
+/// Whether flags are those of a task whose join handle still exists.
+#[inline]
+fn is_held(flags: u16) -> bool {
+    flags & (JOINABLE | JOINED | HANDLE_DROPPED) == JOINABLE
+}
 
 /// See the module.
 pub(crate) struct Claims {
-    flags: AtomicU16,
+    /// The task's id above its flags. Ids are never used twice (48 bits are nine years of a million tasks per second), so
+    /// that a word which is still the same was the same all the time.
+    word: AtomicU64,
     count: AtomicU16,
 }
 
 impl Claims {
     /// Of a slot that nobody uses.
     pub(crate) fn none() -> Self {
-        Self { flags: AtomicU16::new(0), count: AtomicU16::new(0) }
+        Self { word: AtomicU64::new(0), count: AtomicU16::new(0) }
     }
 
     /// The slot is a task's now. Comes after everything else that is written at birth; the caller has
     /// the slot for itself.
     #[inline]
-    pub(crate) fn born(&self, claims: u16, flags: u16) {
+    pub(crate) fn born(&self, id: u64, claims: u16, flags: u16) {
         self.count.store(claims, Ordering::Relaxed);
-        self.flags.store(BORN | flags, Ordering::Release);
+        self.word.store(id << ID_SHIFT | u64::from(BORN | flags), Ordering::Release);
+    }
+
+    /// The task's id, for code that has a claim.
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        Word(self.word.load(Ordering::Relaxed)).id()
+    }
+
+    /// The task's id and flags.
+    #[inline]
+    pub(crate) fn word(&self) -> Word {
+        Word(self.word.load(Ordering::Acquire))
     }
 
     /// What is known of the task's end and handle.
     #[inline]
     pub(crate) fn flags(&self) -> u16 {
-        self.flags.load(Ordering::Acquire)
+        self.word().flags()
     }
 
     /// Adds a flag; returns those before.
     #[inline]
-    pub(crate) fn set(&self, flag: u16) -> u16 {
-        self.flags.fetch_or(flag, Ordering::AcqRel)
+    fn set(&self, flag: u16) -> u16 {
+        Word(self.word.fetch_or(flag.into(), Ordering::AcqRel)).flags()
+    }
+
+    /// Writes another word in place of one that was read before, unless it has changed since; then that is the error.
+    /// Needs no claim: a slot that is another task's by now has another id.
+    #[inline]
+    pub(crate) fn replace(&self, before: Word, after: Word) -> Result<(), Word> {
+        let replaced = self.word.compare_exchange(before.0, after.0, Ordering::AcqRel, Ordering::Acquire);
+        replaced.map(drop).map_err(Word)
     }
 
     /// The task is over. With `waive` it needs no row if the drain does not know it yet: then
@@ -64,19 +147,13 @@ impl Claims {
     #[inline]
     pub(crate) fn end(&self, outcome: u16, waive: bool) -> Ended {
         let before = self.set(outcome | if waive { WAIVED } else { 0 });
-        Ended { before, waived: waive && before & KNOWN == 0 }
-    }
-
-    /// Whether the drain knows the task.
-    #[inline]
-    pub(crate) fn is_known(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & KNOWN != 0
+        Ended { before, held: is_held(before), waived: waive && before & KNOWN == 0 }
     }
 
     /// Whether the task ended and nobody will say so, so that nothing of it is news any more.
     #[inline]
     pub(crate) fn is_waived(&self) -> bool {
-        self.flags() & (WAIVED | KNOWN) == WAIVED
+        self.word().is_waived()
     }
 
     /// For the drain: whether there is a task that it is to know from now on, until it gives up its
@@ -127,10 +204,17 @@ impl Claims {
         self.flags() & BORN != 0
     }
 
-    /// Nobody's any more. For whoever gave up the last claim, before the slot goes to the next task.
+    /// No task's any more. For the thread that gave up the last claim, before the slot goes to the next task.
     #[inline]
     pub(crate) fn free(&self) {
-        self.flags.store(0, Ordering::Release);
+        self.word.store(0, Ordering::Release);
+    }
+
+    /// The same unless the word has changed since it was read: then a join handle was used meanwhile, and the slot stays
+    /// the task's. For the thread that has the last claim.
+    #[must_use]
+    pub(crate) fn free_if(&self, unchanged: Word) -> bool {
+        self.replace(unchanged, Word(0)).is_ok()
     }
 }
 
@@ -138,6 +222,8 @@ impl Claims {
 pub(crate) struct Ended {
     /// The flags before.
     pub(crate) before: u16,
+    /// There is a join handle through which the outcome may be taken.
+    pub(crate) held: bool,
     /// Nobody will say the end.
     pub(crate) waived: bool,
 }

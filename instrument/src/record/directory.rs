@@ -3,7 +3,11 @@
 //!
 //! A number has one place, and whoever finds it taken by another puts the task down elsewhere. Not a map for
 //! everything, therefore; and nothing here waits for long: only who looks a record up holds a place, for as long as
-//! it takes to claim it, and such a one seldom meets the one who strikes it off.
+//! it takes to claim it, and such a one seldom meets the one who strikes it off. A thread that meets a holder which has
+//! lost its CPU sleeps between its tries, so that the holder can run: under real-time scheduling a thread that spins
+//! would keep a holder of lower priority from the CPU for ever.
+
+use std::time::Duration;
 
 use super::atomic::{AtomicPtr, AtomicU64, Ordering, spin_loop};
 
@@ -11,6 +15,36 @@ use super::atomic::{AtomicPtr, AtomicU64, Ordering, spin_loop};
 const FREE: u64 = 0;
 /// Somebody is at the place. Numbers are below it.
 const HELD: u64 = 1 << 63;
+
+/// Tries before a thread sleeps: a holder that runs is gone after a few.
+const SPINS: u32 = 256;
+/// The first sleep and the longest, each twice as long as the one before.
+const SLEEPS: [Duration; 2] = [Duration::from_micros(20), Duration::from_millis(1)];
+
+/// Waits for the holder of a place.
+struct Wait {
+    spins: u32,
+    sleep: Duration,
+}
+
+impl Wait {
+    fn new() -> Self {
+        Self { spins: 0, sleep: SLEEPS[0] }
+    }
+
+    /// Between two tries.
+    #[cold]
+    fn pause(&mut self) {
+        // A model has no time, and its spinning lets the others go on.
+        if cfg!(loom) || self.spins < SPINS {
+            self.spins += 1;
+            spin_loop();
+        } else {
+            std::thread::sleep(self.sleep);
+            self.sleep = (self.sleep * 2).min(SLEEPS[1]);
+        }
+    }
+}
 
 /// See the module.
 pub(crate) struct Directory<T: 'static, const PLACES: usize> {
@@ -59,12 +93,13 @@ impl<T: Sync + 'static, const PLACES: usize> Directory<T, PLACES> {
     #[inline]
     pub(crate) fn remove(&self, number: u64) -> Option<&'static T> {
         let place = self.place(number);
+        let mut wait = Wait::new();
         while place.number.load(Ordering::Acquire) & !HELD == number {
             let record = place.record.load(Ordering::Relaxed);
             if place.number.compare_exchange(number, FREE, Ordering::Release, Ordering::Relaxed).is_ok() {
                 return of(record);
             }
-            spin_loop();
+            wait.pause();
         }
         None
     }
@@ -73,6 +108,7 @@ impl<T: Sync + 'static, const PLACES: usize> Directory<T, PLACES> {
     /// does.
     pub(crate) fn find(&self, number: u64, claim: impl FnOnce(&'static T)) -> Option<&'static T> {
         let place = self.place(number);
+        let mut wait = Wait::new();
         while place.number.load(Ordering::Relaxed) & !HELD == number {
             let held = number | HELD;
             if place.number.compare_exchange(number, held, Ordering::Acquire, Ordering::Relaxed).is_ok() {
@@ -81,7 +117,7 @@ impl<T: Sync + 'static, const PLACES: usize> Directory<T, PLACES> {
                 place.number.store(number, Ordering::Release);
                 return record;
             }
-            spin_loop();
+            wait.pause();
         }
         None
     }
@@ -93,6 +129,9 @@ fn of<T: Sync>(record: *const T) -> Option<&'static T> {
     // SAFETY: null, or a `&'static T` that `insert` stored.
     unsafe { record.as_ref() }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 #[cfg(all(test, loom))]
 #[path = "directory/loom.rs"]

@@ -5,7 +5,7 @@
 //! comparison. How often a site was woken is the sum of its edges, which the drain makes; a pair that finds no
 //! place is in no edge, and whoever wakes counts it at the site.
 
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
 use pollscope_model::entity::edge::Waker;
 use pollscope_model::id::SiteId;
@@ -40,6 +40,7 @@ impl From {
 pub(crate) struct Edges {
     places: Room<[Place; PLACES]>,
     index: Room<Index>,
+    is_closed: AtomicBool,
 }
 
 /// What a wake does not need that finds its pair. Slices, since an array would be built on the stack, which may be
@@ -65,7 +66,7 @@ impl Edges {
     #[inline]
     #[must_use]
     pub(crate) fn add(&self, from: From, to: u32) -> bool {
-        let places = self.places.get_or_make(|| array(zeros()));
+        let Some(places) = self.places.get() else { return self.add_first(from, to) };
         let pair = (u64::from(to) + 1) << 32 | u64::from(from.0);
         let at = first_place(pair);
         let place = &places[at];
@@ -75,6 +76,33 @@ impl Edges {
         } else {
             self.add_elsewhere(places, pair, at)
         }
+    }
+
+    /// No pair finds a place from now on. For a thread whose wakes are in no total, before its first.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    #[cold]
+    fn add_first(&self, from: From, to: u32) -> bool {
+        if self.is_closed.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.places.get_or_make(|| array(zeros()));
+        self.add(from, to)
+    }
+
+    /// Pairs that have a place.
+    pub(crate) fn pairs(&self) -> usize {
+        self.index.get().map_or(0, |index| index.taken.load(Ordering::Relaxed).into())
+    }
+
+    /// Each pair with how often it was seen so far, and how often up to the drain's last visit.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (Waker, SiteId, u64, u64)> {
+        self.taken().map(|(seen, place)| {
+            let (from, to) = place.ends();
+            (from, to, place.count.get(), seen.get())
+        })
     }
 
     /// How often each pair was seen so far. For whoever beside the drain keeps books.

@@ -162,6 +162,12 @@ impl Evidence {
         Taken { polls, harm, first_counted }
     }
 
+    /// No slow poll finds room from now on. For a thread that no drain looks at, before its first.
+    #[cfg(not(loom))]
+    pub(crate) fn close(&self) {
+        self.kept.store(KEPT, Ordering::Relaxed);
+    }
+
     /// Slow polls ever kept. For the drain.
     pub(crate) fn kept(&self) -> u64 {
         self.kept.load(Ordering::Acquire)

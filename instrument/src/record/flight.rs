@@ -3,7 +3,9 @@
 //! Off unless it is asked for, and then a poll or wake costs one look at a pointer of its own thread. On,
 //! it costs a few plain stores more. A ring is made when its thread first has to record, is used again by
 //! the next thread that takes over the state, and is never freed: so a thread that is still writing when
-//! it is switched off writes into memory that is there.
+//! it is switched off writes into memory that is there. Some minutes after the last reader its pages go back to the
+//! system ([`give_back`]): the ring and its numbers stay, and memory comes with the next event. The state stays as long
+//! as its ring, which may be read after the thread's end; a state without a thread gets none.
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -66,9 +68,20 @@ pub(crate) fn mode() -> Flight {
 /// Switches recording on or off for every thread, those to come included. For the drain.
 pub(crate) fn switch(on: bool) {
     lock().on = on;
-    for thread in thread::all() {
+    // One that has a ring begins anew in it, also without a thread.
+    for thread in thread::read().states().filter(|one| !on || one.is_taken() || one.flight.has_ring()) {
         thread.flight.follow();
     }
+}
+
+/// Gives the memory of every ring back, if nothing records; how many bytes that were. A thread that is still writing
+/// its last event touches one page again. Who reads next begins behind all that was lost: see [`Recording::base`].
+pub(crate) fn give_back() -> usize {
+    let switch = lock();
+    if switch.on {
+        return 0;
+    }
+    thread::read().states().filter_map(|thread| thread.flight.own()).map(Ring::give_back).sum()
 }
 
 /// A thread's place in it. What every poll and wake looks at comes first.
@@ -140,6 +153,11 @@ impl Recording {
         unsafe {
             self.ring.load(Ordering::Acquire).as_ref()
         }
+    }
+
+    /// Whether there is a ring.
+    pub(crate) fn has_ring(&self) -> bool {
+        !self.ring.load(Ordering::Relaxed).is_null()
     }
 
     /// Whether it never records. For the drain.

@@ -4,6 +4,7 @@
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 
+use super::given_back;
 use super::task::{Outcome, TaskState};
 use super::thread::{self, Thread};
 
@@ -108,7 +109,7 @@ impl TaskState {
         let drain_left = self.claims.is_waived();
         match self.claims.give_up(claims) {
             0 => {
-                self.claims.free();
+                given_back::free(self);
                 thread::here().slots.give(self);
             }
             // Maybe the drain's, which then has to find out.

@@ -17,6 +17,12 @@ use super::session::{self, Session};
 
 /// Stands for every site that found no room; the dictionary has no entry for it.
 pub(crate) const NO_SITE: u32 = MAX_ENTRIES as u32;
+/// Bytes of one name; a longer one is cut and ends with an ellipsis.
+const MAX_NAME: usize = 256;
+/// Bytes of all names that the service gives.
+const MAX_NAMES: usize = 8 << 20;
+/// Numbers that the service's names leave for our own words.
+const OWN_WORDS: usize = 1_024;
 /// A thread's cache of names is started over beyond this many.
 const CACHED_NAMES: usize = 256;
 
@@ -29,6 +35,7 @@ struct Tables {
     of_sessions: HashMap<Session, OfSession>,
     names: Vec<Arc<str>>,
     name_ids: HashMap<Arc<str>, u32>,
+    name_bytes: usize,
     refused: u64,
 }
 
@@ -116,8 +123,27 @@ pub(crate) fn own(site: SiteId) -> SiteId {
     if own == 0 { site } else { SiteId(own - 1) }
 }
 
-/// The number of a name; 0 for the empty one and for those that find no room.
+/// The number of a name that the service gives; 0 for the empty one and for those that find no room. A long name is
+/// cut.
 pub(crate) fn name(text: &str) -> u32 {
+    numbered(text, Names::OfService)
+}
+
+/// The same of a word of our own, which finds room where the service's names have none left.
+pub(crate) fn own_word(text: &str) -> u32 {
+    numbered(text, Names::OfOurs)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    OfService,
+    OfOurs,
+}
+
+fn numbered(text: &str, of: Names) -> u32 {
+    if text.len() > MAX_NAME {
+        return numbered(&cut(text), of);
+    }
     if text.is_empty() {
         return 0;
     }
@@ -125,7 +151,7 @@ pub(crate) fn name(text: &str) -> u32 {
     if let Some(id) = cached {
         return id;
     }
-    let id = name_slowly(text);
+    let id = tables().name(text, of);
     // Fails only while the thread ends, and then the cache matters no more.
     let _ = NAMES.try_with(|cache| {
         let mut cache = cache.borrow_mut();
@@ -137,22 +163,39 @@ pub(crate) fn name(text: &str) -> u32 {
     id
 }
 
-fn name_slowly(text: &str) -> u32 {
-    let mut guard = tables();
-    let tables = &mut *guard;
-    if let Some(id) = tables.name_ids.get(text) {
-        return *id;
+/// The beginning of a long name, at most [`MAX_NAME`] bytes with its ellipsis.
+fn cut(text: &str) -> String {
+    const ELLIPSIS: char = '…';
+    let fits = 0..=MAX_NAME - ELLIPSIS.len_utf8();
+    let end = fits.rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let mut cut = String::with_capacity(MAX_NAME);
+    cut.push_str(&text[..end]);
+    cut.push(ELLIPSIS);
+    cut
+}
+
+impl Tables {
+    fn name(&mut self, text: &str, of: Names) -> u32 {
+        if let Some(id) = self.name_ids.get(text) {
+            return *id;
+        }
+        // Number 0 is the empty name, so the last one is the table's length.
+        let next = self.names.len() + 1;
+        let has_room = match of {
+            Names::OfService => next < MAX_ENTRIES - OWN_WORDS && self.name_bytes + text.len() <= MAX_NAMES,
+            Names::OfOurs => next < MAX_ENTRIES,
+        };
+        if !has_room {
+            self.refused += 1;
+            return 0;
+        }
+        let stored: Arc<str> = text.into();
+        self.names.push(Arc::clone(&stored));
+        self.name_bytes += text.len();
+        let id = self.names.len() as u32;
+        self.name_ids.insert(stored, id);
+        id
     }
-    // Number 0 is the empty name, so the last one is the table's length.
-    if tables.names.len() + 1 >= MAX_ENTRIES {
-        tables.refused += 1;
-        return 0;
-    }
-    let stored: Arc<str> = text.into();
-    tables.names.push(Arc::clone(&stored));
-    let id = tables.names.len() as u32;
-    tables.name_ids.insert(stored, id);
-    id
 }
 
 /// How far a reader has read.
@@ -243,9 +286,39 @@ mod tests {
         assert_ne!(id, 0);
         assert_eq!(name("intern-test"), id);
         assert_eq!(std::thread::spawn(|| name("intern-test")).join().expect("no panic"), id);
-        assert_eq!(name(""), 0);
+        assert_eq!((name(""), own_word("intern-test")), (0, id));
         let mut mark = Mark::default();
         assert!(since(&mut mark).contains(&DictEntry::Name(NameId(id), "intern-test".into())));
         assert!(until(mark).contains(&DictEntry::Name(NameId(id), "intern-test".into())));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_two_characters() {
+        let long = "é".repeat(MAX_NAME);
+        let short = cut(&long);
+        assert!(short.len() <= MAX_NAME && short.ends_with("é…"), "{short}");
+        let mut mark = Mark::default();
+        let id = name(&long);
+        assert_eq!(name(&short), id);
+        assert!(since(&mut mark).contains(&DictEntry::Name(NameId(id), short.into())));
+    }
+
+    #[test]
+    fn names_are_bounded_in_number_and_bytes_and_our_own_words_have_room_left() {
+        let few_bytes = |nth: usize| format!("conn-{nth}");
+        let many_bytes = |nth: usize| format!("{nth:0MAX_NAME$}");
+        for name in [&few_bytes as &dyn Fn(usize) -> String, &many_bytes] {
+            let mut tables = Tables::default();
+            for nth in 0..MAX_ENTRIES + 10 {
+                tables.name(&name(nth), Names::OfService);
+            }
+            assert!(tables.name_bytes <= MAX_NAMES && tables.names.len() <= MAX_ENTRIES - OWN_WORDS);
+            assert_eq!(tables.refused as usize, MAX_ENTRIES + 10 - tables.names.len());
+            assert_ne!(tables.name(&name(0), Names::OfService), 0, "it is known");
+            let words: Vec<_> = (0..OWN_WORDS)
+                .map(|nth| tables.name(&format!("asleep in call {nth}"), Names::OfOurs))
+                .collect();
+            assert!(words.iter().all(|word| *word != 0 && (*word as usize) < MAX_ENTRIES));
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! A recorded task's way from spawn to end, as its future carries it: begins, opens and closes polls,
 //! and ends however the future ends.
 
-use std::mem::ManuallyDrop;
-
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::id::{SiteId, TaskId};
@@ -13,6 +11,7 @@ use super::hold::{Hold, Record};
 use super::intern::NO_SITE;
 use super::session;
 use super::shard::SiteShard;
+use super::tag::Tag;
 use super::task::{Birth, Labels, Outcome, TaskState};
 use super::thread::{self, Label, Outer, Thread};
 use super::{allowed, handing};
@@ -57,7 +56,7 @@ impl Life {
         match begin(site, kind, labels, future_bytes, true) {
             Ok(state) => {
                 let hold = Hold::first(Record::counted(state));
-                (Self(Stage::Recorded(hold)), Some(Tag(state)))
+                (Self(Stage::Recorded(hold)), Some(Tag::of(state)))
             }
             Err(counted) => (Self(Stage::Counted(counted)), None),
         }
@@ -77,7 +76,7 @@ impl Life {
         let (outer, site, shard) = match &self.0 {
             Stage::Recorded(state) => {
                 let label = state.label();
-                let outer = thread.enter(state.id.get(), label, start);
+                let outer = thread.enter(state.id(), label, start);
                 let shard = thread.site(label.site());
                 state.poll_begins(thread, shard, start);
                 (outer, label.site(), shard)
@@ -92,6 +91,25 @@ impl Life {
             }
         };
         OpenPoll { life: self, thread, outer, start, site, shard, outcome: Some(Outcome::Panicked) }
+    }
+
+    /// Opens the turn in which the future is dropped before its end: a poll, but for what was due when. Until
+    /// [`OpenPoll::dropped`] it counts as a panic.
+    #[cold]
+    pub(crate) fn open_drop(&mut self) -> OpenPoll<'_> {
+        let thread = thread::here();
+        let start = clock::now_ns();
+        let (id, label) = match &self.0 {
+            Stage::Recorded(state) => (state.id(), state.label()),
+            Stage::Counted(task) => (task.id, task.label),
+            Stage::Over => (thread.task(), Label::new(NO_SITE, thread.scope(), false)),
+        };
+        let outer = thread.enter(id, label, start);
+        if let Stage::Recorded(state) = &self.0 {
+            state.drop_begins(thread, start);
+        }
+        let (site, outcome) = (label.site(), Some(Outcome::Panicked));
+        OpenPoll { life: self, thread, outer, start, site, shard: thread.site(site), outcome }
     }
 
     fn end(&mut self, thread: &Thread, outcome: Outcome, now: u64) {
@@ -123,8 +141,8 @@ impl Drop for Life {
     }
 }
 
-/// A record of a task that begins now, with the claims of its holders and of the drain, and one more if
-/// it has a handle; or what is left to know of it when there is none.
+/// A record of a task that begins now, with the claims of its holders and of the drain; or what is left to know of it
+/// when there is none.
 fn begin(
     site: u32,
     kind: TaskKind,
@@ -153,8 +171,9 @@ fn begin(
         labels,
         kind,
         mode: Mode::Wrap,
+        joinable,
     };
-    state.begin(&birth, if joinable { 3 } else { 2 });
+    state.begin(&birth, 2);
     Ok(state)
 }
 
@@ -187,6 +206,11 @@ impl OpenPoll<'_> {
         if !ready && !tokio::task::coop::has_budget_remaining() {
             self.forced_yield();
         }
+    }
+
+    /// The future was dropped.
+    pub(crate) fn dropped(&mut self) {
+        self.outcome = Some(Outcome::Cancelled);
     }
 
     #[cold]
@@ -224,9 +248,9 @@ impl OpenPoll<'_> {
         if wall_ns < session::slow_poll_ns(self.site) {
             return;
         }
-        self.shard.slow_polls.add(1);
+        self.shard.was_slow();
         let (id, nth) = match &self.life.0 {
-            Stage::Recorded(state) => (state.id.get(), state.polls() + 1),
+            Stage::Recorded(state) => (state.id(), state.polls() + 1),
             Stage::Counted(task) => (task.id, 1),
             Stage::Over => return,
         };
@@ -253,7 +277,8 @@ pub(crate) fn evidence(task: u64, site: u32, wall_ns: u64, now: u64) -> SlowPoll
 /// Keeps the evidence of a slow poll that ended just now on this thread.
 #[cold]
 pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: u64) {
-    let split = thread.split.judge(now, poll.wall_ns, thread.polled_ns.get(), !outer.is_none());
+    let judge = || thread.split.judge(now, poll.wall_ns, thread.polled_ns.get(), !outer.is_none());
+    let split = if thread.is_in_a_job() { None } else { judge() };
     poll.worker = thread.place().1;
     poll.in_place = thread.is_replaced_since(poll.start_ns);
     poll.busy_ns = split.map(|parts| parts.busy_ns);
@@ -267,31 +292,5 @@ pub(crate) fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: 
     let site = poll.site.0;
     if !thread.evidence.keep(poll) {
         thread.site(site).evidence_lost.add(1);
-    }
-}
-
-/// The join handle's view of the task, and its claim. Dropping it without [`Tag::joined`] detaches the task.
-pub(crate) struct Tag(&'static TaskState);
-
-impl Tag {
-    /// The outcome was taken.
-    #[inline]
-    pub(crate) fn joined(self) {
-        let state = ManuallyDrop::new(self).0;
-        state.joined();
-        state.give_up(1);
-    }
-
-    /// The task was asked to stop.
-    pub(crate) fn aborted(&self) {
-        self.0.aborted();
-    }
-}
-
-impl Drop for Tag {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.handle_dropped();
-        self.0.give_up(1);
     }
 }

@@ -96,6 +96,15 @@ impl Recorder {
         self.turn();
     }
 
+    /// Switches everything off in a forked child, sessions too. Called while the child begins: stores and does nothing
+    /// else.
+    pub(crate) fn stop_in_child(&self) {
+        self.sessions.store(false, Ordering::Relaxed);
+        self.for_all.store(IDLE, Ordering::Relaxed);
+        self.switch.store(IDLE, Ordering::Relaxed);
+        self.slow_poll_ns.store(u64::MAX, Ordering::Relaxed);
+    }
+
     /// From when on polls outside of all sessions are slow.
     fn set_slow_poll_ns(&self, ns: u64) {
         let least = session::set_slow_poll_ns(Session::NONE, ns);

@@ -51,6 +51,51 @@ impl Ring {
         self.head.store(head + 1, Ordering::Release);
     }
 
+    /// Gives the whole pages of its memory back to the system, which fills them with zeros when they are touched
+    /// next; how many bytes that were. What was written up to now is gone, and an event that is being written may
+    /// be. For a ring that is read from a later number on.
+    #[cfg(all(target_os = "linux", not(loom)))]
+    #[expect(unsafe_code, reason = "the ring stays, only its memory goes")]
+    pub(crate) fn give_back(&self) -> usize {
+        let (start, length) = self.pages();
+        if length == 0 {
+            return 0;
+        }
+        // SAFETY: the pages lie inside of `slots`, which lives as long as `self`; their bytes are atomics, of which
+        // any bits are valid, so that zeros beside a writer are one more store. Where the system refuses (locked
+        // memory) nothing changes.
+        let refused = unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
+        if refused == 0 { length } else { 0 }
+    }
+
+    /// Elsewhere it keeps its memory.
+    #[cfg(not(all(target_os = "linux", not(loom))))]
+    pub(crate) fn give_back(&self) -> usize {
+        0
+    }
+
+    /// The whole pages between its first slot and its last.
+    #[cfg(all(target_os = "linux", not(loom)))]
+    fn pages(&self) -> (*mut libc::c_void, usize) {
+        let page = rustix::param::page_size();
+        let slots = self.slots.as_ptr_range();
+        let start = (slots.start as usize).next_multiple_of(page);
+        let end = slots.end as usize / page * page;
+        (start as *mut libc::c_void, end.saturating_sub(start))
+    }
+
+    /// How many of its whole pages have memory, and how many there are.
+    #[cfg(all(test, target_os = "linux", not(loom)))]
+    #[expect(unsafe_code, reason = "the system is asked for pages of the ring")]
+    pub(crate) fn resident(&self) -> (usize, usize) {
+        let (start, length) = self.pages();
+        let mut pages = vec![0_u8; length / rustix::param::page_size()];
+        // SAFETY: the range is mapped while `self` lives, and `pages` has a byte for each page of it.
+        let refused = unsafe { libc::mincore(start, length, pages.as_mut_ptr()) };
+        assert_eq!(refused, 0, "the pages are known");
+        (pages.iter().filter(|page| **page & 1 == 1).count(), pages.len())
+    }
+
     /// Events ever written.
     pub(crate) fn head(&self) -> u64 {
         self.head.load(Ordering::Acquire)
@@ -101,6 +146,32 @@ mod tests {
         (5..21).for_each(|n| ring.push([n, n, n]));
         // One less than its room: the oldest may be being written over.
         assert_eq!(ring.read(5, 100), (14, (14..21).map(|n| [n; 3]).collect()));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn memory_that_goes_back_beside_a_writer_takes_no_event_that_comes_after() {
+        let ring = Ring::new(12);
+        let push = |n| ring.push([n, !n, n ^ 0x5555]);
+        (0..5_000).for_each(push);
+        let (resident, all) = ring.resident();
+        // The system may have swapped some out.
+        assert!(resident > 0);
+        assert_eq!(ring.give_back(), all * rustix::param::page_size());
+        assert_eq!(ring.resident().0, 0);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| (5_000..200_000).for_each(push));
+            while !writer.is_finished() {
+                ring.give_back();
+            }
+        });
+        ring.give_back();
+        assert_eq!(ring.head(), 200_000, "numbers go on");
+        (200_000..204_000).for_each(push);
+        assert_eq!(
+            ring.read(200_000, u64::MAX).1,
+            (200_000..204_000).map(|n| [n, !n, n ^ 0x5555]).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -25,18 +25,30 @@ impl<T: Send + Sync> Room<T> {
     pub(crate) fn get_or_make(&self, make: fn() -> Box<T>) -> &T {
         match self.get() {
             Some(made) => made,
-            None => self.make(make),
+            None => self.make(make, |_| {}),
+        }
+    }
+
+    /// The same; the thread whose value is kept calls `then` with it, once.
+    pub(crate) fn get_or_make_then(&self, make: fn() -> Box<T>, then: impl FnOnce(&T)) -> &T {
+        match self.get() {
+            Some(made) => made,
+            None => self.make(make, then),
         }
     }
 
     #[cold]
     #[inline(never)]
     #[expect(unsafe_code, reason = "a pointer that is set once")]
-    fn make(&self, make: fn() -> Box<T>) -> &T {
+    fn make(&self, make: fn() -> Box<T>, then: impl FnOnce(&T)) -> &T {
         let made = Box::into_raw(make());
         let set = self.0.compare_exchange(std::ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
         let kept = match set {
-            Ok(_) => made,
+            Ok(_) => {
+                // SAFETY: from `Box::into_raw`, and owned by this room until its end.
+                then(unsafe { &*made });
+                made
+            }
             Err(first) => {
                 // SAFETY: nobody else saw this one.
                 drop(unsafe { Box::from_raw(made) });

@@ -1,46 +1,89 @@
 //! One thread's share of the sites' counters and histograms. The thread writes with plain stores;
-//! the drain adds the threads' shares up. Rooms are made when a site is first used on the thread.
+//! the drain adds the threads' shares up. Rooms are made when a site is first used on the thread, and hang together
+//! from then on, so that the drain looks at the shares that exist and at no room that is empty.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 
 use pollscope_model::entity::site::SiteDelta;
 
 use super::hist::HistShard;
 use super::intern::NO_SITE;
 use super::room::Room;
-use super::tally::Tally;
+use super::tally::{Note32, Tally};
 
 const PAGE: usize = 256;
 const PAGES: usize = NO_SITE as usize / PAGE + 1;
 
 type Page = [Room<SiteShard>; PAGE];
 
+/// What is counted of threads that are in no total: the sum of several writers, which no thread reads.
+static UNTOLD: LazyLock<SiteShard> = LazyLock::new(SiteShard::default);
+
 /// All sites of one thread.
 pub(crate) struct Shards {
     /// What most services have, one load away.
     first: Page,
     pages: Box<[Room<Page>; PAGES]>,
+    is_closed: AtomicBool,
+    /// The share that was made last; null for none.
+    latest: AtomicPtr<SiteShard>,
 }
 
 impl Shards {
     /// No site yet; 4 KiB.
     pub(crate) fn new() -> Self {
-        Self { first: [const { Room::empty() }; PAGE], pages: Box::new([const { Room::empty() }; PAGES]) }
+        Self {
+            first: [const { Room::empty() }; PAGE],
+            pages: Box::new([const { Room::empty() }; PAGES]),
+            is_closed: AtomicBool::new(false),
+            latest: AtomicPtr::new(std::ptr::null_mut()),
+        }
+    }
+
+    /// No site has a share from now on. For a thread that is in no total, before its first.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
     }
 
     /// The site's share; made on the thread's first use of the site.
     #[inline]
     pub(crate) fn site(&self, site: u32) -> &SiteShard {
-        match self.first.get(site as usize) {
-            Some(room) => room.get_or_make(Box::default),
-            None => self.later(site),
+        match self.first.get(site as usize).and_then(Room::get) {
+            Some(shard) => shard,
+            None => self.first_or_later(site),
         }
     }
 
-    fn later(&self, site: u32) -> &SiteShard {
-        let site = site.min(NO_SITE) as usize;
+    /// Of a site that the thread uses for the first time, or that has a high number.
+    fn first_or_later(&self, site: u32) -> &SiteShard {
+        if self.is_closed.load(Ordering::Relaxed) {
+            return &UNTOLD;
+        }
+        let at = site.min(NO_SITE);
+        let hang = |shard: &SiteShard| self.hang(at, shard);
+        if let Some(room) = self.first.get(site as usize) {
+            return room.get_or_make_then(Box::default, hang);
+        }
+        let site = at as usize;
         let page = self.pages[site / PAGE].get_or_make(|| Box::new([const { Room::empty() }; PAGE]));
-        page[site % PAGE].get_or_make(Box::default)
+        page[site % PAGE].get_or_make_then(Box::default, hang)
+    }
+
+    /// Hangs a share that was just made in front of the others.
+    #[cold]
+    fn hang(&self, site: u32, shard: &SiteShard) {
+        shard.site.set(site);
+        let this = std::ptr::from_ref(shard).cast_mut();
+        let mut before = self.latest.load(Ordering::Relaxed);
+        loop {
+            shard.before.store(before, Ordering::Relaxed);
+            // Fails only where threads that are ending share it. Acquire, so that a reader of this one sees all before.
+            match self.latest.compare_exchange(before, this, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(other) => before = other,
+            }
+        }
     }
 
     /// The site's share if the thread ever used it.
@@ -52,13 +95,16 @@ impl Shards {
         }
     }
 
-    /// Every share that exists.
+    /// Every share that exists, those that were made last first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &SiteShard)> {
-        let later = self.pages.iter().enumerate().filter_map(|(at, page)| Some((at, page.get()?)));
-        [(0, &self.first)].into_iter().chain(later).flat_map(|(at, page)| {
-            page.iter()
-                .enumerate()
-                .filter_map(move |(inner, shard)| Some(((at * PAGE + inner) as u32, shard.get()?)))
+        let mut next = self.latest.load(Ordering::Acquire);
+        std::iter::from_fn(move || {
+            #[expect(unsafe_code, reason = "shares hang together")]
+            // SAFETY: null, or a share of this, which its room owns until the end of this; what is reached from one
+            // that was seen was hung up before it.
+            let shard: &SiteShard = unsafe { next.as_ref() }?;
+            next = shard.before.load(Ordering::Relaxed);
+            Some((shard.site.get(), shard))
         })
     }
 }
@@ -77,6 +123,9 @@ pub(crate) struct SiteShard {
     pub(crate) ended: Tally,
     pub(crate) swallowed_panics: Tally,
     pub(crate) detached_failures: Tally,
+    /// Tasks that ended while their join handle existed, and those whose handle is gone since then.
+    pub(crate) outcomes_left: Tally,
+    pub(crate) outcomes_taken: Tally,
     /// Wakes that are in no edge.
     pub(crate) edgeless_wakes: Tally,
     pub(crate) self_wakes: Tally,
@@ -89,6 +138,9 @@ pub(crate) struct SiteShard {
     pub(crate) max_future_bytes: Tally,
     /// The drain's own: the sum at its last visit.
     seen: AtomicU64,
+    site: Note32,
+    /// The one that was made before on the thread; null for none.
+    before: AtomicPtr<SiteShard>,
 }
 
 impl SiteShard {
@@ -102,6 +154,8 @@ impl SiteShard {
             &self.panicked,
             &self.ended,
             &self.swallowed_panics,
+            &self.outcomes_left,
+            &self.outcomes_taken,
             &self.edgeless_wakes,
             &self.forced_yields,
         ]
@@ -110,6 +164,63 @@ impl SiteShard {
         .chain([self.poll.count(), self.sched.count(), self.life.count()])
         .fold(0u64, u64::wrapping_add);
         self.seen.swap(sum, Ordering::Relaxed) != sum
+    }
+
+    /// The poll that was recorded last was slow. Only for the one writer.
+    pub(crate) fn was_slow(&self) {
+        // A reader that sees it sees the poll.
+        fence(Ordering::Release);
+        self.slow_polls.add(1);
+    }
+
+    /// Adds all of a share that no thread writes any more. Only for the one writer, while no thread reads.
+    pub(crate) fn fold(&self, ended: &Self) {
+        // By name, so that a counter which is added to the share is not forgotten here.
+        let Self {
+            poll,
+            sched,
+            life,
+            spawned,
+            completed,
+            cancelled,
+            panicked,
+            ended: ended_unknown,
+            swallowed_panics,
+            detached_failures,
+            edgeless_wakes,
+            self_wakes,
+            forced_yields,
+            slow_polls,
+            uncounted,
+            ends_unsaid,
+            evidence_lost,
+            max_future_bytes,
+            outcomes_left,
+            outcomes_taken,
+            seen: _,
+            site: _,
+            before: _,
+        } = ended;
+        self.poll.fold(poll);
+        self.sched.fold(sched);
+        self.life.fold(life);
+        self.spawned.add(spawned.get());
+        self.completed.add(completed.get());
+        self.cancelled.add(cancelled.get());
+        self.panicked.add(panicked.get());
+        self.ended.add(ended_unknown.get());
+        self.swallowed_panics.add(swallowed_panics.get());
+        self.detached_failures.add(detached_failures.get());
+        self.edgeless_wakes.add(edgeless_wakes.get());
+        self.self_wakes.add(self_wakes.get());
+        self.forced_yields.add(forced_yields.get());
+        self.slow_polls.add(slow_polls.get());
+        self.uncounted.add(uncounted.get());
+        self.ends_unsaid.add(ends_unsaid.get());
+        self.evidence_lost.add(evidence_lost.get());
+        self.max_future_bytes.raise(max_future_bytes.get());
+        self.outcomes_left.add(outcomes_left.get());
+        self.outcomes_taken.add(outcomes_taken.get());
     }
 
     /// Adds this share to a site's totals, but for the wakes that the edges count. For the drain.
@@ -121,10 +232,14 @@ impl SiteShard {
         total.ended += self.ended.get();
         total.swallowed_panics += self.swallowed_panics.get();
         total.detached_failures += self.detached_failures.get();
+        total.outcomes_left += self.outcomes_left.get();
+        total.outcomes_taken += self.outcomes_taken.get();
         total.wakes += self.edgeless_wakes.get();
         total.self_wakes += self.self_wakes.get();
         total.forced_yields += self.forced_yields.get();
         total.slow_polls += self.slow_polls.get();
+        // What was slow is among the polls, which are read after it.
+        fence(Ordering::Acquire);
         total.max_future_bytes = total.max_future_bytes.max(self.max_future_bytes.get());
         self.poll.add_to(&mut total.poll);
         self.sched.add_to(&mut total.sched);
@@ -143,7 +258,7 @@ mod tests {
         shards.site(u32::MAX).spawned.add(1);
         shards.site(0).spawned.add(1);
         let seen: Vec<_> = shards.iter().map(|(id, shard)| (id, shard.spawned.get())).collect();
-        assert_eq!(seen, vec![(0, 1), (NO_SITE, 2)]);
+        assert_eq!(seen, [(0, 1), (NO_SITE, 2)]);
         assert!(shards.known(1).is_none());
         assert!(shards.site(0).changed());
         assert!(!shards.site(0).changed());

@@ -3,7 +3,8 @@
 //! time writes to the same few warm slots.
 //!
 //! Each thread keeps a few free slots of its own ([`Magazine`]); the rest is in one depot behind a
-//! lock that is taken once per 32 spawns at most. The depot makes no more slots than the cap says.
+//! lock that is taken once per 32 spawns at most. The depot makes no more slots than the cap says, beside those of tasks
+//! that have ended and are kept: a waker that is held for ever takes no living task's place.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -31,6 +32,8 @@ struct Depot {
     /// Slots ever handed out: those of the last chunk from here on are unused.
     made: usize,
     free: Vec<&'static TaskState>,
+    /// Slots of ended tasks, by the drain's last count.
+    ended: u64,
 }
 
 static DEPOT: LazyLock<Mutex<Depot>> = LazyLock::new(Mutex::default);
@@ -44,7 +47,7 @@ impl Depot {
         if let Some(slot) = self.free.pop() {
             return Some(slot);
         }
-        if self.made as u64 >= cap {
+        if self.made as u64 >= cap.saturating_add(self.ended.min(cap)) {
             return None;
         }
         if self.made == self.chunks.len() * CHUNK {
@@ -75,11 +78,12 @@ pub(crate) fn none_of(session: Session) -> bool {
     !chunks.iter().flat_map(|chunk| &chunk.slots).any(of_it)
 }
 
-/// Gives free slots back to everybody. For the drain, which frees many at once.
-pub(crate) fn give_back(slots: &mut Vec<&'static TaskState>) {
-    if !slots.is_empty() {
-        depot().free.append(slots);
-    }
+/// Gives free slots back to everybody, and tells how many are those of ended tasks. For the drain, which frees many at
+/// once.
+pub(crate) fn give_back(slots: &mut Vec<&'static TaskState>, ended: u64) {
+    let mut depot = depot();
+    depot.free.append(slots);
+    depot.ended = ended;
 }
 
 /// A thread's own free slots. Only for the thread that owns it, unless it is [`Magazine::shared`].

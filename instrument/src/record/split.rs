@@ -44,6 +44,12 @@ impl Split {
         now >= self.due_ns.get()
     }
 
+    /// No reading is wanted now. For what is not split.
+    pub(crate) fn skip(&self, now: u64) {
+        self.forget();
+        self.due_ns.set(now + EVERY_NS);
+    }
+
     /// Takes a reading.
     pub(crate) fn sample(&self, now: u64, polled_ns: u64) {
         self.due_ns.set(now + EVERY_NS);
@@ -109,6 +115,13 @@ impl Split {
         self.due_ns.set(0);
     }
 
+    /// The calling thread is that of a forked child: its clocks begin anew.
+    #[cfg(all(unix, not(loom)))]
+    pub(crate) fn begin_in_child(&self) {
+        self.forget();
+        system::forget();
+    }
+
     /// The thread ends: the next one has clocks of its own.
     pub(crate) fn end(&self) {
         self.forget();
@@ -158,6 +171,18 @@ impl Reading {
         Parts { busy_ns: wall_ns - off_ns, preempted_ns, waited_ns, faults }
     }
 
+    /// How often the thread went to sleep since a reading before.
+    #[cfg(not(loom))]
+    pub(crate) fn sleeps_since(self, before: Self) -> u64 {
+        self.sleeps.saturating_sub(before.sleeps)
+    }
+
+    /// A reading for tests of what is made of readings.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn of_test(cpu_ns: u64, waited_ns: u64, sleeps: u64) -> Self {
+        Self { cpu_ns, waited_ns, sleeps, faults: 0 }
+    }
+
     /// Of the same stretch, what was not on a CPU, and what of it is accounted as waiting for one.
     pub(crate) fn without_cpu_since(self, before: Self, wall_ns: u64, others_ns: u64) -> (u64, u64) {
         let busy_ns = self.cpu_ns.saturating_sub(before.cpu_ns).saturating_sub(others_ns).min(wall_ns);
@@ -175,10 +200,11 @@ pub(crate) fn unreadable() -> Option<&'static str> {
 mod system {
     //! Linux: `CLOCK_THREAD_CPUTIME_ID`, the second field of `schedstat`, and `getrusage`.
 
-    use std::cell::OnceCell;
+    use std::cell::RefCell;
     use std::fs::File;
     use std::mem::MaybeUninit;
     use std::os::unix::fs::FileExt;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use rustix::time::{ClockId, clock_gettime};
 
@@ -187,19 +213,58 @@ mod system {
     pub(super) const WHY: &str =
         "/proc/thread-self/schedstat cannot be read here; mount /proc in the container";
 
+    const PATH: &str = "/proc/thread-self/schedstat";
+
+    /// Files that are kept open at once. A thread beyond them opens and closes its file at each reading, some
+    /// microseconds more at most once in a millisecond: the service's descriptors are not ours to use up.
+    const MAX_KEPT: usize = 64;
+
+    static KEPT: AtomicUsize = AtomicUsize::new(0);
+
+    /// A file that stays open until its thread ends, and is counted.
+    struct Kept(File);
+
+    impl Kept {
+        /// Keeps the file, if there are not too many.
+        fn keep(file: File) -> Option<Self> {
+            let one_more = |kept| (kept < MAX_KEPT).then_some(kept + 1);
+            KEPT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+            Some(Self(file))
+        }
+    }
+
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            KEPT.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     thread_local! {
-        /// One file per thread that polls, open until it ends; `None` where there is none to open.
-        static STAT: OnceCell<Option<File>> = const { OnceCell::new() };
+        static STAT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    }
+
+    fn stat(text: &mut [u8]) -> Option<usize> {
+        STAT.try_with(|stat| {
+            let mut stat = stat.borrow_mut();
+            if let Some(Kept(file)) = &*stat {
+                return file.read_at(text, 0).ok();
+            }
+            let file = File::open(PATH).ok()?;
+            let length = file.read_at(text, 0).ok();
+            *stat = Kept::keep(file);
+            length
+        })
+        .ok()?
+    }
+
+    /// The file that is kept is another thread's.
+    pub(super) fn forget() {
+        let _ = STAT.try_with(|stat| stat.try_borrow_mut().map(|mut stat| *stat = None));
     }
 
     pub(super) fn read() -> Option<Reading> {
         let mut text = [0u8; 96];
-        let length = STAT
-            .try_with(|file| {
-                let file = file.get_or_init(|| File::open("/proc/thread-self/schedstat").ok());
-                file.as_ref()?.read_at(&mut text, 0).ok()
-            })
-            .ok()??;
+        let length = stat(&mut text)?;
         let waited = text.get(..length)?.split(|byte| *byte == b' ').nth(1)?;
         let waited_ns = std::str::from_utf8(waited).ok()?.parse().ok()?;
         let cpu = clock_gettime(ClockId::ThreadCPUTime);
@@ -226,6 +291,9 @@ mod system {
     //! Elsewhere nobody tells how long a thread was runnable without a CPU.
 
     pub(super) const WHY: &str = "only Linux tells how long a thread waited for a CPU";
+
+    #[cfg(unix)]
+    pub(super) fn forget() {}
 
     pub(super) fn read() -> Option<super::Reading> {
         None

@@ -1,8 +1,8 @@
 //! One task's record: 224 bytes that the polling thread, the wakers, the join handle and the
-//! drain share. It outlives the task until the drain has told its end and the last of the others is gone;
-//! then the slot is another task's.
+//! drain share. It outlives the task until the drain has told its end and the last waker is gone; then the slot is
+//! another task's, though the join handle may still exist.
 //!
-//! What writes is in [`polls`], [`wakes`] and [`ending`]; the drain's side is in [`read`]. Every
+//! What writes is in [`polls`], [`wakes`], [`ending`] and [`tag`](super::tag); the drain's side is in [`read`]. Every
 //! field is atomic, since the drain may hold a reference while a slot changes hands; it reads nothing then
 //! (see [`claims`](super::claims)).
 
@@ -15,12 +15,13 @@ mod what;
 pub(crate) use polls::HookedPoll;
 pub(crate) use read::who;
 
+use std::panic::RefUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::measured::Mode;
 
-use super::claims::{Claims, LONG_LIVED};
+use super::claims::{Claims, JOINABLE, LONG_LIVED};
 use super::inner::InnerWaker;
 use super::intern;
 use super::marks::Word;
@@ -71,6 +72,8 @@ pub(crate) struct Birth {
     pub(crate) labels: Labels,
     pub(crate) kind: TaskKind,
     pub(crate) mode: Mode,
+    /// It has a join handle of ours.
+    pub(crate) joinable: bool,
 }
 
 /// See the module. Three cache lines and no part of another: two workers that poll neighbours do not take a line
@@ -102,29 +105,34 @@ pub(crate) struct TaskState {
     what: What,
     /// Index of the thread whose poll is open; 0 between polls.
     poller: Note32,
-    /// Stops at its largest value, which is days of a task that does nothing else.
-    pub(crate) forced_yields: Note32,
-    pub(crate) id: Tally,
+    turn: Turn,
+    /// With the task's id, which every poll reads.
+    pub(crate) claims: Claims,
 
     // Read or written at birth and end, by few polls, and by wakes of its own.
     pub(crate) spawned_ns: Tally,
     pub(crate) self_wakes: Tally,
-    pub(crate) claims: Claims,
-    /// Runtime of the first poll, plus one.
-    runtime: Note16,
-    turn: Turn,
     pub(crate) aside: &'static Aside,
 }
 
-/// What neither polls nor wakes look at.
+/// All that a record has is valid after each single store, and the one thing in it that is not atomic, the executor's
+/// waker, is changed by code that no panic leaves half-way. So a panic of the user's leaves nothing broken, and what
+/// holds a record (a join handle) may go through `catch_unwind` as tokio's own may.
+impl RefUnwindSafe for TaskState {}
+
+/// What neither polls nor wakes look at, but for a task's first poll and those that yield by force.
 #[derive(Default)]
 pub(crate) struct Aside {
     pub(crate) parent: Tally,
     /// The drain's own: fingerprint of the row that was said last.
     pub(crate) said: Tally,
     pub(crate) future_bytes: Note32,
+    /// Stops at its largest value, which is days of a task that does nothing else.
+    pub(crate) forced_yields: Note32,
     pub(crate) name: Note16,
     pub(crate) group: Note16,
+    /// Runtime of the first poll, plus one.
+    runtime: Note16,
     /// The drain's own: see [`TaskState::clones`].
     clones_above: Note16,
 }
@@ -149,13 +157,10 @@ impl TaskState {
             mark,
             what: What::unused(at),
             poller: Note32::default(),
-            forced_yields: Note32::default(),
-            id: Tally::new(),
+            turn: Turn::free(),
+            claims: Claims::none(),
             spawned_ns: Tally::new(),
             self_wakes: Tally::new(),
-            claims: Claims::none(),
-            runtime: Note16::default(),
-            turn: Turn::free(),
             aside,
         }
     }
@@ -181,18 +186,25 @@ impl TaskState {
         self.inner.reset();
         self.what.set(birth);
         self.poller.set(0);
-        self.id.set(birth.id);
         self.spawned_ns.set(birth.spawned_ns);
-        self.forced_yields.set(0);
         let aside = self.aside;
+        aside.forced_yields.set(0);
         aside.parent.set(birth.parent);
         aside.future_bytes.set(u32::try_from(birth.future_bytes).unwrap_or(u32::MAX));
         aside.name.set(birth.labels.name);
         aside.group.set(birth.labels.group);
-        self.runtime.set(0);
+        aside.runtime.set(0);
         self.turn.reset();
-        self.claims.born(claims, if birth.labels.long_lived { LONG_LIVED } else { 0 });
+        let flags =
+            if birth.labels.long_lived { LONG_LIVED } else { 0 } | if birth.joinable { JOINABLE } else { 0 };
+        self.claims.born(birth.id, claims, flags);
         self.touch();
+    }
+
+    /// The task's id.
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        self.claims.id()
     }
 
     /// What a poll of it is of.

@@ -1,13 +1,16 @@
 //! What each thread keeps: what it polls now, its share of the sites, what it touched since the last
 //! tick, and its supply of ids.
 //!
-//! A thread's state is never freed: when the thread ends, the next one that starts takes it over with
-//! all its totals, so their number is that of the most threads that ever recorded at once. States are
-//! owned by one thread at a time and read by the drain.
+//! States are owned by one thread at a time and read by the drain. When a thread ends, the next one that starts takes
+//! its state over with all its totals; a state that no thread took over by the drain's next visit is folded into the
+//! share of all [`Retired`] threads and freed. So what a tick costs and what is held grows with the threads that live,
+//! not with those that ever lived. (A state whose flight ring may still be read stays, of which there are at most as
+//! many as rings.)
 
 mod label;
 mod polling;
 mod registry;
+mod retired;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -26,7 +29,12 @@ pub(crate) use label::Label;
 pub(crate) use polling::Outer;
 #[cfg(any(feature = "check", test))]
 pub(crate) use registry::here_for;
-pub(crate) use registry::{all, at, here, known};
+#[cfg(unix)]
+pub(crate) use registry::keep_only_this_in_child;
+#[cfg(test)]
+pub(crate) use registry::set_most_states;
+pub(crate) use registry::{Reading, at, at_end, fold_ended, here, known, read, refused};
+pub(crate) use retired::Retired;
 
 const IDS_AT_ONCE: u64 = 1 << 10;
 /// Tasks that may end on one thread between two ticks, unknown to the drain before, and still have a
@@ -47,6 +55,8 @@ pub(crate) struct Thread {
     pub(crate) index: u32,
     /// See [`Thread::is_pooled`].
     pooled: AtomicBool,
+    /// A thread has it.
+    is_taken: AtomicBool,
     /// Set while our own spawn calls tokio's, whose hook then knows that the task is wrapped.
     pub(crate) wrapping: AtomicBool,
     /// The innermost task whose poll is open here; 0 for none.
@@ -123,6 +133,12 @@ pub(crate) fn tick() {
 }
 
 impl Thread {
+    /// Whether a thread has the state. Of one that begins at this moment it may be either; if none has it, whatever is
+    /// read after this is of a thread that has ended, or of one that began since.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.is_taken.load(Ordering::Acquire)
+    }
+
     /// Whether the thread is known to be one of a multi-thread runtime, which made it and has it for the
     /// thread's whole life: whatever it does between two polls, it does for the runtime.
     #[inline]

@@ -98,6 +98,7 @@ fn a_wrapper_keeps_no_task_alive_after_its_end() {
 fn the_body_of_block_on_is_a_task_named_main() {
     record();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    crate::observe(runtime.handle(), "of-main");
     runtime.block_on(crate::scope::block_on_body(async {
         crate::task("child-of-main").spawn(async {}).await.expect("returns");
     }));
@@ -105,5 +106,6 @@ fn the_body_of_block_on_is_a_task_named_main() {
     let main = fold.one("main").expect("drained");
     assert_eq!((main.kind, main.state, main.long_lived), (TaskKind::BlockOn, TaskState::Completed, true));
     assert!(main.polls >= 2);
+    assert!(main.runtime.is_some(), "it decides whether a long poll of the body is in the way of others");
     assert_eq!(fold.one("child-of-main").expect("drained").parent, Some(main.id));
 }

@@ -296,7 +296,7 @@ fn without_init_it_is_plain_tokio() {
     });
     let fold = fold();
     assert!(fold.tasks.is_empty() && fold.sites.is_empty());
-    assert!(crate::record::thread::all().is_empty(), "a thread state was made");
+    assert!(crate::record::thread::read().states().len() == 0, "a thread state was made");
 }
 
 #[test]
@@ -323,4 +323,196 @@ fn over_the_cap_tasks_are_counted_per_site_and_the_loss_is_told() {
     // What was drained makes room again.
     current().block_on(async { task("after").spawn(async {}).await.expect("returns") });
     assert!(fold().one("after").is_some());
+}
+
+#[test]
+fn ended_tasks_whose_handle_is_held_take_no_record_from_new_ones() {
+    if !alone("spawn::tests::ended_tasks_whose_handle_is_held_take_no_record_from_new_ones") {
+        return;
+    }
+    crate::record::Recorder::global().start(crate::record::Settings { max_tasks: 64, ..Default::default() });
+    let runtime = current();
+    let ended = || fold().sites.values().map(SiteDelta::all_ended).sum::<u64>();
+    let (mut set, mut handles) = (JoinSet::new(), Vec::new());
+    let (in_set, in_vec) = (line!() + 10, line!() + 11);
+    for round in 1..=40 {
+        runtime.block_on(async {
+            for nth in 0..10 {
+                // One in ten panics.
+                let body = move || async move {
+                    if nth == 0 {
+                        silent_panic();
+                    }
+                };
+                set.spawn(body());
+                handles.push(spawn(body()));
+            }
+            while ended() < 20 * round {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    let counts = |line| {
+        let fold = fold();
+        let site = fold.site_at(file!(), line).expect("drained");
+        (site.panicked, site.swallowed_panics, site.outcomes_left, site.unread_outcomes())
+    };
+    assert_eq!(counts(in_set), (40, 0, 400, 400));
+    assert_eq!(counts(in_vec), (40, 0, 400, 400));
+    assert_eq!(fold().losses.tasks_uncounted, 0, "a record for each");
+    // Eight hundred outcomes are held, and a new task is seen, and its panic.
+    runtime.block_on(async {
+        drop(task("new").spawn(async { silent_panic() }));
+        tokio::task::yield_now().await;
+    });
+    let (row, swallowed) = {
+        let fold = fold();
+        let (row, site) = of(&fold, "new");
+        (row.state, site.swallowed_panics)
+    };
+    assert_eq!((row, swallowed), (TaskState::Panicked, 1));
+    // What becomes of the handles is counted all the same: half of the vector's panics are looked at.
+    let rest = handles.split_off(200);
+    runtime.block_on(async {
+        for handle in handles {
+            drop(handle.await);
+        }
+    });
+    assert_eq!(counts(in_vec), (40, 0, 400, 200));
+    rest.iter().for_each(crate::JoinHandle::abort);
+    drop(rest);
+    assert_eq!(counts(in_vec), (40, 20, 400, 0));
+    for _ in 0..300 {
+        assert!(set.try_join_next().is_some());
+    }
+    let panics_left = 40 - counts(in_set).1;
+    assert_eq!(counts(in_set), (40, 0, 400, 100));
+    drop(set);
+    let (panicked, swallowed, _, unread) = counts(in_set);
+    assert_eq!((panicked, unread), (40, 0));
+    assert!((1..=panics_left).contains(&swallowed), "{swallowed}");
+}
+
+#[test]
+fn wakers_that_are_held_for_ever_take_no_record_from_new_tasks() {
+    if !alone("spawn::tests::wakers_that_are_held_for_ever_take_no_record_from_new_tasks") {
+        return;
+    }
+    crate::record::Recorder::global().start(crate::record::Settings { max_tasks: 64, ..Default::default() });
+    let (runtime, mut wakers) = (current(), Vec::new());
+    for _ in 0..12 {
+        let held = runtime.block_on(async {
+            let keeps = || poll_fn(|cx| Poll::Ready(cx.waker().clone()));
+            let tasks: Vec<_> = (0..5).map(|_| task("waker-held").spawn(keeps())).collect();
+            let mut held = Vec::new();
+            for task in tasks {
+                held.push(task.await.expect("returns"));
+            }
+            held
+        });
+        wakers.extend(held);
+        drop(fold());
+    }
+    let with_waker = fold().named("waker-held").iter().filter(|row| row.wakers == 1).count();
+    assert_eq!(with_waker, 60);
+    let new: Vec<_> = (0..32).map(|_| task("beside").spawn_on(pending::<()>(), runtime.handle())).collect();
+    let seen = fold().named("beside").len();
+    assert_eq!(seen, 32);
+    drop((new, wakers));
+}
+
+#[test]
+fn the_size_told_is_the_futures_own_boxed_or_not() {
+    record();
+    let holds_much = |bytes: [u8; 8 << 10]| async move {
+        tokio::task::yield_now().await;
+        std::hint::black_box(&bytes).len()
+    };
+    let (spawned, traced, job) = (holds_much([0; 8 << 10]), holds_much([0; 8 << 10]), [0_u8; 8 << 10]);
+    let size = size_of_val(&spawned) as u64;
+    current().block_on(async {
+        task("size-spawned").spawn(spawned).await.expect("returns");
+        traced.traced("size-traced").await;
+        task("size-job").spawn_blocking(move || job.len()).await.expect("returns");
+    });
+    let fold = fold();
+    let told = |name| fold.one(name).expect("drained").future_bytes;
+    assert_eq!((told("size-spawned"), told("size-traced"), told("size-job")), (size, size, 8 << 10));
+}
+
+/// Blocks the thread that drops it.
+struct SlowToDrop;
+
+const BLOCKS: Duration = Duration::from_millis(20);
+
+impl Drop for SlowToDrop {
+    fn drop(&mut self) {
+        std::thread::sleep(BLOCKS);
+    }
+}
+
+#[test]
+fn a_future_that_is_dropped_before_its_end_is_dropped_in_a_poll_of_its_own() {
+    async fn holds() {
+        let _held = SlowToDrop;
+        pending::<()>().await;
+    }
+    record();
+    let runtime = current();
+    let held = SlowToDrop;
+    runtime.block_on(async {
+        let aborted = task("drop-aborted").spawn(holds());
+        let never_polled = async move {
+            let _held = held;
+            pending::<()>().await;
+        };
+        tokio::task::yield_now().await;
+        let unpolled = task("drop-unpolled").spawn(never_polled);
+        unpolled.abort();
+        aborted.abort();
+        assert!(aborted.await.expect_err("aborted").is_cancelled());
+        assert!(unpolled.await.expect_err("aborted").is_cancelled());
+        drop(task("drop-at-shutdown").spawn(holds()));
+        tokio::task::yield_now().await;
+    });
+    drop(runtime);
+    let fold = fold();
+    for (name, polls) in [("drop-aborted", 2), ("drop-unpolled", 1), ("drop-at-shutdown", 2)] {
+        let (row, site) = of(&fold, name);
+        assert_eq!((row.state, row.polls), (TaskState::Cancelled, polls), "{name}");
+        // The recorder's clock and the kernel's differ a little.
+        assert!(row.max_poll_ns >= BLOCKS.as_nanos() as u64 / 10 * 9, "{name}: {row:?}");
+        assert_eq!((site.poll.count(), site.poll.sum()), (polls, row.busy_ns), "{name}");
+        // The abort was no wake, and the drop nothing that was due.
+        assert_eq!(site.sched.count(), polls - 1, "{name}");
+        // On a busy machine its other poll may be slow, too.
+        let slow: Vec<_> = fold.slow_polls.iter().filter(|poll| poll.task == row.id).collect();
+        assert_eq!(slow.len() as u64, site.slow_polls, "{name}");
+        assert!(slow.iter().any(|poll| poll.nth == polls), "{name}: {slow:?}");
+    }
+}
+
+#[test]
+fn a_panic_while_a_future_is_dropped_is_the_tasks() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            silent_panic();
+        }
+    }
+    record();
+    let runtime = current();
+    runtime.block_on(async {
+        let held = Panics;
+        let aborted = task("drop-panics").spawn(async move {
+            let _held = held;
+            pending::<()>().await;
+        });
+        tokio::task::yield_now().await;
+        aborted.abort();
+        assert!(aborted.await.is_err());
+    });
+    let fold = fold();
+    let (row, site) = of(&fold, "drop-panics");
+    assert_eq!((row.state, site.panicked, site.cancelled), (TaskState::Panicked, 1, 0));
 }

@@ -28,6 +28,16 @@ pub(super) const SECOND_NS: u64 = 1_000_000_000;
 /// Words of the kernel that are kept with their arguments.
 const MAX_WORDS: usize = 1_024;
 
+/// What is known of a thread before it is looked at.
+pub(super) enum Certainty<F> {
+    /// It is inside of a poll while that is so.
+    InPoll(F),
+    /// It is inside of one turn of a runtime.
+    InTurn,
+    /// It ran a runtime some time ago, and may have left it.
+    None,
+}
+
 /// What close looks need.
 pub(super) struct Closely {
     budget: Budget,
@@ -49,14 +59,15 @@ impl Closely {
         }
     }
 
-    /// Takes the kernel's word and the stack, unless that would be too often.
+    /// Takes the kernel's word and the stack, unless that would be too often. Of a thread that may be in no poll at
+    /// all there is no stack while it sleeps in a call that the signal would end.
     pub(super) fn look(
         &mut self,
         seen: &mut Seen,
-        thread: &'static Thread,
+        thread: &Thread,
         key: u32,
         now: u64,
-        still: impl Fn() -> bool,
+        certainty: &Certainty<impl Fn() -> bool>,
     ) {
         let Some(tid) = thread.tid() else { return };
         if self.is_traced(now) || !self.budget.take(key, now) {
@@ -65,9 +76,11 @@ impl Closely {
         // First, since the signal for the stack interrupts the call that the thread sleeps in.
         let word = kernel::ask(tid);
         let usage = if word == Some(Word::Active) { usage::of(tid) } else { None };
-        if !still() {
-            return;
-        }
+        let may_signal = match certainty {
+            Certainty::InPoll(still) if !still() => return,
+            Certainty::InPoll(_) | Certainty::InTurn => true,
+            Certainty::None => word.as_ref().is_some_and(Word::survives_signal),
+        };
         let look = Look::new(thread.index, now, word.map_or(0, |word| self.name(word.text(false))));
         shelf::put(Arc::clone(&look));
         seen.look = Some(Arc::clone(&look));
@@ -76,16 +89,21 @@ impl Closely {
         if no_stacks().is_some() {
             return;
         }
+        if !may_signal {
+            return ticket.refuse("a signal may end the call that it sleeps in, and it may be in no task");
+        }
         match backtrace::ask(tid, PATIENCE) {
             Ok(asked) => {
                 let late = Late { asked, ticket, until_ns: now.saturating_add(LATE_NS) };
                 self.late = late.answer(PATIENCE, &mut self.naming);
             }
-            // Nothing was asked: the poll is as it was.
-            Err(Refused::Busy | Refused::Deaf) => {
-                seen.look_again_by(clock::now_ns().saturating_add(limits::least()));
+            Err(refused) => {
+                if matches!(refused, Refused::Busy | Refused::Deaf) {
+                    // Nothing was asked: the poll is as it was.
+                    seen.look_again_by(clock::now_ns().saturating_add(limits::least()));
+                }
+                ticket.refuse(&refused.to_string());
             }
-            Err(_) => {}
         }
     }
 
@@ -104,10 +122,11 @@ impl Closely {
 
     /// Waits no longer for the answer that is outstanding.
     pub(super) fn give_up(&mut self) {
-        if let Some(Late { asked, ticket, .. }) = self.late.take()
-            && let Ok(stack) = asked.give_up()
-        {
-            self.naming.send(stack, ticket);
+        if let Some(Late { asked, ticket, .. }) = self.late.take() {
+            match asked.give_up() {
+                Ok(stack) => self.naming.send(stack, ticket),
+                Err(refused) => ticket.refuse(&refused.to_string()),
+            }
         }
     }
 
@@ -124,9 +143,9 @@ impl Closely {
             return *name;
         }
         if self.words.len() >= MAX_WORDS {
-            return intern::name(text.split('(').next().unwrap_or(text).trim_end());
+            return intern::own_word(text.split('(').next().unwrap_or(text).trim_end());
         }
-        let name = intern::name(text);
+        let name = intern::own_word(text);
         self.words.insert(text.to_owned(), name);
         name
     }
@@ -172,7 +191,7 @@ pub(super) fn wait(seen: &mut Seen, thread: &Thread, due: Next, now: u64, limit_
         && usage.ran.saturating_sub(before.ran).saturating_mul(2) < now.saturating_sub(at)
         && thread.tid().and_then(kernel::ask) == Some(Word::Active)
     {
-        look.set_word(intern::name(Word::Active.text(true)));
+        look.set_word(intern::own_word(Word::Active.text(true)));
     }
     due_ns
 }

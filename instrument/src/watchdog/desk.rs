@@ -10,14 +10,15 @@ use std::time::Duration;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
 
-use super::closely::{Closely, wait};
+use super::closely::{Certainty, Closely, wait};
 use super::polls::{Next, Seen};
 use super::shelf::{self, Open};
+use super::stopped::{self, Lookout};
 use super::workers::Workers;
 use super::{STACKS, limits};
-use crate::clock;
 use crate::record::Recorder;
-use crate::record::thread::{self, Thread};
+use crate::record::thread::{self, Reading, Thread};
+use crate::{backtrace, clock};
 
 /// Bounds of the time between two looks.
 pub(super) const PAUSES: RangeInclusive<u64> = 10_000_000..=100_000_000;
@@ -29,15 +30,15 @@ const YOUNG: u64 = 4;
 const STEP_NS: u64 = 500_000;
 /// While an answer is outstanding.
 const LATE_STEP_NS: u64 = 2_000_000;
-/// Later than this, nobody was there to look: the process was stopped, or the machine slept.
+/// Later than this, the watchdog did not look in time: it had no CPU, or the machine slept.
 const GAP_NS: u64 = 100_000_000;
 
 /// What the thread works with.
 pub(super) struct Desk {
     /// The smallest of all limits.
     limit_ns: u64,
-    /// By the index of the thread's state.
-    polls: Vec<Seen>,
+    /// Of the polls that are open, by the index of the thread's state.
+    polls: HashMap<u32, Seen>,
     pub(super) workers: Workers,
     pub(super) still: HashMap<WorkerId, Seen>,
     pub(super) closely: Closely,
@@ -46,13 +47,15 @@ pub(super) struct Desk {
     pause_ns: u64,
     ended: u64,
     told: bool,
+    /// The process was stopped since the last look.
+    was_stopped: bool,
 }
 
 impl Desk {
     pub(super) fn new() -> Self {
         Self {
             limit_ns: limits::least(),
-            polls: Vec::new(),
+            polls: HashMap::new(),
             workers: Workers::default(),
             still: HashMap::new(),
             closely: Closely::new(),
@@ -60,20 +63,26 @@ impl Desk {
             pause_ns: *PAUSES.end(),
             ended: 0,
             told: false,
+            was_stopped: false,
         }
     }
 
     /// Looks until nobody can ask any more. Who asks is looked for at once, and answered after that.
     pub(super) fn work(&mut self, asked: &Receiver<Sender<()>>) {
         LazyLock::force(&STACKS);
+        let _handler = backtrace::Kept::begin();
         let mut answer = None::<Sender<()>>;
+        let mut lookout = Lookout::begin();
         loop {
             let pause = if Recorder::global().is_on() { self.look() } else { *PAUSES.end() };
+            lookout.begin_pause();
             if let Some(answer) = answer.take() {
                 // Not everybody waits for it.
                 let _ = answer.send(());
             }
-            match asked.recv_timeout(Duration::from_nanos(pause)) {
+            let heard = asked.recv_timeout(Duration::from_nanos(pause));
+            self.was_stopped |= lookout.end_pause(pause);
+            match heard {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.closely.give_up(),
                 Ok(asker) => answer = Some(asker),
@@ -85,35 +94,34 @@ impl Desk {
     fn look(&mut self) -> u64 {
         self.limit_ns = limits::least();
         let now = clock::now_ns();
-        let gap = now.saturating_sub(self.last_ns) > self.pause_ns.saturating_mul(4).saturating_add(GAP_NS);
+        let late_ns = self.pause_ns.saturating_mul(4).saturating_add(GAP_NS);
+        let gap = std::mem::take(&mut self.was_stopped) || now.saturating_sub(self.last_ns) > late_ns;
         self.last_ns = now;
         self.closely.collect(now);
-        let threads = thread::all();
+        let threads = thread::read();
         let mut next = u64::MAX;
         let mut open = Vec::new();
-        let mut polls = std::mem::take(&mut self.polls);
-        polls.resize_with(threads.len(), Seen::default);
+        let mut before = std::mem::take(&mut self.polls);
+        let open_poll = |thread: &Thread| thread.polling().filter(|poll| !poll.is_job);
         let polling: Vec<_> =
-            threads.iter().map(|thread| thread.polling().filter(|poll| !poll.is_job)).collect();
+            threads.states().filter_map(|thread| Some((thread, open_poll(thread)?))).collect();
         // After the open polls: what moves later than this moves while they are open.
         self.workers.look(now, gap);
-        self.workers.call_the_roll(now, || threads.iter().filter_map(|thread| worker_of(thread)).collect());
-        for ((thread, poll), seen) in threads.iter().zip(&polling).zip(&mut polls) {
-            let Some(poll) = poll else {
-                seen.none();
-                continue;
-            };
+        self.workers.call_the_roll(now, || threads.states().filter_map(worker_of).collect());
+        for (thread, poll) in &polling {
             let limit_ns = limits::of_site(poll.site);
             if limit_ns == limits::NEVER {
-                seen.none();
                 continue;
             }
+            let seen = before.remove(&thread.index).unwrap_or_default();
+            let seen = self.polls.entry(thread.index).or_insert(seen);
             let (allowed_ns, is_allowed) = thread.allowance.of(poll.since_ns);
+            let stopped_ns = stopped::within(poll.since_ns, now);
             let own_ns = now.saturating_sub(poll.since_ns).saturating_sub(allowed_ns);
             if is_allowed || allowed_ns > 0 && own_ns < limit_ns {
                 continue; // or seen too early
             }
-            let limit_ns = limit_ns.saturating_add(allowed_ns);
+            let limit_ns = limit_ns.saturating_add(allowed_ns).saturating_add(stopped_ns);
             let worker = worker_of(thread);
             let due = seen.poll(poll.since_ns, now, limit_ns, gap);
             if thread.is_replaced_since(poll.since_ns)
@@ -124,7 +132,7 @@ impl Desk {
             if due == Next::Look {
                 let since_ns = poll.since_ns;
                 let still = || thread.polling().is_some_and(|poll| poll.since_ns == since_ns);
-                self.closely.look(seen, thread, poll.site, now, still);
+                self.closely.look(seen, thread, poll.site, now, &Certainty::InPoll(still));
             }
             if now.saturating_sub(poll.since_ns) >= limit_ns / YOUNG {
                 next = next.min(wait(seen, thread, due, now, limit_ns));
@@ -143,8 +151,7 @@ impl Desk {
                 });
             }
         }
-        self.polls = polls;
-        let busy = polling.iter().any(Option::is_some);
+        let busy = !polling.is_empty();
         next = next.min(self.look_at_workers(&threads, now, gap, &mut open));
         if self.closely.is_late() {
             next = next.min(now.saturating_add(LATE_STEP_NS));
@@ -163,8 +170,8 @@ impl Desk {
         }
     }
 
-    fn pause(&mut self, threads: &[&'static Thread], busy: bool, next: u64, now: u64) -> u64 {
-        let ended = threads.iter().fold(0, |sum: u64, thread| sum.wrapping_add(thread.polls.get()));
+    fn pause(&mut self, threads: &Reading, busy: bool, next: u64, now: u64) -> u64 {
+        let ended = threads.sum(|thread| thread.polls.get(), threads.rest().polls);
         let idle =
             std::mem::replace(&mut self.ended, ended) == ended && !busy && !self.workers.is_any_active();
         let pause = self.limit_ns.saturating_mul(2).clamp(*PAUSES.start(), *PAUSES.end());

@@ -18,6 +18,18 @@ pub(super) enum Word {
 }
 
 impl Word {
+    /// Whether a signal with a handler leaves what the thread does as it is. Many calls end with an error
+    /// (`EINTR`) then, whatever the handler was set with.
+    pub(super) fn survives_signal(&self) -> bool {
+        match self {
+            Self::Active => true,
+            #[cfg(target_os = "linux")]
+            Self::Sleeps(call) => syscall::goes_on_after_signal(call),
+            #[cfg(not(target_os = "linux"))]
+            Self::Sleeps(_) => false,
+        }
+    }
+
     /// As it is shown. `starved`: while it was watched it mostly waited for a CPU.
     pub(super) fn text(&self, starved: bool) -> &str {
         match self {

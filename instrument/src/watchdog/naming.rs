@@ -4,14 +4,15 @@
 //! It is started by the first stack and ends with the watchdog. Its queue is short: what finds no room stays
 //! without a stack. What it read, mostly more than all of the recorder, it lets go when stacks fail to come.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::shelf::{Is, Look, Named};
 use super::stacks;
 use crate::backtrace::{RawStack, Resolver, Trace};
-use crate::notice;
+use crate::{notice, own_thread};
 
 /// Stacks that wait for their names. Each holds a copy of the thread's stack.
 const QUEUE: usize = 16;
@@ -25,6 +26,13 @@ pub(super) struct Ticket(Arc<Look>);
 impl Ticket {
     pub(super) fn of(look: &Arc<Look>) -> Self {
         Self(Arc::clone(look))
+    }
+}
+
+impl Ticket {
+    /// Says why there is no stack.
+    pub(super) fn refuse(self, why: &str) {
+        self.0.refuse(stacks::intern_absence(why));
     }
 }
 
@@ -65,11 +73,30 @@ impl Naming {
     }
 }
 
+/// Threads that were started and may not have ended.
+static STARTED: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+fn started() -> MutexGuard<'static, Vec<JoinHandle<()>>> {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for the thread, whose queue has no sender any more, but not beyond the deadline: one that still reads debug
+/// information ends by itself, and what it is to name is given up already.
+pub(super) fn join(deadline: Instant) {
+    for thread in std::mem::take(&mut *started()) {
+        own_thread::join(thread, deadline);
+    }
+}
+
 fn start() -> Option<SyncSender<(RawStack, Ticket)>> {
     let (queue, tickets) = sync_channel(QUEUE);
-    let thread = std::thread::Builder::new().name("pollscope-names".to_owned());
-    match thread.spawn(move || work(&tickets)) {
-        Ok(_) => Some(queue),
+    match own_thread::start("names", move || work(&tickets)) {
+        Ok(thread) => {
+            let mut started = started();
+            started.retain(|thread| !thread.is_finished());
+            started.push(thread);
+            Some(queue)
+        }
         Err(error) => {
             notice::warn(&format!("stacks stay without names, no thread could be started: {error}"));
             None
@@ -96,7 +123,9 @@ fn work(tickets: &Receiver<(RawStack, Ticket)>) {
 /// such task, of the blocking pool.
 const POLL: &str = "tokio::runtime::task::raw::poll";
 
-/// What kind of thread has this stack. Without names nothing can be said.
+/// What kind of thread has this stack. Without names nothing can be said: that a thread is in no runtime's code is
+/// proved by a stack that is whole, with names for all that is in our own file, and with some of it. The names of
+/// the C library, which a stripped program has still, prove nothing.
 fn what_is(trace: &Trace) -> Is {
     let functions = || trace.frames.iter().map(|frame| frame.function.as_str());
     if functions().any(|function| function.contains("block_in_place")) {
@@ -110,8 +139,9 @@ fn what_is(trace: &Trace) -> Is {
     if functions().any(|function| function.contains("tokio::runtime::")) {
         return Is::InRuntime;
     }
-    let nameless = functions().all(|function| function.contains("+0x"));
-    if nameless || trace.truncated { Is::Unknown } else { Is::Elsewhere }
+    let mut own = trace.frames.iter().filter(|frame| frame.beside_us).peekable();
+    let is_told = own.peek().is_some() && own.all(|frame| !frame.function.contains("+0x"));
+    if is_told && !trace.truncated { Is::Elsewhere } else { Is::Unknown }
 }
 
 #[cfg(test)]
@@ -126,8 +156,10 @@ mod tests {
             line: None,
             inlined: false,
             users: false,
+            // As the tests below write it.
+            beside_us: function.contains("::") || function.starts_with("shop"),
         };
-        Trace { frames: functions.iter().map(frame).collect(), truncated: false }
+        Trace { frames: functions.iter().map(frame).collect(), ..Trace::default() }
     }
 
     #[test]
@@ -145,6 +177,9 @@ mod tests {
             (&["sleep", place, "shop::handler", raw, worker, raw], Is::Released),
             (&["read", "shop::main"], Is::Elsewhere),
             (&["shop+0x1234"], Is::Unknown),
+            (&["clock_nanosleep", "shop+0x1234", "__libc_start_main"], Is::Unknown),
+            (&["clock_nanosleep", "shop+0x1234", "shop::main"], Is::Unknown),
+            (&["clock_nanosleep", "start_thread"], Is::Unknown),
         ] {
             assert_eq!(what_is(&trace(functions)), is, "{functions:?}");
         }

@@ -14,7 +14,7 @@ const DECADE: u64 = 10;
 /// What is known of the poll that is open on one thread.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// Its start; 0 when none was open.
+    /// Its start; 0 before it was seen.
     since_ns: u64,
     /// When it was seen first.
     pub(super) first_ns: u64,
@@ -64,13 +64,6 @@ impl Seen {
     pub(super) fn look_again_by(&mut self, ns: u64) {
         self.due_ns = self.due_ns.min(ns);
     }
-
-    /// No poll is open.
-    pub(super) fn none(&mut self) {
-        if self.since_ns != 0 {
-            *self = Self::default();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -111,7 +104,7 @@ mod tests {
         assert_eq!(seen.poll(MS, 5_000 * MS, LIMIT, true), Next::Wait(5_001 * MS));
         assert_eq!(seen.poll(MS, 5_001 * MS, LIMIT, false), Next::Look);
         // The process was stopped while a young poll was open.
-        seen.none();
+        seen = Seen::default();
         assert_eq!(seen.poll(6_000 * MS, 6_001 * MS, LIMIT, false), Next::Wait(6_010 * MS));
         assert_eq!(seen.poll(6_000 * MS, 9_000 * MS, LIMIT, true), Next::Wait(9_001 * MS));
         assert!(!seen.is_long);

@@ -31,7 +31,7 @@ pub(crate) struct Look {
 /// What the stack turned out to be.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Named {
-    /// Its number; `None` if there was none, or no room for it.
+    /// Its number, or that of the reason why there is none; `None` if there was no room for it.
     pub(crate) stack: Option<StackId>,
     /// Whether the thread is what it was taken for.
     pub(crate) is: Is,
@@ -68,6 +68,11 @@ impl Look {
     pub(super) fn name(&self, named: Named) {
         let _ = self.named.set(named);
         NAMED.notify_all();
+    }
+
+    /// Says that there is no stack, and under which number the reason is stored.
+    pub(super) fn refuse(&self, why: Option<StackId>) {
+        self.name(Named { stack: why, taken_ns: self.taken_ns, ..Named::default() });
     }
 
     /// What the stack is, as soon as that is known.
@@ -123,7 +128,7 @@ pub(crate) fn stalls() -> Vec<Stall> {
     let shelf = shelf();
     let still = |open: &&Open| {
         let Some(index) = open.thread else { return true };
-        let polling = thread::at(index).and_then(thread::Thread::polling);
+        let polling = thread::at(index, thread::Thread::polling).flatten();
         polling.is_some_and(|poll| poll.since_ns == open.stall.since_ns)
     };
     shelf.open.iter().filter(still).filter_map(Open::told).collect()

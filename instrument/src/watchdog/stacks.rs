@@ -28,8 +28,7 @@ fn table() -> MutexGuard<'static, Table> {
 /// A table that is half full takes no more than the way to the user's own code and what that called: code
 /// that computes is interrupted at a different instruction each time, and would fill it.
 pub(super) fn intern(trace: &Trace) -> Option<StackId> {
-    let mut guard = table();
-    let table = &mut *guard;
+    let mut table = table();
     let users = trace.frames.iter().position(|frame| frame.users).unwrap_or(0);
     let skip = if table.stacks.len() >= MAX_STACKS / 2 { users.saturating_sub(1) } else { 0 };
     let frames = trace.frames.iter().skip(skip).take(MAX_FRAMES);
@@ -43,19 +42,31 @@ pub(super) fn intern(trace: &Trace) -> Option<StackId> {
             })
             .collect(),
         truncated: trace.truncated || trace.frames.len() - skip > MAX_FRAMES,
+        why: trace.why.clone(),
     };
-    if let Some(id) = table.ids.get(&stack) {
-        return Some(StackId(*id));
+    table.put(stack)
+}
+
+/// The number of a reason why there is no stack: a stack without frames.
+pub(super) fn intern_absence(why: &str) -> Option<StackId> {
+    table().put(Stack { why: Some(why.into()), ..Stack::default() })
+}
+
+impl Table {
+    fn put(&mut self, stack: Stack) -> Option<StackId> {
+        if let Some(id) = self.ids.get(&stack) {
+            return Some(StackId(*id));
+        }
+        if self.stacks.len() >= MAX_STACKS {
+            self.refused += 1;
+            return None;
+        }
+        let id = self.stacks.len() as u32;
+        let stack = Arc::new(stack);
+        self.stacks.push(Arc::clone(&stack));
+        self.ids.insert(stack, id);
+        Some(StackId(id))
     }
-    if table.stacks.len() >= MAX_STACKS {
-        table.refused += 1;
-        return None;
-    }
-    let id = table.stacks.len() as u32;
-    let stack = Arc::new(stack);
-    table.stacks.push(Arc::clone(&stack));
-    table.ids.insert(stack, id);
-    Some(StackId(id))
 }
 
 /// The entries from one number on, to below another or to the last; and the number after the last.
@@ -83,8 +94,9 @@ mod tests {
             line: Some(70),
             inlined: false,
             users,
+            beside_us: users,
         };
-        Trace { frames: vec![frame("sleep", false), frame(function, true)], truncated: false }
+        Trace { frames: vec![frame("sleep", false), frame(function, true)], ..Trace::default() }
     }
 
     #[test]

@@ -2,40 +2,48 @@
 
 use pollscope_model::entity::stall::Stall;
 
-use super::closely::{SECOND_NS, wait};
+use super::closely::{Certainty, SECOND_NS, wait};
 use super::desk::{Desk, stall_of, worker_of};
 use super::polls::{Next, Seen};
 use super::shelf::{Is, Open};
 use super::workers;
-use crate::record::thread::Thread;
+use crate::record::thread::{Reading, Thread};
+
+const IN_TURN: Certainty<fn() -> bool> = Certainty::InTurn;
+const UNCERTAIN: Certainty<fn() -> bool> = Certainty::None;
 
 impl Desk {
     /// Workers that stand still, though no poll is recorded on them.
     pub(super) fn look_at_workers(
         &mut self,
-        threads: &[&'static Thread],
+        threads: &Reading,
         now: u64,
         gap: bool,
         open: &mut Vec<Open>,
     ) -> u64 {
-        let thread_of = |worker| threads.iter().find(|thread| worker_of(thread) == Some(worker));
-        let tid = |worker| thread_of(worker).and_then(|thread| thread.tid());
+        let thread_of = |worker| threads.states().find(|thread| worker_of(thread) == Some(worker));
+        let tid = |worker| thread_of(worker).and_then(Thread::tid);
         let still = self.workers.still(now, tid);
         let mut next = u64::MAX;
         let mut before = std::mem::take(&mut self.still);
         for one in still {
-            let thread = thread_of(one.worker).copied();
+            let thread = thread_of(one.worker);
             if thread.is_some_and(|thread| thread.polling().is_some()) {
                 continue; // which says more
             }
             let mut seen = before.remove(&one.worker).unwrap_or_default();
             let due = seen.poll(one.since_ns, now, one.limit_ns, gap);
+            // A thread whose stack proved nothing is not asked again before the counters move.
+            let last = seen.look.as_ref().and_then(|look| look.named());
+            let is_in_vain = !one.is_multi_thread && last.is_some_and(|named| named.is == Is::Unknown);
             if due == Next::Look
+                && !is_in_vain
                 && let Some(thread) = thread
             {
                 // Of what no record tells the end: it may be over by now, and then the counters move.
                 let key = u32::MAX - one.worker.runtime.0.wrapping_mul(1_024) - one.worker.index;
-                self.closely.look(&mut seen, thread, key, now, || true);
+                let certainty = if one.is_multi_thread { &IN_TURN } else { &UNCERTAIN };
+                self.closely.look(&mut seen, thread, key, now, certainty);
                 if !one.is_multi_thread {
                     seen.look_again_by(now + SECOND_NS);
                 }
@@ -54,7 +62,7 @@ impl Desk {
 
 /// A worker that stands still, as it is told. A current-thread runtime has counters that stand still whenever
 /// nobody runs it, so that it takes the stack to know.
-fn told_of_worker(one: workers::Still, seen: &mut Seen, thread: Option<&'static Thread>) -> Option<Open> {
+fn told_of_worker(one: workers::Still, seen: &mut Seen, thread: Option<&Thread>) -> Option<Open> {
     let named = seen.look.as_ref().and_then(|look| look.named());
     if let Some(named) = named {
         seen.is_verified = match named.is {

@@ -28,6 +28,13 @@ async fn a_paused_day_takes_no_time() {
     tokio::time::sleep(Duration::from_secs(86_400)).await;
 }
 
+use pollscope as renamed;
+
+#[renamed::test(pollscope = "renamed", leaks = "deny")]
+async fn a_test_finds_pollscope_under_another_name() {
+    renamed::spawn(async {}).await.expect("returns");
+}
+
 #[pollscope::test(flavor = "local")]
 async fn a_local_runtime_spawns_locally() {
     let here = std::rc::Rc::new(3);

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pollscope::check::{Flavor, Level, Outcome, Session, checkpoint};
@@ -215,4 +215,69 @@ fn what_hooks_see_is_judged_and_what_nobody_sees_is_told() {
     let hooked = verdict.subjects[0].mode == pollscope_model::measured::Mode::Hooks;
     assert_eq!(found.contains(&"blocking-poll"), hooked, "{}", judged.text());
     assert_eq!(verdict.notes.iter().any(|note| note.contains("not seen in this build")), !hooked);
+}
+
+#[test]
+fn callbacks_of_the_test_are_called_beside_the_sessions() {
+    static STARTS: AtomicUsize = AtomicUsize::new(0);
+    let callbacks =
+        pollscope::Callbacks::new().on_thread_start(|| _ = STARTS.fetch_add(1, Ordering::Relaxed));
+    let judged = Session::new("callbacks")
+        .flavor(Flavor::MultiThread)
+        .worker_threads(2)
+        .callbacks(callbacks)
+        .timeout(Duration::from_secs(60));
+    judged
+        .run(async {
+            while STARTS.load(Ordering::Relaxed) < 2 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .assert_clean();
+}
+
+/// Blocks the thread that drops it.
+struct SlowToDrop;
+
+impl Drop for SlowToDrop {
+    fn drop(&mut self) {
+        std::thread::sleep(100 * MS);
+    }
+}
+
+async fn waits_with(held: SlowToDrop) {
+    std::future::pending::<()>().await;
+    drop(held);
+}
+
+#[test]
+fn a_drop_that_blocks_a_worker_is_found_at_its_task() {
+    let aborted = Session::new("aborted").max_poll(20 * MS).run(async {
+        let task = pollscope::spawn(waits_with(SlowToDrop));
+        tokio::task::yield_now().await;
+        task.abort();
+        task.await.is_err()
+    });
+    let of_a_set = Session::new("of a set").max_poll(20 * MS).run(async {
+        let mut set = pollscope::JoinSet::new();
+        set.spawn(waits_with(SlowToDrop));
+        tokio::task::yield_now().await;
+        drop(set);
+        tokio::task::yield_now().await;
+        true
+    });
+    let plain = cfg!(tokio_unstable).then(|| {
+        Session::new("plain").max_poll(20 * MS).run(async {
+            let task = tokio::spawn(waits_with(SlowToDrop));
+            tokio::task::yield_now().await;
+            task.abort();
+            task.await.is_err()
+        })
+    });
+    for judged in [Some(aborted), Some(of_a_set), plain].into_iter().flatten() {
+        let finding = judged.verdict().failing().next().expect("the drop blocked");
+        assert_eq!(&*finding.detector, "blocking-poll");
+        assert!(finding.site.contains("session.rs:"), "{}", finding.site);
+        assert_eq!(judged.output(), Some(&true));
+    }
 }

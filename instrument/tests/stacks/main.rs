@@ -5,13 +5,15 @@
 #![allow(clippy::print_stderr, reason = "a test that can test nothing here says so")]
 
 mod attack;
+mod deaf;
+mod locked;
 mod places;
 mod victim;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pollscope::__private::backtrace::{RawStack, Refused, ask, install};
+use pollscope::__private::backtrace::{Kept, RawStack, Refused, ask, install};
 
 /// How long a thread gets to answer: this machine may be busy with much else.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,9 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// then there is nothing to test.
 fn engine() -> Option<MutexGuard<'static, ()>> {
     static ALONE: Mutex<()> = Mutex::new(());
+    // Also when a guard of another test ends.
+    static KEPT: LazyLock<Kept> = LazyLock::new(Kept::begin);
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     match install() {
-        Ok(()) => Some(alone),
+        Ok(()) => {
+            LazyLock::force(&KEPT);
+            Some(alone)
+        }
         Err(why) => {
             eprintln!("no stacks here: {why}");
             None

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test, and a measurement that is to be read")]
 
 mod observed;
+mod outside;
 mod rig;
+mod stopped;
 
 use std::hint::black_box;
 use std::sync::mpsc::{Receiver, channel};

@@ -53,7 +53,7 @@ fn worker_id(seen: &Seen, runtime: &str, index: usize) -> Option<WorkerId> {
 }
 
 /// A worker, if it is told.
-fn worker<'a>(seen: &'a Seen, runtime: &str, index: usize) -> Option<&'a WorkerDelta> {
+pub(crate) fn worker<'a>(seen: &'a Seen, runtime: &str, index: usize) -> Option<&'a WorkerDelta> {
     let id = worker_id(seen, runtime, index)?;
     seen.report.workers.iter().find(|worker| worker.id == id)
 }

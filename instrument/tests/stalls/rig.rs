@@ -50,8 +50,13 @@ impl Rig {
 
     /// Whether stacks are taken here.
     pub(crate) fn stacks(&self) -> bool {
+        self.measures(Metric::Stacks)
+    }
+
+    /// Whether that is measured here.
+    pub(crate) fn measures(&self, metric: Metric) -> bool {
         let capabilities = self.guard.capabilities();
-        capabilities.iter().any(|it| it.metric == Metric::Stacks && it.coverage != Coverage::Nobody)
+        capabilities.iter().any(|it| it.metric == metric && it.coverage != Coverage::Nobody)
     }
 
     pub(crate) fn seen(&self) -> Seen {

@@ -194,7 +194,8 @@ fn the_books_are_exact_after_the_storm() {
     assert_eq!(site.completed, in_wrap.completed.get());
     assert_eq!(site.cancelled, in_wrap.cancelled.get());
     assert_eq!(site.panicked, in_wrap.panicked.get());
-    assert_eq!(site.poll.count(), in_wrap.polls.get());
+    // A future that is dropped before its end is dropped in a last poll of its task.
+    assert_eq!(site.poll.count(), in_wrap.polls.get() + in_wrap.cancelled.get());
     assert_eq!(site.wakes, in_wrap.wakes.get());
     assert_eq!(site.self_wakes, in_wrap.self_wakes.get());
     assert_eq!(site.life.count(), site.spawned);

@@ -54,6 +54,23 @@ fn a_healthy_start_says_nothing_unless_asked() {
     assert!(lines[0].starts_with("pollscope: listening on unix:"), "{lines:?}");
 }
 
+/// Neither a pipe without another end nor an endless device may hold a service at its first line.
+#[test]
+fn a_file_that_is_none_is_a_line_and_nothing_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.mcap");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    for policy in [pipe, "/dev/zero"] {
+        let (out, lines) = run(&[("POLLSCOPE_POLICY", policy), ("POLLSCOPE_RECORD", pipe)]);
+        assert!(out.contains("status Recording, listening true"), "{out}");
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains("POLLSCOPE_POLICY") && lines[0].contains("name a plain file"), "{lines:?}");
+        let why = if cfg!(feature = "recording") { "it is no plain file" } else { "`recording` feature" };
+        assert!(lines[1].contains(pipe) && lines[1].contains(why), "{lines:?}");
+    }
+}
+
 #[test]
 fn garbage_in_the_environment_is_one_line_each() {
     let (out, lines) = run(&[

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
 
 mod attach;
+mod doors;
 #[cfg(feature = "recording")]
 mod dump;
 mod flight;

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use pollscope::{Builder, Listen, Status};
+use pollscope::{Builder, Flight, Listen, Status};
 use pollscope_model::report::Detail;
 use pollscope_model::world::Applied;
 use pollscope_proto::DetailRequest;
 use pollscope_proto::ingest::Control;
 
+use crate::flight::{seen, yields};
 use crate::rig::collector::{Collector, Store};
 use crate::rig::{alone, block_on, until};
 
@@ -28,6 +29,63 @@ fn reports_arrive_in_order_after_one_snapshot() {
     assert_eq!(memory.hellos[0].process.name, "pushing");
     assert!(memory.applied.iter().all(|applied| *applied == Applied::New), "{:?}", memory.applied);
     assert_eq!(memory.goodbyes.len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_collector_can_be_at_a_unix_socket() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = (Store::new(), folder.path().join("collector.sock"));
+    let _collector = Collector::start_on(&store, &path);
+    let guard = reporting_to(&format!("unix:{}", path.display())).try_init().unwrap();
+    block_on(until("reports arrive", || store.reports() > 5));
+    drop(guard);
+    let memory = store.lock();
+    assert_eq!((memory.hellos.len(), memory.snapshots, memory.goodbyes.len()), (1, 1, 1));
+    assert!(memory.applied.iter().all(|applied| *applied == Applied::New), "{:?}", memory.applied);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_collector_in_the_folder_of_recordings_hears_also_a_process_that_ends_at_once() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new();
+    let socket = folder.path().join(pollscope_proto::ingest::FOLDER_SOCKET);
+    let _collector = Collector::start_on(&store, &socket);
+    let builder = || pollscope::builder().listen(Listen::Off).interval(Duration::from_secs(60));
+    let guard = builder().record(folder.path()).try_init().unwrap();
+    block_on(async { pollscope::spawn(async {}).await.unwrap() });
+    drop(guard);
+    let memory = store.lock();
+    assert_eq!((memory.hellos.len(), memory.goodbyes.len()), (1, 1));
+    let polls = |process: &pollscope_model::world::Process| -> u64 {
+        process.sites().map(|site| site.totals().poll.count()).sum()
+    };
+    assert!(
+        memory.world.processes().map(polls).sum::<u64>() >= 1,
+        "the task was polled, and nothing told of it"
+    );
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [pollscope_proto::ingest::FOLDER_SOCKET], "no file is written beside it");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_collector_in_the_folder_of_recordings_gets_the_single_polls_that_are_always_recorded() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new();
+    let _collector = Collector::start_on(&store, &folder.path().join(pollscope_proto::ingest::FOLDER_SOCKET));
+    let builder = pollscope::builder().listen(Listen::Off).interval(Duration::from_millis(20));
+    let _guard = builder.record(folder.path()).flight(Flight::Always).try_init().unwrap();
+    block_on(async {
+        yields("kept", 200).await;
+        let kept = || store.lock().world.processes().any(|process| seen(process, "kept") == (200, 199));
+        until("every poll and wake is there", kept).await;
+    });
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn told(seconds: u64, parts: u32) -> Vec<u8> {
     let frame = |function: &str, users| Frame { function: function.into(), file: None, line: 7, users };
     let stack = process.stack(Stack {
         frames: vec![frame("clock_nanosleep", false), frame("cart::render", true)],
-        truncated: false,
+        ..Stack::default()
     });
     let word = process.name("futex_wait");
     for second in 0..seconds {

@@ -30,6 +30,7 @@ mod identity;
 pub mod judge;
 mod known;
 pub mod load;
+#[cfg(feature = "toml")]
 mod read;
 mod run;
 mod text;
@@ -42,6 +43,7 @@ pub use accept::{Accepted, Pruned};
 pub use bounds::P99;
 pub use comparison::{Change, Compared, Comparison, Figure, Measured, SiteName};
 pub use identity::{Place, SiteKey};
+#[cfg(feature = "toml")]
 pub use read::{BaselineError, MAX_BYTES};
 pub use run::{Load, MAX_SITES, Machine, ProcessRun, Run, SiteRun};
 
@@ -69,6 +71,7 @@ impl Baseline {
     ///
     /// # Errors
     /// The first thing that is not understood, with its line and what to do. Nothing is ever ignored.
+    #[cfg(feature = "toml")]
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         read::parse(text)
     }
@@ -101,5 +104,5 @@ pub fn compare<'w>(baseline: &Baseline, worlds: impl IntoIterator<Item = &'w Wor
     baseline.compare(&Run::of(worlds))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "toml"))]
 mod tests;

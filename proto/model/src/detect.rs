@@ -1,4 +1,4 @@
-//! The judge: fourteen detectors that look at a [`Process`] and say what is
+//! The judge: sixteen detectors that look at a [`Process`] and say what is
 //! wrong with it, and the [`Engine`](engine::Engine) that turns their signals into findings.
 //!
 //! A detector is a pure function of a [`View`] and its [`Rule`]: it keeps nothing between
@@ -14,7 +14,9 @@
 //! - **Absent is not zero.** A task whose wakers are not counted is not without wakers.
 //! - **Severity needs harm.** What nobody waited for stays a warning.
 
+pub mod advice;
 pub mod blocking_poll;
+pub mod blocking_pool_exhausted;
 pub mod detached_failure;
 pub mod engine;
 pub mod explain;
@@ -27,6 +29,7 @@ pub mod lost_waker;
 mod memory;
 pub mod never_polled;
 pub mod never_yields;
+mod pool;
 pub mod runtime_saturated;
 mod scan;
 pub mod sched_delay;
@@ -37,6 +40,7 @@ pub mod stuck_poll;
 pub mod swallowed_panic;
 pub mod tail_latency;
 pub mod task_leak;
+pub mod unread_outcomes;
 pub mod view;
 mod watchlist;
 
@@ -98,7 +102,7 @@ pub struct TaskRule {
 }
 
 /// Every detector, in the order in which documentation lists them.
-pub static ALL: [&Detector; 14] = [
+pub static ALL: [&Detector; 16] = [
     &blocking_poll::DETECTOR,
     &stuck_poll::DETECTOR,
     &sched_delay::DETECTOR,
@@ -111,8 +115,10 @@ pub static ALL: [&Detector; 14] = [
     &large_future::DETECTOR,
     &swallowed_panic::DETECTOR,
     &detached_failure::DETECTOR,
+    &unread_outcomes::DETECTOR,
     &tail_latency::DETECTOR,
     &runtime_saturated::DETECTOR,
+    &blocking_pool_exhausted::DETECTOR,
 ];
 
 /// Index in [`ALL`] of the detector of that id.

@@ -3,6 +3,7 @@
 //! Indexes are dense and start at 0. Unknown indexes (a frame was lost, or the peer is hostile)
 //! resolve to a visible placeholder, never to a panic.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ pub use stack::{Frame, MAX_FRAMES, MAX_STACKS, Stack};
 
 /// The most sites, and the most names, that a dictionary keeps; further ones are refused and counted.
 pub const MAX_ENTRIES: usize = 65_536;
+
+/// The most bytes that a dictionary keeps; what is over is refused and counted.
+pub const MAX_BYTES: usize = 32 << 20;
 
 /// Where a task was spawned: the caller's line, by `#[track_caller]`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -63,39 +67,65 @@ pub enum DictEntry {
     Stack(StackId, Stack),
 }
 
+impl DictEntry {
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Site(_, site) => site.file.len(),
+            Self::Name(_, name) => name.len(),
+            Self::Stack(_, stack) => stack.heap_bytes(),
+        }
+    }
+}
+
 /// All that one process has interned so far.
 #[derive(Clone, Debug)]
 pub struct Dictionary {
     sites: Vec<Option<(Site, Arc<str>)>>,
     names: Vec<Option<Arc<str>>>,
     stacks: Vec<Option<Arc<Stack>>>,
+    /// Bytes of what is stored, without the tables.
+    bytes: usize,
     refused: u64,
 }
 
 impl Default for Dictionary {
     fn default() -> Self {
-        Self { sites: Vec::new(), names: vec![Some("".into())], stacks: Vec::new(), refused: 0 }
+        Self {
+            sites: Vec::new(),
+            names: vec![Some("".into())],
+            stacks: Vec::new(),
+            bytes: SHARED,
+            refused: 0,
+        }
     }
 }
 
 impl Dictionary {
-    /// Takes one entry; an index past [`MAX_ENTRIES`], for stacks [`MAX_STACKS`], is refused and
-    /// counted. Of a stack the innermost [`MAX_FRAMES`] stay.
+    /// Takes one entry; an index past [`MAX_ENTRIES`], for stacks [`MAX_STACKS`], and what does not fit
+    /// into [`MAX_BYTES`] is refused and counted. Of a stack the innermost [`MAX_FRAMES`] stay.
     pub fn insert(&mut self, entry: DictEntry) {
+        let bytes = &mut self.bytes;
         let stored = match entry {
             DictEntry::Site(id, site) => {
                 let site = Site { file: without_cache(&site.file).into(), ..site };
                 let text = site.to_string().into();
-                put(&mut self.sites, id.0, (site, text), MAX_ENTRIES)
+                put(&mut self.sites, id.0, (site, text), MAX_ENTRIES, bytes, |(site, text)| {
+                    site.file.len() + text.len()
+                })
             }
-            DictEntry::Name(id, name) => put(&mut self.names, id.0, name, MAX_ENTRIES),
+            DictEntry::Name(id, name) => {
+                put(&mut self.names, id.0, name, MAX_ENTRIES, bytes, |name| name.len())
+            }
             DictEntry::Stack(id, mut stack) => {
                 stack.truncated |= stack.frames.len() > MAX_FRAMES;
                 stack.frames.truncate(MAX_FRAMES);
                 for frame in &mut stack.frames {
                     frame.file = frame.file.take().map(shortened);
                 }
-                put(&mut self.stacks, id.0, Arc::new(stack), MAX_STACKS)
+                stack.frames.shrink_to_fit();
+                let weight = |stack: &Arc<Stack>| stack.heap_bytes();
+                put(&mut self.stacks, id.0, Arc::new(stack), MAX_STACKS, bytes, weight)
             }
         };
         self.refused += u64::from(!stored);
@@ -132,6 +162,11 @@ impl Dictionary {
         self.stacks.get(id.0 as usize)?.as_ref()
     }
 
+    /// Why stacks have no line or no frame, each reason once.
+    pub fn missing_lines(&self) -> BTreeSet<&str> {
+        self.stacks.iter().flatten().filter_map(|stack| stack.why.as_deref()).collect()
+    }
+
     /// Every entry, as a snapshot sends them.
     pub fn entries(&self) -> impl Iterator<Item = DictEntry> + '_ {
         let sites = self.sites.iter().enumerate().filter_map(|(index, site)| {
@@ -144,6 +179,14 @@ impl Dictionary {
             Some(DictEntry::Stack(StackId(u32::try_from(index).ok()?), Stack::clone(stack.as_ref()?)))
         });
         sites.chain(names).chain(stacks)
+    }
+
+    /// Bytes that the dictionary holds.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes
+            + self.sites.capacity() * size_of::<Option<(Site, Arc<str>)>>()
+            + self.names.capacity() * size_of::<Option<Arc<str>>>()
+            + self.stacks.capacity() * size_of::<Option<Arc<Stack>>>()
     }
 
     /// Entries refused because the dictionary was full.
@@ -172,11 +215,25 @@ fn shortened(file: Arc<str>) -> Arc<str> {
     if short.len() == file.len() { file } else { short.into() }
 }
 
-fn put<T>(table: &mut Vec<Option<T>>, index: u32, value: T, limit: usize) -> bool {
+/// Bytes that the counts of one shared entry take beside it.
+const SHARED: usize = 32;
+
+/// Stores a value if its index and its bytes, in place of those of the entry before, are within the limits.
+fn put<T>(
+    table: &mut Vec<Option<T>>,
+    index: u32,
+    value: T,
+    limit: usize,
+    bytes: &mut usize,
+    weight: impl Fn(&T) -> usize,
+) -> bool {
     let index = index as usize;
-    if index >= limit {
+    let before = table.get(index).and_then(Option::as_ref).map_or(0, |value| weight(value) + SHARED);
+    let after = *bytes - before + weight(&value) + SHARED;
+    if index >= limit || after > MAX_BYTES.max(*bytes) {
         return false;
     }
+    *bytes = after;
     if table.len() <= index {
         table.resize_with(index + 1, || None);
     }
@@ -229,7 +286,7 @@ mod tests {
         let frame = |line| Frame { function: "f".into(), file: None, line, users: true };
         let frames = (0..200).map(frame).collect();
         let mut dict = Dictionary::default();
-        dict.insert(DictEntry::Stack(StackId(3), Stack { frames, truncated: false }));
+        dict.insert(DictEntry::Stack(StackId(3), Stack { frames, ..Stack::default() }));
         let stack = dict.stack(StackId(3)).expect("it was stored");
         assert_eq!((stack.frames.len(), stack.frames[0].line, stack.truncated), (MAX_FRAMES, 0, true));
         assert_eq!(dict.stack(StackId(2)), None);

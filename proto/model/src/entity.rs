@@ -6,5 +6,6 @@ pub mod runtime;
 pub mod site;
 pub mod slow_poll;
 pub mod stall;
+pub mod stop;
 pub mod task;
 pub mod word;

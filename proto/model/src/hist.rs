@@ -81,12 +81,12 @@ pub const fn upper_edge(bucket: usize) -> u64 {
 
 /// Counts per bucket, with exact count, sum and maximum.
 ///
-/// Memory grows with the spread of the values, 8 bytes a bucket: 1.3 KiB for a spread of three
-/// decades, 8 KiB at the very most.
+/// Only buckets that hold something take memory, 16 bytes each: what a peer can make a reader allocate is a
+/// small multiple of what it sent, however far apart the values lie.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Hist {
-    first: u16,
-    counts: Vec<u64>,
+    /// Bucket and count, ascending; no count is 0.
+    cells: Vec<(u16, u64)>,
     count: u64,
     sum: u64,
     max: u64,
@@ -95,15 +95,7 @@ pub struct Hist {
 impl Hist {
     /// An empty histogram; allocates nothing.
     pub const fn new() -> Self {
-        Self { first: 0, counts: Vec::new(), count: 0, sum: 0, max: 0 }
-    }
-
-    /// Rebuilds a histogram from what [`Hist::first`], [`Hist::counts`], [`Hist::sum`] and
-    /// [`Hist::max`] gave. Buckets past the last possible one are dropped.
-    pub fn from_parts(first: u16, mut counts: Vec<u64>, sum: u64, max: u64) -> Self {
-        counts.truncate(BUCKETS.saturating_sub(first as usize));
-        let count = counts.iter().fold(0u64, |total, n| total.saturating_add(*n));
-        Self { first, counts, count, sum, max }
+        Self { cells: Vec::new(), count: 0, sum: 0, max: 0 }
     }
 
     /// Counts one value.
@@ -121,12 +113,21 @@ impl Hist {
     }
 
     /// Adds `n` to a bucket without touching sum and maximum; for recorders that keep those apart.
+    ///
+    /// Cost: constant where buckets come in ascending order; else it moves the buckets above.
     pub fn add_bucket(&mut self, bucket: usize, n: u64) {
         if n == 0 || bucket >= BUCKETS {
             return;
         }
-        let slot = self.slot(bucket);
-        self.counts[slot] = self.counts[slot].saturating_add(n);
+        let bucket = bucket as u16;
+        if self.cells.last().is_none_or(|(last, _)| *last < bucket) {
+            self.cells.push((bucket, n));
+        } else {
+            match self.cells.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
+                Ok(at) => self.cells[at].1 = self.cells[at].1.saturating_add(n),
+                Err(at) => self.cells.insert(at, (bucket, n)),
+            }
+        }
         self.count = self.count.saturating_add(n);
     }
 
@@ -137,20 +138,48 @@ impl Hist {
     }
 
     /// Adds all of another histogram.
+    ///
+    /// Cost: one pass over both; it allocates if the other names a bucket that is new here.
     pub fn merge(&mut self, other: &Self) {
-        let ends = (other.buckets().next(), other.buckets().next_back());
-        if let (Some((first, _)), Some((last, _))) = ends {
-            // Making room at both ends first leaves one straight run over the counts.
-            self.slot(first);
-            self.slot(last);
-            let (to, from) = (first - self.first as usize, first - other.first as usize);
-            let added = &other.counts[from..=from + (last - first)];
-            for (count, n) in self.counts[to..].iter_mut().zip(added) {
-                *count = count.saturating_add(*n);
-            }
-            self.count = self.count.saturating_add(other.count);
+        let missing = self.add_known(other);
+        if missing > 0 {
+            self.add_missing(other, missing);
         }
+        self.count = self.count.saturating_add(other.count);
         self.add_totals(other.sum, other.max);
+    }
+
+    /// Adds to the buckets that are here already; returns how many are not.
+    fn add_known(&mut self, other: &Self) -> usize {
+        let (mut at, mut missing) = (0, 0);
+        for (bucket, n) in &other.cells {
+            while self.cells.get(at).is_some_and(|(known, _)| known < bucket) {
+                at += 1;
+            }
+            match self.cells.get_mut(at) {
+                Some((known, count)) if known == bucket => *count = count.saturating_add(*n),
+                _ => missing += 1,
+            }
+        }
+        missing
+    }
+
+    /// Puts the buckets that are not here between those that are, from the end on, so that each moves once.
+    fn add_missing(&mut self, other: &Self, missing: usize) {
+        let mut from = self.cells.len();
+        self.cells.reserve_exact(missing);
+        self.cells.resize(from + missing, (0, 0));
+        let mut to = self.cells.len();
+        for cell in other.cells.iter().rev() {
+            while from > 0 && self.cells[from - 1].0 > cell.0 {
+                (from, to) = (from - 1, to - 1);
+                self.cells[to] = self.cells[from];
+            }
+            if from == 0 || self.cells[from - 1].0 < cell.0 {
+                to -= 1;
+                self.cells[to] = *cell;
+            }
+        }
     }
 
     /// What was counted after an earlier state of the same histogram. The maximum of the time
@@ -174,6 +203,32 @@ impl Hist {
             grown.add_totals(self.sum.saturating_sub(earlier.sum), max);
         }
         grown
+    }
+
+    /// Folds `width` buckets at a time into the highest of them, which makes room: 16 leave one for each
+    /// power of two, [`BUCKETS`] leave two. Count, sum and maximum stay exact; a quantile is never lower
+    /// than before. Two histograms compare only at the same width.
+    pub fn coarsen(&mut self, width: usize) {
+        let coarse = |bucket: u16| usize::from(bucket).next_multiple_of(width.max(1)).min(BUCKETS - 1) as u16;
+        if self.cells.iter().all(|(bucket, _)| coarse(*bucket) == *bucket) {
+            return;
+        }
+        for cell in &mut self.cells {
+            cell.0 = coarse(cell.0);
+        }
+        self.cells.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 = kept.1.saturating_add(next.1);
+            }
+            same
+        });
+        self.cells.shrink_to_fit();
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.cells.capacity() * size_of::<(u16, u64)>()
     }
 
     /// Whether nothing was counted.
@@ -222,104 +277,17 @@ impl Hist {
 
     /// The buckets that hold something, with their counts, ascending.
     pub fn buckets(&self) -> impl DoubleEndedIterator<Item = (usize, u64)> + '_ {
-        let first = self.first as usize;
-        self.counts.iter().enumerate().filter(|(_, n)| **n > 0).map(move |(i, n)| (first + i, *n))
+        self.cells.iter().map(|(bucket, n)| (usize::from(*bucket), *n))
     }
 
-    /// Index of the first bucket of [`Hist::counts`].
-    pub fn first(&self) -> u16 {
-        self.first
-    }
-
-    /// Dense counts from [`Hist::first`] on.
-    pub fn counts(&self) -> &[u64] {
-        &self.counts
-    }
-
-    fn slot(&mut self, bucket: usize) -> usize {
-        let first = self.first as usize;
-        if self.counts.is_empty() {
-            self.first = bucket as u16;
-            self.counts.push(0);
-            return 0;
+    /// How many buckets lie between the first and the last that hold something, both included.
+    pub fn span(&self) -> usize {
+        match (self.cells.first(), self.cells.last()) {
+            (Some((first, _)), Some((last, _))) => usize::from(last - first) + 1,
+            _ => 0,
         }
-        if bucket < first {
-            let missing = first - bucket;
-            self.counts.splice(0..0, std::iter::repeat_n(0, missing));
-            self.first = bucket as u16;
-            return 0;
-        }
-        let slot = bucket - first;
-        if slot >= self.counts.len() {
-            self.counts.resize(slot + 1, 0);
-        }
-        slot
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn powers_of_two_are_upper_edges() {
-        assert_eq!(bucket_of(0), 0);
-        assert_eq!(bucket_of(1), 0);
-        for exponent in 1..64 {
-            let value = 1u64 << exponent;
-            assert_eq!(bucket_of(value), exponent * 16);
-            assert_eq!(upper_edge(exponent * 16), value);
-            if exponent >= 5 {
-                assert_eq!(bucket_of(value + 1), exponent * 16 + 1);
-            }
-        }
-        assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
-        assert_eq!(upper_edge(BUCKETS - 1), u64::MAX);
-    }
-
-    #[test]
-    fn a_quantile_never_passes_the_maximum() {
-        let mut hist = Hist::new();
-        hist.record_n(1_000, 99);
-        hist.record(412_000_000);
-        assert_eq!(hist.quantile(1.0), Some(412_000_000));
-        assert_eq!(hist.max(), 412_000_000);
-        assert!(hist.quantile(0.5).is_some_and(|p50| (1_000..1_045).contains(&p50)));
-        assert_eq!(Hist::new().quantile(0.5), None);
-    }
-
-    #[test]
-    fn hostile_parts_are_cut_to_size() {
-        let hist = Hist::from_parts(1_020, vec![u64::MAX; 50], 0, 0);
-        assert_eq!(hist.counts().len(), 5);
-        assert_eq!(hist.count(), u64::MAX);
-    }
-
-    proptest! {
-        #[test]
-        fn a_value_lies_between_the_edges_of_its_bucket(value in any::<u64>(), shift in 0u32..64) {
-            let value = value >> shift;
-            let bucket = bucket_of(value);
-            prop_assert!(value <= upper_edge(bucket));
-            if bucket > 0 {
-                prop_assert!(value > upper_edge(bucket - 1));
-            }
-        }
-
-        #[test]
-        fn merging_is_the_same_as_recording_everything_in_one(
-            left in prop::collection::vec(any::<u64>(), 0..50),
-            right in prop::collection::vec(0u64..1_000_000_000, 0..50),
-        ) {
-            let (mut a, mut b, mut whole) = (Hist::new(), Hist::new(), Hist::new());
-            for v in &left { a.record(*v); }
-            for v in &right { b.record(*v); }
-            for v in left.iter().chain(&right) { whole.record(*v); }
-            a.merge(&b);
-            prop_assert_eq!(a.count(), whole.count());
-            prop_assert_eq!(a.buckets().collect::<Vec<_>>(), whole.buckets().collect::<Vec<_>>());
-            prop_assert_eq!((a.sum(), a.max()), (whole.sum(), whole.max()));
-        }
-    }
-}
+mod tests;

@@ -6,7 +6,9 @@ use std::fmt;
 /// One incarnation of one process: drawn at random when the process's recorder starts.
 ///
 /// Two runs of the same service have two boot ids, so a restart is never mistaken for a
-/// continuation.
+/// continuation. A process that is copied while it runs (a snapshot of a virtual machine that is restored twice,
+/// CRIU) cannot know of it: both copies say the same id, and a collector refuses the second in words for as long as
+/// the first one speaks. It needs a restart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct BootId(pub u128);
 

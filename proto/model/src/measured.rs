@@ -11,7 +11,7 @@ pub enum Mode {
     Sample,
     /// Futures wrapped by pollscope's spawn functions: everything per task.
     Wrap,
-    /// Tokio's unstable hooks: every task of the runtime, without wakes.
+    /// Tokio's unstable hooks: every task of the runtime but those of a `LocalSet`, without wakes.
     Hooks,
 }
 

@@ -15,7 +15,7 @@ use crate::query::flag::Judge as _;
 use crate::query::page::Level;
 use crate::query::{Shortlists, answer_again};
 use crate::report::Report;
-use crate::world::{Applied, Limits, TooManyProcesses, World};
+use crate::world::{Applied, Folding, Limits, TooManyProcesses, World};
 
 /// What to tell a process that said hello.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,6 +62,17 @@ impl Monitor {
         self.world.apply(report, now_unix_ns)
     }
 
+    /// Folds up to so many rows of a report; see [`World::fold`].
+    pub fn fold(&mut self, folding: &mut Folding, rows: usize, now_unix_ns: u64) -> Option<Applied> {
+        self.world.fold(folding, rows, now_unix_ns)
+    }
+
+    /// A process that is known begins anew; see [`World::begin_anew`].
+    pub fn begin_anew(&mut self, boot: BootId, now_unix_ns: u64) {
+        self.lists.forget(boot);
+        self.world.begin_anew(boot, now_unix_ns);
+    }
+
     /// The stream of a process ended; its last state is kept for a while.
     pub fn part(&mut self, boot: BootId, reason: &str, now_unix_ns: u64) {
         self.world.part(boot, reason, now_unix_ns);
@@ -71,9 +82,23 @@ impl Monitor {
     /// second.
     pub fn tick(&mut self, now_unix_ns: u64) {
         self.engine.tick(&self.world);
+        self.age(now_unix_ns);
+    }
+
+    /// The part of [`Monitor::tick`] that is about all processes, for a caller that has the detectors look at
+    /// one process after the other.
+    pub fn age(&mut self, now_unix_ns: u64) {
+        self.engine.forget(&self.world);
         self.sound_alarms();
         let engine = &self.engine;
         self.world.tick(now_unix_ns, |boot, task| engine.task(boot, task).is_some());
+    }
+
+    /// The other part: has the detectors look at one process.
+    pub fn look(&mut self, boot: BootId) {
+        if let Some(process) = self.world.process(boot) {
+            self.engine.look(process);
+        }
     }
 
     /// Lets the detectors look at what was said last: at the end of a recording or of a session, before it is

@@ -22,6 +22,7 @@
 
 mod check;
 pub mod limit;
+#[cfg(feature = "toml")]
 mod parse;
 
 use std::fmt::Write as _;
@@ -33,6 +34,7 @@ use crate::verdict::{Expectation, Limits, Terms};
 use limit::{Amount, Limit};
 
 pub use check::Check;
+#[cfg(feature = "toml")]
 pub use parse::PolicyError;
 
 /// The name of the file that a policy is looked for in.
@@ -128,6 +130,7 @@ impl Policy {
     /// # Errors
     /// The first thing that is not understood, with its line and column and, for a name, the one that
     /// was probably meant. Nothing is ever ignored.
+    #[cfg(feature = "toml")]
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         Self::parse_file(text, FILE)
     }
@@ -136,8 +139,21 @@ impl Policy {
     ///
     /// # Errors
     /// As [`Policy::parse`].
+    #[cfg(feature = "toml")]
     pub fn parse_file(text: &str, file: &str) -> Result<Self, PolicyError> {
         parse::parse(text, file)
+    }
+
+    /// The policy that a process brings in its greeting, or why it cannot be used.
+    pub(crate) fn brought(text: &str) -> Result<Self, String> {
+        #[cfg(feature = "toml")]
+        return Self::parse(text).map_err(|error| error.to_string());
+        #[cfg(not(feature = "toml"))]
+        if text.is_empty() {
+            Ok(Self::default())
+        } else {
+            Err("this build reads no policies (feature `toml` of pollscope-model)".to_owned())
+        }
     }
 
     /// What `[check]` says.
@@ -250,5 +266,5 @@ impl Policy {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "toml"))]
 mod tests;

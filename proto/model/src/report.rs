@@ -11,6 +11,7 @@ use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
+use crate::entity::stop::{MAX_STOPS, Stop};
 use crate::entity::task::TaskRecord;
 use crate::id::BootId;
 
@@ -59,16 +60,26 @@ pub struct Losses {
     pub reports_folded: u64,
     /// Wakes and polls that the recorder saw for tasks that it did not know.
     pub events_unknown: u64,
+    /// Runtimes that were to be observed while too many others were: their workers and queues are in no list.
+    pub runtimes_unseen: u64,
+    /// Threads that began while too many others were recorded: their polls, wakes and spawns are in no total.
+    pub threads_uncounted: u64,
+    /// Connections that the service's door closed or did not accept. Nothing that was recorded is missing for it.
+    pub connections_refused: u64,
+    /// Viewers that the service's door refused: too many, or too many in a second. Likewise.
+    pub viewers_refused: u64,
 }
 
 impl Losses {
-    /// All that is really missing (folded reports are not).
+    /// All that is really missing (folded reports and what the door refused are not).
     pub fn total(&self) -> u64 {
         self.tasks_uncounted
             .saturating_add(self.slow_polls)
             .saturating_add(self.ended_rows)
             .saturating_add(self.dict_entries)
             .saturating_add(self.events_unknown)
+            .saturating_add(self.runtimes_unseen)
+            .saturating_add(self.threads_uncounted)
     }
 }
 
@@ -106,6 +117,9 @@ pub struct Report {
     /// Polls above the limit that are open at the end of the interval: all of them, so that the list
     /// replaces the one before (in a snapshot: in the first part).
     pub stalls: Vec<Stall>,
+    /// Times in which the whole process was stopped, that ended since the report before (in a snapshot: the latest
+    /// few).
+    pub stops: Vec<Stop>,
     /// Who woke whom in the interval (in a snapshot: since the process started).
     pub edges: Vec<WakeEdge>,
     /// Single polls and wakes, for a reader that asked for them (never in a snapshot).
@@ -141,11 +155,37 @@ impl Report {
             self.slow_polls.truncate(MAX_FOLDED_SLOW_POLLS);
         }
         self.stalls = later.stalls;
+        self.stops.extend(later.stops);
+        let surplus = self.stops.len().saturating_sub(MAX_STOPS);
+        self.stops.drain(..surplus);
         replace_by(&mut self.edges, later.edges, WakeEdge::key, |old, new| {
             old.count = old.count.saturating_add(new.count);
         });
         self.fold_events(later.events);
         self.losses = later.losses;
+    }
+
+    /// Bytes that the report holds, its own included, to within what an allocator adds.
+    ///
+    /// Cost: a pass over dictionary, sites and blocks of events.
+    pub fn held_bytes(&self) -> usize {
+        fn room<T>(list: &Vec<T>) -> usize {
+            list.capacity() * size_of::<T>()
+        }
+        let lists = room(&self.dict)
+            + room(&self.runtimes)
+            + room(&self.workers)
+            + room(&self.sites)
+            + room(&self.tasks)
+            + room(&self.slow_polls)
+            + room(&self.stalls)
+            + room(&self.stops)
+            + room(&self.edges)
+            + room(&self.events);
+        let entries: usize = self.dict.iter().map(DictEntry::heap_bytes).sum();
+        let hists: usize = self.sites.iter().map(SiteDelta::heap_bytes).sum();
+        let events: usize = self.events.iter().map(|block| room(&block.events)).sum();
+        size_of::<Self>() + lists + entries + hists + events
     }
 
     fn fold_events(&mut self, later: Vec<EventBlock>) {

@@ -16,6 +16,7 @@
 //! assert_eq!((report.seq, report.tasks[0].polls), (1, 3));
 //! ```
 
+mod hostile;
 mod report;
 mod verdict;
 
@@ -33,6 +34,7 @@ use crate::id::{BootId, NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
 use crate::measured::{Capability, Coverage, Metric, Mode};
 use crate::report::{Losses, Report};
 use crate::time::{ClockAnchor, SECOND};
+pub use hostile::{HOSTILE, hostile, raw, verdict_saying};
 pub use verdict::{comparison, verdict};
 
 /// Wall-clock time at which every script starts: 2026-01-01 00:00:00 UTC.

@@ -15,6 +15,7 @@ mod limits;
 mod process;
 mod retell;
 mod ring;
+mod room;
 mod runtime;
 mod site;
 mod tasks;
@@ -23,7 +24,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use events::Track;
-pub use fold::Applied;
+pub use fold::{Applied, Folding};
 pub use limits::Limits;
 pub use process::{Gaps, Process, Refused};
 pub use runtime::{RuntimeView, WorkerRates, WorkerView};
@@ -42,6 +43,10 @@ pub struct World {
     processes: BTreeMap<BootId, Process>,
     /// The last number given to a process of each name.
     numbers: HashMap<String, u32>,
+    /// Bytes that each process holds, and all of them.
+    weights: HashMap<BootId, usize>,
+    bytes: usize,
+    evicted: u64,
 }
 
 /// No room for another process: all that are known are still there.
@@ -79,7 +84,7 @@ impl World {
             }
         }
         if !self.processes.contains_key(&boot) {
-            self.make_room()?;
+            self.make_place()?;
         }
         let numbers = &mut self.numbers;
         let process = self
@@ -87,15 +92,31 @@ impl World {
             .entry(boot)
             .or_insert_with(|| Process::new(hello.clone(), next_label(numbers, &hello.process.name)));
         process.greet(hello, now_unix_ns);
-        Ok(process)
+        self.weigh(boot);
+        // It may have to give way itself, if everything else holds less.
+        self.make_room();
+        self.processes.get(&boot).ok_or(TooManyProcesses { limit: self.limits.processes })
     }
 
     /// Folds one report.
     pub fn apply(&mut self, report: Report, now_unix_ns: u64) -> Applied {
-        match self.processes.get_mut(&report.boot) {
-            Some(process) => process.apply(report, &self.limits, now_unix_ns),
-            None => Applied::UnknownProcess,
+        let mut folding = Folding::new(report);
+        loop {
+            if let Some(applied) = self.fold(&mut folding, usize::MAX, now_unix_ns) {
+                return applied;
+            }
         }
+    }
+
+    /// Folds up to so many rows of a report; `None` if there are more of them. A report that was begun has to be
+    /// folded to its end, and no other one of its process between.
+    pub fn fold(&mut self, folding: &mut Folding, rows: usize, now_unix_ns: u64) -> Option<Applied> {
+        let boot = folding.boot();
+        let Some(process) = self.processes.get_mut(&boot) else { return Some(Applied::UnknownProcess) };
+        let applied = process.fold(folding, rows, &self.limits, now_unix_ns);
+        self.weigh(boot);
+        self.make_room();
+        if self.processes.contains_key(&boot) { applied } else { Some(Applied::Evicted) }
     }
 
     /// The stream of a process ended: it is gone, its last state stays.
@@ -105,15 +126,35 @@ impl World {
         }
     }
 
+    /// A process that is known begins anew, with nothing but its greeting and its label: what was told of it
+    /// was not its own.
+    pub fn begin_anew(&mut self, boot: BootId, now_unix_ns: u64) {
+        if let Some(process) = self.processes.get_mut(&boot) {
+            let mut fresh = Process::new(process.hello().clone(), process.label().to_string().into());
+            fresh.greet(process.hello().clone(), now_unix_ns);
+            *process = fresh;
+            self.weigh(boot);
+        }
+    }
+
     /// Lets time pass: who is silent becomes stale, what is over leaves when its time has come.
     /// Ended tasks for which `flagged` holds stay longer.
     pub fn tick(&mut self, now_unix_ns: u64, flagged: impl Fn(BootId, TaskId) -> bool) {
-        let limits = &self.limits;
-        self.processes.retain(|boot, process| {
-            process.age(limits, now_unix_ns, |task| flagged(*boot, task));
-            process.gone_for_ns(now_unix_ns).is_none_or(|gone| gone < limits.keep_gone_ns)
-        });
-        if self.numbers.len() > 16 * limits.processes {
+        let mut over = Vec::new();
+        for (boot, process) in &mut self.processes {
+            process.age(&self.limits, now_unix_ns, |task| flagged(*boot, task));
+            if process.gone_for_ns(now_unix_ns).is_some_and(|gone| gone >= self.limits.keep_gone_ns) {
+                over.push(*boot);
+            }
+        }
+        for boot in over {
+            self.forget(boot);
+        }
+        let boots: Vec<BootId> = self.processes.keys().copied().collect();
+        for boot in boots {
+            self.weigh(boot);
+        }
+        if self.numbers.len() > 16 * self.limits.processes {
             let known: std::collections::HashSet<&str> =
                 self.processes.values().map(|process| process.hello().process.name.as_str()).collect();
             self.numbers.retain(|name, _| known.contains(name.as_str()));
@@ -128,17 +169,6 @@ impl World {
     /// One process.
     pub fn process(&self, boot: BootId) -> Option<&Process> {
         self.processes.get(&boot)
-    }
-
-    /// Forgets the process that is gone for longest, if there is no room for another.
-    fn make_room(&mut self) -> Result<(), TooManyProcesses> {
-        if self.processes.len() < self.limits.processes {
-            return Ok(());
-        }
-        let gone = self.processes.iter().filter_map(|(boot, process)| Some((process.gone_since()?, *boot)));
-        let (_, boot) = gone.min().ok_or(TooManyProcesses { limit: self.limits.processes })?;
-        self.processes.remove(&boot);
-        Ok(())
     }
 }
 

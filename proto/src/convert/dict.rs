@@ -24,6 +24,7 @@ pub(crate) fn to_wire(entry: &DictEntry) -> wire::DictEntry {
             id: id.0,
             frames: stack.frames.iter().take(MAX_FRAMES).map(frame_to_wire).collect(),
             truncated: stack.truncated || stack.frames.len() > MAX_FRAMES,
+            why: stack.why.as_deref().map_or_else(String::new, clip),
         }),
     };
     wire::DictEntry { entry: Some(entry) }
@@ -46,7 +47,9 @@ pub(crate) fn from_wire(entry: wire::DictEntry) -> Result<DictEntry, DecodeError
         Some(Entry::Stack(stack)) => {
             at_most("report.dict.frames", MAX_FRAMES, stack.frames.len())?;
             let frames = stack.frames.into_iter().map(frame_from_wire).collect::<Result<_, _>>()?;
-            Ok(DictEntry::Stack(StackId(stack.id), Stack { frames, truncated: stack.truncated }))
+            let why = checked("report.dict.why", stack.why)?;
+            let why = (!why.is_empty()).then(|| why.into());
+            Ok(DictEntry::Stack(StackId(stack.id), Stack { frames, truncated: stack.truncated, why }))
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::wire;
 
 /// Room that reading the histogram back takes: from its first bucket to its last.
 pub(crate) fn cells(hist: &Hist) -> usize {
-    hist.counts().len()
+    hist.span()
 }
 
 pub(crate) fn to_wire<'a>(hists: impl Iterator<Item = &'a Hist>) -> Option<wire::HistColumns> {

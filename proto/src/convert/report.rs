@@ -7,6 +7,7 @@ use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
+use pollscope_model::entity::stop::Stop;
 use pollscope_model::entity::task::TaskRecord;
 use pollscope_model::id::{NameId, RuntimeId, TaskId, WorkerId};
 use pollscope_model::report::{Losses, Report, ReportKind};
@@ -43,6 +44,7 @@ struct Lists<'a> {
     tasks: &'a [TaskRecord],
     slow_polls: &'a [SlowPoll],
     stalls: &'a [Stall],
+    stops: &'a [Stop],
     edges: &'a [WakeEdge],
     events: &'a [EventBlock],
 }
@@ -57,6 +59,7 @@ impl<'a> Lists<'a> {
             tasks: &report.tasks,
             slow_polls: &report.slow_polls,
             stalls: &report.stalls,
+            stops: &report.stops,
             edges: &report.edges,
             events: &report.events,
         }
@@ -71,6 +74,7 @@ impl<'a> Lists<'a> {
             self.tasks.len(),
             self.slow_polls.len(),
             self.stalls.len(),
+            self.stops.len(),
             self.edges.len(),
             self.events.len(),
         ]
@@ -104,7 +108,7 @@ impl<'a> Lists<'a> {
         let (dict, runtimes, workers) = (cut(self.dict), cut(self.runtimes), cut(self.workers));
         let (sites, tasks, slow_polls) = (cut(self.sites), cut(self.tasks), cut(self.slow_polls));
         let (stalls, edges) = (cut(self.stalls), cut(self.edges));
-        let events = cut(self.events);
+        let (stops, events) = (cut(self.stops), cut(self.events));
         (
             Self {
                 dict: dict.0,
@@ -114,6 +118,7 @@ impl<'a> Lists<'a> {
                 tasks: tasks.0,
                 slow_polls: slow_polls.0,
                 stalls: stalls.0,
+                stops: stops.0,
                 edges: edges.0,
                 events: events.0,
             },
@@ -125,6 +130,7 @@ impl<'a> Lists<'a> {
                 tasks: tasks.1,
                 slow_polls: slow_polls.1,
                 stalls: stalls.1,
+                stops: stops.1,
                 edges: edges.1,
                 events: events.1,
             },
@@ -152,6 +158,7 @@ impl<'a> Lists<'a> {
             tasks: task::to_wire(self.tasks, report.end_ns),
             slow_polls: self.slow_polls.iter().map(slow::poll_to_wire).collect(),
             stalls: self.stalls.iter().map(slow::stall_to_wire).collect(),
+            stops: self.stops.iter().map(slow::stop_to_wire).collect(),
             edges: edge::to_wire(self.edges),
             losses: Some(losses_to_wire(&report.losses)),
             events: event::to_wire(self.events),
@@ -167,6 +174,7 @@ pub(crate) fn from_frame(frame: wire::Report) -> Result<Report, DecodeError> {
         ("report.workers", frame.workers.len()),
         ("report.slow_polls", frame.slow_polls.len()),
         ("report.stalls", frame.stalls.len()),
+        ("report.stops", frame.stops.len()),
     ];
     for (field, length) in lists {
         at_most(field, MAX_FRAME_ROWS, length)?;
@@ -198,6 +206,7 @@ pub(crate) fn from_frame(frame: wire::Report) -> Result<Report, DecodeError> {
         },
         slow_polls: frame.slow_polls.into_iter().map(slow::poll_from_wire).collect(),
         stalls: frame.stalls.into_iter().map(slow::stall_from_wire).collect(),
+        stops: frame.stops.into_iter().map(slow::stop_from_wire).collect(),
         edges: frame.edges.as_ref().map(edge::from_wire).transpose()?.unwrap_or_default(),
         events: frame.events.as_ref().map(event::from_wire).transpose()?.unwrap_or_default(),
         losses: frame.losses.map(losses_from_wire).unwrap_or_default(),
@@ -215,6 +224,7 @@ fn runtime_to_wire(runtime: &RuntimeRecord) -> wire::RuntimeState {
         blocking_threads: runtime.blocking_threads,
         blocking_idle: runtime.blocking_idle,
         blocking_queue: runtime.blocking_queue,
+        blocking_ended: runtime.blocking_ended,
         gone: runtime.gone,
     }
 }
@@ -230,6 +240,7 @@ fn runtime_from_wire(runtime: wire::RuntimeState) -> Result<RuntimeRecord, Decod
         blocking_threads: runtime.blocking_threads,
         blocking_idle: runtime.blocking_idle,
         blocking_queue: runtime.blocking_queue,
+        blocking_ended: runtime.blocking_ended,
         gone: runtime.gone,
     })
 }
@@ -280,6 +291,10 @@ fn losses_to_wire(losses: &Losses) -> wire::Losses {
         dict_entries: losses.dict_entries,
         reports_folded: losses.reports_folded,
         events_unknown: losses.events_unknown,
+        runtimes_unseen: losses.runtimes_unseen,
+        threads_uncounted: losses.threads_uncounted,
+        connections_refused: losses.connections_refused,
+        viewers_refused: losses.viewers_refused,
     }
 }
 
@@ -291,5 +306,9 @@ fn losses_from_wire(losses: wire::Losses) -> Losses {
         dict_entries: losses.dict_entries,
         reports_folded: losses.reports_folded,
         events_unknown: losses.events_unknown,
+        runtimes_unseen: losses.runtimes_unseen,
+        threads_uncounted: losses.threads_uncounted,
+        connections_refused: losses.connections_refused,
+        viewers_refused: losses.viewers_refused,
     }
 }

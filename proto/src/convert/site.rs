@@ -11,7 +11,7 @@ use crate::wire;
 table! {
     "sites": wire::SiteColumns {
         spawned, completed, cancelled, panicked, ended, swallowed_panics, detached_failures, wakes,
-        self_wakes, forced_yields, slow_polls, max_future_bytes,
+        self_wakes, forced_yields, slow_polls, max_future_bytes, outcomes_left, outcomes_taken,
     } => Cells, Builder, Reader
 }
 
@@ -42,6 +42,8 @@ pub(crate) fn to_wire(sites: &[SiteDelta]) -> Option<wire::SiteColumns> {
             forced_yields: site.forced_yields,
             slow_polls: site.slow_polls,
             max_future_bytes: site.max_future_bytes,
+            outcomes_left: site.outcomes_left,
+            outcomes_taken: site.outcomes_taken,
         });
     }
     let mut columns = builder.finish(ids);
@@ -77,6 +79,8 @@ pub(crate) fn from_wire(table: &wire::SiteColumns) -> Result<Vec<SiteDelta>, Dec
             forced_yields: cells.forced_yields,
             slow_polls: cells.slow_polls,
             max_future_bytes: cells.max_future_bytes,
+            outcomes_left: cells.outcomes_left,
+            outcomes_taken: cells.outcomes_taken,
             poll: poll.next(&mut room)?,
             sched: sched.next(&mut room)?,
             life: life.next(&mut room)?,

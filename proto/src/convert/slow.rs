@@ -2,6 +2,7 @@
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
+use pollscope_model::entity::stop::Stop;
 use pollscope_model::id::{NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
 use pollscope_model::query::detail::SeenPoll;
 
@@ -88,6 +89,14 @@ pub(crate) fn stall_from_wire(stall: wire::Stall) -> Stall {
         waiting_in: stall.waiting_in.map(NameId),
         allowed_ns: stall.allowed_ns,
     }
+}
+
+pub(crate) fn stop_to_wire(stop: &Stop) -> wire::Stop {
+    wire::Stop { from_ns: stop.from_ns, to_ns: stop.to_ns }
+}
+
+pub(crate) fn stop_from_wire(stop: wire::Stop) -> Stop {
+    Stop { from_ns: stop.from_ns, to_ns: stop.to_ns }
 }
 
 /// Nothing if none was looked at, which is the common case.

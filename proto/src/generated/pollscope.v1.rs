@@ -476,6 +476,9 @@ pub struct Report {
     /// Single polls and wakes, for a reader that asked for them.
     #[prost(message, optional, tag = "19")]
     pub events: ::core::option::Option<EventColumns>,
+    /// Times in which the whole process was stopped, that ended since the report before.
+    #[prost(message, repeated, tag = "20")]
+    pub stops: ::prost::alloc::vec::Vec<Stop>,
 }
 /// Which part of a snapshot. The first has everything but tasks, and the first of these; the others have
 /// tasks alone.
@@ -549,6 +552,9 @@ pub struct StackEntry {
     /// Outer frames are missing.
     #[prost(bool, tag = "3")]
     pub truncated: bool,
+    /// Why frames of the program have no line, or why there is no frame at all; empty if nothing is missing.
+    #[prost(string, tag = "4")]
+    pub why: ::prost::alloc::string::String,
 }
 /// One call.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -599,6 +605,9 @@ pub struct RuntimeState {
     /// The runtime was shut down.
     #[prost(bool, tag = "10")]
     pub gone: bool,
+    /// Jobs of the blocking pool that ended since the runtime is observed.
+    #[prost(uint64, optional, tag = "11")]
+    pub blocking_ended: ::core::option::Option<u64>,
 }
 /// A worker over the interval. What is absent was not measured.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -713,6 +722,16 @@ pub struct SlowPoll {
     #[prost(uint64, tag = "20")]
     pub faults: u64,
 }
+/// A time in which no thread of the process ran: it was stopped by a signal, a debugger or the cgroup freezer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Stop {
+    /// The last moment before it, on the process's clock.
+    #[prost(uint64, tag = "1")]
+    pub from_ns: u64,
+    /// The first moment after it.
+    #[prost(uint64, tag = "2")]
+    pub to_ns: u64,
+}
 /// A poll above the limit that is open. What is absent is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Stall {
@@ -784,6 +803,18 @@ pub struct Losses {
     /// Events of tasks that the recorder did not know.
     #[prost(uint64, tag = "6")]
     pub events_unknown: u64,
+    /// Runtimes that were to be observed while too many others were.
+    #[prost(uint64, tag = "7")]
+    pub runtimes_unseen: u64,
+    /// Threads whose polls, wakes and spawns are in no total, since too many others were recorded when they began.
+    #[prost(uint64, tag = "8")]
+    pub threads_uncounted: u64,
+    /// Connections that the service's door closed or did not accept.
+    #[prost(uint64, tag = "9")]
+    pub connections_refused: u64,
+    /// Viewers that the service's door refused.
+    #[prost(uint64, tag = "10")]
+    pub viewers_refused: u64,
 }
 /// The tasks' table. Rows are ordered as the sender wrote them; ascending ids are cheapest.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -939,6 +970,12 @@ pub struct SiteColumns {
     /// Time from spawn to end.
     #[prost(message, optional, tag = "16")]
     pub life: ::core::option::Option<HistColumns>,
+    /// Tasks that ended while their join handle existed.
+    #[prost(message, optional, tag = "17")]
+    pub outcomes_left: ::core::option::Option<Column>,
+    /// Of those, tasks whose handle is gone since.
+    #[prost(message, optional, tag = "18")]
+    pub outcomes_taken: ::core::option::Option<Column>,
 }
 /// One exponential histogram for each row: only buckets that hold something travel.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1134,7 +1171,7 @@ pub mod feed_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Protobuf::default();
             let path = http::uri::PathAndQuery::from_static("/pollscope.v1.Feed/Attach");
             let mut req = request.into_streaming_request();
             req.extensions_mut().insert(GrpcMethod::new("pollscope.v1.Feed", "Attach"));
@@ -1277,7 +1314,7 @@ pub mod feed_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AttachSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Protobuf::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1524,7 +1561,7 @@ pub mod ingest_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Protobuf::default();
             let path = http::uri::PathAndQuery::from_static("/pollscope.v1.Ingest/Push");
             let mut req = request.into_streaming_request();
             req.extensions_mut().insert(GrpcMethod::new("pollscope.v1.Ingest", "Push"));
@@ -1665,7 +1702,7 @@ pub mod ingest_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = PushSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Protobuf::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2425,7 +2462,7 @@ pub mod fleet_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Protobuf::default();
             let path = http::uri::PathAndQuery::from_static("/pollscope.v1.Fleet/Hello");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("pollscope.v1.Fleet", "Hello"));
@@ -2447,7 +2484,7 @@ pub mod fleet_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Protobuf::default();
             let path = http::uri::PathAndQuery::from_static("/pollscope.v1.Fleet/Ask");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("pollscope.v1.Fleet", "Ask"));
@@ -2470,7 +2507,7 @@ pub mod fleet_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Protobuf::default();
             let path = http::uri::PathAndQuery::from_static("/pollscope.v1.Fleet/Watch");
             let mut req = request.into_streaming_request();
             req.extensions_mut().insert(GrpcMethod::new("pollscope.v1.Fleet", "Watch"));
@@ -2626,7 +2663,7 @@ pub mod fleet_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HelloSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Protobuf::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2672,7 +2709,7 @@ pub mod fleet_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AskSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Protobuf::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2718,7 +2755,7 @@ pub mod fleet_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = WatchSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Protobuf::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -114,7 +114,7 @@ fn first_hello(source: &mut Source) -> Result<Box<Hello>, OpenError> {
 impl Recording {
     /// Opens a file.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::of(std::fs::File::open(path)?)
+        Self::of(pollscope_system::file::open(path)?)
     }
 
     /// Reads from anything. Walks over the whole input once; contents are read later.

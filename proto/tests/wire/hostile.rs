@@ -79,7 +79,7 @@ proptest! {
 #[test]
 fn a_stack_longer_than_any_is_refused_and_an_honest_sender_cuts_it() {
     let frame = Frame { function: "f".repeat(5_000).into(), file: None, line: 1, users: true };
-    let stack = Stack { frames: vec![frame; 5_000], truncated: false };
+    let stack = Stack { frames: vec![frame; 5_000], ..Stack::default() };
     let report = Report { dict: vec![DictEntry::Stack(StackId(1), stack)], ..Report::default() };
     let (messages, back) = through_bytes(&report);
     assert_eq!(messages.len(), 1);

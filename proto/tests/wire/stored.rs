@@ -146,6 +146,7 @@ fn report() -> Report {
             ..SlowPoll::default()
         }],
         stalls: Vec::new(),
+        stops: Vec::new(),
         edges: Vec::new(),
         events: Vec::new(),
         losses: Losses { ended_rows: 4, reports_folded: 1, ..Losses::default() },

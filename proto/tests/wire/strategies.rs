@@ -11,6 +11,7 @@ use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
+use pollscope_model::entity::stop::Stop;
 use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WakesBy, WokenBy};
 use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::hist::Hist;
@@ -110,8 +111,8 @@ prop_compose! {
     fn site()(
         site in site_id(),
         counts in [
-            number(), number(), number(), number(), number(), number(),
-            number(), number(), number(), number(), number(), number(),
+            number(), number(), number(), number(), number(), number(), number(),
+            number(), number(), number(), number(), number(), number(), number(),
         ],
         hists in [hist(), hist(), hist()],
     ) -> SiteDelta {
@@ -122,6 +123,7 @@ prop_compose! {
             ended: counts[4], swallowed_panics: counts[5], detached_failures: counts[6],
             wakes: counts[7], self_wakes: counts[8], forced_yields: counts[9],
             slow_polls: counts[10], max_future_bytes: counts[11],
+            outcomes_left: counts[12], outcomes_taken: counts[13],
         }
     }
 }
@@ -148,11 +150,12 @@ prop_compose! {
         (id, name, workers, gone) in (any::<u32>(), name(), any::<u32>(), any::<bool>()),
         flavor in select(vec![Flavor::MultiThread, Flavor::CurrentThread]),
         options in [option::of(number()), option::of(number()), option::of(number()), option::of(number()), option::of(number())],
+        blocking_ended in option::of(number()),
     ) -> RuntimeRecord {
         RuntimeRecord {
             id: RuntimeId(id), name, flavor, workers, gone,
             alive_tasks: options[0], global_queue: options[1], blocking_threads: options[2],
-            blocking_idle: options[3], blocking_queue: options[4],
+            blocking_idle: options[3], blocking_queue: options[4], blocking_ended,
         }
     }
 }
@@ -160,7 +163,7 @@ prop_compose! {
 prop_compose! {
     pub(crate) fn slow_poll()(
         (task, site, worker) in (number(), site_id(), option::of(any::<u32>())),
-        times in [number(), number(), number()],
+        times in [number(), number(), number(), number(), number()],
         split in [option::of(number()), option::of(number())],
         (stack, waiting_in) in (option::of(any::<u32>()), option::of(name())),
         (waiters, waits) in (option::of(any::<u32>()), [option::of(number()), option::of(number())]),
@@ -239,9 +242,21 @@ fn dict_entry() -> impl Strategy<Value = DictEntry> {
         (any::<u32>(), text(), any::<u32>(), any::<u32>())
             .prop_map(|(id, file, line, column)| DictEntry::Site(SiteId(id), Site { file, line, column })),
         (any::<u32>(), text()).prop_map(|(id, name)| DictEntry::Name(NameId(id), name)),
-        (any::<u32>(), vec(frame(), 0..5), any::<bool>())
-            .prop_map(|(id, frames, truncated)| DictEntry::Stack(StackId(id), Stack { frames, truncated })),
+        (
+            any::<u32>(),
+            vec(frame(), 0..5),
+            any::<bool>(),
+            text().prop_map(|why| (!why.is_empty()).then_some(why))
+        )
+            .prop_map(|(id, frames, truncated, why)| DictEntry::Stack(
+                StackId(id),
+                Stack { frames, truncated, why }
+            )),
     ]
+}
+
+fn stop() -> impl Strategy<Value = Stop> {
+    (number(), number()).prop_map(|(from_ns, to_ns)| Stop { from_ns, to_ns })
 }
 
 fn report_kind() -> impl Strategy<Value = ReportKind> {
@@ -257,16 +272,18 @@ prop_compose! {
         (seq, back, start_ns, end_ns) in (number(), number(), number(), number()),
         (dict, runtimes, workers) in (vec(dict_entry().boxed(), 0..4), vec(runtime().boxed(), 0..3), vec(worker().boxed(), 0..4)),
         (sites, tasks, slow_polls) in (vec(site().boxed(), 0..5), vec(task().boxed(), 0..20), vec(slow_poll().boxed(), 0..4)),
-        (stalls, edges) in (vec(stall().boxed(), 0..4), vec(edge().boxed(), 0..6)),
+        (stalls, stops, edges) in (vec(stall().boxed(), 0..4), vec(stop().boxed(), 0..3), vec(edge().boxed(), 0..6)),
         events in vec(event_block().boxed(), 0..4),
-        losses in [number(), number(), number(), number(), number(), number()],
+        losses in [number(), number(), number(), number(), number(), number(), number(), number(), number(), number()],
     ) -> Report {
         Report {
             boot, kind, detail, seq, first_seq: seq.saturating_sub(back), start_ns, end_ns,
-            dict, runtimes, workers, sites, tasks, slow_polls, stalls, edges, events,
+            dict, runtimes, workers, sites, tasks, slow_polls, stalls, stops, edges, events,
             losses: Losses {
                 tasks_uncounted: losses[0], slow_polls: losses[1], ended_rows: losses[2],
                 dict_entries: losses[3], reports_folded: losses[4], events_unknown: losses[5],
+                runtimes_unseen: losses[6], connections_refused: losses[7], viewers_refused: losses[8],
+                threads_uncounted: losses[9],
             },
         }
     }

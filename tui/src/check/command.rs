@@ -14,6 +14,7 @@ use pollscope_model::verdict::Limits;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::collect::Collecting;
 use crate::failure::Failure;
 use crate::recordings;
 
@@ -34,21 +35,24 @@ pub(super) struct Ended {
 }
 
 /// Runs it to its end; signals that come meanwhile are passed on.
-pub(super) fn run(command: &[OsString], folder: &Path, limits: &Limits) -> Result<Ended, Failure> {
+pub(super) fn run(command: &[OsString], folder: &Folder, limits: &Limits) -> Result<Ended, Failure> {
     let words = command.iter().map(shown).collect::<Vec<_>>().join(" ");
     let [program, arguments @ ..] = command else {
         return Err(Failure::Usage("the command after `--` is missing".to_owned()));
     };
     let mut child = Command::new(program);
-    child.args(arguments).env("POLLSCOPE_RECORD", folder);
+    child.args(arguments).env("POLLSCOPE_RECORD", folder.path());
     if let Some(slow_poll) = slow_poll(limits) {
         child.env("POLLSCOPE_SLOW_POLL", slow_poll);
     }
     let status = crate::command::block_on(async {
         // Before the command is there, so that no signal is for nobody.
         let mut signals = Signals::new().map_err(|error| Failure::io("listen for signals", error))?;
+        let collecting = Collecting::begin(folder.path())?;
         let mut child = child.spawn().map_err(|error| not_started(program, error))?;
-        signals.pass_on(&mut child).await.map_err(|error| Failure::io(format!("wait for `{words}`"), error))
+        let status = signals.pass_on(&mut child).await;
+        collecting.end().await;
+        status.map_err(|error| Failure::io(format!("wait for `{words}`"), error))
     })??;
     let code = code_of(status);
     let failed = (code > 0).then(|| match status.signal() {
@@ -195,7 +199,7 @@ impl Folder {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the rim: a name that no other run has")]
-fn temporary() -> PathBuf {
+pub(super) fn temporary() -> PathBuf {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     std::env::temp_dir().join(format!("pollscope-check-{}-{}", std::process::id(), since.as_nanos()))
 }

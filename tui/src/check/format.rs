@@ -5,7 +5,7 @@
 
 mod github;
 #[cfg(test)]
-mod hostile;
+pub(crate) mod hostile;
 mod json;
 mod junit;
 mod md;

@@ -11,8 +11,9 @@ use crate::recordings::{Grouped, Parts, by_process};
 /// Has the files heard that somebody named: each must hold something, and one that is cut says so.
 pub(super) fn files(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Result<(), Failure> {
     for parts in by_process(files)?.all()? {
-        if let Some(cut) = process(judge, parts, rules)? {
-            judge.note(format!("{}: {}.", cut.path.display(), cut.words));
+        let heard = process(judge, parts, rules)?;
+        if !heard.words.is_empty() {
+            judge.note(format!("{}: {}.", heard.path.display(), heard.words));
         }
     }
     Ok(())
@@ -24,7 +25,10 @@ pub(super) fn command(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Re
     let Grouped { processes, silent } = by_process(files)?;
     let mut unfinished: Vec<String> = silent.iter().map(|(path, _)| file_name(path)).collect();
     for parts in processes {
-        unfinished.extend(process(judge, parts, rules)?.map(|cut| file_name(&cut.path)));
+        let heard = process(judge, parts, rules)?;
+        if !heard.ended || !heard.words.is_empty() {
+            unfinished.push(file_name(&heard.path));
+        }
     }
     if let [first, rest @ ..] = &unfinished[..] {
         let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
@@ -36,20 +40,23 @@ pub(super) fn command(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Re
     Ok(())
 }
 
-/// A recording that is not whole.
-struct Cut {
+/// What the recording of one process is like.
+struct Heard {
     path: PathBuf,
+    /// What is not whole about it; empty if nothing is.
     words: String,
+    /// The process said that it ends.
+    ended: bool,
 }
 
-fn process(judge: &mut Judge, parts: Parts, rules: &Rules) -> Result<Option<Cut>, Failure> {
+fn process(judge: &mut Judge, parts: Parts, rules: &Rules) -> Result<Heard, Failure> {
     let folded = parts.fold(rules.policy.as_ref())?;
     let mut run = Run::of(folded.whole.monitor());
     run.recording = Some(folded.path.display().to_string().into());
     run.ended = folded.whole.ended();
     judge.hear(&run);
-    let words = folded.whole.shortcomings();
-    Ok((!words.is_empty()).then_some(Cut { path: folded.path, words }))
+    let (words, ended) = (folded.whole.shortcomings(), folded.whole.ended());
+    Ok(Heard { path: folded.path, words, ended })
 }
 
 fn file_name(path: &Path) -> String {

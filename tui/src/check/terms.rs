@@ -7,6 +7,7 @@ use pollscope_model::nearest::nearest;
 use pollscope_model::policy::{FILE, Policy};
 use pollscope_model::query::page::Level;
 use pollscope_model::verdict::Terms;
+use pollscope_system::file::{MAX_TEXT_BYTES, read_text};
 
 use crate::cli::check::{FailOn, LimitArgs, PolicyArgs};
 use crate::failure::Failure;
@@ -65,7 +66,7 @@ impl Rules {
 
 fn read(path: &Path) -> Result<Policy, Failure> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::io(format!("read {name}"), error))?;
+    let text = read_text(path, MAX_TEXT_BYTES).map_err(|error| Failure::io(format!("read {name}"), error))?;
     Policy::parse_file(&text, &name).map_err(|error| Failure::Usage(format!("{name}: {error}")))
 }
 

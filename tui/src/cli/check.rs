@@ -183,10 +183,10 @@ Examples:
   pollscope check target/recordings --report json=verdict.json
   pollscope check --format github --report sarif=pollscope.sarif -- cargo test    see `pollscope explain ci`
 
-With `-- CMD` every process that uses the `pollscope` crate records into a folder of this run
-(POLLSCOPE_RECORD); processes that do not use it are left alone. The command keeps its standard input, output
-and error; signals are passed on to it. A process should keep the guard of pollscope::init() until it ends: what a
-killed one did in its last second may be missing.
+With `-- CMD` every process that uses the `pollscope` crate tells what it does at a socket in a folder of this run
+(POLLSCOPE_RECORD), where it is recorded; processes that do not use it are left alone. The command keeps its standard
+input, output and error; signals are passed on to it. A process should keep the guard of pollscope::init() until it
+ends: what a killed one did in its last second may be missing.
 
 Limits go by the time that the code is answerable for: on the CPU and blocked. Where it is not measured
 which part of a poll was spent without a CPU, they go by the clock on the wall and the verdict says so. A limit

@@ -21,7 +21,7 @@ pub(super) fn document(args: &DiffArgs, comparison: &Comparison, verdict: &str) 
         verdict,
         comparison: Figures(comparison),
     };
-    let text = serde_json::to_string(&document).map_err(|error| Failure::output(error.into()))?;
+    let text = crate::json::line(&document).map_err(Failure::output)?;
     Ok(text + "\n")
 }
 

@@ -92,6 +92,9 @@ impl Cast {
         for entry in recording.messages() {
             reader.take(entry.message, entry.unix_ns);
         }
+        // What was said last is judged too, as it is for every other reader of a recording.
+        reader.monitor.settle(recording.span().1);
+        reader.keep_findings();
         reader.holds.damaged = recording.damaged();
         let dictionary = match reader.monitor.world().process(boot) {
             Some(process) => process.dictionary().clone(),

@@ -259,5 +259,5 @@ impl<'a, W: Write> Chrome<'a, W> {
 
 /// A text as JSON has it.
 fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    crate::json::line(&text).unwrap_or_default()
 }

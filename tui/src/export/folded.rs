@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use pollscope_model::text::clean;
+
 use super::cast::Cast;
 use super::stacks::{self, UNSEEN, Weights};
 use crate::cli::export::Weight;
@@ -47,17 +49,9 @@ fn of(weights: &Weights, weight: Weight) -> u64 {
     ns / 1_000
 }
 
-/// A name without what the format itself is made of: semicolons between frames, lines, and the controls
-/// that a terminal would obey.
+/// The clean name without what the format itself is made of: semicolons between frames.
 fn plain(name: &str) -> String {
-    let plain: String = name
-        .chars()
-        .map(|c| match c {
-            ';' => ':',
-            c if c.is_control() => ' ',
-            c => c,
-        })
-        .collect();
+    let plain = clean(name).replace(';', ":");
     match plain.trim() {
         "" => "(no name)".to_owned(),
         name => name.to_owned(),
@@ -70,8 +64,8 @@ mod tests {
 
     #[test]
     fn names_cannot_break_the_lines() {
-        assert_eq!(plain("a;b\nc 12"), "a:b c 12");
-        assert_eq!(plain("\u{1b}[31m<F as G<'a>>::h"), "[31m<F as G<'a>>::h");
-        assert_eq!(plain(" \n"), "(no name)");
+        assert_eq!(plain("a;b\nc 12"), "a:b?c 12");
+        assert_eq!(plain("\u{1b}[31m<F as G<'a>>::h"), "?[31m<F as G<'a>>::h");
+        assert_eq!(plain(" \u{200b}"), "(no name)");
     }
 }

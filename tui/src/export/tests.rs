@@ -48,7 +48,7 @@ fn recorded(with_events: bool) -> Vec<u8> {
     };
     let frames = ["nanosleep", "cart::load;<F as \"G\">", "tokio::run"];
     let frames = frames.into_iter().zip([false, true, false]).map(|(name, users)| frame(name, users));
-    let stack = process.stack(Stack { frames: frames.collect(), truncated: false });
+    let stack = process.stack(Stack { frames: frames.collect(), ..Stack::default() });
     process.pass(300 * MILLISECOND);
     process.poll(dispatcher, 1, MILLISECOND);
     process.slow_poll(task, 150 * MILLISECOND, MILLISECOND, 2 * MILLISECOND);
@@ -90,6 +90,29 @@ fn exported(file: &[u8], format: ExportFormat, weight: Weight) -> Option<(Vec<u8
     let said = notes(format, &recording, &cast, &written);
     assert!(said.iter().all(|line| !line.contains('\n')), "{said:?}");
     Some((out, cast, written))
+}
+
+/// The recording of a process that means harm, with single polls, as a file of that format; of bytes what is text.
+pub(crate) fn of_hostile(format: ExportFormat) -> String {
+    let (script, reports) = pollscope_model::testkit::hostile();
+    let mut writer = Writer::new(Vec::new(), &script.hello()).unwrap();
+    for mut report in reports {
+        let (task, at_ns) = (report.tasks[0].id, report.end_ns - MILLISECOND);
+        let wake = Event::Wake { task, at_ns, by: WokenBy::Itself };
+        report.events = vec![block(
+            1,
+            0,
+            (report.start_ns, report.end_ns),
+            vec![wake, poll(task, SiteId(0), at_ns, 100, 0)],
+        )];
+        writer.report(&report).unwrap();
+    }
+    let (mut out, ..) = exported(&writer.finish().unwrap(), format, Weight::Wall).unwrap();
+    if format == ExportFormat::Pprof {
+        let gzip = std::mem::take(&mut out);
+        flate2::read::GzDecoder::new(&gzip[..]).read_to_end(&mut out).unwrap();
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn chrome(with_events: bool) -> Vec<Json> {

@@ -4,6 +4,8 @@
 //! them bring a second protobuf runtime and a hundred thousand generated lines; and prost's types stay in
 //! `pollscope-proto`, with our own wire.
 
+use pollscope_model::text::clean;
+
 /// The bytes of one message.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Message(Vec<u8>);
@@ -48,9 +50,9 @@ impl Message {
         self.fixed64(field, value.to_bits())
     }
 
-    /// A `string` or `bytes` field.
+    /// A `string` field, clean: what shows it may not know what else is in a name.
     pub(super) fn text(mut self, field: u32, text: &str) -> Self {
-        self.put(field, text.as_bytes());
+        self.put(field, clean(text).as_bytes());
         self
     }
 

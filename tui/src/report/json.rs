@@ -9,10 +9,11 @@ use pollscope_model::query::value::Value;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::sheet::{Sheet, cell};
+use crate::json;
 
 /// Writes the sheet as one line.
 pub(super) fn write(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Document(sheet)).map_err(io::Error::from)?;
+    json::write(&mut *out, &Document(sheet))?;
     out.write_all(b"\n")
 }
 

@@ -53,6 +53,25 @@ fn findings() -> Sheet {
     Sheet { page, undecided, from: "checkout".to_owned() }
 }
 
+/// Every page of a process that means harm.
+pub(crate) fn hostile(format: Format) -> String {
+    let (script, reports) = pollscope_model::testkit::hostile();
+    let monitor = crate::rig::heard(&script, reports);
+    let mut out = Vec::new();
+    for kind in Kind::ALL {
+        let Answer::Page(page) = monitor.answer(&Ask::Page(Query::all(kind, 100)), script.now_unix_ns())
+        else {
+            panic!("no page of {kind:?}");
+        };
+        assert!(page.matched > 0, "no row of {kind:?}");
+        let said: std::sync::Arc<str> = pollscope_model::testkit::HOSTILE.into();
+        let sheet =
+            Sheet { page, undecided: Some(vec![(said.clone(), said.clone())]), from: said.to_string() };
+        write(format, &mut out, &sheet, true, None).unwrap();
+    }
+    String::from_utf8(out).unwrap()
+}
+
 fn json_of(sheet: &Sheet) -> Json {
     let mut out = Vec::new();
     json::write(&mut out, sheet).unwrap();

@@ -109,6 +109,7 @@ pub async fn endpoint(target: &Target) -> Result<Endpoint, Failure> {
 /// Every process of this machine; a failure if there is none.
 pub async fn machine() -> Result<Peer, Failure> {
     let folders = discover::folders();
+    discover::remove_abandoned(&folders);
     let answered = lookup::greet_all(&folders).await;
     let unreachable: Vec<String> = answered
         .iter()

@@ -1,4 +1,4 @@
-//! What is selected as text or as JSON, for the clipboard.
+//! What is selected as text or as JSON, for the clipboard: clean, since what is pasted into a shell is typed there.
 
 use pollscope_model::entity::slow_poll::PollKind;
 use pollscope_model::query::ask::Answer;
@@ -9,6 +9,8 @@ use pollscope_model::query::value::Value;
 use serde_json::{Map, Value as Json, json};
 
 use super::{cells, detail_lines};
+use crate::fmt::clean;
+use crate::json;
 use crate::state::State;
 use crate::state::level::Level;
 
@@ -21,7 +23,8 @@ pub fn selected(state: &State, as_json: bool) -> Option<(&'static str, String)> 
         let answer = detail.answer.as_deref()?;
         if !as_json {
             let lines = detail_lines(state, detail, TEXT_WIDTH, 40);
-            let text: Vec<String> = lines.iter().map(|line| line.plain().trim_end().to_owned()).collect();
+            let text: Vec<String> =
+                lines.iter().map(|line| clean(line.plain().trim_end()).into_owned()).collect();
             return Some(("this", text.join("\n")));
         }
         let json = match answer {
@@ -30,10 +33,10 @@ pub fn selected(state: &State, as_json: bool) -> Option<(&'static str, String)> 
             Answer::Finding(finding) => finding_json(finding),
             _ => return None,
         };
-        return Some(("this", json.to_string()));
+        return Some(("this", json::line(&json).ok()?));
     }
     let row = state.list()?.selected_row()?;
-    let text = if as_json { row_json(row).to_string() } else { row_text(row) };
+    let text = if as_json { json::line(&row_json(row)).ok()? } else { row_text(row) };
     Some(("the row", text))
 }
 
@@ -42,7 +45,7 @@ fn row_text(row: &Row) -> String {
         .iter()
         .zip(&row.cells)
         .filter(|(_, value)| !matches!(value, Value::Series(_) | Value::Null))
-        .map(|(column, value)| format!("{}={value}", column.alias))
+        .map(|(column, value)| format!("{}={}", column.alias, clean(&value.to_string())))
         .collect();
     cells.join(" ")
 }

@@ -31,7 +31,7 @@ pub(super) fn lines(finding: &Finding, width: usize) -> Vec<Line> {
 pub(super) fn manual(finding: &Finding, explain: fn(&str) -> Option<String>, width: usize) -> Vec<Line> {
     let Some(manual) = explain(&finding.detector) else { return Vec::new() };
     let mut lines = vec![Line::new(), Line::rule("About this rule", "e opens it alone", width)];
-    let text = fmt::wrap(&manual, width.saturating_sub(4).min(96));
+    let text = fmt::wrap_lines(&manual, width.saturating_sub(4).min(96));
     lines.extend(text.into_iter().map(|line| Line::of(Role::Text, format!("  {line}"))));
     lines
 }

@@ -112,7 +112,7 @@ fn waiting(title: &str, width: usize) -> Vec<Line> {
 fn said(title: &str, paragraphs: &[&str], width: usize) -> Vec<Line> {
     let mut lines = vec![Line::rule(title, "", width)];
     for paragraph in paragraphs {
-        let wrapped = fmt::wrap(&fmt::clean(paragraph), width.saturating_sub(4));
+        let wrapped = fmt::wrap(paragraph, width.saturating_sub(4));
         lines.extend(wrapped.into_iter().map(|line| Line::of(Role::Dim, format!("  {line}"))));
     }
     lines

@@ -55,7 +55,7 @@ fn draw_menu(menu: &Menu, whole: Area, screen: &mut Screen) {
 
 fn draw_text(text: &Text, whole: Area, screen: &mut Screen) {
     let width = usize::from(whole.w).saturating_sub(8).clamp(20, 96);
-    let body: Vec<String> = fmt::wrap(&text.body, width - 4);
+    let body: Vec<String> = fmt::wrap_lines(&text.body, width - 4);
     let area = middle(whole, width, body.len() + 2);
     let width = area.w as usize;
     let rows = usize::from(area.h).saturating_sub(2);

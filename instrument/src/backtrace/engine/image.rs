@@ -3,7 +3,7 @@
 //! Read from a mapping of our own of the file, never from what the process has loaded: that may be unloaded
 //! under us.
 
-use std::fs::{self, File};
+use std::fs;
 use std::ops::{Deref, Range};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -41,14 +41,16 @@ pub(super) struct Image {
 
 impl Image {
     /// Opens what is mapped there; `None` if it is not to be had any more, or no ELF file.
-    pub(super) fn open(mapping: &Mapping) -> Option<Self> {
+    /// `is_ours`: this crate is in it, so that its debug information is looked for elsewhere, too.
+    pub(super) fn open(mapping: &Mapping, is_ours: bool) -> Option<Self> {
         let bytes = Arc::new(if mapping.path == VDSO { copy_vdso(mapping)? } else { map_file(mapping)? });
         let elf = Elf::parse(&**bytes).ok()?;
         let (bias, base) = place(&elf, mapping)?;
         if mapping.path != VDSO && !is_loaded(&elf, &bytes, bias) {
             return None;
         }
-        Some(Self { names: Names::new(&bytes), bytes, bias, base })
+        let path = is_ours.then(|| Path::new(&mapping.path));
+        Some(Self { names: Names::new(&bytes, path), bytes, bias, base })
     }
 
     /// The unwind tables, for one mapping of the file.
@@ -120,7 +122,7 @@ fn map_file(mapping: &Mapping) -> Option<Mmap> {
     if !found.is_file() || (!own && found.ino() != mapping.file.1) {
         return None;
     }
-    let file = File::open(path).ok()?;
+    let file = pollscope_system::file::open(path).ok()?;
     // SAFETY: the file is mapped and executed by this process already; whoever changes or shortens it under
     // us does that to the code that runs.
     unsafe { Mmap::map(&file) }.ok()

@@ -1,9 +1,11 @@
 //! From an address of a file to the functions that are there, inlined ones too: from its debug information,
 //! else from its symbols.
 //!
-//! Debug information in files of its own (`.dwo`, `.dwp`, `.debug`) and in compressed sections is not read.
+//! Debug information in a file of its own is found by [`debug`](super::debug), which says why there is none. Calls that
+//! were inlined are missing where only `.dwo` or `.dwp` files tell of them; lines are known there, too.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use addr2line::Context;
@@ -12,6 +14,7 @@ use memmap2::Mmap;
 use object::read::elf::ElfFile64;
 use object::{LittleEndian, Object, ObjectSymbol, SymbolKind};
 
+use super::debug;
 use super::image::range_of;
 use super::owner::{crate_of, is_users_path};
 use super::path::{complete, has_path};
@@ -45,17 +48,42 @@ enum Debug {
 
 /// See the module.
 pub(super) struct Names {
-    /// Before `bytes`, which it reads: fields are dropped in this order.
+    /// Before `source`, which it reads: fields are dropped in this order.
     debug: Debug,
     lookups: u32,
     bytes: Arc<Mmap>,
+    /// The file that has the debug information, once it was looked for, or why there is none.
+    source: Option<Result<Arc<Mmap>, Arc<str>>>,
+    /// Where the file was loaded from, if debug information beside it is of use.
+    path: Option<PathBuf>,
     known: HashMap<u64, Arc<[Name]>>,
 }
 
 impl Names {
-    /// Nothing is parsed yet.
-    pub(super) fn new(bytes: &Arc<Mmap>) -> Self {
-        Self { debug: Debug::Unparsed, lookups: 0, bytes: Arc::clone(bytes), known: HashMap::new() }
+    /// Nothing is parsed yet. With the path that the file was loaded from, its debug information is looked for in
+    /// files beside it, too.
+    pub(super) fn new(bytes: &Arc<Mmap>, path: Option<&Path>) -> Self {
+        Self {
+            debug: Debug::Unparsed,
+            lookups: 0,
+            bytes: Arc::clone(bytes),
+            source: None,
+            path: path.map(Path::to_path_buf),
+            known: HashMap::new(),
+        }
+    }
+
+    /// Why there are no lines, if that was found out.
+    pub(super) fn why(&self) -> Option<&Arc<str>> {
+        self.source.as_ref()?.as_ref().err()
+    }
+
+    fn parse(&mut self) {
+        let (bytes, path) = (&self.bytes, self.path.as_deref());
+        let find = || path.map_or_else(|| Ok(Arc::clone(bytes)), |path| debug::find(bytes, path));
+        let source = self.source.get_or_insert_with(|| find().map_err(Arc::from));
+        let parsed = source.as_ref().ok().and_then(debug_information);
+        self.debug = parsed.map_or(Debug::Absent, Debug::Parsed);
     }
 
     /// The calls at an address of the file, innermost first; empty if nothing is known there.
@@ -69,20 +97,27 @@ impl Names {
         if self.known.len() >= MAX_ADDRESSES {
             self.known = HashMap::new();
         }
-        let bytes = &self.bytes;
         self.lookups += 1;
         if self.lookups > MAX_LOOKUPS {
             self.debug = Debug::Unparsed;
         }
         if matches!(self.debug, Debug::Unparsed) {
             self.lookups = 0;
-            self.debug = debug_information(bytes).map_or(Debug::Absent, Debug::Parsed);
+            self.parse();
         }
         let mut names = match &self.debug {
             Debug::Parsed(debug) => with_a_line(debug, address),
             Debug::Unparsed | Debug::Absent => Vec::new(),
         };
-        if let Some(function) = is_incomplete(&names).then(|| from_symbols(bytes, address)).flatten() {
+        let beside = self.source.as_ref().and_then(|source| source.as_ref().ok());
+        let symbols = || {
+            from_symbols(&self.bytes, address).or_else(|| {
+                beside
+                    .filter(|beside| !Arc::ptr_eq(beside, &self.bytes))
+                    .and_then(|beside| from_symbols(beside, address))
+            })
+        };
+        if let Some(function) = is_incomplete(&names).then(symbols).flatten() {
             match names.last_mut() {
                 Some(outermost) => outermost.function = Some(function),
                 None => names.push(Name { function: Some(function), file: None, line: None, inlined: false }),
@@ -97,7 +132,7 @@ impl Names {
 
 #[expect(unsafe_code, reason = "the parsed form points into the bytes beside it")]
 fn debug_information(bytes: &Arc<Mmap>) -> Option<Context<Reader>> {
-    // SAFETY: the only holder of the context is `Names::debug`, which is dropped before `Names::bytes` and
+    // SAFETY: the only holder of the context is `Names::debug`, which is dropped before `Names::source` and
     // gives nothing away that it borrowed. A mapping stays where it is when its owner moves.
     let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) };
     let elf = ElfFile64::<LittleEndian>::parse(bytes).ok()?;
@@ -126,7 +161,8 @@ fn with_a_line(debug: &Context<Reader>, address: u64) -> Vec<Name> {
 }
 
 fn from_debug(debug: &Context<Reader>, address: u64) -> Vec<Name> {
-    // As the compiler saw it: without the folder of the compilation. Libraries keep the path that tells them.
+    // As the compiler saw it: without the folder of the compilation. Libraries keep the path that tells them, and
+    // so does this crate.
     let unit = debug.find_dwarf_and_unit(address).skip_all_loads();
     let folder = unit.and_then(|unit| Some(unit.comp_dir?.to_string_lossy().into_owned()));
     let relative = |file: &str| {

@@ -1,12 +1,18 @@
 //! Whose code a frame is: the service's, or that of a library below it.
 
-/// Crates that are never the service's own, for when the file is not known: what runs tasks, what serves
-/// them, and ourselves.
+/// This crate, as symbols spell it.
+const OWN: &str = "pollscope";
+/// The folder of this crate's source, as cargo has it, and this file as the compiler writes it into debug
+/// information: relative in a checkout of the workspace, and another one where paths are remapped.
+const OWN_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
+const THIS_FILE: &str = file!();
+const BELOW_OWN_FOLDER: &str = "backtrace/engine/owner.rs";
+
+/// Crates that are never the service's own, wherever their source is: what runs tasks, and what serves them.
 #[rustfmt::skip]
 const LIBRARIES: &[&str] = &[
     "std", "core", "alloc", "std_detect", "backtrace", "gimli", "addr2line", "hashbrown", "libc", "rustix",
-    "nix", "pollscope", "pollscope_macros", "pollscope_model", "pollscope_proto", "tokio", "tokio_util",
-    "tokio_stream", "mio", "socket2", "smol", "async_std", "async_executor", "async_io", "async_task",
+    "nix", "pollscope_macros", "pollscope_model", "pollscope_proto", "tokio", "tokio_util", "tokio_stream", "mio", "socket2", "smol", "async_std", "async_executor", "async_io", "async_task",
     "polling", "futures", "futures_core", "futures_util", "futures_executor", "futures_lite", "pin_project",
     "pin_project_lite", "hyper", "hyper_util", "h2", "h3", "quinn", "http", "http_body", "http_body_util",
     "tower", "tower_http", "tower_service", "axum", "axum_core", "actix", "actix_rt", "actix_web",
@@ -37,7 +43,8 @@ pub(super) fn is_users(function: &str, file: Option<&str>, own_program: bool) ->
         // C and assembly: ours to show only if its source is known and not the system's.
         return own_program && file.is_some_and(is_users_path) && !is_entry(function);
     };
-    !is_library(root) && file.map_or(own_program, is_users_path)
+    // A service may have the name of this crate; where its source is not known, that is the likelier.
+    !is_library(root) && file.map_or(own_program && root != OWN, is_users_path)
 }
 
 /// Whether a crate is one of the well-known ones.
@@ -48,7 +55,19 @@ pub(super) fn is_library(root: &str) -> bool {
 /// Whether a source file, by its path, is the service's own.
 pub(super) fn is_users_path(file: &str) -> bool {
     let relative = file.starts_with("library/") || file.starts_with("./") || file.starts_with("../");
-    !relative && !LIBRARY_PATHS.iter().any(|part| file.contains(part))
+    !relative && !is_own_path(file) && !LIBRARY_PATHS.iter().any(|part| file.contains(part))
+}
+
+/// Whether a source file, by its path, is one of this crate, wherever cargo took that from: a registry, a
+/// repository, a folder, a checkout of the workspace.
+pub(super) fn is_own_path(file: &str) -> bool {
+    let told = THIS_FILE.strip_suffix(BELOW_OWN_FOLDER).filter(|folder| !folder.is_empty());
+    file.starts_with(OWN_FOLDER) || told.is_some_and(|folder| file.starts_with(folder))
+}
+
+/// The crate that a source file of this one belongs to, as symbols spell it.
+pub(super) fn own_crate_of(file: &str) -> Option<&'static str> {
+    is_own_path(file).then_some(OWN)
 }
 
 /// What the linker and rustc put round `main`.
@@ -98,6 +117,12 @@ mod tests {
     #[test]
     fn the_services_code_is_what_no_library_owns() {
         let program = |function, file| is_users(function, file, true);
+        let own = |file| format!("{OWN_FOLDER}{file}");
+        let told = |file| THIS_FILE.replace(BELOW_OWN_FOLDER, file);
+        // It is the source that says whose it is.
+        assert!(program("pollscope::main", Some("services/pollscope/src/main.rs")));
+        assert!(program("pollscope_shop::cart::add", Some("pollscope_shop/src/cart.rs")));
+        assert!(program("pollscope_shop::cart::add", None));
         assert!(program("shop::cart::add", Some("src/cart.rs")));
         assert!(program("shop::cart::add", None));
         assert!(program("compress_block", Some("/srv/shop/vendor/lz/block.c")));
@@ -109,7 +134,10 @@ mod tests {
                 "serde_yaml::from_str",
                 Some("/srv/.cargo/registry/src/index.crates.io-1/serde_yaml-1/src/lib.rs"),
             ),
-            ("pollscope::future::poll", Some("instrument/src/future.rs")),
+            ("pollscope::future::poll", Some(own("future.rs").as_str())),
+            ("future::poll_recorded", Some(own("future.rs").as_str())),
+            ("future::poll_recorded", Some(told("future.rs").as_str())),
+            ("pollscope::future::poll", None),
             ("clock_nanosleep", None),
             ("main", None),
         ] {

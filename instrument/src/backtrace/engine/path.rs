@@ -3,7 +3,7 @@
 //!
 //! Such is all that `debug = "line-tables-only"` says of inlined functions.
 
-use super::owner::{is_library, is_users_path};
+use super::owner::{is_library, is_users_path, own_crate_of};
 
 /// `swap_if_less<u32, …>` in `…/tokio-1.54.1/src/task/raw.rs` as `tokio::task::raw::swap_if_less`. What has a
 /// path, and what is no Rust, stays as it is. `own_crate` is the crate that it was compiled into.
@@ -17,7 +17,9 @@ pub(super) fn complete(function: &str, file: Option<&str>, own_crate: Option<&st
         Some(modules) => ("", modules),
         None => stem.rsplit_once("/src/")?,
     };
-    let root = if is_users_path(stem) {
+    let root = if let Some(own) = own_crate_of(stem) {
+        Some(own.to_owned())
+    } else if is_users_path(stem) {
         own_crate.filter(|root| !is_library(root)).map(str::to_owned)
     } else {
         Some(crate_of_folder(folder)?)
@@ -89,6 +91,9 @@ mod tests {
                 "{function} in {file}"
             );
         }
+        let own = file!().replace("backtrace/engine/path", "future");
+        let path = "pollscope::future::poll_recorded";
+        assert_eq!(complete("poll_recorded", Some(&own), Some("shop")).as_deref(), Some(path));
         assert_eq!(complete("add", Some("src/cart.rs"), Some("tokio")).as_deref(), Some("cart::add"));
         assert_eq!(complete("add", None, Some("shop")), None);
     }

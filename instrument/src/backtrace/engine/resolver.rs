@@ -6,10 +6,15 @@ use std::path::Path;
 use framehop::{CacheNative, FrameAddress, MayAllocateDuringUnwind, Unwinder, UnwinderNative};
 
 use super::image::{Image, Section};
+use super::locked;
 use super::maps::{self, Mapping};
 use super::owner::is_users;
 use super::signal::RawStack;
 use crate::backtrace::{Frame, Trace};
+
+/// Why there are no frames where memory is locked.
+const LOCKED: &str =
+    "the process locks its memory (mlockall), and its debug information would be locked with it";
 
 /// Frames of a trace at most, inlined ones included.
 const MAX_FRAMES: usize = 128;
@@ -25,6 +30,8 @@ pub struct Resolver {
     unwinder: UnwinderNative<Section, MayAllocateDuringUnwind>,
     cache: CacheNative<MayAllocateDuringUnwind>,
     program: String,
+    /// What is mapped is locked into memory, so that no file is.
+    is_locked: bool,
 }
 
 impl Default for Resolver {
@@ -43,6 +50,7 @@ impl Resolver {
             unwinder: UnwinderNative::new(),
             cache: CacheNative::new(),
             program: program.to_string_lossy().into_owned(),
+            is_locked: locked::is_what_comes_locked(),
         }
     }
 
@@ -51,13 +59,16 @@ impl Resolver {
     /// Cost: microseconds a frame for addresses seen before; milliseconds for new ones, and up to some hundred
     /// of them for the first of a large program in an unoptimised build. Not for a thread that others wait for.
     pub fn resolve(&mut self, stack: &RawStack) -> Trace {
+        if self.is_locked {
+            return Trace { why: Some(LOCKED.into()), ..Trace::default() };
+        }
         self.refresh();
         let mut trace = Trace::default();
         let mut registers = stack.registers.for_unwinding();
         let mut address = FrameAddress::from_instruction_pointer(stack.registers.pc);
         loop {
             self.load(address.address_for_lookup());
-            self.name(address, &mut trace.frames);
+            self.name(address, &mut trace);
             if trace.frames.len() >= MAX_FRAMES {
                 trace.frames.truncate(MAX_FRAMES);
                 trace.truncated = true;
@@ -101,42 +112,42 @@ impl Resolver {
     fn load(&mut self, address: u64) {
         let Some(mapping) = covering(&self.mappings, address) else { return };
         self.images.entry(mapping.addresses.start).or_insert_with(|| {
-            let image = Image::open(mapping)?;
+            let image = Image::open(mapping, is_ours(&self.mappings, mapping))?;
             self.unwinder.add_module(image.module(mapping)?);
             Some(image)
         });
     }
 
-    fn name(&mut self, address: FrameAddress, frames: &mut Vec<Frame>) {
+    fn name(&mut self, address: FrameAddress, trace: &mut Trace) {
+        let frames = &mut trace.frames;
         let address = address.address_for_lookup();
         let Some(mapping) = covering(&self.mappings, address) else {
             // Generated code, or none at all.
-            frames.push(Frame {
-                function: format!("{address:#x}"),
-                file: None,
-                line: None,
-                inlined: false,
-                users: false,
-            });
+            frames.push(nameless(format!("{address:#x}"), false));
             return;
         };
         let module = Path::new(&mapping.path).file_name().unwrap_or_default().to_string_lossy();
-        let mut nameless = || {
+        let beside_us = is_ours(&self.mappings, mapping);
+        let mut place = || {
             let offset = address - mapping.addresses.start + mapping.offset;
             format!("{module}+{offset:#x}")
         };
-        let image = self.images.get_mut(&mapping.addresses.start).and_then(Option::as_mut);
-        let names = image.map(|image| image.names.at(address.wrapping_sub(image.bias)));
+        let mut image = self.images.get_mut(&mapping.addresses.start).and_then(Option::as_mut);
+        let names = image.as_mut().map(|image| image.names.at(address.wrapping_sub(image.bias)));
         let names = names.as_deref().unwrap_or_default();
+        if beside_us && names.iter().all(|name| name.line.is_none()) {
+            let why = image.and_then(|image| image.names.why()).cloned();
+            trace.why = trace.why.take().or(why);
+        }
         if names.is_empty() {
-            let function = nameless();
-            frames.push(Frame { function, file: None, line: None, inlined: false, users: false });
+            frames.push(nameless(place(), beside_us));
         }
         let own_program = mapping.path == self.program;
         frames.extend(names.iter().map(|name| {
-            let function = name.function.clone().unwrap_or_else(&mut nameless);
+            let function = name.function.clone().unwrap_or_else(&mut place);
             let users = is_users(&function, name.file.as_deref(), own_program);
-            Frame { function, file: name.file.clone(), line: name.line, inlined: name.inlined, users }
+            let (file, line, inlined) = (name.file.clone(), name.line, name.inlined);
+            Frame { function, file, line, inlined, users, beside_us }
         }));
     }
 }
@@ -148,6 +159,16 @@ impl RawStack {
         let word = self.bytes.get(at..at.checked_add(8).ok_or(())?).ok_or(())?;
         Ok(u64::from_ne_bytes(word.try_into().map_err(drop)?))
     }
+}
+
+/// Whether a mapping is of the file that this crate is in.
+fn is_ours(mappings: &[Mapping], mapping: &Mapping) -> bool {
+    covering(mappings, is_ours as *const () as u64).is_some_and(|ours| ours.path == mapping.path)
+}
+
+/// A call of which nothing is known but the place.
+fn nameless(function: String, beside_us: bool) -> Frame {
+    Frame { function, file: None, line: None, inlined: false, users: false, beside_us }
 }
 
 /// The mapping that an address is in.

@@ -5,8 +5,8 @@
 //! thread-local storage but `errno`, which it keeps. It runs on the alternate signal stack where there is
 //! one (all threads of Rust's std have one) and takes less than a millisecond: 256 KiB are copied at most.
 //!
-//! The signal is `SIGURG`, whose default is to be ignored, so that one that comes at the wrong time harms
-//! nobody. If the process has a handler of its own for it, there are no stacks.
+//! The signal is `SIGURG`, whose default is to be ignored, so that one that comes at the wrong time, also after the
+//! handler was taken away again, harms no process. If the process has a handler of its own for it, there are no stacks.
 //!
 //! # What a service can observe
 //!
@@ -18,7 +18,8 @@
 
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use libc::{c_int, c_void, siginfo_t};
@@ -62,11 +63,13 @@ struct Answer {
 }
 
 static SLOT: OnceLock<Slot<Answer>> = OnceLock::new();
+/// What the signal's action was before: to be ignored by the program's wish, and not by default.
+static WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static INSTALLED: OnceLock<Result<(), &'static str>> = OnceLock::new();
 
-/// Makes [`ask`] possible, or says why it is not. Once it has succeeded, it stays so for the process's life.
+/// Makes [`ask`] possible, or says why it is not.
 ///
-/// Sets the handler of `SIGURG` if it has none.
+/// Sets the handler of `SIGURG` if it has none. It stays until the last [`Kept`] is gone.
 pub fn install() -> Result<(), &'static str> {
     if Standing::of_process().ok_or("/proc cannot be read")?.is_traced {
         return Err("a debugger is attached");
@@ -81,6 +84,42 @@ pub fn install() -> Result<(), &'static str> {
         });
         set_handler()
     })
+}
+
+/// How many [`Kept`] there are.
+static KEEPERS: Mutex<usize> = Mutex::new(0);
+
+fn keepers() -> MutexGuard<'static, usize> {
+    // A number is never half changed.
+    KEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps the handler that [`install`] sets. The last one that is dropped gives the process its own action back, which
+/// was to ignore the signal.
+#[derive(Debug)]
+pub struct Kept(());
+
+impl Kept {
+    /// Keeps it, and sets it again where it was set before and given back.
+    pub fn begin() -> Self {
+        let mut keepers = keepers();
+        *keepers += 1;
+        if INSTALLED.get().is_some_and(Result::is_ok) && !handler_is_ours() {
+            // If the process has one of its own by now, `ask` says so.
+            let _ = set_handler();
+        }
+        Self(())
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut keepers = keepers();
+        *keepers -= 1;
+        if *keepers == 0 && handler_is_ours() {
+            give_handler_back();
+        }
+    }
 }
 
 /// Asks a thread of this process for its stack, or says why not.
@@ -221,9 +260,11 @@ fn send(tid: u32, signal: c_int) -> bool {
 
 #[expect(unsafe_code, reason = "std sets no signal handlers")]
 fn set_handler() -> Result<(), &'static str> {
-    let free = [libc::SIG_DFL, libc::SIG_IGN];
-    if !free.contains(&handler().ok_or("the handler of SIGURG cannot be read")?) {
-        return Err("the process has a handler of its own for SIGURG");
+    match handler().ok_or("the handler of SIGURG cannot be read")? {
+        before @ (libc::SIG_DFL | libc::SIG_IGN) => {
+            WAS_IGNORED.store(before == libc::SIG_IGN, Ordering::Relaxed);
+        }
+        _ => return Err("the process has a handler of its own for SIGURG"),
     }
     // SAFETY: all zeros is a valid `sigaction`, and both calls write into what they are given. The handler
     // keeps to what is allowed in one: see `on_signal`.
@@ -236,6 +277,14 @@ fn set_handler() -> Result<(), &'static str> {
         libc::sigaction(SIGNAL, &raw const action, std::ptr::null_mut())
     };
     if done == 0 { Ok(()) } else { Err("the handler of SIGURG cannot be set") }
+}
+
+/// What is pending is dropped by the kernel, and what comes later is ignored.
+#[expect(unsafe_code, reason = "std sets no signal handlers")]
+fn give_handler_back() {
+    let before = if WAS_IGNORED.load(Ordering::Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: both actions ignore the signal, and the handler that a thread may still be in stays code of ours.
+    unsafe { libc::signal(SIGNAL, before) };
 }
 
 fn handler_is_ours() -> bool {
@@ -265,7 +314,7 @@ extern "C" fn on_signal(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
         slot.answer(tid, |answer| {
             answer.taken_ns = clock::now_ns();
             answer.registers = Registers::interrupted(&*context.cast::<libc::ucontext_t>());
-            answer.len = memory::copy(answer.registers.sp, &mut answer.bytes);
+            answer.len = memory::copy_in_handler(answer.registers.sp, &mut answer.bytes);
         });
         *errno = before;
     }

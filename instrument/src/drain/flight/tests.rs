@@ -143,4 +143,33 @@ fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
     let task = id_of(&fold, "flight-next");
     assert_eq!((later.polls_of(task).len(), later.missed(task)), (11, 0));
     lapse(&mut fold);
+
+    memory_goes_back(&mut fold);
+    drop(fold);
+    let mut fold = crate::testkit::fold();
+    fold.drain.ask_for_events(60_000_000_000, LONG);
+    later.take(fold.drain.events());
+    drop(fold);
+    spin("flight-again", 10);
+    let mut fold = crate::testkit::fold();
+    later.take(fold.drain.events());
+    let task = id_of(&fold, "flight-again");
+    assert_eq!((later.polls_of(task).len(), later.missed(task)), (11, 0), "the ring is used again");
+    lapse(&mut fold);
 }
+
+/// Minutes after the last reader, and not before.
+#[cfg(target_os = "linux")]
+fn memory_goes_back(fold: &mut Fold) {
+    let ring = crate::record::thread::here().flight.own().expect("this thread recorded");
+    let flights = &mut fold.drain.flights;
+    let off = flights.off.expect("no reader is left");
+    assert!(ring.resident().0 > 0, "it was written all round");
+    flights.turn(off + super::KEPT.saturating_sub(Duration::from_secs(1)), 0);
+    assert!(ring.resident().0 > 0, "a reader may come back soon");
+    flights.turn(off + super::KEPT, 0);
+    assert_eq!((ring.resident().0, flights.off), (0, None));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory_goes_back(_: &mut Fold) {}

@@ -85,6 +85,38 @@ fn a_reader_that_is_away_costs_bounded_memory_and_starts_again_with_the_loss_cou
 }
 
 #[test]
+fn a_stalled_reader_holds_no_row_for_every_living_task() {
+    let many = |seq: u64| {
+        let task = |n| TaskRecord { id: TaskId(n), state: TaskState::Idle, ..TaskRecord::default() };
+        Arc::new(Report { first_seq: seq, seq, tasks: (0..50_000).map(task).collect(), ..Report::default() })
+    };
+    let backlog = Backlog::default();
+    backlog.restart(snapshot(0));
+    backlog.push(&many(1));
+    let ago = |time| Instant::now().checked_sub(time);
+    // It takes something now and then: the rows stay, however many there are.
+    backlog.lock().waiting_since = ago(STALLED / 2);
+    backlog.push(&many(2));
+    assert!(backlog.lock().rows > 0);
+    assert!(matches!(backlog.try_next(), Some(Next::Report(_))));
+    backlog.push(&many(3));
+    assert!(backlog.lock().rows > 0, "it has just taken something");
+
+    backlog.lock().waiting_since = ago(STALLED);
+    backlog.push(&many(4));
+    assert_eq!(backlog.lock().rows, 0);
+    assert!(matches!(backlog.try_next(), Some(Next::Overrun)));
+    backlog.restart(snapshot(4));
+    assert_eq!(drain(&backlog)[0].losses.reports_folded, 4);
+
+    // Little may wait for long: a collector that comes back continues where it was.
+    backlog.push(&delta(5));
+    backlog.lock().waiting_since = ago(STALLED * 100);
+    backlog.push(&delta(6));
+    assert!(backlog.continues_after(4));
+}
+
+#[test]
 fn the_gap_of_a_reader_that_starts_again_is_counted() {
     let backlog = Backlog::default();
     backlog.push(&delta(1));

@@ -2,9 +2,12 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+
+use pollscope_system::socket::{self, Found};
 
 /// A listening socket whose file goes when it is dropped.
 pub(crate) struct Socket {
@@ -24,27 +27,24 @@ impl Socket {
 
     /// A socket at that path. A file that a dead process left there is replaced.
     pub(super) fn at(path: &Path) -> Result<Self, String> {
-        let bound = match UnixListener::bind(path) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                if !is_socket(path) {
+        let bound = match socket::bind(path) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => match socket::look(path) {
+                Found::Listening => {
+                    return Err("a living process listens there; choose another path".to_owned());
+                }
+                Found::Other if !socket::is_socket(path) => {
                     return Err(
                         "there is a file that is no socket; remove it, or choose another path".to_owned()
                     );
                 }
-                if answers(path) {
-                    return Err("a living process listens there; choose another path".to_owned());
+                Found::Other => {
+                    return Err("there is a socket that does not answer; choose another path".to_owned());
                 }
-                fs::remove_file(path).and_then(|()| UnixListener::bind(path))
-            }
+                Found::Abandoned => fs::remove_file(path).and_then(|()| socket::bind(path)),
+            },
             bound => bound,
         };
-        let open = || {
-            let listener = bound?;
-            listener.set_nonblocking(true)?;
-            fs::set_permissions(path, Permissions::from_mode(0o600))?;
-            io::Result::Ok(listener)
-        };
-        let listener = open().map_err(|error| error.to_string())?;
+        let listener = bound.map_err(|error| error.to_string())?;
         Ok(Self { listener, path: path.to_owned(), pid: std::process::id() })
     }
 
@@ -54,6 +54,12 @@ impl Socket {
 
     pub(crate) fn listener(&self) -> io::Result<UnixListener> {
         self.listener.try_clone()
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
     }
 }
 
@@ -95,12 +101,13 @@ fn private(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Removes sockets of processes that are gone: their pid is free and nobody answers.
+/// Removes sockets at which no process listens: of processes that are gone, and those whose number belongs to
+/// another process by now.
 fn remove_leftovers(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
-        if pid_of(&path).is_some_and(|pid| !is_alive(pid)) && is_socket(&path) && !answers(&path) {
-            let _ = fs::remove_file(path);
+        if let Some(pid) = pid_of(&path) {
+            socket::remove_abandoned(&path, !is_alive(pid));
         }
     }
 }
@@ -113,18 +120,6 @@ fn pid_of(path: &Path) -> Option<i32> {
 fn is_alive(pid: i32) -> bool {
     let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
     rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
-}
-
-fn is_socket(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
-}
-
-/// Anything but a refusal is an answer: when in doubt the file stays.
-fn answers(path: &Path) -> bool {
-    match UnixStream::connect(path) {
-        Ok(_) => true,
-        Err(error) => error.kind() != ErrorKind::ConnectionRefused,
-    }
 }
 
 #[cfg(test)]
@@ -149,16 +144,28 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_of_the_dead_are_removed_and_nothing_else() {
+    fn sockets_at_which_no_process_listens_are_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let (dead, other) = (folder.path().join("2147483646.sock"), folder.path().join("notes.txt"));
-        let alive = folder.path().join(format!("{}.sock", std::process::id()));
-        drop(UnixListener::bind(&dead).unwrap());
-        drop(UnixListener::bind(&alive).unwrap());
+        let [dead, reused, starting, listening, other] =
+            ["2147483646.sock", "1.sock", "2.sock", "3.sock", "notes.txt"]
+                .map(|name| folder.path().join(name));
+        for path in [&dead, &reused, &starting] {
+            drop(UnixListener::bind(path).unwrap());
+        }
+        let _listener = UnixListener::bind(&listening).unwrap();
         fs::write(&other, "x").unwrap();
+        make_old(&reused);
+        make_old(&listening);
         remove_leftovers(folder.path());
-        assert!(!dead.exists());
-        assert!(alive.exists() && other.exists());
+        assert!(!dead.exists() && !reused.exists());
+        assert!(starting.exists() && listening.exists() && other.exists());
+    }
+
+    fn make_old(path: &Path) {
+        use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+        let long_ago = Timespec { tv_sec: 1_000_000, tv_nsec: 0 };
+        let times = Timestamps { last_access: long_ago, last_modification: long_ago };
+        utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
     }
 
     #[test]

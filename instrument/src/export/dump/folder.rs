@@ -3,10 +3,11 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use pollscope_model::time::SECOND;
+use pollscope_system::file::create_private;
 
 use crate::identity::Identity;
 
@@ -32,7 +33,14 @@ impl Folder {
     pub(super) fn begin(&self, unix_ns: u64) -> io::Result<(Draft<'_>, File)> {
         let name = self.identity.file_name_at(unix_ns / SECOND, EXTENSION);
         let path = self.path.join(format!("{name}{PART}"));
-        let file = File::create(&path)?;
+        let file = match create_private(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // What a process of this number left unfinished, or a link: the name itself goes.
+                fs::remove_file(&path)?;
+                create_private(&path)?
+            }
+            created => created?,
+        };
         Ok((Draft { folder: self, path, kept: self.path.join(name), done: false }, file))
     }
 
@@ -92,6 +100,24 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_dump_is_for_this_user_alone_and_follows_no_link() {
+        use std::os::unix::fs::{MetadataExt, symlink};
+        let place = tempfile::tempdir().unwrap();
+        let config = Config { name: Some("api".to_owned()), ..Config::default() };
+        let identity = Identity::of_this_process(&config);
+        let folder = Folder::open(place.path(), &identity).unwrap();
+        let precious = place.path().join("precious");
+        fs::write(&precious, "what was there").unwrap();
+        let name = identity.file_name_at(5, EXTENSION);
+        symlink(&precious, place.path().join(format!("{name}{PART}"))).unwrap();
+        let (draft, _file) = folder.begin(5 * SECOND).unwrap();
+        let kept = draft.keep().unwrap();
+        assert_eq!(fs::symlink_metadata(&kept).unwrap().mode() & 0o177_777, 0o100_600);
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "what was there");
+    }
 
     #[test]
     fn the_newest_stay_and_nothing_else_is_touched() {

@@ -7,20 +7,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use libc::c_int;
 
 use crate::config::DumpSignal;
+use crate::own_thread;
 
 static CAME: AtomicBool = AtomicBool::new(false);
 
 /// Sets the handler, or says what is in the way.
 pub(super) fn install(signal: DumpSignal) -> Result<(), &'static str> {
-    let number = match signal {
-        DumpSignal::Usr1 => libc::SIGUSR1,
-        DumpSignal::Usr2 => libc::SIGUSR2,
-    };
+    let number = number(signal);
     match handler(number) {
         Some(libc::SIG_DFL) => set_handler(number),
         Some(known) if known == on_signal as *const () as usize => Ok(()),
         Some(_) => Err("the process has a handler of its own for it; choose the other one"),
         None => Err("its handler cannot be read"),
+    }
+}
+
+/// The calling thread, which is ours, takes the signal from now on: the service may block it in all of its own.
+pub(super) fn receive(signal: DumpSignal) {
+    own_thread::unblock(number(signal));
+}
+
+fn number(signal: DumpSignal) -> c_int {
+    match signal {
+        DumpSignal::Usr1 => libc::SIGUSR1,
+        DumpSignal::Usr2 => libc::SIGUSR2,
     }
 }
 

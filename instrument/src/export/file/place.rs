@@ -4,11 +4,12 @@
 //! and `.3`, the oldest leaves. A restart counts as one more: what a crashed run recorded stays.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use pollscope_proto::recording::EXTENSION;
+use pollscope_system::file::create_private;
 
 use crate::config::Record;
 use crate::identity::Identity;
@@ -48,6 +49,10 @@ impl Place {
                 _ => plain(&error),
             })?;
         }
+        // A pipe or a device that has the name was put there on purpose, and not to be moved out of the way.
+        if fs::metadata(&self.path).is_ok_and(|found| !found.is_file()) {
+            return Err("it is no plain file; remove it, or name another".to_owned());
+        }
         if is_locked(&self.path) {
             return Err("another process records into it; name a folder, for one file per process".to_owned());
         }
@@ -65,7 +70,7 @@ impl Place {
                 }
             }
         }
-        let file = OpenOptions::new().write(true).create_new(true).open(&self.path)?;
+        let file = create_private(&self.path)?;
         lock(&file);
         Ok(file)
     }
@@ -93,7 +98,7 @@ fn lock(file: &File) {
 
 #[cfg(unix)]
 fn is_locked(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
+    let Ok(file) = pollscope_system::file::open(path) else { return false };
     let taken = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared);
     taken == Err(rustix::io::Errno::WOULDBLOCK)
 }
@@ -139,6 +144,21 @@ mod tests {
         assert!(place.begin().unwrap_err().starts_with("another process records into it"));
         drop(first);
         assert!(place.begin().is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_recording_is_for_this_user_alone_and_never_waits_for_a_pipe() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let place = place(folder.path());
+        drop(place.begin().unwrap());
+        assert_eq!(fs::metadata(place.path()).unwrap().mode() & 0o777, 0o600);
+        let pipe = folder.path().join("pipe.mcap");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let why = Place { path: pipe, part_bytes: 1 }.begin().unwrap_err();
+        assert!(why.starts_with("it is no plain file"), "{why}");
     }
 
     #[test]

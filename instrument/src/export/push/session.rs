@@ -11,13 +11,13 @@ use pollscope_proto::{Peer, compatible};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Endpoint;
 use tonic::{Code, Status, Streaming};
 
 use crate::export::Shared;
-use crate::export::backlog::{Backlog, MAX_ROWS, Next};
+use crate::export::backlog::{Backlog, MAX_ROWS, Next, STALLED_BYTES, bytes_of};
 use crate::export::greeting::Greeting;
 use crate::export::lens::Lens;
+use crate::export::push::dial;
 
 /// How long connecting, and the collector's welcome, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,16 +31,6 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(250);
 /// Messages on their way, beside those in the backlog.
 const IN_FLIGHT: usize = 4;
-
-/// A connection that notices a silent collector within seconds.
-pub(super) fn patient(endpoint: Endpoint) -> Endpoint {
-    endpoint
-        .connect_timeout(PATIENCE)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(10))
-        .keep_alive_timeout(PATIENCE)
-        .keep_alive_while_idle(true)
-}
 
 /// Why a connection ended.
 #[derive(Clone, Debug)]
@@ -75,30 +65,45 @@ pub(super) struct Session {
     backlog: Arc<Backlog>,
     /// Deltas that were sent and not acknowledged, oldest first.
     sent: VecDeque<Arc<Report>>,
+    /// What waits in the backlog begins with a snapshot of which no collector has anything yet.
+    untold: bool,
+    /// The collector keeps everything, single events too if they are always recorded; asked for at that time.
+    whole: bool,
+    asked_for_events: Option<Instant>,
 }
 
 impl Session {
-    pub(super) fn new(shared: &Arc<Shared>, backlog: &Arc<Backlog>) -> Self {
-        Self { shared: shared.clone(), backlog: backlog.clone(), sent: VecDeque::new() }
+    /// `whole` if the collector gets everything from the start on; the backlog is then subscribed already.
+    pub(super) fn new(shared: &Arc<Shared>, backlog: &Arc<Backlog>, whole: bool) -> Self {
+        Self {
+            shared: shared.clone(),
+            backlog: backlog.clone(),
+            sent: VecDeque::new(),
+            untold: whole,
+            whole,
+            asked_for_events: None,
+        }
     }
 
     /// Connects and reports until something ends it.
-    pub(super) async fn hold(&mut self, endpoint: &Endpoint, welcomed: impl FnOnce()) -> End {
-        let end = self.try_hold(endpoint, welcomed).await.err().unwrap_or(End::Closed);
-        if matches!(end, End::Astray(_)) {
+    pub(super) async fn hold(&mut self, url: &str, welcomed: impl FnOnce()) -> End {
+        let end = self.try_hold(url, welcomed).await.err().unwrap_or(End::Closed);
+        let kept = || self.sent.iter().map(|report| bytes_of(report)).sum::<usize>();
+        // How long the collector is away is not known: much is not kept for it.
+        if matches!(end, End::Astray(_)) || kept() > STALLED_BYTES {
             self.forget_everything();
         }
         end
     }
 
-    async fn try_hold(&mut self, endpoint: &Endpoint, welcomed: impl FnOnce()) -> Result<(), End> {
+    async fn try_hold(&mut self, url: &str, welcomed: impl FnOnce()) -> Result<(), End> {
         let silent = |_| End::Lost("it does not answer".to_owned());
-        let channel = endpoint.connect().await.map_err(|error| End::Lost(innermost(&error)))?;
+        let connection = timeout(PATIENCE, dial::connect(url)).await.map_err(silent)??;
         let (out, stream) = mpsc::channel(IN_FLIGHT);
         let out = Out(out);
         let (mut greeting, hello) = Greeting::new(self.shared.clone());
         out.say(ingest::hello(&hello, None)).await?;
-        let mut client = ingest::client(channel);
+        let mut client = ingest::client(connection);
         let answer = client.push(ReceiverStream::new(stream));
         let mut controls = timeout(PATIENCE, answer).await.map_err(silent)??.into_inner();
         let welcome = timeout(PATIENCE, welcome(&mut controls)).await.map_err(silent)??;
@@ -137,6 +142,9 @@ impl Session {
         let pause = Duration::from_nanos(welcome.interval_ns).min(MAX_PAUSE);
         let mut last = Instant::now();
         loop {
+            if self.whole {
+                self.shared.keep_events(&self.backlog, &mut self.asked_for_events);
+            }
             self.wait_for_room(desk).await?;
             if let Some(early) = pause.checked_sub(last.elapsed()).filter(|early| !early.is_zero()) {
                 let _ = timeout(early.min(GLANCE), self.backlog.closed()).await;
@@ -173,10 +181,13 @@ impl Session {
 
     /// Continues where the collector is, or starts again from a snapshot.
     async fn resume(&mut self, last_seq: Option<u64>, out: &Out) -> Result<(), End> {
+        if std::mem::take(&mut self.untold) && last_seq.is_none() {
+            return Ok(());
+        }
         self.forget(last_seq.unwrap_or(0));
         let continues = last_seq.is_some_and(|last| match (self.sent.front(), self.sent.back()) {
             (Some(first), Some(newest)) => {
-                first.first_seq == last + 1 && self.backlog.continues_after(newest.seq)
+                last.checked_add(1) == Some(first.first_seq) && self.backlog.continues_after(newest.seq)
             }
             _ => self.backlog.continues_after(last),
         });
@@ -329,13 +340,4 @@ impl Drop for Reading {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// The cause that says most: transport errors wrap it several times.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

@@ -161,7 +161,7 @@ fn loom_a_wake_races_with_the_last_poll_and_the_drain() {
         inner.reset();
         let claims = Claims::none();
         // The holders' and the drain's.
-        claims.born(2, 0);
+        claims.born(1, 2, 0);
         let task = Arc::new((inner, claims));
         // The first poll leaves a waker behind.
         task.0.update(&waker);

@@ -24,7 +24,7 @@ impl Session {
     /// As a birth: counted, then claimed.
     fn bear(&self, at: usize) {
         self.births.add(1);
-        self.records[at].born(1, 0);
+        self.records[at].born(1, 1, 0);
     }
 
     /// As a task's end that nobody waits for.

@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 
 use super::{IS_OPEN, MAX, OPEN, Session, runtimes, set_slow_poll_ns};
-use crate::record::thread::{self, Thread};
-use crate::record::{Recorder, intern, quiet, slots};
+use crate::record::shard::Shards;
+use crate::record::thread;
+use crate::record::{Recorder, given_back, intern, quiet, slots};
 
 struct Numbers {
     /// Numbers that were ever handed out.
@@ -125,12 +126,11 @@ fn is_quiet(session: Session) -> bool {
     let births = || {
         // Each time anew: a task may spawn where none of the session has before.
         let sites = intern::sites_of(session);
-        let of_thread = |thread: &&Thread| births(thread, &sites);
-        thread::all().iter().map(of_thread).fold(0, u64::wrapping_add)
+        thread::read().shards().map(|shards| births(shards, &sites)).fold(0, u64::wrapping_add)
     };
-    quiet::is_quiet(|| slots::none_of(session), births)
+    quiet::is_quiet(|| slots::none_of(session) && given_back::none_of(session), births)
 }
 
-fn births(thread: &Thread, sites: &[u32]) -> u64 {
-    sites.iter().filter_map(|site| thread.shards.known(*site)).map(|shard| shard.spawned.get()).sum()
+fn births(shards: &Shards, sites: &[u32]) -> u64 {
+    sites.iter().filter_map(|site| shards.known(*site)).map(|shard| shard.spawned.get()).sum()
 }

@@ -1,7 +1,7 @@
-//! A task's end, and what becomes of its handle.
+//! A task's end. What becomes of its join handle is in [`tag`](crate::record::tag).
 
 use super::{Outcome, TaskState};
-use crate::record::claims::{ABORTED, CANCELLED, COMPLETED, HANDLE_DROPPED, JOINED, PANICKED};
+use crate::record::claims::{CANCELLED, COMPLETED, HANDLE_DROPPED, PANICKED, Word};
 use crate::record::thread::{LastRow, Thread};
 
 impl TaskState {
@@ -15,8 +15,15 @@ impl TaskState {
             Outcome::Panicked => PANICKED,
         };
         self.poll_start_ns.set(now);
-        let row = if self.claims.is_known() { LastRow::Waits } else { thread.room_for_an_end() };
+        let keeps = |word: Word| {
+            // A panic whose handle exists is not swallowed yet: the drain keeps what it takes to find out.
+            word.is_known() || flag == PANICKED && word.is_held()
+        };
+        let row = if keeps(self.claims.word()) { LastRow::Waits } else { thread.room_for_an_end() };
         let ended = self.claims.end(flag, row != LastRow::Waits);
+        if ended.held {
+            thread.site(self.site()).outcomes_left.add(1);
+        }
         if flag == PANICKED && ended.before & HANDLE_DROPPED != 0 {
             let site = thread.site(self.site());
             site.swallowed_panics.add(1);
@@ -29,34 +36,5 @@ impl TaskState {
             thread.site(self.site()).ends_unsaid.add(1);
         }
         ended.waived
-    }
-
-    /// The handle gave the outcome to somebody, and goes.
-    #[inline]
-    pub(crate) fn joined(&self) {
-        if !self.claims.is_waived() {
-            self.claims.set(JOINED);
-            self.mark();
-        }
-    }
-
-    /// The handle asked the task to stop.
-    pub(crate) fn aborted(&self) {
-        self.claims.set(ABORTED);
-        self.mark();
-    }
-
-    /// The handle is gone, and the outcome was not taken.
-    pub(crate) fn handle_dropped(&self) {
-        let before = if self.claims.is_waived() {
-            self.claims.flags()
-        } else {
-            let before = self.claims.set(HANDLE_DROPPED);
-            self.mark();
-            before
-        };
-        if before & PANICKED != 0 {
-            crate::record::thread::here().site(self.site()).swallowed_panics.add(1);
-        }
     }
 }

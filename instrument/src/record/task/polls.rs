@@ -41,6 +41,16 @@ impl TaskState {
         self.touch();
     }
 
+    /// The future begins to be dropped on this thread, before its end: a poll that no wake made due.
+    pub(crate) fn drop_begins(&self, thread: &Thread, now: u64) {
+        self.poller.set(thread.index);
+        self.poll_start_ns.set(now);
+        if self.polls.get() == 0 {
+            self.first_polled(thread);
+        }
+        self.touch();
+    }
+
     pub(super) fn is_scheduled_by_spawn(&self) -> bool {
         !matches!(self.kind(), TaskKind::Future | TaskKind::BlockOn)
     }
@@ -54,7 +64,8 @@ impl TaskState {
     /// One more forced yield.
     #[cold]
     pub(crate) fn yields_by_force(&self) {
-        self.forced_yields.set(self.forced_yields.get().saturating_add(1));
+        let forced_yields = &self.aside.forced_yields;
+        forced_yields.set(forced_yields.get().saturating_add(1));
     }
 
     /// The poll that began `wall_ns` ago ends on the same thread.
@@ -87,8 +98,13 @@ impl TaskState {
 
     #[cold]
     fn first_polled(&self, thread: &Thread) {
-        let (runtime, _) = thread.place();
-        self.runtime.set(runtime.map_or(0, |runtime| runtime as u16 + 1));
+        let (mut runtime, _) = thread.place();
+        // Mostly the first poll of its thread, which has not looked yet where it is.
+        if runtime.is_none() && self.kind() == TaskKind::BlockOn {
+            thread.find_place();
+            (runtime, _) = thread.place();
+        }
+        self.aside.runtime.set(runtime.map_or(0, |runtime| runtime as u16 + 1));
     }
 
     /// The poll ended on this thread, told by tokio's hook.

@@ -60,7 +60,7 @@ impl TaskState {
 
     /// Runtime of its first poll, if known.
     pub(crate) fn runtime(&self) -> Option<u32> {
-        self.runtime.get().checked_sub(1).map(u32::from)
+        self.aside.runtime.get().checked_sub(1).map(u32::from)
     }
 
     /// Index of the thread that polls it now, if one does.
@@ -162,7 +162,7 @@ impl TaskState {
     pub(crate) fn fingerprint(&self) -> u64 {
         let (holders, clones) = self.inner.counts();
         mix([
-            self.id.get(),
+            self.id(),
             self.polls.get(),
             self.poll_start_ns.get(),
             self.self_wakes.get(),

@@ -78,7 +78,7 @@ impl TaskState {
     /// Not inlined: it would cost a wake that is not kept its registers.
     #[inline(never)]
     fn keep_wake(&self, ring: &Ring, noted: Option<u64>, who: u64) {
-        ring.push(flight::wake(self.id.get(), noted.unwrap_or_else(clock::now_ns), who));
+        ring.push(flight::wake(self.id(), noted.unwrap_or_else(clock::now_ns), who));
     }
 }
 

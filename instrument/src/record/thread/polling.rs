@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::{LONG_WAIT_NS, Label, Thread};
 use crate::record::flight;
 use crate::record::ring::Ring;
-use crate::record::thread::registry::threads;
+use crate::record::thread::registry;
 
 /// What was open round a poll that opened.
 #[derive(Clone, Copy, Debug)]
@@ -83,11 +83,20 @@ impl Thread {
         }
     }
 
-    /// At most once a millisecond.
+    /// At most once a millisecond. A job of the blocking pool is not split, so that its thread needs no descriptor.
     #[cold]
     fn sample_slowly(&self, now: u64) {
-        self.split.sample(now, self.polled_ns.get());
+        if self.is_in_a_job() {
+            self.split.skip(now);
+        } else {
+            self.split.sample(now, self.polled_ns.get());
+        }
         self.find_place();
+    }
+
+    /// Whether the open poll is a job of the blocking pool, or is inside of one. For the thread itself.
+    pub(crate) fn is_in_a_job(&self) -> bool {
+        self.label().is_job()
     }
 
     /// Notes where the thread belongs; whether it is a worker of an observed runtime, and that is news. For the
@@ -106,11 +115,12 @@ impl Thread {
     pub(crate) fn set_place(&self, place: u64) {
         if is_worker(place) {
             let now = crate::clock::now_ns();
-            let others = threads();
-            for thread in others.all.iter().filter(|thread| thread.place.load(Ordering::Relaxed) == place) {
-                thread.place.store(0, Ordering::Relaxed);
-                thread.replaced_ns.store(now, Ordering::Relaxed);
-            }
+            registry::for_each(|other| {
+                if other.place.load(Ordering::Relaxed) == place {
+                    other.place.store(0, Ordering::Relaxed);
+                    other.replaced_ns.store(now, Ordering::Relaxed);
+                }
+            });
         }
         self.place.store(place, Ordering::Relaxed);
     }

@@ -1,42 +1,46 @@
 //! Whose which state is: a thread takes one over with its first look, and gives it back when it ends.
 
 use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use super::Thread;
+use super::{Retired, Thread};
 use crate::record::allowed::Allowance;
 use crate::record::edges::Edges;
 use crate::record::evidence::Evidence;
 use crate::record::flight::Recording;
 use crate::record::hist::HistShard;
 use crate::record::intern;
+use crate::record::roster::{self, Roster, Taken};
 use crate::record::session::Session;
 use crate::record::shard::Shards;
 use crate::record::slots::Magazine;
 use crate::record::split::Split;
 use crate::record::tally::{Note16, Note32, Tally};
 
-/// All states that exist, and those that no thread has.
-#[derive(Default)]
-pub(super) struct Threads {
-    pub(super) all: Vec<&'static Thread>,
-    free: Vec<&'static Thread>,
-}
+/// States that threads have, or left behind since the drain's last visit, at most. A thread beyond them is counted as
+/// a loss ([`refused`]), and what it does is in no total.
+const MAX_STATES: usize = 8_192;
+/// States that are folded in one go, while no thread can read, and goes of one visit.
+const FOLDED_AT_ONCE: usize = 32;
+const GOES: usize = 32;
 
-static THREADS: LazyLock<Mutex<Threads>> = LazyLock::new(Mutex::default);
+static THREADS: LazyLock<Roster<Thread, Retired>> = LazyLock::new(|| Roster::new(MAX_STATES, Retired::new()));
+
+/// Threads that were refused a state since the start.
+static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 /// Shared by threads whose own state is gone already, while the last of their thread-local values are
 /// dropped. Its counters have several writers then and may lose counts.
 static LATE: LazyLock<&'static Thread> = LazyLock::new(|| {
-    let late = Thread::register(&mut threads(), Magazine::shared());
-    late.flight.close();
-    late
+    THREADS.add_for_ever(|index| {
+        let late = Thread::new(index, Magazine::shared());
+        late.flight.close();
+        late.is_taken.store(true, Ordering::Relaxed);
+        late
+    })
 });
-
-pub(super) fn threads() -> MutexGuard<'static, Threads> {
-    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 thread_local! {
     // No destructor, so that reading it is one load and works until the thread's very end.
@@ -44,9 +48,12 @@ thread_local! {
     static LEASE: Lease = Lease::new();
     /// For whom a thread's state is taken over.
     static WANTED: Cell<Session> = const { Cell::new(Session::NONE) };
+    /// See [`at_end`].
+    static AT_END: Cell<Option<fn() -> bool>> = const { Cell::new(None) };
 }
 
-/// The calling thread's state.
+/// The calling thread's state. What it is or leads to may be used on this thread, and nowhere after the thread's end:
+/// what lasts longer than a call has to be dropped by what [`at_end`] sets.
 #[inline]
 pub(crate) fn here() -> &'static Thread {
     match HERE.get() {
@@ -70,48 +77,172 @@ pub(crate) fn here_for(session: Session) -> &'static Thread {
 
 #[cold]
 fn adopt() -> &'static Thread {
-    LEASE.try_with(|lease| HERE.set(Some(lease.0))).ok();
+    LEASE.try_with(|lease| HERE.set(Some(lease.state()))).ok();
     HERE.get().unwrap_or_else(|| *LATE)
 }
 
-/// Every thread state that exists, in the order of their indexes.
-pub(crate) fn all() -> Vec<&'static Thread> {
-    threads().all.clone()
+/// Sets what drops, when the calling thread's state goes, all that still refers to it; the call returns whether it
+/// could. There is one for each thread.
+pub(crate) fn at_end(drop_references: fn() -> bool) {
+    AT_END.set(Some(drop_references));
 }
 
-/// The thread state with an index, also if it came after the last [`all`].
-pub(crate) fn at(index: u32) -> Option<&'static Thread> {
-    threads().all.get((index as usize).checked_sub(1)?).copied()
+/// All states, and the totals of threads that ended before. None of it is freed while it exists.
+pub(crate) type Reading = roster::Reading<'static, Thread, Retired>;
+
+/// Everything that threads counted.
+pub(crate) fn read() -> Reading {
+    THREADS.read()
 }
 
-/// Gives the state back when the thread ends.
-struct Lease(&'static Thread);
+/// In a forked child, of whose threads only the calling one exists: it has another number, and the polls of the others
+/// are nowhere. Called while the child begins: takes no lock that may never be given back.
+#[cfg(unix)]
+pub(crate) fn keep_only_this_in_child() {
+    let here = known();
+    THREADS.try_for_each(|thread| {
+        if here.is_none_or(|here| here.index != thread.index) {
+            thread.since.store(0, Ordering::Relaxed);
+            thread.task.store(0, Ordering::Relaxed);
+            thread.tid.store(0, Ordering::Relaxed);
+        }
+    });
+    if let Some(here) = here {
+        here.tid.store(thread_id(), Ordering::Relaxed);
+        here.split.begin_in_child();
+    }
+}
+
+impl Reading {
+    /// Of each thread its share of the sites, and that of all that ended.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &Shards> + Clone {
+        self.states().map(|thread| &thread.shards).chain([&self.rest().shards])
+    }
+
+    /// The sum of a count over all threads, those that ended included.
+    pub(crate) fn sum(&self, of: impl Fn(&Thread) -> u64, ended: u64) -> u64 {
+        self.states().map(of).fold(ended, u64::wrapping_add)
+    }
+}
+
+/// What the call says of the thread with an index, if it has not ended: for what is done at once.
+pub(crate) fn at<T>(index: u32, call: impl FnOnce(&Thread) -> T) -> Option<T> {
+    THREADS.at(index, call)
+}
+
+/// Calls it with each state, for what is done at once.
+pub(super) fn for_each(call: impl FnMut(&Thread)) {
+    THREADS.for_each(call);
+}
+
+/// Threads whose polls, wakes and spawns are in no total, since too many others had a state when they began.
+pub(crate) fn refused() -> u64 {
+    REFUSED.load(Ordering::Relaxed)
+}
+
+/// Sets how many states there may be.
+#[cfg(test)]
+pub(crate) fn set_most_states(most: usize) {
+    THREADS.set_most(most);
+}
+
+/// Folds threads that ended into the share of all [`Retired`] and frees their states, if they are `done` as far as the
+/// caller knows. Returns their indexes. For the drain.
+pub(crate) fn fold_ended(is_done: impl Fn(&Thread) -> bool) -> Vec<u32> {
+    let mut folded = Vec::new();
+    for _ in 0..GOES {
+        let mut pairs = 0;
+        let can = |rest: &Retired, thread: &Thread| {
+            let more = thread.edges.pairs();
+            let can = !thread.flight.has_ring() && rest.has_room(pairs + more) && is_done(thread);
+            pairs += if can { more } else { 0 };
+            can
+        };
+        let ended = THREADS.reclaim(FOLDED_AT_ONCE, can, Retired::fold);
+        let is_last = ended.len() < FOLDED_AT_ONCE;
+        folded.extend(ended);
+        if is_last {
+            break;
+        }
+    }
+    folded
+}
+
+/// The state that a thread has until it ends.
+enum Lease {
+    /// One on the list.
+    Listed(Option<Taken<Thread>>),
+    /// One of its own, which is in no total: there were too many.
+    Refused(NonNull<Thread>),
+}
 
 impl Lease {
     fn new() -> Self {
-        let mut threads = threads();
         // Of two that wait, rather the one that knows the session's sites already.
         let wanted = WANTED.get();
-        let known = threads.free.iter().rposition(|free| free.last_session.get() == wanted.number());
-        let thread = match known {
-            Some(at) => Some(threads.free.remove(at)),
-            None => threads.free.pop(),
+        let knows = |free: &Thread| free.last_session.get() == wanted.number();
+        let taken = THREADS.take(knows, |index| Thread::new(index, Magazine::new()));
+        let (lease, is_listed) = match taken {
+            Ok(taken) => (Self::Listed(Some(taken)), true),
+            Err(index) => (Self::refused(index), false),
         };
-        let thread = thread.unwrap_or_else(|| Thread::register(&mut threads, Magazine::new()));
-        drop(threads);
-        thread.flight.follow();
+        let thread = lease.state();
+        // Before: a switch that does not see it is seen by what follows.
+        thread.is_taken.store(true, Ordering::Relaxed);
+        if is_listed {
+            thread.flight.follow();
+        }
         let name = std::thread::current().name().map_or(0, intern::name);
         thread.name.store(name, Ordering::Relaxed);
         thread.tid.store(thread_id(), Ordering::Relaxed);
-        Self(thread)
+        lease
+    }
+
+    /// A state without sites, edges and evidence.
+    #[cold]
+    fn refused(index: u32) -> Self {
+        REFUSED.fetch_add(1, Ordering::Relaxed);
+        let thread = Thread::new(index, Magazine::new());
+        thread.shards.close();
+        thread.edges.close();
+        thread.evidence.close();
+        Self::Refused(NonNull::from(Box::leak(thread)))
+    }
+
+    #[expect(unsafe_code, reason = "states are freed")]
+    fn state(&self) -> &'static Thread {
+        match self {
+            // SAFETY: what got it from `here` uses it on this thread and before the lease ends, but for what `at_end`
+            // drops: no frame of the thread is left then, or none that goes on, in a process that exits.
+            Self::Listed(Some(taken)) => unsafe { taken.state() },
+            // SAFETY: from a box that the lease owns; the same.
+            Self::Refused(thread) => unsafe { thread.as_ref() },
+            Self::Listed(None) => *LATE,
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        let thread = self.state();
+        let is_dropped = AT_END.take().is_none_or(|drop_references| drop_references());
+        // A poll that is still open, in a frame that something set aside: the state stays as it is, for ever.
+        let is_free = is_dropped && thread.task() == 0;
         HERE.set(None);
-        self.0.retire();
-        threads().free.push(self.0);
+        thread.retire();
+        match self {
+            Self::Listed(taken) => {
+                if let Some(taken) = taken.take().filter(|_| is_free) {
+                    THREADS.give_back(taken);
+                }
+            }
+            #[expect(unsafe_code, reason = "states are freed")]
+            Self::Refused(state) if is_free => {
+                // SAFETY: from a box, in `refused`; it is on no list, and the thread has dropped what refers to it.
+                drop(unsafe { Box::from_raw(state.as_ptr()) });
+            }
+            Self::Refused(_) => {}
+        }
     }
 }
 
@@ -126,9 +257,10 @@ fn thread_id() -> u32 {
 }
 
 impl Thread {
-    pub(super) fn register(threads: &mut Threads, slots: Magazine) -> &'static Self {
-        let thread: &'static Self = Box::leak(Box::new(Self {
-            index: threads.all.len() as u32 + 1,
+    /// A state that no thread has had.
+    pub(super) fn new(index: u32, slots: Magazine) -> Box<Self> {
+        Box::new(Self {
+            index,
             task: AtomicU64::new(0),
             since: AtomicU64::new(0),
             label: AtomicU64::new(0),
@@ -146,6 +278,7 @@ impl Thread {
             uncounted: Tally::new(),
             ends_unsaid: Tally::new(),
             pooled: AtomicBool::new(false),
+            is_taken: AtomicBool::new(false),
             wrapping: AtomicBool::new(false),
             next_id: Tally::new(),
             last_id: Tally::new(),
@@ -159,9 +292,7 @@ impl Thread {
             session: Note16::default(),
             last_session: Note16::default(),
             foreign_polls: Tally::new(),
-        }));
-        threads.all.push(thread);
-        thread
+        })
     }
 
     fn retire(&self) {
@@ -177,5 +308,7 @@ impl Thread {
         self.split.end();
         self.evidence.forget();
         self.slots.empty();
+        // What a reader that sees it sees of the thread is the last.
+        self.is_taken.store(false, Ordering::Release);
     }
 }

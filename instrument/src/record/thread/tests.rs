@@ -1,7 +1,6 @@
 //! What another thread sees of the poll that is open.
 
 use super::polling::OpenPoll;
-use super::registry::Threads;
 use super::*;
 
 fn open(task: u64, site: u32, since_ns: u64, is_job: bool) -> OpenPoll {
@@ -10,7 +9,7 @@ fn open(task: u64, site: u32, since_ns: u64, is_job: bool) -> OpenPoll {
 
 #[test]
 fn the_open_poll_is_the_innermost_task_since_the_outermost_start() {
-    let thread = Thread::register(&mut Threads::default(), Magazine::new());
+    let thread = Thread::new(1, Magazine::new());
     assert_eq!(thread.polling(), None);
     let outer = thread.enter(7, Label::new(3, 9, false), 100);
     assert_eq!((thread.polling(), thread.scope()), (Some(open(7, 3, 100, false)), 9));
@@ -26,7 +25,7 @@ fn the_open_poll_is_the_innermost_task_since_the_outermost_start() {
 
 #[test]
 fn what_a_job_polls_belongs_to_the_job() {
-    let thread = Thread::register(&mut Threads::default(), Magazine::new());
+    let thread = Thread::new(1, Magazine::new());
     let (site, scope) = (u32::MAX >> 1, u16::MAX.into());
     let job = thread.enter(1, Label::new(site, scope, true), 100);
     assert_eq!((thread.polling(), thread.scope()), (Some(open(1, site, 100, true)), scope));
@@ -42,7 +41,7 @@ fn what_a_job_polls_belongs_to_the_job() {
 /// Task, site and start are written one after the other; a reader must not see parts of two polls.
 #[test]
 fn its_parts_belong_together_while_polls_come_and_go() {
-    let thread = Thread::register(&mut Threads::default(), Magazine::new());
+    let thread = Thread::new(1, Magazine::new());
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

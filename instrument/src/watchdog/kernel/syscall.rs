@@ -105,6 +105,23 @@ const OLD_CALLS: &[Call] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_CALLS: &[Call] = &[];
 
+/// Calls that the kernel goes on with after a signal whose handler was set with `SA_RESTART`, by signal(7).
+const RESTARTED: &[&str] = &["futex_wait", "futex", "flock", "fcntl", "wait4", "waitid", "openat", "open"];
+/// The same if they are for one of these; others have time-outs, or end in any case.
+const RESTARTED_ON: (&[&str], &[&str]) =
+    (&["read", "write", "readv", "writev", "pread64", "pwrite64"], &["pipe", "file", "device"]);
+
+/// Whether a call, as it is described, goes on after a signal. What is not known does not.
+pub(super) fn goes_on_after_signal(call: &str) -> bool {
+    match call.trim_end_matches(')').split_once('(') {
+        None => RESTARTED.contains(&call),
+        Some((name, of)) => {
+            let (_, what) = of.rsplit_once(", ").unwrap_or_default();
+            RESTARTED.contains(&name) || RESTARTED_ON.0.contains(&name) && RESTARTED_ON.1.contains(&what)
+        }
+    }
+}
+
 /// `/proc/<pid>/syscall` in words: `futex_wait`, `read(fd 7, pipe)`. `None` if the thread is in no call,
 /// or in one that the table does not have.
 pub(super) fn describe(text: &str, what_is: impl Fn(u32) -> Option<&'static str>) -> Option<String> {
@@ -133,6 +150,19 @@ fn is_wait(operation: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_signal_would_end_is_left_alone() {
+        for call in ["futex_wait", "read(fd 7, pipe)", "write(fd 1, device)", "flock(fd 3, file)"] {
+            assert!(goes_on_after_signal(call), "{call}");
+        }
+        for call in ["poll", "ppoll", "epoll_wait(fd 3)", "clock_nanosleep", "recvfrom(fd 7, socket)"] {
+            assert!(!goes_on_after_signal(call), "{call}");
+        }
+        for call in ["read(fd 8)", "read(fd 8, socket)", "in kernel (do_poll)", "in kernel", ""] {
+            assert!(!goes_on_after_signal(call), "{call}");
+        }
+    }
 
     #[test]
     #[cfg(target_arch = "x86_64")]

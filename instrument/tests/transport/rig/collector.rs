@@ -94,6 +94,20 @@ impl Collector {
         Self { runtime: Some(runtime), address, say, end }
     }
 
+    /// At a Unix socket.
+    #[cfg(unix)]
+    pub(crate) fn start_on(store: &Store, path: &std::path::Path) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(async { tokio::net::UnixListener::bind(path).unwrap() });
+        let (say, _) = broadcast::channel(8);
+        let (end, _) = broadcast::channel(8);
+        let service = ingest::server(Service { store: store.clone(), say: say.clone(), end: end.clone() });
+        let incoming = tokio_stream::wrappers::UnixListenerStream::new(listener);
+        runtime.spawn(Server::builder().serve_with_incoming(service, incoming));
+        Self { runtime: Some(runtime), address: ([0, 0, 0, 0], 0).into(), say, end }
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -27,7 +27,11 @@ impl Viewer {
 
     pub(crate) async fn attach_as(target: &str, client: ClientHello) -> Result<Self, Status> {
         let url = if target.starts_with("unix:") { target.to_owned() } else { format!("http://{target}") };
-        let channel = Endpoint::from_shared(url).unwrap().connect().await.unwrap();
+        let channel = Endpoint::from_shared(url)
+            .unwrap()
+            .connect()
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         let (requests, outgoing) = mpsc::channel(4);
         requests.send(AttachRequest::from(&Request::Hello(client))).await.unwrap();
         let mut stream = feed::client(channel).attach(ReceiverStream::new(outgoing)).await?.into_inner();

@@ -7,6 +7,7 @@ use super::run::{Load, ProcessRun, SiteRun};
 use super::text::buckets;
 use super::{Baseline, VERSION};
 use crate::hist::{Hist, SCALE};
+use crate::text::is_unsafe;
 use crate::time::{MILLISECOND, Nanos};
 
 const HEAD: &str = "\
@@ -103,14 +104,17 @@ fn whole(n: u64) -> u64 {
     n.min(i64::MAX as u64)
 }
 
-/// A basic string of TOML.
+/// A basic string of TOML: what may not be shown as it is, is escaped, and read back as it was.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            c if is_unsafe(c) => {
+                let _ = match u32::from(c) {
+                    code @ ..=0xffff => write!(quoted, "\\u{code:04X}"),
+                    code => write!(quoted, "\\U{code:08X}"),
+                };
             }
             c => quoted.push(c),
         }

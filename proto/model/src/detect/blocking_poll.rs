@@ -28,24 +28,27 @@
 //! `busy`: move the computation to `spawn_blocking` or a pool of threads, or split it and yield between
 //! the parts. `blocked`: the poll waits without `.await`: `std::thread::sleep`, a `std::sync` lock that
 //! others hold for long, blocking file or network I/O, a DNS look-up. Use tokio's counterpart or
-//! `spawn_blocking`.
+//! `spawn_blocking`. What waits in a `Drop` goes into `spawn_blocking`, or into a `close().await` before. In another
+//! executor use its own counterparts: tokio's functions panic outside of a runtime.
 //!
 //! # False alarms
 //! Preemption is taken off: what the kernel counts as waiting for a CPU, all time off the CPU of a thread that never
 //! went to sleep, and what it took tokio to start a thread for `spawn_blocking`. A poll that was mostly preempted never reaches deny. Where the split is
 //! not measured, only polls above `uncertain` count and none is denied; the same limit holds for what
 //! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none.
-//! `spawn_blocking` jobs and `block_on` bodies have threads of their own and are not judged. A first poll
+//! `spawn_blocking` jobs have threads of their own and are not judged, nor are `block_on` bodies, unless theirs is
+//! known to be a current-thread runtime, which runs everything on that thread. A first poll
 //! within the first five seconds of a process (`initial`) is initialisation. A poll that `stuck-poll` reported while
 //! it was open is not reported again, and one that was seen in `block_in_place` held nobody. Time inside of
 //! `pollscope::allow_blocking` is taken off. Debug builds are slow: judge release builds, or raise the limit.
 
 use std::collections::BTreeMap;
 
-use super::Detector;
+use super::advice::Advice;
 use super::seen::Tense;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{SiteScene, View};
+use super::{Detector, advice};
 use crate::entity::slow_poll::{PollKind, SlowPoll};
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -157,14 +160,22 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
         Level::Allow
     };
     let limit = if level == Level::Deny { deny } else { limit_of(worst) };
-    let polls = scene.view.totals().poll.count();
-    let slow = scene.view.totals().slow_polls.max(over);
+    let (slow, polls) = (scene.view.totals().slow_polls, scene.view.totals().poll.count());
+    let site = view.short_site(scene.id());
+    // Evidence without its count comes from a process of which a report was lost; the next snapshot has the count.
+    let share = if over > slow {
+        format!("{} polls at {site} were slow, more than are counted: reports were lost.", Value::Count(over))
+    } else {
+        format!("{} of {} polls at {site} were slow.", Value::Count(slow), Value::Count(polls))
+    };
     let kind = worst.kind();
     // Not every poll is looked at. Another one of the site that was tells where to search.
     let looked_at = |poll: &&&SlowPoll| PollFacts::from(**poll).was_seen();
-    let seen = Some(&worst).filter(looked_at).or_else(|| {
-        known.values().filter(looked_at).max_by_key(|poll| (poll.stack.is_some(), poll.judged_ns()))
-    });
+    let has_frames =
+        |poll: &SlowPoll| view.stack(&PollFacts::from(poll)).is_some_and(|stack| !stack.frames.is_empty());
+    let seen = Some(&worst)
+        .filter(looked_at)
+        .or_else(|| known.values().filter(looked_at).max_by_key(|poll| (has_frames(poll), poll.judged_ns())));
     let facts = PollFacts {
         waiting_in: seen.and_then(|poll| poll.waiting_in),
         stack: seen.and_then(|poll| poll.stack),
@@ -179,7 +190,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
         level: Some(level),
         value: Value::Nanos(judged),
         limit: Value::Nanos(limit),
-        count: Count::Total(slow),
+        count: Count::Total(slow.max(over)),
         poll: facts,
         headline: format!(
             "{} in one poll{} (limit {}){}",
@@ -189,16 +200,13 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
             view.seen(&facts, Tense::Past)
         ),
         why: format!(
-            "{} of {} polls at {} were slow. The worst now: {}. Meanwhile its worker ran nothing else.{}{} {}",
-            Value::Count(slow),
-            Value::Count(polls),
-            view.short_site(scene.id()),
+            "{share} The worst now: {}. Meanwhile its worker ran nothing else.{}{} {}",
             evidence(view, worst),
             view.called(&facts, Tense::Past),
             other.unwrap_or_default(),
             view.harm_of(&facts)
         ),
-        fix: fix(kind).into(),
+        fix: fix(kind, scene.is_elsewhere()),
     })
 }
 
@@ -214,26 +222,27 @@ pub(crate) fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {
         ),
         _ => String::new(),
     };
-    format!("{task}, poll {}{worker}: {}{split}{}", poll.nth, Nanos(poll.wall_ns), view.allowed(poll))
+    let end_ns = poll.start_ns.saturating_add(poll.wall_ns);
+    let stopped = match view.moment.process.stopped_ns(poll.start_ns, end_ns) {
+        0 => String::new(),
+        ns => format!(", the whole process was stopped for {}", Nanos(ns)),
+    };
+    format!(
+        "{task}, poll {}{worker}: {}{split}{stopped}{}",
+        poll.nth,
+        Nanos(poll.wall_ns),
+        view.allowed(poll)
+    )
 }
 
-pub(crate) fn fix(kind: Option<PollKind>) -> &'static str {
+/// What to do about a poll of that kind; `elsewhere` is another executor than tokio's.
+pub(crate) fn fix(kind: Option<PollKind>, elsewhere: bool) -> Advice {
     match kind {
-        Some(PollKind::Busy) => {
-            "Move the computation to spawn_blocking or a thread pool, or split it and call \
-             tokio::task::yield_now().await between the parts."
-        }
-        Some(PollKind::Blocked) => {
-            "Something in this poll waits without .await: std::thread::sleep, a std::sync lock, blocking file \
-             or network I/O, a DNS look-up. Use tokio's counterpart, or put it into spawn_blocking."
-        }
-        Some(PollKind::Preempted) => {
-            "Mostly the machine: the thread had no CPU. Give the service more CPU (or a larger quota) first; \
-             what remains is the poll's own time, to be split or moved to spawn_blocking."
-        }
-        None => {
-            "If it computes: spawn_blocking, or split it and yield. If it waits without .await (sleep, locks, \
-             file I/O): use tokio's counterpart."
-        }
+        Some(PollKind::Busy) if elsewhere => advice::BUSY_ELSEWHERE,
+        Some(PollKind::Busy) => advice::BUSY,
+        Some(PollKind::Blocked) if elsewhere => advice::BLOCKED_ELSEWHERE,
+        Some(PollKind::Blocked) => advice::BLOCKED,
+        Some(PollKind::Preempted) => advice::PREEMPTED,
+        None => advice::UNSPLIT,
     }
 }

@@ -17,11 +17,11 @@
 //!
 //! # False alarms
 //! A task that is restarted by someone who watches something else than its handle. Such sites can be
-//! allowed in the policy.
+//! allowed in the policy. In a build with `panic = "abort"` nothing is found: the panic ends the process.
 
-use super::Detector;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
+use super::{Detector, advice};
 use crate::measured::Metric;
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
@@ -72,8 +72,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
                 view.short_site(site.id()),
                 Value::Count(failures)
             ),
-            fix: "Keep the handle with an owner (a JoinSet), or catch the failure inside of the task and report it."
-                .into(),
+            fix: advice::DETACHED_FAILURE,
         });
     }
 }

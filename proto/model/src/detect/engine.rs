@@ -83,20 +83,30 @@ impl Engine {
     /// Looks at whatever has news. Processes that left the world are forgotten with their findings; of
     /// one that is gone the last findings stay as they are.
     pub fn tick(&mut self, world: &World) {
-        self.cases.retain(|boot, _| world.process(*boot).is_some());
+        self.forget(world);
         for process in world.processes() {
-            let case = self.cases.entry(process.boot()).or_insert_with(|| Case::new(process, &self.policy));
-            let now_ns = process.now_ns();
-            // A clock that was set back starts anew.
-            if case.looked_ns.is_some_and(|looked_ns| now_ns < looked_ns) {
-                case.looked_ns = None;
-                case.memory = Memory::new(now_ns);
-            }
-            let due = case.looked_ns.is_none_or(|looked_ns| now_ns >= looked_ns.saturating_add(LOOK_NS));
-            // Half of the tasks would make rules say things that the whole does not bear out.
-            if now_ns > 0 && due && process.loading().is_none() {
-                case.look(process, &mut self.last_number);
-            }
+            self.look(process);
+        }
+    }
+
+    /// Forgets the processes that left the world, with their findings.
+    pub(crate) fn forget(&mut self, world: &World) {
+        self.cases.retain(|boot, _| world.process(*boot).is_some());
+    }
+
+    /// Looks at one process, if it has news.
+    pub(crate) fn look(&mut self, process: &Process) {
+        let case = self.cases.entry(process.boot()).or_insert_with(|| Case::new(process, &self.policy));
+        let now_ns = process.now_ns();
+        // A clock that was set back starts anew.
+        if case.looked_ns.is_some_and(|looked_ns| now_ns < looked_ns) {
+            case.looked_ns = None;
+            case.memory = Memory::new(now_ns);
+        }
+        let due = case.looked_ns.is_none_or(|looked_ns| now_ns >= looked_ns.saturating_add(LOOK_NS));
+        // Half of the tasks would make rules say things that the whole does not bear out.
+        if now_ns > 0 && due && process.loading().is_none() {
+            case.look(process, &mut self.last_number);
         }
     }
 
@@ -155,7 +165,7 @@ impl Judge for Engine {
 impl Case {
     fn new(process: &Process, default: &Arc<Policy>) -> Self {
         let hello = process.hello();
-        let (policy, note) = match Policy::parse(&hello.policy) {
+        let (policy, note) = match Policy::brought(&hello.policy) {
             Ok(_) if hello.policy.is_empty() => (default.clone(), None),
             Ok(policy) => (Arc::new(policy), None),
             Err(error) => {

@@ -1,23 +1,25 @@
-//! forgotten-task: a task waits, and whoever should wake it seems to have forgotten.
+//! forgotten-task: a task waits for far longer than is usual where it was spawned.
 //!
 //! # What
-//! A task is pending and has not been woken for a long time, although somebody still holds a waker of
-//! it, so that it could be.
+//! A task is pending and has not been woken for a long time, although a waker of it is alive, so that it
+//! could be.
 //!
 //! # Why
-//! It holds its memory, its locks and its connection, and somebody may be waiting for its answer. A
+//! It holds its memory, its locks and its connection, and others may be waiting for its answer. A
 //! reply that never comes, a notification that was not sent on one path of many: none of them is an
 //! error anywhere.
 //!
 //! # Evidence
-//! The time since its last poll, over `idle` and over `factor` times the 99th percentile of the lifetime
-//! of its site's tasks: its siblings ended long before. Of a task with no such siblings (fewer than
-//! `samples` of its site have ended) only that is said which is certain, at `allow`, and not before it
-//! has never been woken at all; only after `lone` it becomes a warning.
+//! The time since its last poll, over `idle` and over `factor` times what is usual: the 99th percentile of the
+//! lifetimes at its site (or the third longest, if that is longer), and all that the task itself has waited
+//! before. Which wake came last counts for nothing: it began the present wait and cannot tell what that is for.
+//! Of a task with no such siblings (fewer than `samples` of its site have ended) only that is said which is
+//! certain, at `allow`; only after `lone` it becomes a warning.
 //!
-//! At the end of a test nobody is left to wake it, so that neither `idle` nor `factor` is waited for: it is every
-//! task that is idle, was not woken last by the runtime, and awaits no task of its own (`forgotten`). If no other
-//! task of its site ended, `task-leak` tells of it, unless that is the milder of the two.
+//! At the end of a test nothing is left to wake it, so that neither `idle` nor `factor` is waited for: it is every
+//! task that is idle for longer than any task of its site lived and than it has waited before, and awaits no task
+//! of its own (`forgotten`). If no other task of its site ended, `task-leak` tells of it, unless that is the milder
+//! of the two.
 //!
 //! # Fix
 //! Put a time-out round the wait. See what it waits for (its last wait, its group and its parent are in
@@ -25,16 +27,20 @@
 //! ever, say so where it is spawned: `pollscope::task("…").long_lived().spawn(…)`.
 //!
 //! # False alarms
-//! Listeners, signal handlers, pools that wait for work: they look the same from outside. Exempt are
-//! tasks that were declared long-lived, tasks that the runtime woke last (a timer or I/O: a quiet
-//! connection is no fault), tasks that have living children to wait for, `block_on` bodies,
-//! `spawn_blocking` jobs and futures that are part of another task. Tasks that only tokio's hooks see
-//! cannot be judged, since their wakes are not counted.
+//! Listeners, signal handlers, pools that wait for work: they look the same from outside. Where the site's tasks are
+//! woken by the runtime alone (timers, sockets, joins), or this one lacks only such a wake in comparison with its
+//! siblings, it is told at `allow`: a quiet connection is no fault. Exempt are tasks that were declared long-lived,
+//! tasks that have living children to wait for, `block_on` bodies, futures that are part of another task, and
+//! `spawn_blocking` jobs, which `stuck-poll` and `never-polled` judge. Tasks that only tokio's hooks see cannot be judged, since their wakes are not counted.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use super::signal::{Count, Group, Hit, Signal, grade, near};
 use super::view::{Moment, View};
-use super::{Detector, TaskRule, TaskTest};
-use crate::entity::task::{TaskKind, TaskRecord, TaskState, WokenBy};
+use super::{Detector, TaskRule, TaskTest, advice};
+use crate::entity::task::{TaskKind, TaskRecord, TaskState};
+use crate::id::SiteId;
 use crate::measured::Metric;
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
@@ -43,13 +49,16 @@ use crate::query::value::Value;
 use crate::time::{Nanos, SECOND};
 use crate::world::TaskRow;
 
+pub(crate) mod usual;
+
 const IDLE: Limit = Limit::nanos("idle", 60 * SECOND, "longest time without a wake");
-const FACTOR: Limit = Limit::ratio("factor", 10.0, "and so many times the p99 lifetime at its site");
-const SAMPLES: Limit = Limit::count("samples", 20, "ended tasks that this comparison needs");
+const FACTOR: Limit =
+    Limit::ratio("factor", 10.0, "and so many times what is usual at its site and for the task");
+const SAMPLES: Limit = Limit::count("samples", 20, "ended tasks that the comparison with the site needs");
 const LONE: Limit = Limit::nanos(
     "lone",
     86_400 * SECOND,
-    "longest time without any wake where there is nothing to compare with",
+    "longest time without a wake where no other task tells what is usual",
 );
 
 /// Its name.
@@ -70,23 +79,37 @@ pub(super) static DETECTOR: Detector = Detector {
 };
 
 fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
-    let (idle, factor, samples) = (rule.whole(&IDLE), rule.ratio(&FACTOR), rule.whole(&SAMPLES));
-    let lone = rule.whole(&LONE);
+    let idle = rule.whole(&IDLE);
+    let rule = rule.clone();
+    // Many idle tasks are of one site.
+    let lives: RefCell<HashMap<SiteId, Option<u64>>> = RefCell::default();
     Box::new(move |task| {
-        let ns = task.quiet_ns(moment.now_ns);
-        if (ns as f64) < idle as f64 * 0.8 || !could_be_forgotten(moment, task) {
+        let ns = moment.quiet_ns(task);
+        if ns < near(idle) || !could_be_forgotten(moment, task) {
             return None;
         }
-        let life = moment.process.site(task.site).map(|site| &site.totals().life);
-        let usual = life.filter(|life| life.count() >= samples).and_then(|life| life.quantile(0.99));
-        let level = match usual {
-            Some(p99) => grade(ns as f64, (idle as f64).max(p99 as f64 * factor), f64::INFINITY)?,
-            None if task.wakes > 0 => return None,
-            None if ns > lone.max(idle) => Some(Level::Warn),
-            None => (ns > idle).then_some(Level::Allow),
+        let life_ns = *lives
+            .borrow_mut()
+            .entry(task.site)
+            .or_insert_with(|| usual::life(moment.process, task.site, rule.whole(&SAMPLES)));
+        let limit_ns = limit(life_ns, task, &rule);
+        let level = if life_ns.is_some() {
+            let level = grade(ns as f64, limit_ns as f64, f64::INFINITY)?;
+            let is_runtimes = level.is_some() && usual::lacks_only_the_runtime(moment.process, task);
+            if is_runtimes { Some(Level::Allow) } else { level }
+        } else if ns > limit_ns.max(rule.whole(&LONE)) {
+            Some(Level::Warn)
+        } else {
+            (ns > limit_ns).then_some(Level::Allow)
         };
         Some(Hit { ns, level })
     })
+}
+
+/// How long a task may wait where so long a life is usual; without siblings, what it takes to mention it.
+fn limit(life_ns: Option<u64>, task: &TaskRecord, rule: &Rule) -> u64 {
+    let usual_ns = life_ns.unwrap_or(0).max(usual::earlier_waits_ns(task));
+    rule.whole(&IDLE).max((usual_ns as f64 * rule.ratio(&FACTOR)) as u64)
 }
 
 fn could_be_forgotten(moment: Moment<'_>, task: &TaskRecord) -> bool {
@@ -96,39 +119,38 @@ fn could_be_forgotten(moment: Moment<'_>, task: &TaskRecord) -> bool {
         && !task.long_lived
         && task.measures(Metric::Wakes)
         && matches!(task.kind, TaskKind::Async | TaskKind::Local)
-        && task.woken_by != WokenBy::Runtime
         && !moment.process.awaits_children(task.id)
 }
 
 fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
-    let could_be = row.state() == TaskState::Idle
-        && row.polls() > 0
-        && row.wakers() > 0
-        && !row.long_lived()
-        && row.woken_by() != WokenBy::Runtime;
+    let could_be = row.state() == TaskState::Idle && row.polls() > 0 && row.wakers() > 0 && !row.long_lived();
     could_be.then(|| row.quiet_since_ns().saturating_add(near(rule.whole(&IDLE))))
 }
 
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
-    let idle = rule.whole(&IDLE);
-    let life = view.site(group.site).map(|site| &site.view.totals().life);
-    let usual = life.filter(|life| life.count() >= rule.whole(&SAMPLES)).and_then(|life| life.quantile(0.99));
-    let limit = match usual {
-        Some(p99) => idle.max((p99 as f64 * rule.ratio(&FACTOR)) as u64),
-        None if group.level == Some(Level::Warn) => rule.whole(&LONE).max(idle),
-        None => idle,
+    let process = view.moment.process;
+    let task = process.task(group.worst).unwrap_or_default();
+    let life_ns = usual::life(process, group.site, rule.whole(&SAMPLES));
+    let limit = match (life_ns, limit(life_ns, &task, rule)) {
+        (None, limit) if group.level == Some(Level::Warn) => limit.max(rule.whole(&LONE)),
+        (_, limit) => limit,
     };
     let so = match group.tasks {
         1 => "1 task is".to_owned(),
         n => format!("{} tasks are", Value::Count(n)),
     };
-    let compared = match usual {
-        Some(p99) => format!("99 of 100 tasks of this site end within {}.", Nanos(p99)),
+    let compared = match life_ns {
+        Some(life) if group.level == Some(Level::Allow) => format!(
+            "Tasks of this site rarely live for longer than {}; but as far as their wakes tell, a timer, a socket or a \
+             join is all that is missing, and a quiet connection looks the same.",
+            Nanos(life)
+        ),
+        Some(life) => format!("Tasks of this site rarely live for longer than {}.", Nanos(life)),
         None => "No other task of this site tells how long is usual: a signal handler or a listener looks the same."
             .to_owned(),
     };
     let why = format!(
-        "{} has waited for {} and was not woken; {so} so at {}. A waker of it is alive: somebody could wake it. \
+        "{} has waited for {} and was not woken; {so} so at {}. A waker of it is alive, so that it could be. \
          {compared}",
         view.task_text(group.worst),
         Nanos(group.ns),
@@ -137,9 +159,7 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     Signal {
         headline: format!("not woken for {} (limit {})", Nanos(group.ns), Nanos(limit)),
         why,
-        fix: "Put a time-out round the wait, and see that every path answers, errors included. If it is meant to \
-              wait for ever: pollscope::task(\"…\").long_lived().spawn(…)."
-            .into(),
+        fix: advice::FORGOTTEN,
         ..group.signal(limit, Count::Now(group.tasks))
     }
 }

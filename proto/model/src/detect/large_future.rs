@@ -18,9 +18,9 @@
 //! # False alarms
 //! Debug builds lay futures out less tightly. The body of `block_on` is made once and not judged.
 
-use super::Detector;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
+use super::{Detector, advice};
 use crate::measured::Metric;
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
@@ -70,9 +70,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
                 Value::Count(alive),
                 Value::Bytes(size.saturating_mul(alive))
             ),
-            fix: "Put large buffers that live across an .await on the heap (Vec, Box), and box the large branch: \
-                  Box::pin(large()).await."
-                .into(),
+            fix: advice::LARGE_FUTURE,
         });
     }
 }

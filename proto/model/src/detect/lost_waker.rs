@@ -19,14 +19,15 @@
 //! with the thing that they waited for.
 //!
 //! # False alarms
-//! `std::future::pending()` that is meant: declare the task long-lived. Exempt are `block_on` bodies and
+//! `std::future::pending()` that is meant: declare the task long-lived (`pollscope::task("…").long_lived()`). Then this is told at `allow`, and not at all
+//! if its waker was never cloned. Exempt are `block_on` bodies and
 //! futures that are part of another task, which that task may poll again without a wake. A task that
 //! waits for a child or for a channel is not lost, since they hold its waker. Tasks that only tokio's
 //! hooks see cannot be judged, since their wakers are not counted.
 
 use super::signal::{Count, Group, Hit, Signal};
 use super::view::{Moment, View};
-use super::{Detector, TaskRule, TaskTest};
+use super::{Detector, TaskRule, TaskTest, advice};
 use crate::entity::task::{TaskKind, TaskState};
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -64,8 +65,10 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
             && matches!(task.kind, TaskKind::Async | TaskKind::Local)
             && task.measures(Metric::Wakes)
             && !(task.long_lived && task.waker_clones == 0);
-        let ns = task.quiet_ns(moment.now_ns);
-        (lost && ns > grace).then_some(Hit { ns, level: Some(Level::Deny) })
+        let ns = moment.quiet_ns(task);
+        // One that was declared so may wait for ever on purpose, also after other waits.
+        let level = if task.long_lived { Level::Allow } else { Level::Deny };
+        (lost && ns > grace).then_some(Hit { ns, level: Some(level) })
     })
 }
 
@@ -92,10 +95,7 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
             if group.tasks == 1 { "1 task is".to_owned() } else { format!("{} tasks are", group.tasks) },
             view.named_site(group.site, group.name)
         ),
-        fix:
-            "Clone cx.waker() into whatever will make the future ready before every return of Poll::Pending. \
-              If it is meant to wait for ever: pollscope::task(\"…\").long_lived().spawn(…)."
-                .into(),
+        fix: if group.level == Some(Level::Allow) { advice::LOST_WAKER_DECLARED } else { advice::LOST_WAKER },
         ..group.signal(grace, Count::Now(group.tasks))
     }
 }

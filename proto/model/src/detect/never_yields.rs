@@ -16,17 +16,18 @@
 //!
 //! # Fix
 //! Put an `.await` that really waits into the loop, or `tokio::task::yield_now().await` every so many
-//! rounds; move computation to `spawn_blocking`. For a consumer that always finds its channel full:
-//! more consumers, or fewer messages.
+//! rounds; move computation to `spawn_blocking`. For a consumer that always finds its channel full: a yield every so
+//! many messages, more consumers, or fewer messages.
 //!
 //! # False alarms
 //! Batch jobs that own their runtime. A busy consumer under load is forced to yield by design, which is
 //! why harm must be shown. `spawn_blocking` jobs are not judged, nor, where stalls are measured, a first poll
-//! that is inside `block_in_place` or `pollscope::allow_blocking`.
+//! that is inside `block_in_place` or `pollscope::allow_blocking`. A `block_on` body is judged on a current-thread
+//! runtime, where it holds everything, and not beside the workers of a multi-thread one.
 
 use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
 use super::view::{Moment, SHORT_NS, SiteScene, View};
-use super::{Detector, TaskRule, TaskTest};
+use super::{Detector, TaskRule, TaskTest, advice};
 use crate::entity::task::TaskKind;
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -59,15 +60,12 @@ pub(super) static DETECTOR: Detector = Detector {
     source: include_str!("never_yields.rs"),
 };
 
-const FIX: &str = "Put an .await that really waits into the loop, or tokio::task::yield_now().await every so many \
-                   rounds; move computation to spawn_blocking.";
-
 fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
     let limit = moment.cpu.stretch(rule.whole(&FIRST_POLL)) as f64;
     Box::new(move |task| {
         let first = task.polls == 0 && task.poll_start_ns > 0;
-        let may_judge = first && matches!(task.kind, TaskKind::Async | TaskKind::Local);
-        if !may_judge {
+        let is_task = matches!(task.kind, TaskKind::Async | TaskKind::Local | TaskKind::BlockOn);
+        if !first || !is_task || !moment.holds_worker(task.kind, task.runtime) {
             return None;
         }
         let ns = moment.held_ns(task)?;
@@ -90,7 +88,7 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
             view.named_site(group.site, group.name),
             view.harm()
         ),
-        fix: FIX.into(),
+        fix: advice::NEVER_YIELDS,
         ..group.signal(limit, Count::Event(group.worst.0))
     }
 }
@@ -138,6 +136,6 @@ fn judge_site(view: &View<'_>, rule: &Rule, site: &SiteScene<'_>) -> Option<Sign
             Value::Ratio(worker),
             view.harm()
         ),
-        fix: FIX.into(),
+        fix: advice::FORCED_YIELDS,
     })
 }

@@ -21,9 +21,9 @@
 //! time: on a machine that is short of CPU workers look busy while they only wait for it, so that what
 //! is found then is labelled and reported at `allow`.
 
-use super::Detector;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{LONG_NS, SHORT_NS, View};
+use super::{Detector, advice};
 use crate::id::RuntimeId;
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -78,9 +78,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         (false, _) if busy > limit * 0.9 && rising(0.8) => None,
         (false, _) => return,
     };
-    let process = view.moment.process;
-    let name = process.runtime(runtime).map(|runtime| view.name(runtime.record().name)).unwrap_or_default();
-    let name = if name.is_empty() { format!("runtime {}", runtime.0) } else { format!("runtime `{name}`") };
+    let name = view.runtime_text(runtime);
     let machine = if view.moment.cpu.contended() {
         " The machine is short of CPU: the workers look busy while they wait for it."
     } else {
@@ -104,9 +102,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             "{name} takes in more than it can do; from here the queue only grows. {}{machine}",
             view.harm()
         ),
-        fix: "Limit what comes in (a semaphore, a bounded queue), move computation off the runtime, or give it more \
-              workers and CPUs. Begin at the busiest sites."
-            .into(),
+        fix: advice::SATURATED,
     });
 }
 

@@ -11,12 +11,16 @@
 //! # Evidence
 //! The exact histogram of schedule delays, of all sites together and of each site that has `samples`
 //! polls in the window. The finding is put at the site whose polls take most of the workers' time, if it
-//! takes half of it or more, since that is where to look; else at the site that waits the longest.
+//! takes half of it or more, since that is where to look; else at the site that waits the longest. Where the polls
+//! that are recorded make up less than a fifth of the time in which the workers are busy, it is put at the process: what
+//! keeps the workers is not recorded, and those that wait for it are not to blame.
 //!
 //! # Fix
-//! Look at the named site: split its work and yield, move computation to `spawn_blocking`, limit how many
-//! of its tasks run at once. If every site is light and the workers are busy all the time, the runtime
-//! needs more workers or the service less load.
+//! Look at the named site. If its polls are long, move what takes long to `spawn_blocking`, or split it and yield
+//! between the parts; yields alone do not help where many such tasks compute at once, since each part then waits for
+//! those of all others: limit them as well. If its polls are short, too many are ready at once: take a semaphore's
+//! permit before each spawn. If every site is light and the workers are busy all the time, the runtime needs more
+//! workers or the service less load.
 //!
 //! # False alarms
 //! A machine that is short of CPU (other programs, a CPU quota) delays every task. The workers' own
@@ -24,13 +28,12 @@
 //! before they are judged, and below nine tenths (of what is possible, if there are more workers than
 //! CPUs) the limit is `contended` instead of `p99`. What is long only because of the machine is labelled
 //! so and reported at `allow`, never higher. Where nothing tells the machine's share, the limit is
-//! `unknown`. Bursts that are worked off within three seconds are not reported.
+//! `unknown`. Time in which the whole process was stopped is taken off. Bursts that are worked off within three seconds are not reported.
 
-use std::borrow::Cow;
-
-use super::Detector;
+use super::advice::Advice;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict, grade};
-use super::view::{SiteScene, View};
+use super::view::{SHORT_NS, SiteScene, View};
+use super::{Detector, advice};
 use crate::hist::Hist;
 use crate::measured::Metric;
 use crate::policy::Rule;
@@ -38,6 +41,7 @@ use crate::policy::limit::Limit;
 use crate::query::page::Level;
 use crate::query::value::Value;
 use crate::time::{MILLISECOND, Nanos, SECOND};
+use crate::world::WorkerView;
 
 const P99: Limit = Limit::nanos("p99", 5 * MILLISECOND, "longest p99 of the delay over 10s");
 const CONTENDED: Limit =
@@ -48,6 +52,8 @@ const SAMPLES: Limit = Limit::count("samples", 100, "polls in 10s that a judgeme
 
 /// The site's share of all poll time from which it is named as the cause.
 const CAUSE_SHARE: f64 = 0.5;
+/// Recorded polls that are less than this share of the workers' busy time explain no delay.
+const SEEN_SHARE: f64 = 0.2;
 /// It must still be so in this much of the newest time.
 const NEWEST_NS: u64 = 3 * SECOND;
 
@@ -75,7 +81,9 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     let p99 = |hist: &Hist| hist.quantile(0.99).filter(|_| hist.count() >= samples).unwrap_or(0);
     let longest = view.sites().iter().max_by_key(|site| p99(&site.short().delta.sched));
     let Some(victim) = longest else { return };
-    let wall = p99(all).max(p99(&victim.short().delta.sched));
+    // What waited while the process was stopped waited for no worker.
+    let stopped = SHORT_NS - view.moment.ran_ns(SHORT_NS);
+    let wall = p99(all).max(p99(&victim.short().delta.sched)).saturating_sub(stopped);
     let cpu = view.moment.cpu;
     let limit = rule.whole(match cpu.share {
         None => &UNKNOWN,
@@ -85,17 +93,18 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     let own = cpu.own(wall);
     let newest = newest_p99(view, victim, samples);
     let level = match grade(own as f64, limit as f64, f64::INFINITY) {
-        Some(Some(_)) if cpu.own(newest) > limit => Some(Level::Warn),
+        Some(Some(_)) if cpu.own(newest.saturating_sub(stopped)) > limit => Some(Level::Warn),
         Some(_) => None,
         // Long, but through no fault of the code.
         None if cpu.contended() && wall > rule.whole(&P99) => Some(Level::Allow),
         None => return,
     };
     let by_machine = level == Some(Level::Allow);
-    let cause = cause(view).filter(|_| !by_machine);
+    let is_unseen = !by_machine && is_unseen(view);
+    let cause = cause(view).filter(|_| !by_machine && !is_unseen);
     let site = cause.as_ref().map_or(victim, |(site, _)| *site);
     verdict.push(Signal {
-        key: if by_machine { Key::Process } else { Key::Site(site.id()) },
+        key: if by_machine || is_unseen { Key::Process } else { Key::Site(site.id()) },
         task: None,
         level,
         value: Value::Nanos(if by_machine { wall } else { own }),
@@ -103,8 +112,12 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         count: Count::Total(view.sites().iter().map(|s| s.view.totals().sched.count_over(limit)).sum()),
         poll: PollFacts::default(),
         headline: headline(view, wall, limit, by_machine),
-        why: why(view, wall, victim, cause.as_ref()),
-        fix: fix(by_machine, cause.is_some()),
+        why: why(view, wall, victim, cause.as_ref(), is_unseen),
+        fix: if is_unseen {
+            advice::DELAY_BY_UNSEEN
+        } else {
+            fix(by_machine, cause.as_ref().map(|(site, _)| *site), limit)
+        },
     });
 }
 
@@ -132,6 +145,17 @@ fn cause<'v, 'a>(view: &'v View<'a>) -> Option<(&'v SiteScene<'a>, f64)> {
     (share >= CAUSE_SHARE).then_some((most, share))
 }
 
+/// Whether the workers are busy with what is not recorded: the body of `block_on`, tasks of a `LocalSet`, tasks past
+/// pollscope.
+fn is_unseen(view: &View<'_>) -> bool {
+    let share = |worker: WorkerView<'_>| worker.rates((SHORT_NS / SECOND) as u32).busy.unwrap_or(0.0);
+    let covered_ns = view.moment.process.covered_ns(SHORT_NS).min(SHORT_NS);
+    let busy_ns = view.moment.process.workers().map(share).sum::<f64>() * covered_ns as f64;
+    let on_workers = view.sites().iter().filter(|site| site.holds_worker());
+    let seen_ns = on_workers.map(|site| site.short().delta.poll.sum()).fold(0, u64::saturating_add);
+    (seen_ns as f64) < busy_ns * SEEN_SHARE
+}
+
 fn headline(view: &View<'_>, wall: u64, limit: u64, by_machine: bool) -> String {
     match view.moment.cpu.share {
         Some(share) if by_machine => format!(
@@ -143,7 +167,13 @@ fn headline(view: &View<'_>, wall: u64, limit: u64, by_machine: bool) -> String 
     }
 }
 
-fn why(view: &View<'_>, wall: u64, victim: &SiteScene<'_>, cause: Option<&(&SiteScene<'_>, f64)>) -> String {
+fn why(
+    view: &View<'_>,
+    wall: u64,
+    victim: &SiteScene<'_>,
+    cause: Option<&(&SiteScene<'_>, f64)>,
+    is_unseen: bool,
+) -> String {
     let waits = view.waits();
     let cause = cause.map_or_else(String::new, |(site, share)| {
         let polls = &site.short().delta.poll;
@@ -155,6 +185,12 @@ fn why(view: &View<'_>, wall: u64, victim: &SiteScene<'_>, cause: Option<&(&Site
             Nanos(polls.max())
         )
     });
+    let unseen = if is_unseen {
+        " The polls that are recorded are less than a fifth of the time in which the workers were busy: what kept \
+         them is not recorded."
+    } else {
+        ""
+    };
     let machine = match view.moment.cpu.share {
         Some(share) if share < 0.99 => {
             format!(" The workers got {} of the CPU time that they wanted.", Value::Ratio(share))
@@ -163,7 +199,7 @@ fn why(view: &View<'_>, wall: u64, victim: &SiteScene<'_>, cause: Option<&(&Site
         None => " Whether the machine was short of CPU is not measured here.".to_owned(),
     };
     format!(
-        "In the last 10s {} polls waited, the longest {}; p99 {}, worst at {}.{cause}{machine}",
+        "In the last 10s {} polls waited, the longest {}; p99 {}, worst at {}.{cause}{unseen}{machine}",
         Value::Count(waits.count()),
         Nanos(waits.max()),
         Nanos(wall),
@@ -171,16 +207,12 @@ fn why(view: &View<'_>, wall: u64, victim: &SiteScene<'_>, cause: Option<&(&Site
     )
 }
 
-fn fix(by_machine: bool, caused: bool) -> Cow<'static, str> {
-    if by_machine {
-        "Nothing in the code: other programs or a CPU quota take the time. Give the service more CPU.".into()
-    } else if caused {
-        "Let this site's tasks yield between parts of their work, move the computation to spawn_blocking, or \
-         limit how many of them run at once."
-            .into()
-    } else {
-        "No single site takes the workers' time. Look at the busiest sites; if all are light, the runtime needs \
-         more workers or less load."
-            .into()
+/// Long polls are to be made shorter; many short ones are to be fewer at a time.
+fn fix(by_machine: bool, cause: Option<&SiteScene<'_>>, limit: u64) -> Advice {
+    match cause {
+        _ if by_machine => advice::DELAY_BY_MACHINE,
+        Some(site) if site.short().delta.poll.max() > limit => advice::DELAY_BY_LONG_POLLS,
+        Some(_) => advice::DELAY_BY_MANY_POLLS,
+        None => advice::DELAY_BY_LOAD,
     }
 }

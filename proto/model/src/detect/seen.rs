@@ -35,6 +35,14 @@ fn doing(word: Doing<'_>, kind: Option<PollKind>, tense: Tense) -> String {
     }
 }
 
+/// Why there is no line of the user's, as a sentence; empty if there is one, or no reason is known.
+fn no_line(stack: &Stack) -> String {
+    let has_line = stack.users_frame().is_some_and(|(_, frame)| frame.line > 0);
+    let what = if stack.frames.is_empty() { "stack was taken" } else { "line is known" };
+    let why = stack.why.as_deref().filter(|_| !has_line);
+    why.map_or_else(String::new, |why| format!(" No {what}: {why}."))
+}
+
 impl View<'_> {
     /// The stack of the poll, if one was taken and is known.
     pub(crate) fn stack(&self, facts: &PollFacts) -> Option<&Stack> {
@@ -63,14 +71,16 @@ impl View<'_> {
         why.map_or_else(String::new, |why| format!(", {} allowed: {why}", Nanos(poll.allowed_ns)))
     }
 
-    /// What the user's line called, as a sentence; empty if that is not known.
+    /// What the user's line called, as a sentence, or why there is no line; empty if neither is known.
     pub(crate) fn called(&self, facts: &PollFacts, tense: Tense) -> String {
-        let call = self.stack(facts).and_then(Stack::called).map(|frame| frame.name().to_owned());
-        match (call, tense) {
+        let stack = self.stack(facts);
+        let call = stack.and_then(Stack::called).map(|frame| frame.name().to_owned());
+        let called = match (call, tense) {
             (Some(call), Tense::Present) => format!(" That line has called {call}."),
             (Some(call), Tense::Past) => format!(" That line had called {call}."),
             (None, _) => String::new(),
-        }
+        };
+        called + &stack.map_or_else(String::new, no_line)
     }
 
     /// Whom the poll harmed, as a sentence: exactly if that was measured, else what is known of
@@ -116,6 +126,18 @@ impl View<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dict::Frame;
+
+    #[test]
+    fn a_stack_without_a_line_says_why() {
+        let frame = |line| Frame { function: "shop::load".into(), file: None, line, users: true };
+        let why = Some("the program is stripped".into());
+        let said = |frames| no_line(&Stack { frames, truncated: false, why: why.clone() });
+        assert_eq!(said(Vec::new()), " No stack was taken: the program is stripped.");
+        assert_eq!(said(vec![frame(0)]), " No line is known: the program is stripped.");
+        assert_eq!(said(vec![frame(7)]), "");
+        assert_eq!(no_line(&Stack::default()), "");
+    }
 
     #[test]
     fn what_was_seen_at_one_moment_is_not_said_of_a_poll_that_did_something_else() {

@@ -16,15 +16,16 @@
 //!
 //! # Fix
 //! Find the `wake_by_ref()` (or the `poll_fn` that calls it) and wait for the event instead: a `Notify`, a
-//! `watch`, a channel, readiness of a socket. To give way to others, use `tokio::task::yield_now()`.
+//! `watch`, a channel, readiness of a socket. To give way to others, use `tokio::task::yield_now()`, in a tokio
+//! runtime: outside of one it wakes its task at once.
 //!
 //! # False alarms
 //! Combinators that wake their task for a child that is ready at once (`FuturesUnordered` after its
 //! budget) stay below the rate in practice. Tasks that only tokio's hooks see cannot be judged.
 
-use super::Detector;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
+use super::{Detector, advice};
 use crate::measured::Metric;
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
@@ -88,9 +89,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
                 view.short_site(site.id()),
                 Nanos(busy)
             ),
-            fix: "Find the wake_by_ref() in its poll and wait for the event instead: a Notify, a watch, a channel. \
-                  To give way to others use tokio::task::yield_now().await."
-                .into(),
+            fix: if site.is_elsewhere() { advice::SELF_WAKE_ELSEWHERE } else { advice::SELF_WAKE },
         });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::advice::Advice;
 use crate::entity::slow_poll::{PollKind, SlowPoll};
 use crate::entity::stall::Stall;
 use crate::id::{NameId, SiteId, StackId, TaskId, WorkerId};
@@ -113,7 +114,7 @@ pub struct Signal {
     /// Why it matters, with the harm that was measured.
     pub why: String,
     /// What to do.
-    pub fix: Cow<'static, str>,
+    pub fix: Advice,
 }
 
 /// Everything that one detector says about one process at one look.
@@ -204,7 +205,7 @@ impl Group {
             poll: PollFacts::default(),
             headline: String::new(),
             why: String::new(),
-            fix: Cow::Borrowed(""),
+            fix: Advice::UNTOLD,
         }
     }
 }

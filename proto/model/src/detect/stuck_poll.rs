@@ -16,24 +16,31 @@
 //! and who waited, and `blocking-poll` leaves it alone. A worker whose task is not known is found by
 //! its busy time, which stands still while the worker does not park; that works on every build of tokio.
 //!
+//! A job of `spawn_blocking` is a warning from `job` on, if at least 20 of its site have ended, and it takes `job-factor`
+//! times what they do at most (the longest one in a hundred).
+//!
 //! # Fix
 //! Look at the line that the stack names first: a lock that is held by a task which waits for this
-//! worker, an endless loop, a blocking call without a time-out. Put blocking work into `spawn_blocking`
-//! with a time-out. Where no stack was taken, take one of the process (`gdb -p`, `perf`, `eu-stack`).
+//! worker, an endless loop, a blocking call without a time-out. Hold no `std::sync` lock across an `.await`
+//! (`tokio::sync::Mutex` may be), let the loop yield, put blocking work into `spawn_blocking` with a time-out.
+//! Where no stack was taken, take one of the process (`gdb -p`, `perf`, `eu-stack`).
 //!
 //! # False alarms
 //! A debugger that holds the process, and `block_in_place`, which hands the worker's other tasks to another
 //! thread first: where stalls are measured, a poll that the process itself does not call a stall is left
 //! alone, and it calls neither of them one. Nor one that is inside of `pollscope::allow_blocking`, whose time does not
-//! count. The limit grows with the CPU that the machine withheld. `spawn_blocking` jobs are not
-//! judged, and `block_on` bodies never reach deny, since they hold no worker of a multi-thread runtime.
+//! count. The limit grows with the CPU that the machine withheld. Jobs of `spawn_blocking` hold no worker and many are
+//! meant to run for long: they are judged by `job` only, and never where few of their site end or they are declared
+//! long-lived. A `block_on` body reaches deny only on a current-thread runtime: it holds no worker of a multi-thread one.
+
+mod job;
 
 use super::ledger::Ledger;
 use super::scan::Walk;
 use super::seen::Tense;
 use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
 use super::view::{Moment, View};
-use super::{Detector, TaskRule, TaskTest, index_of};
+use super::{Detector, TaskRule, TaskTest, advice, index_of};
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
 use crate::entity::task::TaskKind;
@@ -57,7 +64,7 @@ pub(super) static DETECTOR: Detector = Detector {
     clear_ns: 5 * SECOND,
     needs: &[Metric::Polls],
     or_else: Some(Metric::Stalls),
-    limits: &[WARN, DENY],
+    limits: &[WARN, DENY, job::JOB, job::JOB_FACTOR],
     whole: Some(judge),
     tasks: Some(TaskRule { test, due, tell }),
     source: include_str!("stuck_poll.rs"),
@@ -66,30 +73,34 @@ pub(super) static DETECTOR: Detector = Detector {
 fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
     let warn = moment.cpu.stretch(rule.whole(&WARN)) as f64;
     let deny = moment.cpu.stretch(rule.whole(&DENY)) as f64;
+    let rule = rule.clone();
     Box::new(move |task| {
-        if task.poll_start_ns == 0 || task.kind == TaskKind::Blocking {
-            return None;
+        if task.kind == TaskKind::Blocking {
+            return job::test(moment, &rule, task);
         }
         let ns = moment.held_ns(task)?;
         let level = grade(ns as f64, warn, deny)?;
-        let most = if task.kind == TaskKind::BlockOn { Level::Warn } else { Level::Deny };
+        let holds_worker = moment.holds_worker(task.kind, task.runtime);
+        let most = if holds_worker { Level::Deny } else { Level::Warn };
         Some(Hit { ns, level: level.map(|level| level.min(most)) })
     })
 }
 
 fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
+    if row.kind() == TaskKind::Blocking {
+        return job::due(rule, row);
+    }
     let start_ns = row.poll_start_ns();
     (start_ns > 0).then(|| start_ns.saturating_add(near(rule.whole(&WARN).min(rule.whole(&DENY)))))
 }
-
-const FIX: &str = "Look at the line that the stack names first (without one: gdb -p, perf, eu-stack, at that worker): a \
-                   lock in a circle, an endless loop, a blocking call without a time-out. Blocking work \
-                   belongs into spawn_blocking.";
 
 fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let limit = limit_of(rule, group.level);
     let process = view.moment.process;
     let record = process.task(group.worst);
+    if record.as_ref().is_some_and(|task| task.kind == TaskKind::Blocking) {
+        return job::tell(view, rule, group);
+    }
     let nth = record.as_ref().map_or(0, |task| task.polls + 1);
     let worker = record.and_then(|task| task.worker).map_or(String::new(), |n| format!(" on worker {n}"));
     let stall = process.stalls().iter().find(|stall| stall.task == Some(group.worst));
@@ -114,7 +125,7 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
             view.called(&facts, Tense::Present),
             view.harm()
         ),
-        fix: FIX.into(),
+        fix: advice::STUCK,
         ..group.signal(limit, Count::Event(identity(group.worst, nth)))
     }
 }
@@ -154,7 +165,8 @@ fn stalled(view: &View<'_>, rule: &Rule, stall: &Stall) -> Option<Signal> {
         (None, Some(worker)) => Key::Worker(worker),
         (None, None) => Key::Thread(stall.thread),
     };
-    let ns = view.moment.now_ns.saturating_sub(stall.since_ns).saturating_sub(stall.allowed_ns);
+    let open_ns = view.moment.now_ns.saturating_sub(stall.since_ns);
+    let ns = view.moment.ran_ns(open_ns).saturating_sub(stall.allowed_ns);
     let stretch = |limit| view.moment.cpu.stretch(rule.whole(limit)) as f64;
     let level = grade(ns as f64, stretch(&WARN), stretch(&DENY))?;
     let limit = limit_of(rule, level);
@@ -187,7 +199,7 @@ fn stalled(view: &View<'_>, rule: &Rule, stall: &Stall) -> Option<Signal> {
             view.called(&facts, Tense::Present),
             view.harm()
         ),
-        fix: FIX.into(),
+        fix: advice::STUCK,
     })
 }
 
@@ -221,7 +233,7 @@ fn ended(view: &View<'_>, rule: &Rule, poll: &SlowPoll, key: Key) -> Signal {
             view.called(&facts, Tense::Past),
             view.harm_of(&facts)
         ),
-        fix: FIX.into(),
+        fix: advice::STUCK,
     }
 }
 
@@ -231,6 +243,7 @@ pub(super) fn reported(process: &Process, walk: &Walk, ledger: &Ledger) -> Vec<(
     let Some(this) = index_of(DETECTOR.id) else { return Vec::new() };
     let stuck = walk.flagged.iter().filter(|(_, detector, _)| *detector == this);
     let stuck = stuck.filter_map(|(task, ..)| process.task(*task));
+    let stuck = stuck.filter(|task| task.kind != TaskKind::Blocking);
     stuck
         .map(|task| (task.id, task.polls + 1, Key::Named(task.site, task.name)))
         .filter(|(.., key)| ledger.is_open(this, *key))

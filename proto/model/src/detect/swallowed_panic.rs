@@ -13,16 +13,17 @@
 //! At the end of a test a single one is enough, and fails it.
 //!
 //! # Fix
-//! Await the handle and act on `JoinError::is_panic`, or keep the tasks in a `JoinSet` that somebody
-//! drains. The panic itself wants mending, too: its message went to the panic hook.
+//! Await the handle and act on `JoinError::is_panic`, or keep the tasks in a `JoinSet` that is
+//! drained. The panic itself wants mending, too: its message went to the panic hook.
 //!
 //! # False alarms
 //! A supervisor that restarts its tasks joins them and is not reported. Handles that are held until the
-//! process ends are not counted as dropped.
+//! process ends are not counted as dropped. In a build with `panic = "abort"` nothing is found: the panic ends the
+//! process.
 
-use super::Detector;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
+use super::{Detector, advice};
 use crate::measured::Metric;
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
@@ -77,8 +78,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
                 Value::Count(totals.panicked),
                 Value::Count(panics)
             ),
-            fix: "Await the handle and act on JoinError::is_panic, or keep the tasks in a JoinSet that somebody drains."
-                .into(),
+            fix: advice::SWALLOWED_PANIC,
         });
     }
 }

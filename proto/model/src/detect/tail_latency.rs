@@ -23,9 +23,9 @@
 //! have no latency and are not judged. A machine that is short of CPU makes every task slower: the floor
 //! grows by as much.
 
-use super::Detector;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{LONG_NS, SiteScene, View};
+use super::{Detector, advice};
 use crate::entity::site::SiteDelta;
 use crate::hist::Hist;
 use crate::measured::Metric;
@@ -104,9 +104,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
                 Nanos(life.max()),
                 long_polls(view, tail.value.saturating_sub(median) / 2)
             ),
-            fix: "Give the slow way a task name or scope of its own to see which it is, then bound it (time-out, \
-                  concurrency limit) or make it as fast as the other."
-                .into(),
+            fix: advice::TAIL_LATENCY,
         });
     }
     if !judged {

@@ -18,18 +18,20 @@
 //! half a second is one, unless it was declared long-lived (`leaks = "deny"`).
 //!
 //! # Fix
-//! Give the tasks an owner that ends them: a `JoinSet` that is dropped with the connection, an
-//! `AbortHandle`, a `CancellationToken`, a time-out. Look at what the oldest of them wait for.
+//! Give the tasks an owner that ends them: a `JoinSet` that is dropped with the connection, `abort()` when it
+//! closes (dropping an `AbortHandle` aborts nothing), a `CancellationToken`, a time-out. Look at what the oldest of
+//! them wait for. A `spawn_blocking` job that runs is not ended by an abort: let it look at a flag, read from a channel
+//! that its owner closes, or give its blocking call a time-out.
 //!
 //! # False alarms
 //! Load that grows is taken off by the growth of the spawn rate. Long conversations (web sockets after a
 //! start) look like a leak until as many end as begin: declare them long-lived, or make the window
 //! longer than they last.
 
-use super::Detector;
 use super::memory::{Track, TrackPoint};
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
+use super::{Detector, advice};
 use crate::measured::Metric;
 use crate::policy::Rule;
 use crate::policy::limit::Limit;
@@ -105,9 +107,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
                 Value::Count(totals.spawned),
                 Value::Count(totals.all_ended())
             ),
-            fix: "Give these tasks an owner that ends them: a JoinSet or AbortHandle that goes with the connection, a \
-                  CancellationToken, a time-out. If they are meant to stay: .long_lived()."
-                .into(),
+            fix: if site.is_of_jobs() { advice::LEAK_OF_JOBS } else { advice::LEAK },
         });
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::memory::{Memory, Track};
 use super::signal::Key;
+use crate::entity::runtime::Flavor;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
 use crate::entity::task::{TaskKind, TaskRecord};
 use crate::hist::Hist;
-use crate::id::{NameId, SiteId, TaskId, WorkerId};
+use crate::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
 use crate::measured::Metric;
 use crate::time::{Nanos, SECOND};
 use crate::world::{Process, SiteRows, SiteView, WindowView};
@@ -73,6 +74,18 @@ pub struct Moment<'a> {
 }
 
 impl Moment<'_> {
+    /// Whether a poll of such a task keeps a worker of a runtime from everything else. A `block_on` body runs on a
+    /// thread of its own beside the workers of a multi-thread runtime, and on the only thread of a current-thread
+    /// one. Where its runtime is not known, it does not count.
+    pub(super) fn holds_worker(&self, kind: TaskKind, runtime: Option<RuntimeId>) -> bool {
+        let flavor = || self.process.runtime(runtime?).map(|runtime| runtime.record().flavor);
+        match kind {
+            TaskKind::Blocking => false,
+            TaskKind::BlockOn => flavor() == Some(Flavor::CurrentThread),
+            _ => true,
+        }
+    }
+
     /// For how long the open poll of that task has kept its thread from everything else, as far as the process
     /// can tell, without what is allowed: where it lists its stalls, one that is not among them has handed its
     /// worker on (`block_in_place`), is inside of `allow_blocking`, or a debugger holds the process.
@@ -83,10 +96,22 @@ impl Moment<'_> {
         let is_of = |stall: &Stall| stall.task == Some(task.id) || stall.since_ns == task.poll_start_ns;
         let open_ns = task.current_poll_ns(self.now_ns)?;
         if !self.process.measures_for_some(Metric::Stalls) {
-            return Some(open_ns);
+            return Some(self.ran_ns(open_ns));
         }
         let stall = self.process.stalls().iter().find(|stall| is_of(stall))?;
-        Some(open_ns.saturating_sub(stall.allowed_ns))
+        let stopped_ns = self.process.stopped_ns(stall.since_ns, self.now_ns);
+        Some(open_ns.saturating_sub(stall.allowed_ns).saturating_sub(stopped_ns))
+    }
+
+    /// For how long nothing has happened to the task while the process ran.
+    pub(super) fn quiet_ns(&self, task: &TaskRecord) -> u64 {
+        self.ran_ns(task.quiet_ns(self.now_ns))
+    }
+
+    /// For how long the process has run within the latest so many nanoseconds: without the time in which it was
+    /// stopped.
+    pub(super) fn ran_ns(&self, ns: u64) -> u64 {
+        ns.saturating_sub(self.process.stopped_ns(self.now_ns.saturating_sub(ns), self.now_ns))
     }
 }
 
@@ -96,6 +121,7 @@ pub struct SiteScene<'a> {
     /// The site.
     pub view: SiteView<'a>,
     rows: SiteRows,
+    holds_worker: bool,
     short: OnceCell<Box<WindowView>>,
     long: OnceCell<Box<WindowView>>,
 }
@@ -119,12 +145,23 @@ impl SiteScene<'_> {
     /// Whether its tasks run on a worker of a runtime, so that a long poll of theirs is in the way of
     /// others. Unknown counts as yes.
     pub fn holds_worker(&self) -> bool {
-        !matches!(self.rows.kind, Some(TaskKind::Blocking | TaskKind::BlockOn))
+        self.holds_worker
     }
 
     /// Whether its tasks are `block_on` bodies.
     pub fn is_block_on(&self) -> bool {
         self.rows.kind == Some(TaskKind::BlockOn)
+    }
+
+    /// Whether its tasks are jobs of the blocking pool.
+    pub fn is_of_jobs(&self) -> bool {
+        self.rows.kind == Some(TaskKind::Blocking)
+    }
+
+    /// Whether its tasks run in another executor than tokio's, as far as that is known: futures that no runtime's
+    /// thread polls.
+    pub fn is_elsewhere(&self) -> bool {
+        self.rows.kind == Some(TaskKind::Future) && self.rows.runtime.is_none()
     }
 
     /// Living tasks that were not declared long-lived.
@@ -148,11 +185,10 @@ impl<'a> View<'a> {
         let mut sites: Vec<_> = moment
             .process
             .sites()
-            .map(|view| SiteScene {
-                rows: moment.process.site_rows(view.id()),
-                view,
-                short: OnceCell::new(),
-                long: OnceCell::new(),
+            .map(|view| {
+                let rows = moment.process.site_rows(view.id());
+                let holds_worker = rows.kind.is_none_or(|kind| moment.holds_worker(kind, rows.runtime));
+                SiteScene { view, rows, holds_worker, short: OnceCell::new(), long: OnceCell::new() }
             })
             .collect();
         sites.sort_unstable_by_key(SiteScene::id);
@@ -257,6 +293,13 @@ impl<'a> View<'a> {
             Some(name) => format!("worker {} of {name}", worker.index),
             None => format!("worker {}", worker.index),
         }
+    }
+
+    /// "runtime `main`", or its number if it has no name.
+    pub fn runtime_text(&self, id: RuntimeId) -> String {
+        let runtime = self.moment.process.runtime(id);
+        let name = runtime.map(|runtime| self.name(runtime.record().name)).unwrap_or_default();
+        if name.is_empty() { format!("runtime {}", id.0) } else { format!("runtime `{name}`") }
     }
 
     /// "`render_cart` (cart.rs:88)", or the site alone.

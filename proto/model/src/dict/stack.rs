@@ -73,9 +73,19 @@ pub struct Stack {
     pub frames: Vec<Frame>,
     /// Outer frames are missing: there were more than were kept, or the way up was not found.
     pub truncated: bool,
+    /// Why frames of the program have no line, or why there is no frame at all, as a part of a sentence. `None` if
+    /// nothing is missing, or no reason is known.
+    pub why: Option<Arc<str>>,
 }
 
 impl Stack {
+    /// Bytes on the heap; texts that frames share are counted for each of them.
+    pub fn heap_bytes(&self) -> usize {
+        let texts = |frame: &Frame| frame.function.len() + frame.file.as_ref().map_or(0, |file| file.len());
+        let why = self.why.as_ref().map_or(0, |why| why.len());
+        self.frames.capacity() * size_of::<Frame>() + self.frames.iter().map(texts).sum::<usize>() + why
+    }
+
     /// The innermost of the user's frames, and its index: the line that the user can change. Of a task that none
     /// of the user's is in, not whoever runs the runtime.
     pub fn users_frame(&self) -> Option<(usize, &Frame)> {
@@ -93,7 +103,7 @@ impl Stack {
     pub fn inside(&self) -> impl DoubleEndedIterator<Item = &Frame> {
         let of_task = self.of_task();
         let last = of_task.iter().rposition(|frame| frame.users).map_or(of_task.len(), |last| last + 1);
-        of_task[..last].iter().filter(|frame| !frame.is_of(OWN))
+        of_task[..last].iter().filter(|frame| frame.users || !frame.is_of(OWN))
     }
 
     /// The frames for people, `function (file:line)`: what is [`inside`](Self::inside), from the user's innermost
@@ -144,6 +154,7 @@ mod tests {
                 frame("tokio::runtime::task::raw::poll", false),
             ],
             truncated: false,
+            why: None,
         };
         let shown = stack.shown();
         assert_eq!((shown.len(), &*shown[1]), (3, "core::future::poll_fn"));
@@ -153,7 +164,7 @@ mod tests {
             Some("cart::load src/cart.rs:7".into())
         );
         assert_eq!(stack.inside().count(), 5);
-        let foreign = Stack { frames: stack.frames[..2].to_vec(), truncated: true };
+        let foreign = Stack { frames: stack.frames[..2].to_vec(), truncated: true, why: None };
         assert_eq!((foreign.shown().len(), foreign.called()), (2, None));
     }
 
@@ -168,6 +179,7 @@ mod tests {
         let stack = |functions: &[&str]| Stack {
             frames: functions.iter().map(|function| frame(function)).collect(),
             truncated: false,
+            why: None,
         };
         let beyond = [
             "<pollscope::future::Recorded<F> as core::future::future::Future>::poll",

@@ -44,6 +44,8 @@ pub struct RuntimeRecord {
     pub blocking_idle: Option<u64>,
     /// Jobs that wait for a blocking thread.
     pub blocking_queue: Option<u64>,
+    /// Jobs of that pool that ended since the runtime is observed.
+    pub blocking_ended: Option<u64>,
     /// The runtime was shut down.
     pub gone: bool,
 }

@@ -23,6 +23,10 @@ pub struct SiteDelta {
     pub swallowed_panics: u64,
     /// Tasks whose handle was dropped unawaited and that then panicked.
     pub detached_failures: u64,
+    /// Tasks that ended while their join handle existed, in a `JoinSet` or elsewhere.
+    pub outcomes_left: u64,
+    /// Of those, tasks whose handle is gone since: the outcome was taken, or the handle dropped.
+    pub outcomes_taken: u64,
     /// Wakes.
     pub wakes: u64,
     /// Wakes of a task by itself.
@@ -51,6 +55,8 @@ impl SiteDelta {
         self.ended = self.ended.saturating_add(other.ended);
         self.swallowed_panics = self.swallowed_panics.saturating_add(other.swallowed_panics);
         self.detached_failures = self.detached_failures.saturating_add(other.detached_failures);
+        self.outcomes_left = self.outcomes_left.saturating_add(other.outcomes_left);
+        self.outcomes_taken = self.outcomes_taken.saturating_add(other.outcomes_taken);
         self.wakes = self.wakes.saturating_add(other.wakes);
         self.self_wakes = self.self_wakes.saturating_add(other.self_wakes);
         self.forced_yields = self.forced_yields.saturating_add(other.forced_yields);
@@ -73,6 +79,8 @@ impl SiteDelta {
             ended: self.ended.saturating_sub(earlier.ended),
             swallowed_panics: self.swallowed_panics.saturating_sub(earlier.swallowed_panics),
             detached_failures: self.detached_failures.saturating_sub(earlier.detached_failures),
+            outcomes_left: self.outcomes_left.saturating_sub(earlier.outcomes_left),
+            outcomes_taken: self.outcomes_taken.saturating_sub(earlier.outcomes_taken),
             wakes: self.wakes.saturating_sub(earlier.wakes),
             self_wakes: self.self_wakes.saturating_sub(earlier.self_wakes),
             forced_yields: self.forced_yields.saturating_sub(earlier.forced_yields),
@@ -89,6 +97,23 @@ impl SiteDelta {
         self.max_future_bytes > 0
             || self.wakes > 0
             || [self.completed, self.cancelled, self.panicked].iter().any(|n| *n > 0)
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.poll.heap_bytes() + self.sched.heap_bytes() + self.life.heap_bytes()
+    }
+
+    /// Folds the histograms' buckets, see [`Hist::coarsen`].
+    pub fn coarsen(&mut self, width: usize) {
+        for hist in [&mut self.poll, &mut self.sched, &mut self.life] {
+            hist.coarsen(width);
+        }
+    }
+
+    /// Ended tasks whose join handle still exists: their outcome was not taken yet.
+    pub fn unread_outcomes(&self) -> u64 {
+        self.outcomes_left.saturating_sub(self.outcomes_taken)
     }
 
     /// Tasks that ended, in whatever way.

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::query::value::Value;
-use crate::time::{self, MICROSECOND, MILLISECOND, SECOND};
+use crate::time::{MICROSECOND, MILLISECOND, SECOND};
 
 /// What a limit is set to.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -120,10 +120,11 @@ fn parse_size(text: &str) -> Option<u64> {
 }
 
 /// Reads an amount of the same sort as `like` from a TOML value.
+#[cfg(feature = "toml")]
 pub(super) fn read(like: Amount, value: &toml::de::DeValue<'_>) -> Option<Amount> {
     let whole = || i128::from_str_radix(value.as_integer()?.as_str(), value.as_integer()?.radix()).ok();
     match like {
-        Amount::Nanos(_) => time::parse_duration(value.as_str()?).ok().map(Amount::Nanos),
+        Amount::Nanos(_) => crate::time::parse_duration(value.as_str()?).ok().map(Amount::Nanos),
         Amount::Bytes(_) => parse_size(value.as_str()?).map(Amount::Bytes),
         Amount::Count(_) => u64::try_from(whole()?).ok().map(Amount::Count),
         Amount::Ratio(_) => {
@@ -136,7 +137,7 @@ pub(super) fn read(like: Amount, value: &toml::de::DeValue<'_>) -> Option<Amount
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "toml"))]
 mod tests {
     use super::*;
 

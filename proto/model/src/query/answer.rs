@@ -151,6 +151,9 @@ fn in_scope(world: &World, scope: Scope) -> Result<Vec<&Process>, QueryError> {
     }
 }
 
+/// The most that one process adds to a sum of losses: one that claims more would hide what the others lost.
+const MOST_LOST: u64 = u32::MAX as u64;
+
 /// What every answer says of its source.
 pub(super) fn meta(scope: &[&Process]) -> Meta {
     let source: Arc<str> = match scope {
@@ -168,7 +171,7 @@ pub(super) fn meta(scope: &[&Process]) -> Meta {
             () => Presence::default(),
         },
         mode: scope.iter().map(|process| process.hello().mode).max().unwrap_or_default(),
-        lost: scope.iter().fold(0, |lost, process| lost.saturating_add(process.lost())),
+        lost: scope.iter().fold(0, |lost, process| lost.saturating_add(process.lost().min(MOST_LOST))),
         processes: scope.len() as u64,
         loading: loading(scope),
     }

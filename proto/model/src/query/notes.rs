@@ -14,13 +14,21 @@ use crate::world::Process;
 /// Notes shown at most; how many more there are is the last one.
 const NOTES: usize = 24;
 
+/// Reasons for stacks without lines, of one process.
+const REASONS: usize = 3;
+
+/// Processes that are named with what they lost.
+const LOSERS: usize = 8;
+
 /// Notes about the scope. Capabilities are told in full for a single process; for several, only of
 /// those that see no task at all.
 pub(super) fn notes(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> Vec<Arc<str>> {
     let mut notes = Vec::new();
+    notes.extend(who_lost(scope));
     for process in scope {
         presence(process, now_unix_ns, &mut notes);
         losses(process, &mut notes);
+        lines(process, &mut notes);
         notes.extend(judge.note(process.boot()));
     }
     for process in scope {
@@ -38,6 +46,24 @@ pub(super) fn notes(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> 
     notes.into_iter().map(Into::into).collect()
 }
 
+/// Of several processes, how many lost something and which of them most: a sum does not tell.
+fn who_lost(scope: &[&Process]) -> Option<String> {
+    let mut lost: Vec<(u64, &str)> =
+        scope.iter().map(|process| (process.lost(), &**process.label())).collect();
+    lost.retain(|(lost, _)| *lost > 0);
+    if scope.len() < 2 || lost.is_empty() {
+        return None;
+    }
+    lost.sort_by_key(|(lost, label)| (std::cmp::Reverse(*lost), *label));
+    let named = lost.iter().take(LOSERS).map(|(lost, label)| format!("{label} ({})", Value::Count(*lost)));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match lost.len().saturating_sub(LOSERS) {
+        0 => String::new(),
+        more => format!(", and {more} more with less"),
+    };
+    Some(format!("{} of {} processes lost something: {named}{more}.", lost.len(), scope.len()))
+}
+
 fn presence(process: &Process, now_unix_ns: u64, notes: &mut Vec<String>) {
     let label = process.label();
     match process.presence() {
@@ -52,6 +78,15 @@ fn presence(process: &Process, now_unix_ns: u64, notes: &mut Vec<String>) {
             notes.push(format!("{label} is gone since {since} UTC ({reason}): its last state is shown."));
         }
     }
+}
+
+/// Why stacks that were taken have no line, or were not taken.
+fn lines(process: &Process, notes: &mut Vec<String>) {
+    let label = process.label();
+    let reasons = process.dictionary().missing_lines();
+    notes.extend(
+        reasons.into_iter().take(REASONS).map(|why| format!("Stacks of {label} without a line: {why}.")),
+    );
 }
 
 fn losses(process: &Process, notes: &mut Vec<String>) {
@@ -80,11 +115,30 @@ fn losses(process: &Process, notes: &mut Vec<String>) {
         (lost.ended_rows, "end of a task without its last row"),
         (lost.dict_entries, "site or name over the limit"),
         (lost.events_unknown, "event of an unknown task"),
+        (lost.runtimes_unseen, "runtime that is not observed"),
+        (lost.threads_uncounted, "thread whose polls are in no total"),
     ];
     let told: Vec<String> =
         kinds.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} × {what}")).collect();
     if !told.is_empty() {
         notes.push(format!("The recorder of {label} had no room for all: {}.", told.join(", ")));
+    }
+    if lost.dict_entries > 0 {
+        notes.push(format!(
+            "{label} is over the limit of sites, names or stacks: what is beyond has none. A name stands for the \
+             kind of a task, `task(\"conn\")`, and not for the single one, `task(format!(\"conn-{{id}}\"))`; the \
+             same with scopes."
+        ));
+    }
+    let doors = [(lost.connections_refused, "connection"), (lost.viewers_refused, "viewer")];
+    let refused: Vec<String> =
+        doors.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(n, what)).collect();
+    if !refused.is_empty() {
+        notes.push(format!(
+            "The door of {label} refused {}: too many at a time or in a second, or none of their requests came in \
+             time. Close viewers that hang, and see who connects.",
+            refused.join(" and ")
+        ));
     }
     if lost.reports_folded > 0 {
         let folded = count(lost.reports_folded, "report");
@@ -96,6 +150,13 @@ fn losses(process: &Process, notes: &mut Vec<String>) {
     let refused = process.refused().total().saturating_add(process.dictionary().refused());
     if refused > 0 {
         notes.push(format!("{} of {label} found no room here.", count(refused, "entry")));
+    }
+    if process.spared_sites() > 0 {
+        let sites = count(process.spared_sites() as u64, "site");
+        notes.push(format!(
+            "{sites} of {label} kept with coarser times or without history: all of them together hold too much \
+             memory here; counts and maxima are exact."
+        ));
     }
     if process.retired_early() > 0 {
         let early = count(process.retired_early(), "ended task");

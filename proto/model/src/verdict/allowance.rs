@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::expect::UNUSED;
 use super::{Expectation, Limits};
+use crate::detect::advice;
 use crate::detect::blocking_poll;
 use crate::query::detail::Finding;
 use crate::query::page::Level;
@@ -55,8 +56,7 @@ impl Allowance {
                 self.reason.trim_end_matches('.')
             )
             .into(),
-            fix: "Take the call out of allow_blocking, unless it is slow elsewhere: on a cold cache, with more data."
-                .into(),
+            fix: advice::UNUSED_ALLOWANCE.into(),
             ..Finding::new(UNUSED, Level::Warn)
         }
     }

@@ -10,7 +10,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::detect::{fingerprint, forgotten_task, lost_waker, self_wake_storm, swallowed_panic, task_leak};
+use crate::detect::forgotten_task::{self, usual};
+use crate::detect::{advice, fingerprint, lost_waker, self_wake_storm, swallowed_panic, task_leak};
 use crate::entity::site::SiteDelta;
 use crate::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WokenBy};
 use crate::id::{NameId, SiteId};
@@ -29,7 +30,7 @@ pub struct Levels {
     pub leaks: Level,
     /// A task that nothing can wake.
     pub lost_wakers: Level,
-    /// A task that another part of the program should have woken.
+    /// A task that waits for longer than is usual where it was spawned.
     pub forgotten: Level,
     /// A site whose tasks woke themselves instead of waiting.
     pub self_wake: Level,
@@ -50,9 +51,14 @@ impl Default for Levels {
     }
 }
 
-/// Tasks that would be found if the run ended now: whoever settles waits for there to be none.
+/// Tasks that would be found if the run ended now or after a wait: a run settles until there is none.
 pub fn left_behind(process: &Process, levels: &Levels) -> u64 {
-    let told = |task: &TaskRecord| is_left(task) && reason(process, task, *levels).1 > Level::Allow;
+    // A wait that is short yet may turn out to be longer than any other.
+    let may_become =
+        |task: &TaskRecord| levels.forgotten > Level::Allow && waits(task) && !is_explained(process, task);
+    let told = |task: &TaskRecord| {
+        is_left(task) && (reason(process, task, *levels).1 > Level::Allow || may_become(task))
+    };
     process.tasks().filter(|row| told(&row.record())).count() as u64
 }
 
@@ -78,9 +84,7 @@ pub fn unseen(process: &Process, level: Level, tasks: u64) -> Finding {
         headline: format!("{alive} still alive at the end of the test, spawned past pollscope").into(),
         why: "The runtime counts them; where they were spawned and what they wait for is not measured in this build."
             .into(),
-        fix: "Spawn through pollscope::spawn, or build the tests with RUSTFLAGS=\"--cfg tokio_unstable\", to see where \
-              they come from. End them with the test: await or abort their handles."
-            .into(),
+        fix: advice::LEFT_UNSEEN.into(),
         ..finding(process, task_leak::ID, level, SiteId(u32::MAX), "")
     }
 }
@@ -126,23 +130,56 @@ fn tasks_left(process: &Process, levels: &Levels) -> impl Iterator<Item = Findin
 }
 
 /// Under which detector a task that is left is told: the most special one that is as strict as any. A task that
-/// waits for somebody is forgotten rather than leaked if others of its site did end.
+/// waits for longer than others of its site lived is forgotten rather than leaked.
 fn reason(process: &Process, task: &TaskRecord, levels: Levels) -> (&'static str, Level) {
-    let waits = task.state == TaskState::Idle
-        && task.polls > 0
-        && task.measures(Metric::Wakes)
-        && matches!(task.kind, TaskKind::Async | TaskKind::Local);
+    let waits = waits(task);
     let leak = (task_leak::ID, levels.leaks);
     if waits && task.wakers == 0 {
         return stricter((lost_waker::ID, levels.lost_wakers), leak);
     }
-    let by_somebody = waits && task.woken_by != WokenBy::Runtime && !process.awaits_children(task.id);
-    if !by_somebody {
-        return leak;
-    }
     let forgotten = (forgotten_task::ID, levels.forgotten);
-    let siblings_end = process.site(task.site).is_some_and(|site| site.totals().all_ended() > 0);
-    if siblings_end { stricter(forgotten, leak) } else { stricter(leak, forgotten) }
+    match waits.then(|| evidence(process, task)) {
+        Some(Evidence::Longer) => stricter(forgotten, leak),
+        Some(Evidence::None) => stricter(leak, forgotten),
+        Some(Evidence::Usual) | None => leak,
+    }
+}
+
+/// What the other tasks of its site, and its own life, tell of a wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Evidence {
+    /// Nothing explains it, and no other task of its site ended.
+    None,
+    /// It is longer than any other task of its site lived.
+    Longer,
+    /// Such a wait is usual, or what it is for will wake it.
+    Usual,
+}
+
+/// Whether it is pending, and would be known to have been woken.
+fn waits(task: &TaskRecord) -> bool {
+    task.state == TaskState::Idle
+        && task.polls > 0
+        && task.measures(Metric::Wakes)
+        && matches!(task.kind, TaskKind::Async | TaskKind::Local)
+}
+
+/// Whether something is known that will wake it, however long that takes.
+fn is_explained(process: &Process, task: &TaskRecord) -> bool {
+    process.awaits_children(task.id) || usual::lacks_only_the_runtime(process, task)
+}
+
+/// The wake before a wait does not tell what the wait is for; the whole site does, if anything.
+fn evidence(process: &Process, task: &TaskRecord) -> Evidence {
+    let totals = process.site(task.site).map(|site| site.totals());
+    let usual_ns = totals.map_or(0, |totals| totals.life.max()).max(usual::earlier_waits_ns(task));
+    if is_explained(process, task) || task.quiet_ns(process.now_ns()) <= usual_ns {
+        Evidence::Usual
+    } else if totals.is_some_and(|totals| totals.all_ended() > 0) {
+        Evidence::Longer
+    } else {
+        Evidence::None
+    }
 }
 
 /// The first, unless the second is stricter.
@@ -167,19 +204,18 @@ fn tell(process: &Process, detector: &'static str, level: Level, left: &Left) ->
                  Spawned at {place}.",
                 task_text(process, task)
             ),
-            "Clone cx.waker() into whatever will make the future ready before every return of Poll::Pending.",
+            advice::LOST_WAKER,
         )
     } else if detector == forgotten_task::ID {
         (
             format!("{alive} still waiting at the end of the test, not woken for {quiet}"),
             format!(
-                "{} waits for another part of the program: a waker of it is held, {}. {} Spawned at {place}.",
+                "{} waits, and a waker of it is held; it was {}. {} Spawned at {place}.",
                 task_text(process, task),
                 last_woken(task),
                 siblings(process, task)
             ),
-            "See that every path answers, errors included, or put a time-out round the wait. If it is meant to wait \
-             for ever: pollscope::task(\"…\").long_lived().spawn(…).",
+            advice::FORGOTTEN,
         )
     } else {
         (
@@ -192,8 +228,7 @@ fn tell(process: &Process, detector: &'static str, level: Level, left: &Left) ->
                 handle(task),
                 siblings(process, task)
             ),
-            "End it with the test: await or abort its handle, keep it in a JoinSet, cancel it by a token. If it is \
-             meant to live on: pollscope::task(\"…\").long_lived().spawn(…), or leaks = \"allow\".",
+            if task.kind == TaskKind::Blocking { advice::JOB_LEFT_IN_TEST } else { advice::LEFT_IN_TEST },
         )
     };
     Finding {
@@ -241,9 +276,7 @@ fn sites<'a>(
                     Nanos(totals.poll.sum())
                 )
                 .into(),
-                fix: "Find the wake_by_ref() in its poll and wait for the event instead: a Notify, a watch, a channel. \
-                      To give way to others use tokio::task::yield_now().await."
-                    .into(),
+                fix: advice::SELF_WAKE.into(),
                 ..finding(process, self_wake_storm::ID, levels.self_wake, site.id(), &name)
             }
         });
@@ -263,8 +296,7 @@ fn sites<'a>(
                 Value::Count(totals.panicked)
             )
             .into(),
-            fix: "Await the handle and act on JoinError::is_panic, or keep the tasks in a JoinSet that somebody drains."
-                .into(),
+            fix: advice::SWALLOWED_PANIC.into(),
             ..finding(process, swallowed_panic::ID, levels.swallowed_panics, site.id(), &name)
         });
         [storm, swallowed].into_iter().flatten()
@@ -318,7 +350,9 @@ fn last_woken(task: &TaskRecord) -> String {
         WokenBy::Nobody => "never woken since it was spawned".to_owned(),
         WokenBy::Task(by) => format!("last woken by task {by}"),
         WokenBy::Itself => "last woken by itself".to_owned(),
-        WokenBy::Runtime => "last woken by the runtime (a timer, I/O or a join)".to_owned(),
+        WokenBy::Runtime => {
+            "last woken by the runtime (a timer, I/O, a join, or a task that is not recorded)".to_owned()
+        }
         WokenBy::OtherThread => "last woken by a thread outside of the runtime".to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! Which findings an expectation is about, and what becomes of one that nothing fulfilled.
 
 use super::Expectation;
+use crate::detect::advice;
 use crate::query::detail::Finding;
 use crate::query::page::Level;
 
@@ -37,9 +38,7 @@ impl Expectation {
                 self.reason.trim_end_matches('.')
             )
             .into(),
-            fix: "Remove it if the code was mended, else correct its site; and make sure that this run comes by \
-                  there."
-                .into(),
+            fix: advice::UNUSED_EXPECTATION.into(),
             ..Finding::new(UNUSED, Level::Warn)
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::Allowed;
 use super::judge::Run;
+use crate::detect::advice::Advice;
 use crate::detect::index_of;
 use crate::detect::ledger::tell;
 use crate::detect::signal::{Count, Key, PollFacts, Signal};
@@ -111,7 +112,7 @@ fn forbidden(site: &SiteScene<'_>, value: Value, limit: Value) -> Signal {
         poll: PollFacts::default(),
         headline: String::new(),
         why: String::new(),
-        fix: "".into(),
+        fix: Advice::UNTOLD,
     }
 }
 

@@ -28,6 +28,11 @@ impl EdgeTable {
         true
     }
 
+    /// Bytes that it holds, at the most: each edge may be the only one of its site.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.len * 256
+    }
+
     /// Who wakes the site's tasks, and how often they did, in no order.
     pub(super) fn to(&self, site: SiteId) -> impl Iterator<Item = (Waker, u64)> + '_ {
         self.counts.get(&site).into_iter().flatten().map(|(waker, count)| (*waker, *count))

@@ -118,6 +118,16 @@ impl EventStore {
         self.threads.retain(|_, track| !track.events.is_empty() || track.until_ns() > ns);
     }
 
+    /// Bytes that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        let track = |track: &Track| {
+            size_of::<Track>()
+                + track.events.capacity() * size_of::<Event>()
+                + track.spans.capacity() * size_of::<(u64, u64)>()
+        };
+        self.threads.values().map(track).sum()
+    }
+
     /// Lets everything go.
     pub(super) fn clear(&mut self) {
         *self = Self { missed: self.missed, ..Self::default() };

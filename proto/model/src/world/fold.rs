@@ -6,6 +6,8 @@
 //! when its last part is in; of a process's first one, which replaces nothing, the totals do with the
 //! first part. Cost is that of the report, never of the world.
 
+mod folding;
+mod room;
 mod snapshot;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -17,19 +19,22 @@ use super::limits::Limits;
 use super::process::{Gaps, Process, Refused, Sums};
 use super::ring::Ring;
 use super::runtime::{RuntimeState, WorkerState};
-use super::site::SiteState;
+use super::site::{SiteState, Thrift};
 use super::tasks::{Put, TaskRow, TaskTable};
 use crate::dict::Dictionary;
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
+use crate::entity::stop::{MAX_STOPS, Stop};
 use crate::entity::task::TaskRecord;
 use crate::hello::Hello;
 use crate::id::TaskId;
 use crate::query::page::Presence;
-use crate::report::{Detail, Losses, Report, ReportKind};
+use crate::report::{Detail, Losses, Report};
 use crate::time::SECOND;
+use folding::Begun;
+pub use folding::Folding;
 pub(super) use snapshot::Staging;
 
 /// Slow polls remembered per process for [`Process::slow_polls_since`].
@@ -55,6 +60,8 @@ pub enum Applied {
     NeedsSnapshot,
     /// No greeting came before it.
     UnknownProcess,
+    /// The process was forgotten: all together held more than they may, and it held most.
+    Evicted,
 }
 
 impl Applied {
@@ -89,12 +96,15 @@ impl Process {
             sums: Sums::default(),
             tasks: TaskTable::default(),
             sites: HashMap::new(),
+            site_bytes: 0,
+            spared_sites: 0,
             workers: BTreeMap::new(),
             retired: None,
             runtimes: BTreeMap::new(),
             slow_polls: VecDeque::new(),
             slow_polls_ever: 0,
             stalls: Vec::new(),
+            stops: VecDeque::new(),
             edges: EdgeTable::default(),
             events: EventStore::default(),
             cover: Ring::default(),
@@ -144,26 +154,18 @@ impl Process {
         }
     }
 
-    /// Folds one report of this boot.
-    pub(super) fn apply(&mut self, report: Report, limits: &Limits, now_unix_ns: u64) -> Applied {
-        self.heard(now_unix_ns);
-        match report.kind {
-            ReportKind::Delta => self.apply_delta(report, limits),
-            ReportKind::Snapshot { part, parts } => self.apply_snapshot(report, part, parts.max(1), limits),
-        }
-    }
-
     fn heard(&mut self, now_unix_ns: u64) {
         self.heard_unix_ns = self.heard_unix_ns.max(now_unix_ns);
         self.presence = Presence::Live;
         self.gone = None;
     }
 
-    fn apply_delta(&mut self, report: Report, limits: &Limits) -> Applied {
+    /// Takes what a delta says of the whole process. What is left are rows.
+    fn begin_delta(&mut self, report: &mut Report, limits: &Limits) -> Begun {
         self.staging = None;
         let known = self.last_seq.unwrap_or(0);
         if report.seq <= known {
-            return Applied::Duplicate;
+            return Begun::Over(Applied::Duplicate);
         }
         let missing = report.first_seq.saturating_sub(known).saturating_sub(1);
         let first = self.last_seq.is_none();
@@ -171,7 +173,7 @@ impl Process {
         let overlaps = !first && report.first_seq <= known;
         let applied = match (first, missing) {
             (true, 0) => {
-                self.forget_first_totals(report.end_ns);
+                self.forget_first_totals(report.end_ns, limits);
                 self.exact = true;
                 self.based = true;
                 Applied::New
@@ -197,32 +199,26 @@ impl Process {
         } else {
             self.cover(start_ns, end_ns, end_ns - start_ns);
         }
-        self.put_dictionary(report.dict);
+        self.put_dictionary(std::mem::take(&mut report.dict));
         self.losses = report.losses;
         self.detail = report.detail;
-        for record in report.runtimes {
+        for record in std::mem::take(&mut report.runtimes) {
             self.put_runtime(record, end_ns, limits);
         }
         if !overlaps {
-            for delta in report.workers {
+            for delta in std::mem::take(&mut report.workers) {
                 self.add_worker(&delta, start_ns, end_ns, limits);
             }
-            for delta in report.sites {
-                self.add_site(&delta, start_ns, end_ns, limits);
-            }
-            for edge in report.edges {
+            for edge in std::mem::take(&mut report.edges) {
                 self.refused.details += u64::from(!self.edges.add(&edge, limits.edges));
             }
         }
-        self.put_tasks(report.tasks, end_ns, limits);
-        for poll in report.slow_polls {
-            self.put_slow_poll(poll);
-        }
-        self.put_stalls(report.stalls, limits);
-        for block in report.events {
+        self.put_stalls(std::mem::take(&mut report.stalls), limits);
+        self.add_stops(std::mem::take(&mut report.stops));
+        for block in std::mem::take(&mut report.events) {
             self.refused.event_blocks += u64::from(!self.events.put(block, limits));
         }
-        applied
+        Begun::Delta { applied, overlaps, start_ns, end_ns }
     }
 
     /// Moves "now" on, and gives the interval as it can be believed. A clock that was set back makes
@@ -240,9 +236,11 @@ impl Process {
         self.swept_ns = 0;
         self.tasks.set_clock(now_ns);
         self.sites.values_mut().for_each(SiteState::forget_history);
+        self.weigh_sites();
         self.workers.values_mut().for_each(WorkerState::forget_history);
         self.runtimes.values_mut().for_each(RuntimeState::forget_history);
         self.events.clear();
+        self.stops.clear();
         self.cover.clear();
         self.cover_tens.clear();
         self.polls.clear();
@@ -295,7 +293,9 @@ impl Process {
     }
 
     fn add_site(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64, limits: &Limits) {
-        if self.sites.len() >= limits.sites && !self.sites.contains_key(&delta.site) {
+        let thrift = Thrift::at(self.site_bytes, limits.site_bytes);
+        let full = self.sites.len() >= limits.sites || thrift >= Thrift::NoHistory;
+        if full && !self.sites.contains_key(&delta.site) {
             self.refused.sites += 1;
             return;
         }
@@ -309,10 +309,7 @@ impl Process {
         let times = self.times.at(end_ns);
         times.poll.merge(&delta.poll);
         times.sched.merge(&delta.sched);
-        self.sites
-            .entry(delta.site)
-            .or_insert_with(|| SiteState::new(delta.site))
-            .add(delta, start_ns, end_ns);
+        self.change_site(delta.site, thrift, |site| site.add(delta, start_ns, end_ns));
     }
 
     fn note_poll(&mut self, ns: u64, end_ns: u64) {
@@ -320,7 +317,7 @@ impl Process {
         *longest = (*longest).max(ns);
     }
 
-    fn put_tasks(&mut self, records: Vec<TaskRecord>, end_ns: u64, limits: &Limits) {
+    fn put_tasks(&mut self, records: impl Iterator<Item = TaskRecord>, end_ns: u64, limits: &Limits) {
         for record in records {
             if let Some(open_ns) = record.current_poll_ns(end_ns) {
                 self.note_poll(open_ns, end_ns);
@@ -335,18 +332,35 @@ impl Process {
         }
     }
 
-    fn put_slow_poll(&mut self, poll: SlowPoll) {
-        let Some(site) = self.sites.get_mut(&poll.site) else { return };
-        if site.slow_poll(&poll) {
+    fn put_slow_poll(&mut self, poll: SlowPoll, limits: &Limits) {
+        if !self.sites.contains_key(&poll.site) {
+            return;
+        }
+        let thrift = Thrift::at(self.site_bytes, limits.site_bytes);
+        // From a snapshot, or told again with more than was known before: its site may have let it go since.
+        let known = self.slow_polls.iter_mut().rev().find(|known| known.is_same(&poll));
+        let is_known = known.is_some();
+        if let Some(known) = known {
+            known.clone_from(&poll);
+        }
+        if self.change_site(poll.site, thrift, |site| site.slow_poll(&poll, is_known)) {
             if self.slow_polls.len() >= SLOW_POLLS {
                 self.slow_polls.pop_front();
             }
             self.slow_polls.push_back(poll);
             self.slow_polls_ever += 1;
-        } else if let Some(known) = self.slow_polls.iter_mut().rev().find(|known| known.is_same(&poll)) {
-            // From a snapshot, or told again with more than was known before.
-            *known = poll;
         }
+    }
+
+    /// Adds those that it does not have; the oldest make room.
+    fn add_stops(&mut self, stops: Vec<Stop>) {
+        for stop in stops {
+            if self.stops.back().is_none_or(|last| last.to_ns <= stop.from_ns) {
+                self.stops.push_back(stop);
+            }
+        }
+        let surplus = self.stops.len().saturating_sub(MAX_STOPS);
+        self.stops.drain(..surplus);
     }
 
     fn put_stalls(&mut self, mut stalls: Vec<Stall>, limits: &Limits) {

@@ -7,6 +7,12 @@ use crate::time::SECOND;
 pub struct Limits {
     /// Processes, gone ones included.
     pub processes: usize,
+    /// Bytes of all processes together. Above it the oldest of those that are gone leave; when none is
+    /// gone, the process that holds most gives up its history and task rows, and then leaves.
+    pub bytes: usize,
+    /// Bytes of one process's sites. From half of it on times are kept coarser; above it no site is added
+    /// and the others keep no history.
+    pub site_bytes: usize,
     /// Task rows, ended ones included.
     pub tasks: usize,
     /// Ended tasks.
@@ -41,6 +47,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             processes: 256,
+            bytes: 1 << 30,
+            site_bytes: 32 << 20,
             tasks: 2_000_000,
             ended_tasks: 10_000,
             sites: crate::dict::MAX_ENTRIES + 1,

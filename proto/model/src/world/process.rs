@@ -5,6 +5,7 @@ mod losses;
 mod parts;
 mod rates;
 mod tasks;
+mod weight;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::dict::Dictionary;
 use crate::entity::runtime::WorkerDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
+use crate::entity::stop::Stop;
 use crate::hello::Hello;
 use crate::hist::Hist;
 use crate::id::{BootId, RuntimeId, SiteId, WorkerId};
@@ -77,6 +79,10 @@ pub struct Process {
     pub(super) sums: Sums,
     pub(super) tasks: TaskTable,
     pub(super) sites: HashMap<SiteId, SiteState>,
+    /// Bytes that the sites hold.
+    pub(super) site_bytes: usize,
+    /// Sites whose times are kept coarser, or without history.
+    pub(super) spared_sites: usize,
     pub(super) workers: BTreeMap<WorkerId, WorkerState>,
     /// How many workers left with their runtimes, and what they did.
     pub(super) retired: Option<(u32, WorkerDelta)>,
@@ -84,6 +90,7 @@ pub struct Process {
     pub(super) slow_polls: VecDeque<SlowPoll>,
     pub(super) slow_polls_ever: u64,
     pub(super) stalls: Vec<Stall>,
+    pub(super) stops: VecDeque<Stop>,
     pub(super) edges: EdgeTable,
     pub(super) events: EventStore,
     pub(super) cover: Ring<Cover, 1, 60>,
@@ -150,6 +157,11 @@ impl Process {
     /// snapshot is needed.
     pub fn last_seq(&self) -> Option<u64> {
         self.last_seq.filter(|_| self.exact)
+    }
+
+    /// The highest sequence number that was told, whether something before it is missing or not.
+    pub fn told_seq(&self) -> Option<u64> {
+        self.last_seq
     }
 
     /// Whether site and worker totals are short of something that only a snapshot can bring.

@@ -47,6 +47,7 @@ impl Process {
             first.edges = self.sites().flat_map(|site| self.edges_to(site.id())).collect();
             first.slow_polls = self.slow_polls_since(0).cloned().collect();
             first.stalls = self.stalls().to_vec();
+            first.stops = self.stops().copied().collect();
         }
         let begin_ns = self.now_ns().saturating_sub(last_ns);
         let blocks: Vec<_> =

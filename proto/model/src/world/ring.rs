@@ -91,9 +91,20 @@ impl<T: Default, const GRAIN: u32, const KEEP: u32> Ring<T, GRAIN, KEEP> {
             .collect()
     }
 
+    /// Bytes on the heap; `heap` says what a point holds there itself.
+    pub(super) fn heap_bytes(&self, heap: impl Fn(&T) -> usize) -> usize {
+        let points: usize = self.points.iter().map(|(_, point)| heap(point)).sum();
+        self.points.capacity() * size_of::<(u32, T)>() + points
+    }
+
+    /// Changes every point.
+    pub(super) fn for_each(&mut self, change: impl FnMut(&mut T)) {
+        self.points.iter_mut().map(|(_, point)| point).for_each(change);
+    }
+
     /// Forgets everything: the clock was set back.
     pub(super) fn clear(&mut self) {
-        self.points.clear();
+        self.points = VecDeque::new();
     }
 }
 

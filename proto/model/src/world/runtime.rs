@@ -164,6 +164,9 @@ struct Depth {
 #[derive(Clone, Debug, Default)]
 pub(super) struct RuntimeState {
     pub(super) record: RuntimeRecord,
+    /// Since when every report has told of a full pool in which no job ended; where ends are not told, in which the
+    /// queue did not get shorter.
+    pool_stands_since_ns: Option<u64>,
     seconds: Ring<Depth, 1, 60>,
     tens: Ring<Depth, 10, 90>,
 }
@@ -176,13 +179,26 @@ impl RuntimeState {
             depth.blocking_threads = depth.blocking_threads.max(small(record.blocking_threads));
             depth.blocking_queue = depth.blocking_queue.max(small(record.blocking_queue));
         }
+        let has_moved = match (record.blocking_ended, self.record.blocking_ended) {
+            (Some(now), Some(before)) => now != before,
+            _ => record.blocking_queue < self.record.blocking_queue,
+        };
+        let since_ns = self.pool_stands_since_ns.filter(|since_ns| !has_moved && *since_ns <= end_ns);
+        self.pool_stands_since_ns = (pool_is_full(&record) == Some(true)).then(|| since_ns.unwrap_or(end_ns));
         self.record = record;
     }
 
     pub(super) fn forget_history(&mut self) {
         self.seconds.clear();
         self.tens.clear();
+        self.pool_stands_since_ns = None;
     }
+}
+
+/// Whether jobs wait while no thread of the blocking pool is idle; `None` where that is not measured.
+fn pool_is_full(record: &RuntimeRecord) -> Option<bool> {
+    let (threads, idle, queue) = (record.blocking_threads?, record.blocking_idle?, record.blocking_queue?);
+    Some(threads > 0 && idle == 0 && queue > 0)
 }
 
 /// One runtime of one process, to read.
@@ -196,6 +212,17 @@ impl<'a> RuntimeView<'a> {
     /// Its state now.
     pub fn record(&self) -> &'a RuntimeRecord {
         &self.state.record
+    }
+
+    /// Whether jobs wait while no thread of the blocking pool is idle; `None` where that is not measured.
+    pub fn pool_is_full(&self) -> Option<bool> {
+        pool_is_full(&self.state.record)
+    }
+
+    /// Since when, on the process's clock, that has been so in every report while no job ended; where ends are not told,
+    /// while the queue did not get shorter.
+    pub fn pool_stands_since_ns(&self) -> Option<u64> {
+        self.state.pool_stands_since_ns
     }
 
     /// Largest depth of the global queue in each of the last 60 seconds, oldest first.

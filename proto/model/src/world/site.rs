@@ -1,6 +1,8 @@
 //! What a [`World`](super::World) keeps of one spawn site, and the read-only view of it that
 //! detectors and queries use.
 
+mod weight;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use crate::hist::{Hist, upper_edge};
 use crate::id::SiteId;
 use crate::query::detail::HeatColumn;
 use crate::time::{MICROSECOND, SECOND};
+
+pub(super) use weight::Thrift;
 
 /// Slow polls kept per site: so many of the newest, and so many of the longest.
 pub(super) const SLOW_POLLS: usize = 8;
@@ -51,6 +55,8 @@ pub(super) struct SiteState {
     held: Hist,
     /// Of each reason and place, the poll with the longest time that is allowed.
     allowed: Vec<SlowPoll>,
+    /// How much room it may take.
+    thrift: Thrift,
 }
 
 impl SiteState {
@@ -62,11 +68,13 @@ impl SiteState {
     pub(super) fn add(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64) {
         self.totals.merge(delta);
         self.remember(delta, start_ns, end_ns);
+        self.save_room();
     }
 
     /// Replaces the totals by a snapshot's. What they grew by belongs to the interval, if one is
     /// given; without one there is nothing to compare with.
-    pub(super) fn replace(&mut self, totals: SiteDelta, interval: Option<(u64, u64)>, end_ns: u64) {
+    pub(super) fn replace(&mut self, mut totals: SiteDelta, interval: Option<(u64, u64)>, end_ns: u64) {
+        totals.coarsen(self.thrift.width());
         let before = std::mem::replace(&mut self.totals, totals);
         match interval {
             Some((start_ns, end_ns)) => {
@@ -77,9 +85,13 @@ impl SiteState {
             }
             None => self.slices.at(end_ns).point = self.point(),
         }
+        self.save_room();
     }
 
     fn remember(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64) {
+        if self.thrift >= Thrift::NoHistory {
+            return;
+        }
         let polls = delta.poll.count() as f32;
         if polls > 0.0 {
             self.polls.spread(start_ns, end_ns, |point, share| *point += polls * share as f32);
@@ -95,10 +107,10 @@ impl SiteState {
         self.seconds.at(end_ns).merge(delta);
     }
 
-    /// Takes a slow poll; one that is known already (from a snapshot, or told again with more) is not
-    /// doubled but replaced.
-    pub(super) fn slow_poll(&mut self, poll: &SlowPoll) -> bool {
-        let mut known = false;
+    /// Takes a slow poll; one that was told before (by a snapshot, or with less than now) is not counted twice, but
+    /// replaced if it is still kept. Returns whether it is new. `is_known`: the process knows that it was told.
+    pub(super) fn slow_poll(&mut self, poll: &SlowPoll, is_known: bool) -> bool {
+        let mut known = is_known;
         let kept = self.newest.iter_mut().chain(&mut self.longest).chain(&mut self.allowed);
         for same in kept.filter(|known| known.is_same(poll)) {
             same.clone_from(poll);
@@ -124,6 +136,7 @@ impl SiteState {
             self.newest.pop_front();
         }
         self.newest.push_back(poll.clone());
+        self.save_room();
         true
     }
 

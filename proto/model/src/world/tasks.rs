@@ -5,6 +5,7 @@
 
 mod census;
 mod changes;
+mod jobs;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ use row::{Cold, Hot, pack};
 
 const CHUNK: usize = 1 << CHUNK_BITS;
 const CHUNK_BITS: u32 = 10;
+/// Of so many rows one may be wide: it takes the room of three.
+const WIDE_SHARE: usize = 2;
 
 /// The rows, by their places.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +60,7 @@ pub(super) struct TaskTable {
 pub(super) enum Put {
     /// It is in the table.
     Stored,
-    /// The table is full of living tasks.
+    /// The table is full of living tasks, or of rows that are wide.
     Refused,
 }
 
@@ -95,6 +98,26 @@ impl TaskTable {
         self.index.len()
     }
 
+    /// Bytes that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        let Rows { chunks, wide, free } = &self.rows;
+        chunks.len() * CHUNK * (size_of::<Hot>() + size_of::<Cold>())
+            + wide.capacity() * 16
+            + wide.len() * size_of::<TaskRecord>()
+            + free.capacity() * size_of::<u32>()
+            + self.index.capacity() * 6
+            + self.census.jobs().held_bytes()
+            + (self.ended.capacity() + self.kept.capacity()) * size_of::<(u64, TaskId)>()
+    }
+
+    /// Lets every row go; returns how many there were.
+    pub(super) fn clear(&mut self) -> usize {
+        let before = self.len();
+        *self = Self { sweep: self.sweep, changes: std::mem::take(&mut self.changes), ..Self::default() };
+        self.changes.forget();
+        before
+    }
+
     pub(super) fn ended_len(&self) -> usize {
         self.ended.len() + self.kept.len()
     }
@@ -109,6 +132,16 @@ impl TaskTable {
         (children.living, children.short_lived)
     }
 
+    /// Jobs of blocking pools that wait for a thread, with the times of their spawns, the oldest first.
+    pub(super) fn waiting_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
+        self.census.jobs().waiting()
+    }
+
+    /// Jobs that have one, with the times of their starts, the oldest first.
+    pub(super) fn running_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
+        self.census.jobs().running()
+    }
+
     /// Living tasks on a runtime.
     pub(super) fn on_runtime(&self, runtime: RuntimeId) -> u64 {
         self.census.runtime(runtime)
@@ -119,6 +152,12 @@ impl TaskTable {
         let id = record.id;
         let over = record.state.is_ended();
         let seen_s = (now_ns / SECOND).min(u32::MAX.into()) as u32;
+        let packed = pack(record, seen_s, self.sweep);
+        if packed.2.is_some() && self.rows.wide.len() >= most.div_ceil(WIDE_SHARE) {
+            // An older state would be taken for the present one.
+            self.remove(id);
+            return Put::Refused;
+        }
         let Self { index, hasher, rows, census, .. } = self;
         let hash = hasher.hash_one(id);
         let entry =
@@ -131,7 +170,7 @@ impl TaskTable {
                 if was_over && !over {
                     return Put::Stored;
                 }
-                let after = rows.set(place, pack(record, seen_s, self.sweep));
+                let after = rows.set(place, packed);
                 census.change(before, Share::of(after));
                 self.changes.note(place);
                 was_over
@@ -139,7 +178,7 @@ impl TaskTable {
             Entry::Vacant(vacant) => {
                 let Some(place) = rows.take_place(most) else { return Put::Refused };
                 vacant.insert(place);
-                census.meet(rows.set(place, pack(record, seen_s, self.sweep)));
+                census.meet(rows.set(place, packed));
                 self.changes.note(place);
                 false
             }

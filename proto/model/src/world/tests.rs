@@ -4,6 +4,8 @@
 
 mod hostile;
 mod retention;
+mod room;
+mod slow_polls;
 
 use proptest::prelude::*;
 

@@ -17,6 +17,8 @@ pub(crate) struct Scenario {
     #[serde(default)]
     pub(super) wrapped: Vec<String>,
     #[serde(default)]
+    pub(super) flavor: Option<String>,
+    #[serde(default)]
     pub(super) policy: String,
     #[serde(default = "four")]
     pub(super) cpus: u32,
@@ -28,6 +30,8 @@ pub(crate) struct Scenario {
     pub(crate) expect: Vec<Expect>,
     #[serde(default)]
     pub(super) cannot_tell: Vec<CannotTell>,
+    #[serde(default)]
+    pub(crate) remedy: Vec<Remedy>,
 }
 
 fn wrap() -> String {
@@ -58,17 +62,22 @@ pub(super) struct Act {
     pub(super) forced_yields: u64,
     pub(super) swallowed_panics: u64,
     pub(super) detached_failures: u64,
+    pub(super) left: u64,
+    pub(super) taken: u64,
     pub(super) future: u64,
     pub(super) task: Option<String>,
     pub(super) tasks: Option<u64>,
     pub(super) poll: Times,
     pub(super) wake: Times,
+    pub(super) by: Option<String>,
+    pub(super) woken: Woken,
     pub(super) slow: Option<Slow>,
     pub(super) stall: Option<Standing>,
     pub(super) open: bool,
     pub(super) in_place: bool,
     pub(super) set: Option<Set>,
     pub(super) worker: Option<Worker>,
+    pub(super) pool: Option<Pool>,
 }
 
 /// `"100 x 1ms"`, or a list of such.
@@ -133,6 +142,14 @@ fn one() -> u64 {
     1
 }
 
+/// Wakes of a site's tasks that have no rows, by what woke them.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Woken {
+    pub(super) threads: u64,
+    pub(super) runtime: u64,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Set {
@@ -143,6 +160,7 @@ pub(super) struct Set {
     pub(super) kind: Option<String>,
     pub(super) woken_by: Option<String>,
     pub(super) parent: Option<String>,
+    pub(super) parent_nth: usize,
 }
 
 #[derive(Deserialize)]
@@ -151,6 +169,17 @@ pub(super) struct Worker {
     pub(super) busy: f64,
     pub(super) ran: Option<f64>,
     pub(super) waited: Option<f64>,
+}
+
+/// The blocking pool of the runtime as tokio tells of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pool {
+    pub(super) threads: u64,
+    pub(super) idle: u64,
+    pub(super) queue: u64,
+    /// Jobs that ended in that second, where that is told.
+    pub(super) ended: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -171,6 +200,15 @@ pub(crate) struct Expect {
     pub(super) stack: Option<String>,
     pub(super) waiters: Option<u32>,
     pub(super) fingerprint: Option<String>,
+    pub(crate) fix: Option<String>,
+}
+
+/// A twin of faults: what was done about them, so that nothing is to be found any more.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Remedy {
+    pub(crate) of: String,
+    pub(crate) does: Vec<String>,
 }
 
 #[derive(Deserialize)]

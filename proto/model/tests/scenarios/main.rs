@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use format::Scenario;
-use pollscope_model::detect;
+use pollscope_model::detect::{self, advice::Advice};
 
 fn all() -> Vec<(String, Scenario)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
@@ -59,5 +59,26 @@ fn every_detector_has_a_scenario_that_fires_and_one_that_does_not() {
             name.starts_with(&silent) && !scenario.expects_trouble(detector.id)
         };
         assert!(all.iter().any(|scenario| near(&scenario)), "no scenario {silent}*.toml");
+    }
+}
+
+#[test]
+fn a_scenario_with_a_remedy_has_no_finding_and_names_parts_of_a_text_that_another_expects() {
+    let all = all();
+    let expected: BTreeSet<&str> =
+        all.iter().flat_map(|(_, s)| s.expect.iter().filter_map(|expect| expect.fix.as_deref())).collect();
+    for (name, scenario) in &all {
+        for remedy in &scenario.remedy {
+            let fix = Advice::of(&remedy.of).unwrap_or_else(|| panic!("{name}: no text `{}`", remedy.of));
+            assert!(scenario.expect.is_empty(), "{name} expects a finding in spite of its remedy");
+            assert!(expected.contains(fix.id()), "no scenario shows the fault of {}", fix.id());
+            for part in &remedy.does {
+                assert!(
+                    fix.remedies().contains(&part.as_str()),
+                    "{name}: {part:?} is no remedy of {}",
+                    fix.id()
+                );
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pollscope_model::detect::advice::{self, Advice};
 use pollscope_model::entity::slow_poll::PollKind;
 use pollscope_model::monitor::Monitor;
 use pollscope_model::query::detail::Finding;
@@ -44,7 +45,13 @@ pub(crate) fn run(scenario: &Scenario) -> Vec<String> {
             let key = (finding.detector.to_string(), finding.site.to_string());
             seen.entry(key.clone()).or_insert(second);
             let expected = scenario.expect.iter().any(|expect| expect.is(finding));
-            if finding.level > Level::Allow && !expected && alarms.insert(key) {
+            if !advice::ALL.iter().any(|fix| *fix.text() == *finding.fix) {
+                failures.push(format!("a fix that is not in the table: {finding:#?}"));
+            }
+            if (finding.level > Level::Allow || !scenario.remedy.is_empty())
+                && !expected
+                && alarms.insert(key)
+            {
                 failures.push(format!("false alarm in second {second}: {finding:#?}"));
             }
         }
@@ -104,6 +111,9 @@ impl Expect {
         }
         if self.fingerprint.as_deref().is_some_and(|text| *found.fingerprint != *text) {
             return wrong("the fingerprint");
+        }
+        if self.fix.as_deref().is_some_and(|id| Advice::of(id).is_none_or(|fix| *fix.text() != *found.fix)) {
+            return wrong("the fix");
         }
         if found.why.is_empty() || found.fix.is_empty() || found.headline.is_empty() {
             return wrong("a text");

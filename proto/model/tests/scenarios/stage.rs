@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use pollscope_model::dict::{Frame, Stack};
-use pollscope_model::entity::runtime::WorkerDelta;
+use pollscope_model::entity::edge::{WakeEdge, Waker};
+use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::task::{TaskKind, TaskRecord, TaskState, WokenBy};
 use pollscope_model::id::{RuntimeId, SiteId, StackId, TaskId, WorkerId};
@@ -11,11 +12,15 @@ use pollscope_model::measured::{Coverage, Metric, Mode};
 use pollscope_model::testkit::{Script, capabilities, hello};
 use pollscope_model::time::SECOND;
 
-use super::format::{Act, Scenario, Set, Standing, Worker, ns};
+use super::format::{Act, Pool, Scenario, Set, Standing, Worker, ns};
 
 pub(super) struct Stage {
     pub(super) script: Script,
     workers: u32,
+    /// What all tasks run on, if that is known.
+    runtime: Option<RuntimeId>,
+    /// Its state in the latest second.
+    record: RuntimeRecord,
     pub(super) stalls: Vec<Stall>,
     stacks: HashMap<Vec<String>, StackId>,
     cast: HashMap<String, Vec<TaskId>>,
@@ -39,9 +44,23 @@ impl Stage {
             let capability = hello.capabilities.iter_mut().find(|c| c.metric == metric).unwrap();
             capability.coverage = Coverage::Wrapped;
         }
+        let mut script = Script::of(hello);
+        let flavor = scenario.flavor.as_deref().map(|name| match name {
+            "current_thread" => Flavor::CurrentThread,
+            "multi_thread" => Flavor::MultiThread,
+            other => panic!("no flavor `{other}`"),
+        });
+        let mut record = RuntimeRecord { workers: scenario.workers, ..RuntimeRecord::default() };
+        let runtime = flavor.map(|flavor| {
+            record.flavor = flavor;
+            script.runtime(record.clone());
+            RuntimeId(0)
+        });
         Self {
-            script: Script::of(hello),
+            script,
             workers: scenario.workers,
+            runtime,
+            record,
             stalls: Vec::new(),
             stacks: HashMap::new(),
             cast: HashMap::new(),
@@ -51,6 +70,9 @@ impl Stage {
     pub(super) fn act(&mut self, act: &Act) {
         if let Some(worker) = &act.worker {
             self.work(worker);
+        }
+        if let Some(pool) = &act.pool {
+            self.fill(pool);
         }
         if let Some(standing) = &act.stall {
             self.stand(standing, act.task.as_deref());
@@ -65,16 +87,23 @@ impl Stage {
             delta.spawned += act.spawned;
             delta.completed += act.ended;
             delta.self_wakes += act.self_wakes;
-            delta.wakes += act.self_wakes;
+            delta.wakes += act.self_wakes + act.woken.threads + act.woken.runtime;
             delta.forced_yields += act.forced_yields;
             delta.panicked += act.swallowed_panics;
             delta.swallowed_panics += act.swallowed_panics;
             delta.detached_failures += act.detached_failures;
+            delta.outcomes_left += act.left;
+            delta.outcomes_taken += act.taken;
             delta.max_future_bytes = delta.max_future_bytes.max(act.future);
             act.polls.put(&mut delta.poll);
             act.waits.put(&mut delta.sched);
             act.lives.put(&mut delta.life);
         });
+        for (from, count) in [(Waker::OtherThread, act.woken.threads), (Waker::Runtime, act.woken.runtime)] {
+            if count > 0 {
+                self.script.edge(WakeEdge { from, to: site, count });
+            }
+        }
     }
 
     fn work(&mut self, worker: &Worker) {
@@ -89,6 +118,15 @@ impl Stage {
                 ..WorkerDelta::default()
             });
         }
+    }
+
+    fn fill(&mut self, pool: &Pool) {
+        let record = &mut self.record;
+        record.blocking_threads = Some(pool.threads);
+        record.blocking_idle = Some(pool.idle);
+        record.blocking_queue = Some(pool.queue);
+        record.blocking_ended = pool.ended.map(|ended| record.blocking_ended.unwrap_or(0) + ended);
+        self.script.runtime(record.clone());
     }
 
     fn stand(&mut self, standing: &Standing, task: Option<&str>) {
@@ -126,14 +164,36 @@ impl Stage {
             }
         };
         let frames = lines.iter().map(frame).collect();
-        let id = self.script.stack(Stack { frames, truncated: false });
+        let id = self.script.stack(Stack { frames, ..Stack::default() });
         self.stacks.insert(lines.to_vec(), id);
         Some(id)
     }
 
+    /// What woke the task just now.
+    fn wake_by(&mut self, task: TaskId, wakes: u64, by: Option<&str>) {
+        let (from, woken_by) = match by {
+            None | Some("thread") => (Waker::OtherThread, WokenBy::OtherThread),
+            Some("runtime") => (Waker::Runtime, WokenBy::Runtime),
+            Some(other) => panic!("no waker `{other}`"),
+        };
+        self.script.edit(task, |record| {
+            record.woken_by = woken_by;
+            match from {
+                Waker::Runtime => record.wakes_by.runtime += wakes,
+                _ => record.wakes_by.threads += wakes,
+            }
+        });
+        let to = self.script.task(task).expect("the script spawned it").site;
+        self.script.edge(WakeEdge { from, to, count: wakes });
+    }
+
     fn tasks(&mut self, site: SiteId, name: &str, count: u64) -> Vec<TaskId> {
         if !self.cast.contains_key(name) {
-            let tasks = (0..count).map(|_| self.script.spawn_named(site, name, "")).collect();
+            let tasks: Vec<_> = (0..count).map(|_| self.script.spawn_named(site, name, "")).collect();
+            let runtime = self.runtime;
+            for task in &tasks {
+                self.script.edit(*task, |record| record.runtime = runtime);
+            }
             self.cast.insert(name.to_owned(), tasks);
         }
         self.cast[name].clone()
@@ -141,7 +201,10 @@ impl Stage {
 
     fn play(&mut self, task: TaskId, act: &Act) {
         act.poll.each().into_iter().for_each(|(n, ns)| self.script.poll(task, n, ns));
-        act.wake.each().into_iter().for_each(|(n, ns)| self.script.wake(task, n, ns));
+        for (n, ns) in act.wake.each() {
+            self.script.wake(task, n, ns);
+            self.wake_by(task, n, act.by.as_deref());
+        }
         if let Some(slow) = &act.slow {
             for _ in 0..slow.times {
                 self.script.slow_poll(task, ns(&slow.wall), ns(&slow.busy), ns(&slow.preempted));
@@ -161,7 +224,7 @@ impl Stage {
             self.script.block_in_place(task);
         }
         if let Some(set) = &act.set {
-            let parent = set.parent.as_ref().map(|name| self.cast[name][0]);
+            let parent = set.parent.as_ref().map(|name| self.cast[name][set.parent_nth]);
             self.script.edit(task, |record| set.put(record, parent));
         }
     }

@@ -5,8 +5,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use mcap::records::op;
 
 use super::{Entry, Recording, Source};
-use crate::convert::{Assembler, DecodeError, checked, greeting};
+use crate::convert::{Assembler, DecodeError, at_most, checked, greeting};
 use crate::feed::Message;
+use crate::limits::MAX_MESSAGE_BYTES;
 use crate::recording::Channel;
 use crate::recording::bytes::Bytes;
 use crate::recording::layout::MAX_CHUNK_BYTES;
@@ -154,6 +155,8 @@ enum Step {
 }
 
 fn decode<M: prost::Message + Default>(bytes: &[u8]) -> Result<M, DecodeError> {
+    // A chunk has room for more, and a decoder makes much of little: no writer writes a longer one.
+    at_most("recording.message", MAX_MESSAGE_BYTES, bytes.len())?;
     M::decode(bytes).map_err(|error| DecodeError::undecodable(&error))
 }
 

@@ -1,7 +1,6 @@
 //! Verdicts of processes that mean harm, for the tests of every format.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use pollscope_model::query::detail::Finding;
 use pollscope_model::query::page::Level;
@@ -9,7 +8,11 @@ use pollscope_model::testkit;
 use pollscope_model::verdict::{Outcome, Verdict};
 use proptest::prelude::*;
 
+pub(crate) use pollscope_model::testkit::verdict_saying as verdict;
+
 use super::place::Repository;
+use super::{Sheet, Style, write};
+use crate::cli::check::VerdictFormat;
 
 /// What some format gives a meaning to.
 const PIECES: [&str; 32] = [
@@ -54,57 +57,6 @@ pub(super) fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
-/// The made-up verdict in which every word that a process chose is that text.
-pub(super) fn verdict(text: &str) -> Verdict {
-    let mut verdict = testkit::verdict();
-    let said: Arc<str> = text.into();
-    verdict.findings.iter_mut().for_each(|finding| say(finding, &said));
-    for allowed in &mut verdict.allowed {
-        say(&mut allowed.finding, &said);
-        allowed.reason = said.clone();
-    }
-    for one in &mut verdict.expectations_unused {
-        (one.detector, one.site) = (said.clone(), Some(said.clone()));
-        (one.reason, one.place) = (said.clone(), Some(said.clone()));
-    }
-    verdict.undecided = vec![(said.clone(), said.clone())];
-    verdict.armed.why = Some(said.clone());
-    for subject in &mut verdict.subjects {
-        (subject.process, subject.recording) = (said.clone(), Some(said.clone()));
-    }
-    verdict.distributions.clear();
-    let mut comparison = testkit::comparison();
-    for one in &mut comparison.figures {
-        (one.site.process, one.site.key) = (said.clone(), said.clone());
-        (one.site.place, one.reason) = (format!("{said}:88:9").into(), said.clone());
-    }
-    for site in comparison.new.iter_mut().chain(&mut comparison.vanished) {
-        (site.process, site.key, site.place) = (said.clone(), said.clone(), said.clone());
-    }
-    comparison.notes = vec![said.clone()];
-    verdict.comparison = Some(comparison);
-    verdict.notes = vec![said];
-    verdict
-}
-
-fn say(finding: &mut Finding, said: &Arc<str>) {
-    let words = [
-        &mut finding.detector,
-        &mut finding.fingerprint,
-        &mut finding.task_name,
-        &mut finding.process,
-        &mut finding.waiting_in,
-        &mut finding.headline,
-        &mut finding.why,
-        &mut finding.fix,
-    ];
-    for word in words {
-        *word = said.clone();
-    }
-    finding.site = format!("{said}:88:9").into();
-    finding.stack = vec![format!("{said} ({said}:93)").into(), said.clone()];
-}
-
 /// A verdict of many findings at deny and as many at warn.
 pub(super) fn many(n: usize) -> Verdict {
     let mut verdict = testkit::verdict();
@@ -140,4 +92,19 @@ pub(super) fn with_outcome(outcome: Outcome) -> Verdict {
 /// A checkout at `/repo` that holds every file.
 pub(super) fn repository() -> Repository {
     Repository::new(Path::new("/repo"), Path::new("/repo"), |_: &Path| true)
+}
+
+/// A verdict that means harm, with every outcome, as a file of that format.
+pub(crate) fn written(format: VerdictFormat) -> String {
+    let mut out = Vec::new();
+    for outcome in Outcome::ALL {
+        let mut verdict = verdict(testkit::HOSTILE);
+        verdict.outcome = outcome;
+        verdict.armed.yes = outcome != Outcome::NoData;
+        verdict.subjects[0].lost = 5_000;
+        let repository = &repository();
+        let sheet = Sheet { verdict: &verdict, of: testkit::HOSTILE, style: Style::PLAIN, repository };
+        write(format, &mut out, &sheet).expect("memory takes all");
+    }
+    String::from_utf8(out).expect("text")
 }

@@ -14,7 +14,7 @@ use crate::diff::Figures;
 
 /// Writes the verdict as one line.
 pub(super) fn write(out: &mut dyn Write, sheet: &Sheet<'_>) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Document::of(sheet)).map_err(io::Error::from)?;
+    crate::json::write(&mut *out, &Document::of(sheet))?;
     out.write_all(b"\n")
 }
 

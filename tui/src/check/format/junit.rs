@@ -11,6 +11,7 @@ use std::time::Duration;
 use pollscope_model::baseline::{Change, Compared, Comparison};
 use pollscope_model::detect;
 use pollscope_model::query::detail::Finding;
+use pollscope_model::text::clean_lines;
 use pollscope_model::verdict::{Allowed, Outcome, Subject, Verdict};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -242,15 +243,18 @@ fn lines(lines: impl Iterator<Item = String>) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
-/// One line without what XML 1.0 has no way to write.
+/// One clean line without what XML 1.0 has no way to write.
 fn printable(text: &str) -> String {
-    let text = cut(text, told::HEADLINE * 2);
-    text.chars().filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}')).collect()
+    writable(&cut(text, told::HEADLINE * 2))
 }
 
 /// The same of several lines that are bounded already.
 fn printable_lines(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))).collect()
+    writable(&clean_lines(text))
+}
+
+fn writable(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}')).collect()
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     };
     let log = Log { schema: log::SCHEMA, version: "2.1.0", runs: [run] };
     // It fails only for maps whose keys are no texts, and there are none.
-    serde_json::to_string_pretty(&log).unwrap_or_default() + "\n"
+    crate::json::pretty(&log).unwrap_or_default() + "\n"
 }
 
 /// Every detector, and after them whatever else found something.

@@ -67,8 +67,8 @@ pub(super) fn unarmed(verdict: &Verdict) -> String {
 
 /// What was judged, `2 processes, 40,000 polls and wakes, 0 lost`.
 pub(super) fn extent(verdict: &Verdict) -> String {
-    let told: u64 = verdict.subjects.iter().map(|subject| subject.told).sum();
-    let lost: u64 = verdict.subjects.iter().map(|subject| subject.lost).sum();
+    let told = verdict.subjects.iter().map(|subject| subject.told).fold(0, u64::saturating_add);
+    let lost = verdict.subjects.iter().map(|subject| subject.lost).fold(0, u64::saturating_add);
     let processes = match verdict.subjects.len() {
         1 => "1 process".to_owned(),
         n => format!("{n} processes"),

@@ -1,7 +1,6 @@
 //! What the viewer holds of a process, written into a recording: the state that is shown, and the
 //! single polls of the last moments as far as they were asked for. The process has no part in it.
 
-use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +35,7 @@ fn name(process: &Process) -> PathBuf {
 }
 
 fn record(process: &Process, path: &Path) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let file = pollscope_system::file::create_private(path)?;
     let written = Writer::new(file, process.hello()).and_then(|mut writer| {
         process.retold(LAST_NS).iter().try_for_each(|report| writer.report(report))?;
         writer.finish()

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pollscope_model::hello::{Hello, ProtocolVersion};
@@ -16,9 +17,9 @@ use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::{Request, Response, Status as RpcStatus, Streaming};
 
 use super::*;
-use crate::source::Status;
 use crate::source::endpoint::Endpoint;
 use crate::source::inbox::Inbox;
+use crate::source::{SourceEvent, Status};
 
 /// Longer than anything takes on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -190,4 +191,37 @@ fn a_name_means_the_processes_of_that_name_and_no_other() {
     let label = wait(&inbox, "a connection", connected);
     assert!(label.contains("payments"), "{label}");
     wait(&inbox, "the one of that name", |inbox| page_with(inbox, 1));
+}
+
+#[test]
+fn sockets_that_were_left_behind_or_do_not_speak_are_no_targets() {
+    let dir = tempfile::tempdir().unwrap();
+    // A socket without a listener, under the number of a living process.
+    drop(std::os::unix::net::UnixListener::bind(dir.path().join("1.sock")).unwrap());
+    // One that accepts and hangs up.
+    let mute = dir.path().join(format!("{}.sock", std::os::unix::process::parent_id()));
+    let mute = std::os::unix::net::UnixListener::bind(mute).unwrap();
+    std::thread::spawn(move || mute.incoming().for_each(drop));
+    let socket = dir.path().join(format!("{}.sock", std::process::id()));
+    let _checkout = start(&socket, testkit::hello("checkout", 412));
+    for watched in [Watched::Name("checkout".to_owned()), Watched::Machine] {
+        let statuses = Arc::new(Mutex::new(Vec::new()));
+        let told = statuses.clone();
+        let sink = move |event| {
+            if let SourceEvent::Status(status) = event {
+                told.lock().unwrap().push(status);
+            }
+            true
+        };
+        let _source =
+            ProcessSource::open_in(watched, vec![dir.path().to_path_buf()], Box::new(sink)).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while !statuses.lock().unwrap().iter().any(|status| matches!(status, Status::Connected { .. })) {
+            assert!(Instant::now() < deadline, "{statuses:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let statuses = statuses.lock().unwrap();
+        let failed = |status: &&Status| matches!(status, Status::Lost { .. } | Status::Refused { .. });
+        assert_eq!(statuses.iter().find(failed), None, "{statuses:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The loop of a process source: which links there are, what they say, and the answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,15 @@ struct Link {
     state: LinkState,
     /// What is shown of it: its last incarnation and how it calls itself.
     who: Option<(BootId, String)>,
+}
+
+impl Link {
+    fn socket(&self) -> Option<&Path> {
+        match &self.endpoint {
+            Endpoint::Unix(path) => Some(path),
+            Endpoint::Tcp(_) => None,
+        }
+    }
 }
 
 enum LinkState {
@@ -243,11 +252,11 @@ impl Watch {
             }
             Watched::Address(_) | Watched::Process(_) => {}
             Watched::Machine | Watched::Name(_) => {
-                for Found { pid, socket } in discover::scan(&self.folders) {
-                    let endpoint = Endpoint::Unix(socket);
-                    if self.links.values().all(|link| link.endpoint != endpoint) {
-                        self.open(endpoint, Some(pid));
-                    }
+                let known: HashSet<&Path> = self.links.values().filter_map(Link::socket).collect();
+                for Found { pid, socket } in
+                    discover::scan_unknown(&self.folders, |socket| known.contains(socket))
+                {
+                    self.open(Endpoint::Unix(socket), Some(pid));
                 }
             }
         }
@@ -388,6 +397,10 @@ impl Watch {
             }
             several => return Status::Connected { label: format!("{} processes", several.len()).into() },
         }
+        // What was found by looking and has never greeted is no target while another may be.
+        let looked_for = matches!(self.watched, Watched::Machine | Watched::Name(_));
+        let opening = links().any(|link| matches!(link.state, LinkState::Opening));
+        let links = || links().filter(|link| link.who.is_some() || !(looked_for && opening));
         let lost = links().find_map(|link| match &link.state {
             LinkState::Lost { reason, attempts } => {
                 Some(Status::Lost { reason: reason.as_str().into(), attempts: *attempts })

@@ -10,7 +10,7 @@ use pollscope_proto::recording::{Cursor, Ending, Recording};
 
 use super::Control;
 use super::player::{Moved, Player};
-use super::track::{Heard, State, Tape, Track};
+use super::track::{Heard, State, Tape, Track, UNTOLD, end};
 use crate::failure::Failure;
 use crate::fmt::clean;
 use crate::source::{QuestionId, Sink, Source, SourceEvent, Status};
@@ -88,13 +88,19 @@ struct Left;
 
 impl Show {
     fn run(mut self, asked: &Receiver<Command>) -> Result<(), Left> {
-        let state = self.read(asked)?;
+        let mut state = self.read(asked)?;
         let recording = &self.track.tape.recording;
-        self.note = shortcomings(recording.ending(), recording.damaged()).into();
+        let end_unix_ns = recording.span().1;
+        let mut words = shortcomings(recording.ending(), recording.damaged());
+        if end(&mut state.monitor, end_unix_ns) {
+            words = if words.is_empty() { UNTOLD.to_owned() } else { format!("{words}; {UNTOLD}") };
+        }
+        self.track.look_for_findings(&state.monitor);
+        self.note = words.into();
         let mut player = Player::at_newest(&self.track, state);
         let label = self.label();
         self.tell(SourceEvent::Status(Status::Connected { label }))?;
-        self.show(&player)?;
+        self.show(&mut player)?;
         let mut last = Instant::now();
         loop {
             let command = if player.is_playing() {
@@ -111,15 +117,15 @@ impl Show {
                     if player.is_at_newest(&self.track) && !player.is_playing() =>
                 {
                     player.restart(&mut self.track);
-                    self.show(&player)?;
+                    self.show(&mut player)?;
                 }
                 Ok(Command::Control(wish)) => match player.control(wish, &mut self.track) {
                     Moved::Nowhere(why) => self.tell(SourceEvent::Said(why.into()))?,
                     Moved::Newest => {
                         player.go_to_newest(&mut self.track);
-                        self.show(&player)?;
+                        self.show(&mut player)?;
                     }
-                    Moved::Yes | Moved::No => self.show(&player)?,
+                    Moved::Yes | Moved::No => self.show(&mut player)?,
                 },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(Left),
@@ -128,10 +134,10 @@ impl Show {
             if passed >= FRAME || !player.is_playing() {
                 last = Instant::now();
                 match player.pass(passed, &mut self.track) {
-                    Moved::Yes => self.show(&player)?,
+                    Moved::Yes => self.show(&mut player)?,
                     Moved::Newest => {
                         player.pause();
-                        self.show(&player)?;
+                        self.show(&mut player)?;
                     }
                     Moved::No | Moved::Nowhere(_) => {}
                 }
@@ -168,7 +174,10 @@ impl Show {
     }
 
     /// Tells where time stands, and answers every question anew.
-    fn show(&mut self, player: &Player) -> Result<(), Left> {
+    fn show(&mut self, player: &mut Player) -> Result<(), Left> {
+        if player.is_at_newest(&self.track) {
+            end(&mut player.state.monitor, self.track.tape.recording.span().1);
+        }
         let playback = player.playback(&self.track, &self.note);
         self.tell(SourceEvent::Playback(Box::new(playback)))?;
         self.answer(player, |_| true)

@@ -4,8 +4,10 @@
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 
+use pollscope_model::entity::task::{HandleState, TaskState};
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::Kind;
+use pollscope_model::query::flag::Judge as _;
 use pollscope_model::query::page::Query;
 use pollscope_model::testkit::Script;
 use pollscope_model::time::{MILLISECOND, SECOND};
@@ -104,6 +106,55 @@ fn playing_from_the_end_begins_anew_and_stops_at_the_end() {
             runs.push((at.run, (at.at_unix_ns - at.from_unix_ns) / SECOND));
         }
     }
+}
+
+/// A recording whose last report, right after the one before, holds the only fault.
+fn recorded_with_a_fault_at_its_end() -> Vec<u8> {
+    let mut process = Script::new("checkout");
+    let site = process.site("src/cart.rs:88:9");
+    let task = process.spawn(site);
+    let mut writer = Writer::new(Vec::new(), &process.hello()).unwrap();
+    for end in [false, true] {
+        process.pass(SECOND / 10);
+        if end {
+            process.edit(task, |task| task.handle = HandleState::Dropped);
+            process.end(task, TaskState::Panicked);
+        }
+        writer.report(&process.report()).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+#[test]
+fn what_was_said_last_is_judged_as_a_check_judges_it() {
+    let mut whole = whole::Whole::new(None);
+    whole.fold(&mut Recording::of(Cursor::new(recorded_with_a_fault_at_its_end())).unwrap());
+    whole.settle();
+    let process = whole.monitor().world().processes().next().unwrap();
+    let mut judged: Vec<String> = whole
+        .monitor()
+        .engine()
+        .findings(process.boot())
+        .iter()
+        .map(|found| found.detector.to_string())
+        .collect();
+    judged.sort();
+    assert!(!judged.is_empty());
+
+    let mut shown = open(recorded_with_a_fault_at_its_end());
+    shown.source.ask(vec![(QuestionId(2), Ask::Page(Query::all(Kind::Findings, 100)))]);
+    let findings = || {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let seen = shown.inbox.count();
+            if let Some(Answer::Page(page)) = shown.inbox.take(QuestionId(2)) {
+                break page.rows.len();
+            }
+            assert!(Instant::now() < deadline);
+            shown.inbox.wait(seen, Instant::now() + Duration::from_millis(50));
+        }
+    };
+    assert_eq!(findings(), judged.len());
 }
 
 #[test]

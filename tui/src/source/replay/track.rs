@@ -20,6 +20,9 @@ const SPACING_NS: u64 = 5 * SECOND;
 /// Findings whose time is remembered.
 const MAX_FINDINGS: usize = 1_024;
 
+/// What is missing where a recording ends too early.
+pub(super) const UNTOLD: &str = "it ends before its process had told its state: what was not told is missing";
+
 /// One thing that happened on a source.
 #[derive(Clone, Debug)]
 pub(in crate::source) enum Heard {
@@ -274,6 +277,19 @@ impl State {
         }
         true
     }
+}
+
+/// The tape has no more: the detectors look at what was said last, so that every command judges the same, and
+/// nothing waits for a process that has not told its whole state, since it never will. Returns whether there was
+/// one. A second call changes nothing.
+pub(super) fn end(monitor: &mut Monitor, unix_ns: u64) -> bool {
+    monitor.settle(unix_ns);
+    let untold = monitor.world().processes().filter(|process| process.loading().is_some());
+    let untold: Vec<BootId> = untold.map(|process| process.hello().boot).collect();
+    for boot in &untold {
+        monitor.part(*boot, UNTOLD, unix_ns);
+    }
+    !untold.is_empty()
 }
 
 /// Task rows that a copy costs.

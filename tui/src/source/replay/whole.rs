@@ -8,7 +8,7 @@ use pollscope_proto::feed::Message;
 use pollscope_proto::recording::Recording;
 
 use super::file::shortcomings;
-use super::track::Heard;
+use super::track::{Heard, UNTOLD, end};
 
 /// What became of a process.
 ///
@@ -53,7 +53,9 @@ impl Whole {
 
     /// Has the detectors look at what was said last.
     pub(crate) fn settle(&mut self) {
-        self.monitor.settle(self.end_unix_ns);
+        if end(&mut self.monitor, self.end_unix_ns) {
+            self.shortcomings.push(UNTOLD.to_owned());
+        }
     }
 
     /// The state at the end.

@@ -26,6 +26,25 @@ fn what_is_written_is_read_again_and_written_the_same() {
 
 /// A committed file must not change with the machine, the folder or the hour.
 #[test]
+fn nothing_harmful_is_written_into_a_file_and_all_is_read_back() {
+    use crate::testkit::{HOSTILE, hostile, raw, verdict_saying};
+    let (script, reports) = hostile();
+    let mut world = World::new(Limits::default());
+    world.greet(script.hello(), script.now_unix_ns()).unwrap();
+    for report in reports {
+        world.apply(report, script.now_unix_ns());
+    }
+    let mut baseline = Baseline::default();
+    baseline.add(Run::of([&world]));
+    assert!(baseline.accept_finding(&verdict_saying(HOSTILE).findings[0]));
+    let text = baseline.to_toml();
+    assert_eq!(raw(&text, &[]), Vec::<String>::new(), "{text}");
+    assert!(text.matches("=cmd()").count() > 3, "{text}");
+    assert_eq!(Baseline::parse(&text).unwrap().to_toml(), text);
+    assert!(baseline.runs[0].processes.contains_key(HOSTILE));
+}
+
+#[test]
 fn a_file_has_no_path_no_host_and_no_date() {
     let mut recorded = Recorded::new(1);
     recorded.script = Script::new("cart-0123456789abcdef");

@@ -53,15 +53,40 @@ fn a_site_is_told_with_its_tasks_and_their_names() {
 }
 
 #[test]
+fn one_liar_does_not_hide_what_others_lost() {
+    let mut world = World::new(crate::world::Limits::default());
+    for (pid, lost) in [(1, u64::MAX), (2, 12), (3, 0)] {
+        let mut script = crate::testkit::Script::of(crate::testkit::hello("worker", pid));
+        world.greet(script.hello(), 0).expect("there is room");
+        script.lose(Losses { slow_polls: lost, ..Losses::default() });
+        world.apply(script.second(), 0);
+    }
+    let engine = crate::detect::engine::Engine::new();
+    let Answer::Overview(overview) = crate::query::answer(&world, &engine, &Ask::Overview(Scope::All), 0)
+    else {
+        panic!("no overview")
+    };
+    assert_eq!(overview.meta.lost, u64::from(u32::MAX) + 12);
+    let words = "2 of 3 processes lost something: worker#1 (18446744T), worker#2 (12).";
+    assert!(overview.notes.iter().any(|note| &**note == words), "{:?}", overview.notes);
+}
+
+#[test]
 fn the_overview_counts_and_tells_what_is_missing() {
     let mut shop = shop();
-    shop.script.lose(Losses { slow_polls: 4, ..Losses::default() });
+    shop.script.lose(Losses {
+        slow_polls: 4,
+        dict_entries: 2,
+        connections_refused: 284,
+        viewers_refused: 1,
+        ..Losses::default()
+    });
     let _never_arrives = shop.script.second();
     let report = shop.script.second();
     shop.world.apply(report, shop.script.now_unix_ns());
     let Answer::Overview(overview) = shop.ask(&Ask::Overview(Scope::All)) else { panic!("no overview") };
     assert_eq!((overview.presence, overview.tasks, overview.findings), ([1, 0, 0], 100, [1, 0]));
-    assert_eq!((overview.meta.lost, overview.lag_ns), (5, 0));
+    assert_eq!((overview.meta.lost, overview.lag_ns), (7, 0));
     assert_eq!((overview.ribbon.clone(), overview.marks.clone()), (vec![Some(500e6)], vec![0]));
     assert_eq!(overview.workers.len(), 2);
     assert_eq!((overview.runtimes[0].name.as_ref(), overview.runtimes[0].seen_tasks), ("main", Some(0)));
@@ -70,6 +95,14 @@ fn the_overview_counts_and_tells_what_is_missing() {
     assert!(notes.contains("1 report of checkout#1 never arrived: totals are short"), "{notes}");
     assert!(notes.contains("The policy is not used."), "{notes}");
     assert!(notes.contains("4 × slow poll without evidence"), "{notes}");
+    assert!(
+        notes.contains("The door of checkout#1 refused 284 connections and 1 viewer: too many"),
+        "{notes}"
+    );
+    assert!(
+        notes.contains("2 × site or name over the limit") && notes.contains("`task(\"conn\")`"),
+        "{notes}"
+    );
     shop.world.part(shop.script.boot(), "connection reset", shop.script.now_unix_ns());
     let Answer::Overview(overview) = shop.ask(&Ask::Overview(Scope::All)) else { panic!("no overview") };
     assert_eq!(overview.presence, [0, 0, 1]);

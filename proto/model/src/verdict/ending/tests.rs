@@ -1,9 +1,12 @@
 //! What is left at the end, and under which name.
 
 use super::*;
+use crate::entity::edge::{WakeEdge, Waker};
 use crate::entity::task::TaskState;
+use crate::id::TaskId;
 use crate::monitor::Monitor;
 use crate::testkit::Script;
+use crate::time::MILLISECOND;
 use crate::world::Limits;
 
 const DENY: Levels = Levels {
@@ -72,6 +75,72 @@ fn who_waits_while_its_siblings_ended_is_forgotten_unless_leaks_are_stricter() {
     assert_eq!(names(&mut script.clone(), levels), ["task-leak"]);
     let levels = Levels { leaks: Level::Allow, forgotten: Level::Allow, ..DENY };
     assert_eq!(names(&mut script, levels), [""; 0]);
+}
+
+/// A site where two tasks were woken by a thread and by the runtime, lived for 20 ms and ended; and one that is
+/// left there after it was woken as told.
+fn one_is_left(wake: impl Fn(&mut Script, TaskId)) -> Script {
+    let mut script = Script::new("test");
+    let site = script.site("src/a.rs:1:1");
+    let siblings = [script.spawn(site), script.spawn(site)];
+    for task in siblings {
+        woken(&mut script, task, Waker::OtherThread);
+        woken(&mut script, task, Waker::Runtime);
+        script.poll(task, 3, 10);
+    }
+    let left = script.spawn(site);
+    wake(&mut script, left);
+    script.poll(left, 2, 10);
+    script.pass(20 * MILLISECOND);
+    for task in siblings {
+        script.end(task, TaskState::Completed);
+    }
+    script
+}
+
+fn woken(script: &mut Script, task: TaskId, from: Waker) {
+    script.wake(task, 1, 0);
+    let to = script.task(task).expect("spawned").site;
+    script.edit(task, |task| {
+        if from == Waker::Runtime {
+            (task.wakes_by.runtime, task.woken_by) = (1, WokenBy::Runtime);
+        } else {
+            (task.wakes_by.threads, task.woken_by) = (1, WokenBy::OtherThread);
+        }
+    });
+    script.edge(WakeEdge { from, to, count: 1 });
+}
+
+#[test]
+fn the_wake_before_a_wait_does_not_tell_what_the_wait_is_for() {
+    let levels = Levels { leaks: Level::Warn, ..DENY };
+    // It slept, and waits for a reply.
+    let mut call = one_is_left(|script, task| woken(script, task, Waker::Runtime));
+    assert_eq!(names(&mut call, levels), ["forgotten-task"]);
+    // It was admitted by a task, and reads its socket.
+    let mut connection = one_is_left(|script, task| woken(script, task, Waker::OtherThread));
+    assert_eq!(names(&mut connection, levels), ["task-leak"]);
+}
+
+#[test]
+fn a_wait_that_is_no_longer_than_what_went_before_is_usual() {
+    let levels = Levels { leaks: Level::Warn, ..DENY };
+    let mut script = Script::new("test");
+    let site = script.site("src/a.rs:1:1");
+    let flushes = script.spawn(site);
+    script.pass(2 * SECOND);
+    script.poll(flushes, 3, 10);
+    assert_eq!(names(&mut script, levels), ["task-leak"]);
+    // A second later it may be told as forgotten: a run settles first.
+    let mut monitor = Monitor::new(Limits::default());
+    monitor.greet(script.hello(), 0).expect("there is room");
+    let allowed = Levels { leaks: Level::Allow, ..DENY };
+    for report in script.snapshot(1) {
+        monitor.apply(report, 0);
+    }
+    let process = monitor.world().process(script.boot()).expect("greeted");
+    assert!(judge(process, &Policy::default(), &allowed, SECOND).is_empty());
+    assert_eq!(left_behind(process, &allowed), 1);
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! What runs amount to.
 
 use super::*;
-use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
+use crate::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
+use crate::entity::task::TaskKind;
 use crate::id::{RuntimeId, WorkerId};
 use crate::measured::Mode;
 use crate::report::Losses;
 use crate::testkit::{Script, hello};
 use crate::time::{MILLISECOND, SECOND};
 
+mod counts;
 mod machine;
+mod stopped;
 
 const MS: u64 = MILLISECOND;
 
@@ -68,6 +71,25 @@ fn nothing_heard_is_never_green() {
     assert_eq!(verdict.outcome, Outcome::NoData);
     let why = verdict.armed.why.unwrap_or_default();
     assert!(why.contains("sample mode cannot see it"), "{why}");
+}
+
+#[test]
+fn the_body_of_a_current_thread_runtime_is_held_to_limits_and_that_of_another_is_not() {
+    for (flavor, outcome) in
+        [(Flavor::CurrentThread, Outcome::Findings), (Flavor::MultiThread, Outcome::Clean)]
+    {
+        let mut stage = Stage::new();
+        let site = stage.script.site("src/main.rs:3:1");
+        stage.script.runtime(RuntimeRecord { flavor, workers: 1, ..RuntimeRecord::default() });
+        let body = stage.script.spawn(site);
+        stage.script.edit(body, |task| {
+            (task.kind, task.long_lived, task.runtime) = (TaskKind::BlockOn, true, Some(RuntimeId(0)));
+        });
+        stage.script.slow_poll(body, 150 * MS, MS, 0);
+        stage.second();
+        let verdict = stage.judged(max_poll(100 * MS));
+        assert_eq!(verdict.outcome, outcome, "{flavor:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::polls::Polls;
 use super::{Judged, forbidden};
+use crate::detect::advice;
 use crate::detect::ledger::tell as finding;
 use crate::detect::signal::{PollFacts, Signal};
 use crate::detect::view::{SiteScene, View};
@@ -43,7 +44,7 @@ fn signal(view: &View<'_>, site: &SiteScene<'_>, poll: &SlowPoll, limit: u64) ->
         poll: PollFacts::from(poll),
         headline: format!("{} of {} in one poll may block", Nanos(poll.allowed_ns), Nanos(poll.wall_ns)),
         why: format!("{}. Its worker ran nothing else meanwhile.", blocking_poll::evidence(view, poll)),
-        fix: "Nothing, while the reason holds. Else await it, or put it into spawn_blocking.".into(),
+        fix: advice::ALLOWED,
         ..forbidden(site, Value::Nanos(poll.allowed_ns), Value::Nanos(limit))
     }
 }

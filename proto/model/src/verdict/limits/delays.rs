@@ -3,8 +3,8 @@
 use super::{Judged, forbidden};
 use crate::detect::seen::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
-use crate::detect::view::View;
-use crate::detect::{blocking_poll, sched_delay};
+use crate::detect::view::{SiteScene, View};
+use crate::detect::{advice, blocking_poll, sched_delay};
 use crate::entity::slow_poll::SlowPoll;
 use crate::measured::Metric;
 use crate::query::value::Value;
@@ -24,6 +24,9 @@ pub(super) fn judge(
         return;
     }
     let cpu = view.moment.cpu_minute;
+    // Which of the delays it was in is not known.
+    let stopped_ns = view.moment.process.stopped_ns(0, u64::MAX);
+    let running = |wall: u64| if count_preempted { wall } else { wall.saturating_sub(stopped_ns) };
     let own = |wall: u64| match without_cpu_ns {
         _ if count_preempted => wall,
         Some(without_cpu_ns) => wall.saturating_sub(without_cpu_ns),
@@ -41,7 +44,17 @@ pub(super) fn judge(
         if waits.max() <= limit {
             continue;
         }
-        if own(waits.max()) <= limit {
+        if running(waits.max()) <= limit {
+            let waited = Nanos(waits.max());
+            let site = view.short_site(site.id());
+            let stopped = Nanos(stopped_ns);
+            judged.cannot_tell(
+                NAME,
+                format!("a task of {site} waited {waited}, but the whole process was stopped for {stopped}"),
+            );
+            continue;
+        }
+        if own(running(waits.max())) <= limit {
             let machine = match without_cpu_ns {
                 Some(ns) => format!("a worker was without a CPU for {}", Nanos(ns)),
                 None => format!("{} of what was wanted", Value::Ratio(cpu.share.unwrap_or(1.0))),
@@ -72,7 +85,7 @@ pub(super) fn judge(
             poll: facts,
             headline: format!(
                 "{} between a wake and its poll (limit {})",
-                Nanos(own(waits.max())),
+                Nanos(own(running(waits.max()))),
                 Nanos(limit)
             ),
             why: format!(
@@ -83,12 +96,12 @@ pub(super) fn judge(
                 Nanos(waits.quantile(0.99).unwrap_or(0))
             ),
             fix: match blocker {
-                Some(poll) => blocking_poll::fix(poll.kind()).into(),
-                None => "No single poll is known to have held the worker for so long. Look at the sites that take \
-                         most of the workers' time; if all are light, the runtime needs more workers or less load."
-                    .into(),
+                Some(poll) => {
+                    blocking_poll::fix(poll.kind(), view.site(poll.site).is_some_and(SiteScene::is_elsewhere))
+                }
+                None => advice::DELAY_UNEXPLAINED,
             },
-            ..forbidden(site, Value::Nanos(own(waits.max())), Value::Nanos(limit))
+            ..forbidden(site, Value::Nanos(own(running(waits.max()))), Value::Nanos(limit))
         };
         judged.find(view, sched_delay::DETECTOR.id, signal);
     }

@@ -1,6 +1,7 @@
 //! `--no-leaks`: what is still alive when nothing will follow.
 
 use super::{Judged, forbidden};
+use crate::detect::advice;
 use crate::detect::signal::{Count, Signal};
 use crate::detect::task_leak;
 use crate::detect::view::{SiteScene, View};
@@ -68,9 +69,7 @@ fn left(view: &View<'_>, site: &SiteScene<'_>, alive: u64) -> Signal {
             view.short_site(site.id()),
             Value::Count(totals.all_ended())
         ),
-        fix: "Await or abort these tasks before the end: keep their handles in a JoinSet, or give them a \
-              CancellationToken. If they are meant to stay: .long_lived()."
-            .into(),
+        fix: advice::LEFT,
         ..forbidden(site, Value::Count(alive), Value::Count(0))
     }
 }

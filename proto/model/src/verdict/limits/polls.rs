@@ -1,10 +1,10 @@
 //! Limits on polls: the longest, and the 99th percentile of a site.
 
 use super::{Judged, Limits, P99_NEEDS, forbidden, why_not};
-use crate::detect::blocking_poll;
 use crate::detect::seen::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
 use crate::detect::view::{SiteScene, View};
+use crate::detect::{advice, blocking_poll};
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::word::Doing;
 use crate::hist::Hist;
@@ -137,7 +137,9 @@ impl Polls<'_, '_> {
     fn open(&self, judged: &mut Judged) {
         let process = self.view.moment.process;
         for stall in process.stalls() {
-            let open_ns = process.now_ns().saturating_sub(stall.since_ns).saturating_sub(stall.allowed_ns);
+            let (since_ns, now_ns) = (stall.since_ns, process.now_ns());
+            let not_its_own_ns = stall.allowed_ns.saturating_add(process.stopped_ns(since_ns, now_ns));
+            let open_ns = now_ns.saturating_sub(since_ns).saturating_sub(not_its_own_ns);
             let word = stall.waiting_in.map(|word| self.view.name(word));
             let word = word.as_deref().and_then(Doing::of);
             let starved = !self.limits.count_preempted
@@ -165,7 +167,7 @@ impl Polls<'_, '_> {
                 task: stall.task,
                 count: Count::Event(1),
                 poll: facts,
-                fix: blocking_poll::fix(None).into(),
+                fix: advice::UNSPLIT,
                 ..self.over(site, open_ns)
             };
             judged.find(self.view, blocking_poll::DETECTOR.id, signal);
@@ -258,7 +260,7 @@ impl Polls<'_, '_> {
                 task: worst.map(|poll| poll.task),
                 count: Count::Total(over),
                 poll: facts,
-                fix: blocking_poll::fix(facts.kind).into(),
+                fix: blocking_poll::fix(facts.kind, site.is_elsewhere()),
                 ..self.over(site, p99)
             };
             judged.find(self.view, blocking_poll::DETECTOR.id, signal);
@@ -289,7 +291,8 @@ impl Polls<'_, '_> {
             })
             .map_or(facts, PollFacts::from);
         let facts = PollFacts { waiting_in: seen.waiting_in, stack: seen.stack, ..facts };
-        let over = self.times(site).count_over(self.limit);
+        let times = self.times(site);
+        let over = times.count_over(self.limit);
         Signal {
             headline: format!(
                 "{} in one poll{} (limit {}){}",
@@ -302,7 +305,7 @@ impl Polls<'_, '_> {
                 "{} of {} polls at {} took longer than that. The worst: {}. Meanwhile its worker ran nothing \
                  else.{} {}",
                 Value::Count(over.max(1)),
-                Value::Count(site.view.totals().poll.count()),
+                Value::Count(times.count()),
                 self.view.short_site(site.id()),
                 blocking_poll::evidence(self.view, worst),
                 self.view.called(&facts, Tense::Past),
@@ -311,7 +314,7 @@ impl Polls<'_, '_> {
             task: Some(worst.task),
             count: Count::Total(over.max(1)),
             poll: facts,
-            fix: blocking_poll::fix(facts.kind).into(),
+            fix: blocking_poll::fix(facts.kind, site.is_elsewhere()),
             ..self.over(site, self.value(worst))
         }
     }
@@ -328,7 +331,7 @@ impl Polls<'_, '_> {
                 self.view.short_site(site.id())
             ),
             count: Count::Total(totals.count_over(self.limit).max(1)),
-            fix: blocking_poll::fix(None).into(),
+            fix: advice::UNSPLIT,
             ..self.over(site, totals.max())
         }
     }

@@ -5,13 +5,13 @@
 //! something can be shown before a million rows are in, its totals, which are all in the first part, are
 //! taken at once, and [`Process::loading`] says what is missing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::edges::EdgeTable;
 use super::super::limits::Limits;
 use super::super::process::{Process, Refused, Sums};
-use super::super::site::SiteState;
-use super::{Applied, SLOW_POLLS};
+use super::super::site::Thrift;
+use super::{Applied, Begun, SLOW_POLLS};
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
@@ -29,95 +29,134 @@ pub(in crate::world) struct Staging {
     next: u32,
     parts: u32,
     sites: HashMap<SiteId, SiteDelta>,
+    site_bytes: usize,
     workers: BTreeMap<WorkerId, WorkerDelta>,
     runtimes: BTreeMap<RuntimeId, RuntimeRecord>,
+    /// Runtimes that are shut down, whose workers are told for the totals only.
+    gone: BTreeSet<RuntimeId>,
     slow_polls: Vec<SlowPoll>,
     stalls: Vec<Stall>,
     edges: EdgeTable,
 }
 
 impl Process {
-    pub(super) fn apply_snapshot(
+    /// Takes what a part of a snapshot says of the whole process. What is left are rows, so many of them
+    /// of tasks.
+    pub(super) fn begin_part(
         &mut self,
-        report: Report,
+        report: &mut Report,
         part: u32,
         parts: u32,
+        tasks: usize,
         limits: &Limits,
-    ) -> Applied {
+    ) -> Begun {
         if self.last_seq.is_some_and(|known| report.seq < known) {
-            return Applied::Duplicate;
+            return Begun::Over(Applied::Duplicate);
         }
         if part == 0 {
             self.tasks.begin_sweep();
             // The parts are as large as the first. How many there are is the peer's word: it gets no more room
             // for it than some times what it sent.
-            let rows = report.tasks.len().saturating_mul(PARTS_BELIEVED.min(parts as usize));
+            let rows = tasks.saturating_mul(PARTS_BELIEVED.min(parts as usize));
             self.tasks.expect(rows.min(limits.tasks));
             self.staging = Some(Box::new(Staging {
                 seq: report.seq,
                 next: 0,
                 parts,
                 sites: HashMap::new(),
+                site_bytes: 0,
                 workers: BTreeMap::new(),
                 runtimes: BTreeMap::new(),
+                gone: BTreeSet::new(),
                 slow_polls: Vec::new(),
                 stalls: Vec::new(),
                 edges: EdgeTable::default(),
             }));
         }
-        let Some(mut staging) = self.staging.take().filter(|s| s.seq == report.seq && s.parts == parts)
-        else {
+        let next = self.staging.as_ref().filter(|s| s.seq == report.seq && s.parts == parts).map(|s| s.next);
+        let Some(next) = next else {
+            self.staging = None;
             let over = self.exact && self.last_seq == Some(report.seq);
-            return if over { Applied::Duplicate } else { Applied::NeedsSnapshot };
+            return Begun::Over(if over { Applied::Duplicate } else { Applied::NeedsSnapshot });
         };
-        if part < staging.next {
-            self.staging = Some(staging);
-            return Applied::Duplicate;
+        if part < next {
+            return Begun::Over(Applied::Duplicate);
         }
-        if part > staging.next || part >= parts {
-            return Applied::NeedsSnapshot;
-        }
-        staging.next += 1;
-        self.put_dictionary(report.dict);
-        self.losses = report.losses;
-        self.detail = report.detail;
-        self.refused = self.refused.plus(staging.take(report.sites, report.workers, report.runtimes, limits));
-        staging.slow_polls.extend(report.slow_polls);
-        staging.slow_polls.truncate(SLOW_POLLS);
-        staging.stalls.extend(report.stalls);
+        let Some(staging) = self.staging.as_mut().filter(|_| part == next && part < parts) else {
+            self.staging = None;
+            return Begun::Over(Applied::NeedsSnapshot);
+        };
+        let workers = std::mem::take(&mut report.workers);
+        let refused = staging.take(workers, std::mem::take(&mut report.runtimes), limits);
+        self.refused = self.refused.plus(refused);
+        staging.stalls.append(&mut report.stalls);
         staging.stalls.truncate(limits.workers + 1);
-        for edge in report.edges {
+        for edge in std::mem::take(&mut report.edges) {
             self.refused.details += u64::from(!staging.edges.add(&edge, limits.edges));
         }
-        let end_ns = report.end_ns;
-        self.put_tasks(report.tasks, end_ns.max(self.now_ns), limits);
-        if staging.next == parts {
+        self.put_dictionary(std::mem::take(&mut report.dict));
+        self.losses = report.losses;
+        self.detail = report.detail;
+        self.add_stops(std::mem::take(&mut report.stops));
+        Begun::Part { seq: report.seq, part, parts, end_ns: report.end_ns }
+    }
+
+    /// Whether the part is the one that is being put aside.
+    pub(super) fn stages(&self, seq: u64, part: u32, parts: u32) -> bool {
+        self.staging
+            .as_ref()
+            .is_some_and(|staging| (staging.seq, staging.next, staging.parts) == (seq, part, parts))
+    }
+
+    /// Puts sites of a part aside.
+    pub(super) fn stage_sites(&mut self, sites: impl Iterator<Item = SiteDelta>, limits: &Limits) {
+        let Some(staging) = &mut self.staging else { return };
+        for site in sites {
+            self.refused.sites =
+                self.refused.sites.saturating_add(u64::from(!staging.take_site(&site, limits)));
+        }
+    }
+
+    /// Puts slow polls of a part aside.
+    pub(super) fn stage_slow_polls(&mut self, polls: impl Iterator<Item = SlowPoll>) {
+        let Some(staging) = &mut self.staging else { return };
+        let room = SLOW_POLLS.saturating_sub(staging.slow_polls.len());
+        let mut polls = polls;
+        staging.slow_polls.extend(polls.by_ref().take(room));
+        polls.for_each(drop);
+    }
+
+    /// All rows of a part are put aside. The last part makes the snapshot take effect.
+    pub(super) fn end_part(&mut self, end_ns: u64, limits: &Limits) {
+        let Some(mut staging) = self.staging.take() else { return };
+        staging.next += 1;
+        if staging.next == staging.parts {
             self.finish_snapshot(*staging, end_ns, limits);
-            return Applied::New;
+            return;
         }
         if !self.based {
-            self.first_parts = (staging.next, parts);
-            if part == 0 {
-                self.show_totals(&staging, end_ns);
+            self.first_parts = (staging.next, staging.parts);
+            if staging.next == 1 {
+                self.show_totals(&staging, end_ns, limits);
             }
         }
         self.staging = Some(staging);
-        Applied::New
     }
 
     /// What the first part says of everything but the tasks, before the rest is in.
-    fn show_totals(&mut self, staging: &Staging, end_ns: u64) {
+    fn show_totals(&mut self, staging: &Staging, end_ns: u64, limits: &Limits) {
         let (_, end_ns) = self.advance(end_ns, end_ns);
-        self.replace_sites(staging.sites.clone(), None, end_ns);
-        self.replace_workers(staging.workers.clone(), None);
+        self.replace_sites(staging.sites.clone(), None, end_ns, limits);
+        let there = staging.workers.iter().filter(|(id, _)| !staging.gone.contains(&id.runtime));
+        self.replace_workers(there.map(|(id, totals)| (*id, totals.clone())).collect(), None);
         self.replace_runtimes(staging.runtimes.clone(), end_ns);
     }
 
     /// The first snapshot was broken off, and everything is told from its beginning on instead.
-    pub(super) fn forget_first_totals(&mut self, end_ns: u64) {
+    pub(super) fn forget_first_totals(&mut self, end_ns: u64, limits: &Limits) {
         if self.first_parts.0 > 0 {
             self.first_parts = (0, 0);
-            self.replace_sites(HashMap::new(), None, end_ns);
+            self.replace_sites(HashMap::new(), None, end_ns, limits);
             self.replace_workers(BTreeMap::new(), None);
             self.replace_runtimes(BTreeMap::new(), end_ns);
         }
@@ -137,14 +176,17 @@ impl Process {
             }
             self.cover(start_ns, end_ns, (end_ns - start_ns).saturating_add(self.unheard_ns));
         }
-        self.replace_sites(staging.sites, interval, end_ns);
-        self.replace_workers(staging.workers, interval);
+        self.replace_sites(staging.sites, interval, end_ns, limits);
+        let (left, there) =
+            staging.workers.into_iter().partition(|(id, _)| staging.gone.contains(&id.runtime));
+        self.replace_workers(there, interval);
+        self.retire(&left);
         self.replace_runtimes(staging.runtimes, end_ns);
         // Also when only the top is told: nobody would tell the end of a task that is not in it.
         self.tasks.sweep();
         for poll in staging.slow_polls {
             if !self.based || poll.start_ns.saturating_add(poll.wall_ns) > before_ns {
-                self.put_slow_poll(poll);
+                self.put_slow_poll(poll, limits);
             }
         }
         self.put_stalls(staging.stalls, limits);
@@ -162,14 +204,16 @@ impl Process {
         totals: HashMap<SiteId, SiteDelta>,
         interval: Option<(u64, u64)>,
         end_ns: u64,
+        limits: &Limits,
     ) {
         self.sums = Sums::default();
         self.sites.retain(|id, _| totals.contains_key(id));
+        self.weigh_sites();
         for (id, totals) in totals {
             self.sums.spawned = self.sums.spawned.saturating_add(totals.spawned);
             self.sums.ended = self.sums.ended.saturating_add(totals.all_ended());
-            let state = self.sites.entry(id).or_insert_with(|| SiteState::new(id));
-            state.replace(totals, interval, end_ns);
+            let thrift = Thrift::at(self.site_bytes, limits.site_bytes);
+            self.change_site(id, thrift, |site| site.replace(totals, interval, end_ns));
         }
     }
 
@@ -178,6 +222,19 @@ impl Process {
         for (id, totals) in totals {
             self.workers.entry(id).or_default().replace(totals, interval);
         }
+    }
+
+    /// Workers that are told though their runtimes are shut down are no rows: they are in the totals of all work.
+    fn retire(&mut self, left: &BTreeMap<WorkerId, WorkerDelta>) {
+        if left.is_empty() {
+            return;
+        }
+        let mut sum = (0_u32, WorkerDelta::default());
+        for totals in left.values() {
+            sum.0 = sum.0.saturating_add(1);
+            sum.1.merge(totals);
+        }
+        self.retired = Some(sum);
     }
 
     fn replace_runtimes(&mut self, records: BTreeMap<RuntimeId, RuntimeRecord>, end_ns: u64) {
@@ -189,23 +246,36 @@ impl Process {
 }
 
 impl Staging {
-    fn take(
-        &mut self,
-        sites: Vec<SiteDelta>,
-        workers: Vec<WorkerDelta>,
-        runtimes: Vec<RuntimeRecord>,
-        limits: &Limits,
-    ) -> Refused {
-        let mut refused = Refused::default();
-        for site in sites {
-            if self.sites.len() >= limits.sites && !self.sites.contains_key(&site.site) {
-                refused.sites += 1;
-            } else {
-                let totals = self.sites.entry(site.site).or_default();
-                totals.site = site.site;
-                totals.merge(&site);
-            }
+    /// Bytes that it holds, to within what an allocator adds.
+    pub(in crate::world) fn held_bytes(&self) -> usize {
+        self.site_bytes
+            + self.workers.len() * size_of::<WorkerDelta>()
+            + self.runtimes.len() * size_of::<RuntimeRecord>()
+            + self.slow_polls.capacity() * size_of::<SlowPoll>()
+            + self.stalls.capacity() * size_of::<Stall>()
+            + self.edges.held_bytes()
+    }
+
+    /// Adds a site's totals; `false` if there is no room for it.
+    fn take_site(&mut self, site: &SiteDelta, limits: &Limits) -> bool {
+        let thrift = Thrift::at(self.site_bytes, limits.site_bytes);
+        let full = self.sites.len() >= limits.sites || thrift >= Thrift::NoHistory;
+        if full && !self.sites.contains_key(&site.site) {
+            return false;
         }
+        let totals = self.sites.entry(site.site).or_insert_with(|| {
+            self.site_bytes += size_of::<SiteDelta>();
+            SiteDelta { site: site.site, ..SiteDelta::default() }
+        });
+        let before = totals.heap_bytes();
+        totals.merge(site);
+        totals.coarsen(thrift.width());
+        self.site_bytes = self.site_bytes - before + totals.heap_bytes();
+        true
+    }
+
+    fn take(&mut self, workers: Vec<WorkerDelta>, runtimes: Vec<RuntimeRecord>, limits: &Limits) -> Refused {
+        let mut refused = Refused::default();
         for worker in workers {
             if self.workers.len() >= limits.workers && !self.workers.contains_key(&worker.id) {
                 refused.workers += 1;
@@ -213,8 +283,12 @@ impl Staging {
                 self.workers.entry(worker.id).or_default().merge(&worker);
             }
         }
-        for runtime in runtimes.into_iter().filter(|runtime| !runtime.gone) {
-            if self.runtimes.len() >= limits.runtimes && !self.runtimes.contains_key(&runtime.id) {
+        for runtime in runtimes {
+            if runtime.gone {
+                if self.gone.len() < limits.runtimes {
+                    self.gone.insert(runtime.id);
+                }
+            } else if self.runtimes.len() >= limits.runtimes && !self.runtimes.contains_key(&runtime.id) {
                 refused.runtimes += 1;
             } else {
                 self.runtimes.insert(runtime.id, runtime);

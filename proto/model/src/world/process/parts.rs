@@ -6,6 +6,7 @@ use crate::entity::edge::Waker;
 use crate::entity::runtime::WorkerDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
+use crate::entity::stop::{Stop, stopped_ns};
 use crate::id::{RuntimeId, SiteId, WorkerId};
 use crate::world::events::Track;
 use crate::world::runtime::{RuntimeView, WorkerView};
@@ -69,6 +70,17 @@ impl Process {
     /// Polls above the process's limit that were open at the end of its newest report.
     pub fn stalls(&self) -> &[Stall] {
         &self.stalls
+    }
+
+    /// The latest times in which the whole process was stopped, oldest first.
+    pub fn stops(&self) -> impl Iterator<Item = &Stop> + '_ {
+        self.stops.iter()
+    }
+
+    /// How much of the time between two times on its clock the whole process was stopped, as far as it is
+    /// remembered.
+    pub fn stopped_ns(&self, from_ns: u64, to_ns: u64) -> u64 {
+        stopped_ns(&self.stops, from_ns, to_ns)
     }
 
     /// The open poll above the limit that holds a worker, the longest if it says several.

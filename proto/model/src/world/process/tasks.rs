@@ -55,6 +55,16 @@ impl Process {
         self.tasks.on_runtime(runtime)
     }
 
+    /// Jobs of blocking pools that have a row and wait for a thread, with the times of their spawns, the oldest first.
+    pub fn waiting_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
+        self.tasks.waiting_jobs()
+    }
+
+    /// Jobs of blocking pools that have a row and a thread, with the times of their starts, the oldest first.
+    pub fn running_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
+        self.tasks.running_jobs()
+    }
+
     /// What the rows of a site's tasks tell that its counters do not.
     pub fn site_rows(&self, site: SiteId) -> SiteRows {
         self.tasks.site(site)

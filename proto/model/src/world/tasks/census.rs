@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use hashbrown::DefaultHashBuilder;
 
+use super::jobs::{Job, Jobs};
 use super::row::TaskRow;
 use crate::entity::task::TaskKind;
 use crate::id::{NameId, RuntimeId, SiteId, TaskId};
@@ -14,6 +15,8 @@ use crate::id::{NameId, RuntimeId, SiteId, TaskId};
 pub struct SiteRows {
     /// What is spawned there.
     pub kind: Option<TaskKind>,
+    /// The runtime that one of them ran on last, as far as that is known.
+    pub runtime: Option<RuntimeId>,
     /// The first name that was seen there.
     pub name: NameId,
     /// Living tasks that are declared long-lived.
@@ -36,6 +39,7 @@ pub(super) struct Share {
     site: SiteId,
     parent: Option<TaskId>,
     runtime: Option<RuntimeId>,
+    job: Option<Job>,
 }
 
 impl Share {
@@ -46,6 +50,7 @@ impl Share {
             site: row.site(),
             parent: row.parent(),
             runtime: row.runtime(),
+            job: Job::of(row),
         }
     }
 }
@@ -56,6 +61,7 @@ pub(super) struct Census {
     sites: HashMap<SiteId, SiteRows, DefaultHashBuilder>,
     children: HashMap<TaskId, Children, DefaultHashBuilder>,
     runtimes: HashMap<RuntimeId, u64, DefaultHashBuilder>,
+    jobs: Jobs,
 }
 
 impl Census {
@@ -71,6 +77,10 @@ impl Census {
         self.runtimes.get(&runtime).copied().unwrap_or(0)
     }
 
+    pub(super) fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
     /// A row is in the table that was not there before.
     pub(super) fn meet(&mut self, row: TaskRow<'_>) {
         let site = self.sites.entry(row.site()).or_default();
@@ -78,6 +88,7 @@ impl Census {
         if site.name == NameId::NONE {
             site.name = row.name();
         }
+        site.runtime = row.runtime().or(site.runtime);
         self.add(Share::of(row));
     }
 
@@ -93,7 +104,9 @@ impl Census {
         if !share.living {
             return;
         }
-        self.sites.entry(share.site).or_default().long_lived += u64::from(share.long_lived);
+        let site = self.sites.entry(share.site).or_default();
+        site.long_lived += u64::from(share.long_lived);
+        site.runtime = share.runtime.or(site.runtime);
         if let Some(parent) = share.parent {
             let children = self.children.entry(parent).or_default();
             children.living += 1;
@@ -101,6 +114,9 @@ impl Census {
         }
         if let Some(runtime) = share.runtime {
             *self.runtimes.entry(runtime).or_default() += 1;
+        }
+        if let Some(job) = share.job {
+            self.jobs.add(job);
         }
     }
 
@@ -128,6 +144,9 @@ impl Census {
             if *living == 0 {
                 self.runtimes.remove(&runtime);
             }
+        }
+        if let Some(job) = share.job {
+            self.jobs.subtract(job);
         }
     }
 }

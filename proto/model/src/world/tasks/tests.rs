@@ -134,6 +134,16 @@ fn check(table: &TaskTable, map: &BTreeMap<TaskId, TaskRecord>) {
         let long = living().filter(|record| record.site == site && record.long_lived).count();
         assert_eq!(table.site(site).long_lived, long as u64);
     }
+    let jobs = || living().filter(|record| record.kind == TaskKind::Blocking);
+    let is_off = |record: &TaskRecord| matches!(record.state, TaskState::Idle | TaskState::Scheduled);
+    let waits = |record: &&TaskRecord| is_off(record) && record.polls == 0 && record.poll_start_ns == 0;
+    let mut waiting: Vec<_> = jobs().filter(waits).map(|record| (record.spawned_ns, record.id)).collect();
+    waiting.sort_unstable();
+    assert_eq!(table.waiting_jobs().collect::<Vec<_>>(), waiting);
+    let runs = |record: &&TaskRecord| record.state == TaskState::Running && record.poll_start_ns > 0;
+    let mut running: Vec<_> = jobs().filter(runs).map(|record| (record.poll_start_ns, record.id)).collect();
+    running.sort_unstable();
+    assert_eq!(table.running_jobs().collect::<Vec<_>>(), running);
     for runtime in RUNTIMES.map(RuntimeId) {
         let on = living().filter(|record| record.runtime == Some(runtime)).count();
         assert_eq!(table.on_runtime(runtime), on as u64);

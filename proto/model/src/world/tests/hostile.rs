@@ -26,6 +26,13 @@ fn small() -> BoxedStrategy<u32> {
     prop_oneof![0u32..4, Just(u32::MAX), any::<u32>()].boxed()
 }
 
+fn hist(first: u16, counts: &[u64], sum: u64, max: u64) -> Hist {
+    let mut hist = Hist::new();
+    counts.iter().enumerate().for_each(|(at, n)| hist.add_bucket(usize::from(first) + at, *n));
+    hist.add_totals(sum, max);
+    hist
+}
+
 prop_compose! {
     fn task()(n in prop::array::uniform16(number()), ids in prop::array::uniform4(small()), over in 0usize..6) -> TaskRecord {
         TaskRecord {
@@ -42,8 +49,8 @@ prop_compose! {
     fn site()(n in prop::array::uniform8(number()), id in small(), first in any::<u16>(), counts in prop::collection::vec(number(), 0..4)) -> SiteDelta {
         SiteDelta {
             site: SiteId(id), spawned: n[0], completed: n[1], cancelled: n[2], panicked: n[3], ended: n[4],
-            wakes: n[5], poll: Hist::from_parts(first, counts.clone(), n[6], n[7]),
-            sched: Hist::from_parts(first, counts, n[7], n[6]), ..SiteDelta::default()
+            wakes: n[5], poll: hist(first, &counts, n[6], n[7]),
+            sched: hist(first, &counts, n[7], n[6]), ..SiteDelta::default()
         }
     }
 }

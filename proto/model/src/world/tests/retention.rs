@@ -1,6 +1,8 @@
 //! Nothing grows without bound, and what is bounded says so.
 
 use super::*;
+use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
+use crate::id::{RuntimeId, WorkerId};
 
 fn small() -> World {
     World::new(Limits { ended_tasks: 20, tasks: 100, processes: 3, sites: 2, ..Limits::default() })
@@ -40,6 +42,30 @@ fn ended_tasks_stay_ten_seconds_and_a_minute_with_evidence() {
     assert!(rows(&world).is_empty());
     assert_eq!(only(&world).retired_early(), 0);
     assert_eq!(only(&world).site(site).unwrap().totals().completed, 3);
+}
+
+#[test]
+fn workers_of_a_runtime_that_is_gone_are_no_rows_after_a_snapshot_either() {
+    let mut script = Script::new("checkout");
+    let worker = |runtime| WorkerDelta {
+        id: WorkerId { runtime: RuntimeId(runtime), index: 0 },
+        busy_ns: 5,
+        interval_ns: 10,
+        ..WorkerDelta::default()
+    };
+    for (runtime, gone) in [(0, true), (1, false)] {
+        script.runtime(RuntimeRecord { id: RuntimeId(runtime), gone, ..RuntimeRecord::default() });
+        script.worker(&worker(runtime));
+    }
+    script.second();
+    let mut world = world_of(&script);
+    for part in script.snapshot(1) {
+        world.apply(part, script.now_unix_ns());
+    }
+    let process = only(&world);
+    assert_eq!(process.workers().map(|worker| worker.id().runtime.0).collect::<Vec<_>>(), [1]);
+    assert_eq!(process.runtimes().count(), 1);
+    assert_eq!(process.work().map(|(workers, sum)| (workers, sum.busy_ns)), Some((2, 10)));
 }
 
 #[test]

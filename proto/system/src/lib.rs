@@ -1,0 +1,12 @@
+//! Files and sockets as pollscope's programs open them: plain files only, of bounded size, without
+//! waiting, and closed to other users from the moment they exist; and what a machine's clock costs.
+//!
+//! Never starts a thread, never changes anything of the whole process (the umask, signals, limits), and
+//! knows nothing of what is in the files. The instrument, the collector, the viewer and the recording
+//! format call it.
+
+pub mod clock;
+pub mod descriptors;
+pub mod file;
+#[cfg(unix)]
+pub mod socket;
