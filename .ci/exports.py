@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every export, read by somebody else's reader: `.ci/exports.py PATH/TO/pollscope FOLDER`.
+"""Every export, read by another program's reader: `.ci/exports.py PATH/TO/pollscope FOLDER`.
 
 The demo is recorded once with single polls and once without; each export of it is opened by the tool that it is
 for, and asked for what must be in it. The readers are in FOLDER (`.ci/run exports` puts them there): Perfetto's

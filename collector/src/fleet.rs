@@ -3,7 +3,7 @@
 //!
 //! The streams are served by async tasks that talk to it through [`Fleet`]. Each push stream has at
 //! most one report on its way here and waits for it to be applied: a flood from one process is held
-//! up in its own connection, and harms nobody else. Reports and questions have queues of their own
+//! up in its own connection, and harms no other process. Reports and questions have queues of their own
 //! and are taken in fair turns; a large report is folded in slices between them.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use keeper::Keeper;
 mod keeper;
 mod seats;
 
-/// Orders and questions that may wait; whoever finds the queue full waits for a place.
+/// Orders and questions that may wait; a sender that finds the queue full waits for a place.
 const QUEUE: usize = 64;
 
 /// The fleet's thread has ended: the collector is stopping, or it has failed.

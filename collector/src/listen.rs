@@ -90,7 +90,7 @@ pub enum ListenError {
         /// What the resolver said.
         source: io::Error,
     },
-    /// Somebody else listens there.
+    /// Another process listens there.
     #[error("cannot listen on {0}: already in use; stop the other process or choose another with --listen")]
     InUse(Address),
     /// The path holds something that is not a socket.
@@ -163,7 +163,7 @@ async fn open_tcp(address: &Address, host: &str, port: u16) -> Result<TcpListene
     TcpListener::bind(found.as_slice()).await.map_err(|error| refused(address, error))
 }
 
-/// A socket file that nobody answers behind was left by a collector that was killed: it is replaced.
+/// A socket file without a listener was left by a collector that was killed: it is replaced.
 /// From the first moment on only this user can connect.
 fn open_unix(address: &Address, path: &Path) -> Result<UnixListener, ListenError> {
     if std::fs::symlink_metadata(path).is_ok() {

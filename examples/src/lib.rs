@@ -19,7 +19,7 @@ pub async fn until_stopped() {
     };
     tokio::select! {
         () = deadline => {}
-        // Where there is no Ctrl-C to wait for, whoever started it has to end it.
+        // Where there is no Ctrl-C to wait for, the starting process has to end it.
         Ok(()) = tokio::signal::ctrl_c() => {}
     }
 }

@@ -30,7 +30,7 @@ pub async fn serve_visitors(
         // Detached: they end with the process, whatever they wait for.
         std::thread::Builder::new().name(format!("visitor-{visitor}")).spawn(move || {
             loop {
-                // A service that is about to stop answers nobody, which is no news to a visitor.
+                // A service that is about to stop answers no request, which is no news to a visitor.
                 let _ = visit(address, path);
                 std::thread::sleep(pause);
             }

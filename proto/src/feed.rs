@@ -1,4 +1,4 @@
-//! `Feed`: process to whoever attaches.
+//! `Feed`: process to the viewers that attach.
 //!
 //! A server implements [`Feed`] and answers with [`hello`], [`report`] and [`goodbye`]; a client
 //! sends [`Request`]s through [`FeedClient`] and reads with a [`Reader`].

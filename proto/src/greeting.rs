@@ -5,7 +5,7 @@ use pollscope_model::report::Detail;
 
 use crate::version::{PROTOCOL, RELEASE};
 
-/// The greeting of whoever reads.
+/// The greeting of a reader.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClientHello {
     /// Wire protocol that the client speaks.

@@ -66,7 +66,7 @@ pub struct Welcome {
     pub protocol: ProtocolVersion,
     /// Highest sequence number that it has of this incarnation.
     pub last_seq: Option<u64>,
-    /// How much of the tasks it wants when nobody watches.
+    /// How much of the tasks it wants when no viewer watches.
     pub detail: Detail,
     /// Nanoseconds between two reports that it asks for; 0 leaves it to the process.
     pub interval_ns: u64,

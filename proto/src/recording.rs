@@ -12,7 +12,7 @@
 //! file was cut. Nothing here opens a path, reads a clock or spawns; any byte sequence is read without
 //! a panic and in bounded memory.
 //!
-//! The way in for services, for the terminal program and for whoever checks or dumps:
+//! The way in for services, for the terminal program, for checks and for dumps:
 //!
 //! ```
 //! use pollscope_model::testkit::Script;

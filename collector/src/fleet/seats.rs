@@ -32,7 +32,7 @@ const EVENTS_BACK_NS: u64 = 30 * SECOND;
 /// Requests on their way to a stream: one of each kind.
 const WANTS: usize = 2;
 
-/// A question about everybody's tasks asks no more processes than this for all of them; of the
+/// A question about the tasks of all processes asks no more processes than this for all of them; of the
 /// others it sees the tasks that stand out.
 const MAX_ASKED_AT_ONCE: usize = 64;
 
@@ -138,7 +138,7 @@ impl Held {
         if age_ns.is_some_and(|age_ns| age_ns < RENEW_EVENTS_AFTER_NS) {
             return;
         }
-        // What was asked for a moment ago goes on; whoever begins wants the moments before, too.
+        // What was asked for a moment ago goes on; a new question wants the moments before, too.
         let last_ns = if age_ns.is_some_and(|age_ns| age_ns < EVENTS_TTL_NS) { 0 } else { EVENTS_BACK_NS };
         let request = EventsRequest { last_ns, ttl_ns: EVENTS_TTL_NS };
         if self.wants.try_send(Control::Events(request)).is_ok() {

@@ -1,4 +1,4 @@
-//! What cannot be read is refused with words, and harms nobody else.
+//! What cannot be read is refused with words, and harms no other process.
 
 use bytes::{Buf as _, BufMut as _};
 use pollscope_model::hello::ProtocolVersion;

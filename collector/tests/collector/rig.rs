@@ -56,7 +56,7 @@ impl Rig {
     }
 
     pub(crate) async fn channel(&self) -> Channel {
-        // Small windows, so that whoever does not read is felt at the other end soon.
+        // Small windows, so that a reader that stops is felt at the other end soon.
         let endpoint = Channel::from_shared(format!("http://{}", self.address))
             .unwrap()
             .initial_stream_window_size(65_535)

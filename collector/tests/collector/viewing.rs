@@ -129,7 +129,7 @@ async fn whoever_asks_for_tasks_gets_all_of_them() {
     let rig = Rig::start().await;
     let mut counted = service("worker", 1);
     let (mut pusher, welcome) = Pusher::welcomed(&rig, &counted.hello()).await;
-    assert_eq!(welcome.detail, Detail::Top, "nobody watches yet");
+    assert_eq!(welcome.detail, Detail::Top, "no viewer watches yet");
     let mut top = counted.delta(100);
     top.detail = Detail::Top;
     top.tasks.truncate(5);

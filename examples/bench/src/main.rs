@@ -2,7 +2,7 @@
 //!
 //! Interleaved rounds of child processes, CPU time of the whole process, medians, ratios to plain
 //! tokio right before. tokio-console runs in a build of its own, since it needs tokio's
-//! `tracing` feature, and is compared with plain tokio (`plain`) like everybody else.
+//! `tracing` feature, and is compared with plain tokio (`plain`) like all the others.
 //!
 //! `cargo run --release --manifest-path examples/bench/Cargo.toml -- [--quick] [--json FILE]`
 

@@ -51,7 +51,7 @@ pub enum Workload {
     SpawnTwo,
     /// Two tasks on one worker that hand a message back and forth; an operation is a message.
     Pingpong,
-    /// One task that locks and unlocks a `tokio::sync::Mutex` nobody else wants; an operation is both.
+    /// One task that locks and unlocks a `tokio::sync::Mutex` that no other task wants; an operation is both.
     Mutex,
     /// A hyper service at saturation: connections of another process with requests back to back, a task for
     /// each; an operation is a request.

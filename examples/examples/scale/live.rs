@@ -16,7 +16,7 @@ use pollscope_tui::source::{QuestionId, Source as _};
 
 use crate::{CHANGED, Row};
 
-/// Reports come so often while somebody reads.
+/// Reports come so often while a viewer reads.
 const TICK: Duration = Duration::from_millis(250);
 /// Rows that the screen asks for.
 const PAGE: u64 = 128;

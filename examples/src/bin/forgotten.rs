@@ -1,4 +1,4 @@
-//! Tasks that wait for an answer which nobody will give.
+//! Tasks that wait for an answer that never comes.
 //!
 //! Each request registers a one-shot channel, pauses so that others can be sent along, and waits for the
 //! reply. The replies come within milliseconds, except that every tenth request stays in the table: its

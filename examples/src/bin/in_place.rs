@@ -1,4 +1,4 @@
-//! Two handlers that block for a second, of which only one is in anybody's way.
+//! Two handlers that block for a second, of which only one holds up other tasks.
 //!
 //! `thumbnails` waits inside of `block_in_place`, which hands its worker's other tasks to another thread
 //! first. `invoices` just waits.

@@ -1,7 +1,7 @@
 //! Tasks that are spawned and never end.
 //!
-//! Each connection spawns a watcher that waits for a shutdown signal of its own, and nobody sends
-//! one when the connection closes. A service like this runs for days before somebody notices.
+//! Each connection spawns a watcher that waits for a shutdown signal of its own, and no code sends
+//! one when the connection closes. A service like this runs for days before it shows.
 //!
 //! ```sh
 //! cargo run -p pollscope-examples --bin leak

@@ -1,6 +1,6 @@
 //! A hand-written future that loses its waker.
 //!
-//! `Slot` answers `Pending` without keeping the waker when somebody else is being served: a mistake
+//! `Slot` answers `Pending` without keeping the waker when another caller is being served: a mistake
 //! that every hand-written future can make. Its task waits for a wake that cannot come any more.
 //!
 //! ```sh

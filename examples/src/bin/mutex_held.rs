@@ -1,6 +1,6 @@
 //! A handler that waits for a lock with its whole thread.
 //!
-//! The stock is behind a `std::sync::Mutex`, which is right as long as nobody keeps it for long. But
+//! The stock is behind a `std::sync::Mutex`, which is right as long as no holder keeps it for long. But
 //! a thread that has nothing to do with the runtime exports the stock every 300 ms and holds the lock
 //! for 120 ms of slow writing. A handler that comes meanwhile blocks its worker until then, and every
 //! other task of that worker with it. Four visitors ask over HTTP.

@@ -1,7 +1,7 @@
-//! A task that panics, and nobody hears of it.
+//! A task that panics without a word.
 //!
 //! Jobs are spawned and their handles dropped. One job in ten cannot parse its input and panics:
-//! tokio catches the panic and keeps it for whoever joins the task, and nobody does.
+//! tokio catches the panic and keeps it for the handle's owner, who never joins the task.
 //!
 //! ```sh
 //! cargo run -p pollscope-examples --bin panic

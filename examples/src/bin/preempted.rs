@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 
-/// What a handler computes for, if nobody takes the CPU away.
+/// What a handler computes for, if no other process takes the CPU away.
 const WORK: Duration = Duration::from_millis(4);
 const NEIGHBOURS_PER_CORE: usize = 4;
 

@@ -57,6 +57,6 @@ async fn thumbnail() -> std::io::Result<Vec<u8>> {
 /// Stands for a program that takes 120 ms.
 fn draw(mut to: std::io::PipeWriter) {
     std::thread::sleep(Duration::from_millis(120));
-    // Whoever asked may be gone.
+    // The caller may be gone.
     let _ = to.write_all(&[0x2a; 4_096]);
 }

@@ -11,7 +11,7 @@ use crate::service::Service;
 /// Tells a copy of this program to be a collector, and where.
 const BE_A_COLLECTOR: &str = "SCENARIO_COLLECTOR";
 
-/// An address on this machine that nobody listens at now.
+/// An address on this machine without a listener now.
 pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("a bound listener has an address").to_string()
@@ -28,7 +28,7 @@ pub(crate) fn start(address: &str) -> Service {
     service
 }
 
-/// The child's side: not a test of anything, and over at once when nobody started it as a child.
+/// The child's side: not a test of anything, and over at once when it was not started as a child.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "how the child knows what it is")]
 #[expect(clippy::print_stdout, reason = "how the parent learns that it listens")]

@@ -95,7 +95,7 @@ fn a_killed_collector_comes_back_to_exact_totals() {
     wait_for_audits(&mut viewer, 30);
 
     collector.kill();
-    // Nobody collects, and every request is answered as before.
+    // No collector runs, and every request is answered as before.
     buy_in_each(&shops, 7);
     let _restarted = start(&address);
     buy_in_each(&shops, 3);
@@ -103,7 +103,7 @@ fn a_killed_collector_comes_back_to_exact_totals() {
     viewer.wait_for("three services back", Kind::Processes, |rows| (live(rows) == NAMES).then_some(()));
     wait_for_audits(&mut viewer, 60);
     for name in NAMES {
-        // Its history has a hole now, and whoever looks is told so.
+        // Its history has a hole now, and a viewer is told so.
         viewer.wait_for_note(&format!("{name}#1 folded "));
     }
 }

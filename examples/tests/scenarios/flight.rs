@@ -1,4 +1,4 @@
-//! Single polls as somebody sees them who looks: one by one, at their place in time.
+//! Single polls as a viewer sees them: one by one, at their place in time.
 
 use pollscope_model::id::{BootId, TaskId};
 use pollscope_model::query::ask::FlightOf;

@@ -1,5 +1,5 @@
 //! A finding names the guilty line: the function that was running or blocked while the poll was open, what
-//! the kernel said of its thread, and the right kind. And a machine that has other work is nobody's guilt.
+//! the kernel said of its thread, and the right kind. And a machine that has other work is no fault of a task.
 
 use std::sync::PoisonError;
 

@@ -46,9 +46,9 @@ fn the_port_is_taken() {
 
 #[test]
 fn the_collector_does_not_exist() {
-    let nobody = crate::collector::free_address();
-    serves_and_says(&[&nobody], |command, _| {
-        command.env("POLLSCOPE_ENDPOINT", format!("http://{nobody}"));
+    let unused = crate::collector::free_address();
+    serves_and_says(&[&unused], |command, _| {
+        command.env("POLLSCOPE_ENDPOINT", format!("http://{unused}"));
     });
 }
 

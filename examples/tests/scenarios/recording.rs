@@ -17,7 +17,7 @@ use crate::flight::{LANES, longest_run};
 use crate::http;
 use crate::service::Service;
 
-/// What somebody sees at the end of a recording and when that was, and how it ends.
+/// What a viewer sees at the end of a recording, when that was, and how it ends.
 pub(crate) fn folded(path: &Path) -> Option<(Monitor, u64, Ending)> {
     let mut recording = Recording::open(path).ok()?;
     let mut monitor = Monitor::new(Limits::default());

@@ -1,4 +1,4 @@
-//! What somebody sees who looks: the terminal UI's sources, asked without a terminal.
+//! What a viewer sees: the terminal UI's sources, asked without a terminal.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,7 +90,7 @@ impl Viewer {
 }
 
 impl Viewer {
-    /// Waits until a note that everybody is shown contains that text.
+    /// Waits until a note for all viewers contains that text.
     #[track_caller]
     pub(crate) fn wait_for_note(&mut self, text: &str) {
         self.asked += 1;

@@ -64,7 +64,7 @@ pub(crate) fn terminal_types_stay_in_the_drawing_rooms(file: &File) -> Vec<Compl
     )
 }
 
-/// Only `instrument` has two shapes; everybody else learns the mode from data. (The benchmark, outside of the
+/// Only `instrument` has two shapes; the other crates learn the mode from data. (The benchmark, outside of the
 /// workspace, has tokio's own hooks beside ours.)
 pub(crate) fn only_the_recorder_asks_for_unstable_tokio(file: &File) -> Vec<Complaint> {
     let may_ask = ["instrument/", "examples/bench/"].iter().any(|room| file.path.starts_with(room));

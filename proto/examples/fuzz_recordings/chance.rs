@@ -33,7 +33,7 @@ impl Chance {
         &all[self.below(all.len())]
     }
 
-    /// A number that somebody may not have thought of.
+    /// A number at an edge that a reader may not handle.
     pub(crate) fn odd(&mut self) -> u64 {
         const ODD: [u64; 14] = [
             0,

@@ -1,4 +1,4 @@
-//! A message in its wire form, for whoever keeps many of them in memory: a tenth of the model's size.
+//! A message in its wire form, for rooms that keep many of them in memory: a tenth of the model's size.
 
 use prost::Message as _;
 

@@ -34,7 +34,7 @@ pub enum OpenError {
     /// Other bytes.
     #[error("it is no MCAP file")]
     NotMcap,
-    /// Somebody else's MCAP file.
+    /// An MCAP file of another program.
     #[error("it is an MCAP file, but no recording of pollscope's (its profile is `{profile}`)")]
     NotOurs {
         /// What it says it is.

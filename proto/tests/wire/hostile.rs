@@ -1,4 +1,4 @@
-//! Bytes that nobody sane sends.
+//! Bytes that no well-behaved peer sends.
 
 use pollscope_model::dict::{DictEntry, Frame, Stack};
 use pollscope_model::id::StackId;
