@@ -48,13 +48,13 @@ pub(crate) fn capabilities_in(Scope { mode, observed, stalls }: Scope) -> Vec<Ca
         .map(|metric| {
             let (coverage, reason) = match metric {
                 Metric::WorkerQueues | Metric::BlockingPool if !TOKIO_UNSTABLE => {
-                    (Coverage::Nobody, format!("stable tokio does not show it; {BUILD}"))
+                    (Coverage::NoTask, format!("stable tokio does not show it; {BUILD}"))
                 }
                 Metric::WorkerBusy | Metric::GlobalQueue | Metric::WorkerQueues | Metric::BlockingPool => {
                     of_runtimes(observed)
                 }
                 Metric::Stacks | Metric::Stalls if !stalls => {
-                    (Coverage::Nobody, "switched off; unset POLLSCOPE_STALL".to_owned())
+                    (Coverage::NoTask, "switched off; unset POLLSCOPE_STALL".to_owned())
                 }
                 Metric::Stacks | Metric::Stalls => of_stalls(metric, mode, observed),
                 _ => of_tasks(metric, mode),
@@ -69,7 +69,7 @@ fn of_runtimes(observed: bool) -> (Coverage, String) {
         (Coverage::All, String::new())
     } else {
         let reason = "no runtime is observed; call pollscope::observe with its handle";
-        (Coverage::Nobody, reason.to_owned())
+        (Coverage::NoTask, reason.to_owned())
     }
 }
 
@@ -78,7 +78,7 @@ fn of_stalls(metric: Metric, mode: Mode, observed: bool) -> (Coverage, String) {
     if metric == Metric::Stacks
         && let Some(why) = watchdog::no_stacks()
     {
-        return (Coverage::Nobody, why.to_owned());
+        return (Coverage::NoTask, why.to_owned());
     }
     let workers = "as workers that stand still: asleep in one call, or for 61 times the limit";
     match (mode, observed) {
@@ -93,7 +93,7 @@ fn of_stalls(metric: Metric, mode: Mode, observed: bool) -> (Coverage, String) {
 fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
     if mode == Mode::Sample {
         let reason = "limited to sample mode, which sees runtimes and no single task";
-        return (Coverage::Nobody, reason.to_owned());
+        return (Coverage::NoTask, reason.to_owned());
     }
     let hooks = mode == Mode::Hooks;
     let why_no_hooks = || {
@@ -105,7 +105,7 @@ fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
     };
     match metric {
         Metric::FlightEvents if flight::mode() == Flight::Off => {
-            (Coverage::Nobody, "switched off; set POLLSCOPE_FLIGHT=demand".to_owned())
+            (Coverage::NoTask, "switched off; set POLLSCOPE_FLIGHT=demand".to_owned())
         }
         Metric::FlightEvents if hooks => {
             (Coverage::Wrapped, format!("polls of all tasks, wakes only of those wrapped; {SPAWN}::spawn"))
@@ -118,9 +118,9 @@ fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
             Coverage::Wrapped,
             format!("of tasks spawned through pollscope; for all tasks: {}", why_no_hooks()),
         ),
-        Metric::LibraryTasks => (Coverage::Nobody, why_no_hooks()),
+        Metric::LibraryTasks => (Coverage::NoTask, why_no_hooks()),
         Metric::PollSplit => match crate::record::split::unreadable() {
-            Some(why) => (Coverage::Nobody, why.to_owned()),
+            Some(why) => (Coverage::NoTask, why.to_owned()),
             None if hooks => (Coverage::All, String::new()),
             None => (Coverage::Wrapped, format!("of tasks spawned through pollscope; {}", why_no_hooks())),
         },
@@ -169,10 +169,10 @@ mod tests {
     #[test]
     fn sample_mode_claims_no_task_metric() {
         for metric in [Metric::Polls, Metric::Wakes, Metric::PollSplit, Metric::LibraryTasks] {
-            assert_eq!(of_tasks(metric, Mode::Sample).0, Coverage::Nobody);
+            assert_eq!(of_tasks(metric, Mode::Sample).0, Coverage::NoTask);
         }
         assert_eq!(of_tasks(Metric::Wakes, Mode::Hooks).0, Coverage::Wrapped);
         assert_eq!(of_tasks(Metric::LibraryTasks, Mode::Hooks).0, Coverage::All);
-        assert_eq!(of_tasks(Metric::LibraryTasks, Mode::Wrap).0, Coverage::Nobody);
+        assert_eq!(of_tasks(Metric::LibraryTasks, Mode::Wrap).0, Coverage::NoTask);
     }
 }

@@ -79,7 +79,7 @@ fn waits_for(task: &TaskRecord) -> String {
     }
     let wakers = if task.wakers == 1 { "1 waker".to_owned() } else { format!("{} wakers", task.wakers) };
     let last = match task.woken_by {
-        WokenBy::Nobody => "never woken yet".to_owned(),
+        WokenBy::Unknown => "never woken yet".to_owned(),
         WokenBy::Task(by) => format!("last woken by task {by}"),
         WokenBy::Itself => "last woken by itself".to_owned(),
         WokenBy::Runtime => "last woken by the runtime: a timer, I/O or a join".to_owned(),

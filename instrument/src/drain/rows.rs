@@ -50,7 +50,7 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
         waker_clones: clones,
         waker_drops: clones.saturating_sub(wakers.into()),
         woken_by: if state.polls() == 0 && scheduled_since_ns == state.spawned_ns.get() {
-            WokenBy::Nobody
+            WokenBy::Unknown
         } else {
             state.woken_by()
         },

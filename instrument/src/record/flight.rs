@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(back(place(1, 2_047), 9), (9, None));
         assert_eq!(back(0, u64::MAX), (MAX_WALL_NS, None));
         for (code, by) in [
-            (0, WokenBy::Nobody),
+            (0, WokenBy::Unknown),
             (1, WokenBy::Itself),
             (2, WokenBy::Runtime),
             (3, WokenBy::OtherThread),

@@ -56,7 +56,7 @@ impl Rig {
     /// Whether that is measured here.
     pub(crate) fn measures(&self, metric: Metric) -> bool {
         let capabilities = self.guard.capabilities();
-        capabilities.iter().any(|it| it.metric == metric && it.coverage != Coverage::Nobody)
+        capabilities.iter().any(|it| it.metric == metric && it.coverage != Coverage::NoTask)
     }
 
     pub(crate) fn seen(&self) -> Seen {

@@ -90,10 +90,10 @@ fn one_that_came_early_is_told_when_a_runtime_is_observed() {
     let target = guard.local_addr().unwrap().to_string();
     block_on(async {
         let mut viewer = Viewer::attach(&target).await.unwrap();
-        assert_eq!(viewer.hello.coverage(Metric::WorkerBusy), Coverage::Nobody);
+        assert_eq!(viewer.hello.coverage(Metric::WorkerBusy), Coverage::NoTask);
         let boot = viewer.hello.boot;
         pollscope::observe(&tokio::runtime::Handle::current(), "the test's");
-        while viewer.hello.coverage(Metric::WorkerBusy) == Coverage::Nobody {
+        while viewer.hello.coverage(Metric::WorkerBusy) == Coverage::NoTask {
             viewer.next_report().await;
         }
         assert_eq!(viewer.hello.boot, boot);

@@ -73,6 +73,6 @@ impl Hello {
         self.capabilities
             .iter()
             .find(|capability| capability.metric == metric)
-            .map_or(Coverage::Nobody, |capability| capability.coverage)
+            .map_or(Coverage::NoTask, |capability| capability.coverage)
     }
 }

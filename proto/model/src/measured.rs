@@ -173,8 +173,8 @@ pub enum Coverage {
     All,
     /// For tasks spawned through pollscope only.
     Wrapped,
-    /// For nobody.
-    Nobody,
+    /// For no task.
+    NoTask,
 }
 
 impl Coverage {
@@ -183,13 +183,13 @@ impl Coverage {
         match self {
             Self::All => "all",
             Self::Wrapped => "wrapped",
-            Self::Nobody => "nobody",
+            Self::NoTask => "nobody",
         }
     }
 
     /// The coverage of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::All, Self::Wrapped, Self::Nobody].into_iter().find(|c| c.as_str() == name)
+        [Self::All, Self::Wrapped, Self::NoTask].into_iter().find(|c| c.as_str() == name)
     }
 }
 

@@ -74,7 +74,7 @@ pub fn capabilities(mode: Mode) -> Vec<Capability> {
         (Mode::Wrap, _)
         | (Mode::Hooks, Metric::Polls | Metric::SpawnSites | Metric::LibraryTasks)
         | (_, Metric::WorkerBusy | Metric::GlobalQueue | Metric::Stalls | Metric::Stacks) => Coverage::All,
-        _ => Coverage::Nobody,
+        _ => Coverage::NoTask,
     };
     let reason = |coverage| match coverage {
         Coverage::All => String::new(),

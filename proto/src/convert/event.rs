@@ -67,7 +67,7 @@ fn cells(event: &Event, before_ns: u64) -> Cells {
         },
         Event::Wake { task, by, .. } => {
             let (who, by) = match by {
-                WokenBy::Nobody => (0, 0),
+                WokenBy::Unknown => (0, 0),
                 WokenBy::Task(by) => (1, diff(by.0, task.0)),
                 WokenBy::Itself => (2, 0),
                 WokenBy::Runtime => (3, 0),
@@ -128,7 +128,7 @@ fn event(task: TaskId, end_ns: u64, cells: Cells) -> Result<Event, DecodeError> 
         });
     }
     let by = match cells.what >> 1 {
-        0 => WokenBy::Nobody,
+        0 => WokenBy::Unknown,
         1 => WokenBy::Task(TaskId(undiff(cells.by, task.0))),
         2 => WokenBy::Itself,
         3 => WokenBy::Runtime,

@@ -99,7 +99,7 @@ fn cells(task: &TaskRecord, expected: &Expected, end_ns: u64) -> Cells {
     let (this, sibling) = (Sibling::of(task), expected.sibling(task.site));
     let flag = |bit: u64, set: bool| if set { bit } else { 0 };
     let (woken, waker) = match task.woken_by {
-        WokenBy::Nobody => (0, task.id.0),
+        WokenBy::Unknown => (0, task.id.0),
         WokenBy::Task(by) => (1, by.0),
         WokenBy::Itself => (2, task.id.0),
         WokenBy::Runtime => (3, task.id.0),
@@ -221,7 +221,7 @@ fn record(id: TaskId, cells: Cells, expected: &Expected, end_ns: u64) -> Result<
             .wrapping_sub(u64::from(wakers))
             .wrapping_sub(undiff(cells.waker_drops, 0)),
         woken_by: match cells.state & 7 {
-            0 => WokenBy::Nobody,
+            0 => WokenBy::Unknown,
             1 => WokenBy::Task(TaskId(undiff(cells.woken_by, id.0))),
             2 => WokenBy::Itself,
             3 => WokenBy::Runtime,

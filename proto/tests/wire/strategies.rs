@@ -66,7 +66,7 @@ pub(crate) fn mode() -> impl Strategy<Value = Mode> {
 
 fn woken_by() -> impl Strategy<Value = WokenBy> {
     prop_oneof![
-        Just(WokenBy::Nobody),
+        Just(WokenBy::Unknown),
         number().prop_map(|task| WokenBy::Task(TaskId(task))),
         Just(WokenBy::Itself),
         Just(WokenBy::Runtime),
@@ -295,7 +295,7 @@ prop_compose! {
         texts in [text(), text(), text(), text(), text(), text()],
         (pid, cpus, unix_ns, mono_ns, interval_ns, hist_scale) in (any::<u32>(), any::<u32>(), number(), number(), number(), any::<u8>()),
         slow_poll_ns in proptest::option::of(number()),
-        reasons in vec((select(Metric::ALL.to_vec()), select(vec![Coverage::All, Coverage::Wrapped, Coverage::Nobody]), text()), 0..5),
+        reasons in vec((select(Metric::ALL.to_vec()), select(vec![Coverage::All, Coverage::Wrapped, Coverage::NoTask]), text()), 0..5),
     ) -> Hello {
         let [version, name, host, exe, build, policy] = texts.map(|text| text.to_string());
         Hello {

@@ -120,7 +120,7 @@ pub(super) fn of_finding(finding: &Finding) -> Args {
 /// Who woke a task.
 pub(super) fn woken_by(cast: &Cast, by: WokenBy) -> Arc<str> {
     match by {
-        WokenBy::Nobody => "nobody".into(),
+        WokenBy::Unknown => "nobody".into(),
         WokenBy::Task(task) => cast.task_label(task).into(),
         WokenBy::Itself => "itself".into(),
         WokenBy::Runtime => "the runtime".into(),

@@ -153,7 +153,7 @@ impl Cast {
     /// Whether the metric is measured for anybody, and why not.
     pub(super) fn measures(&self, metric: Metric) -> Result<(), &str> {
         match self.hello.capabilities.iter().find(|capability| capability.metric == metric) {
-            Some(said) if said.coverage != Coverage::Nobody => Ok(()),
+            Some(said) if said.coverage != Coverage::NoTask => Ok(()),
             Some(said) => Err(&said.reason),
             None => Err("its pollscope is older than that"),
         }

@@ -199,7 +199,7 @@ impl<'a, W: Write> Chrome<'a, W> {
                 *last = stay.end_ns.max(*last);
                 self.task("b", stay.task, stay.doing.as_str(), stay.start_ns);
                 match stay.woken_by {
-                    WokenBy::Nobody => self.args(&[])?,
+                    WokenBy::Unknown => self.args(&[])?,
                     by => self.args(&[("woken by", Arg::Text(args::woken_by(self.cast, by)))])?,
                 }
                 self.task("e", stay.task, stay.doing.as_str(), stay.end_ns);

@@ -105,7 +105,7 @@ impl Lives {
         hole_ns: u64,
     ) -> Lived {
         let stay = |doing, start_ns, end_ns, woken_by| Stay { task, doing, start_ns, end_ns, woken_by };
-        let running = stay(Doing::Running, start_ns, end_ns, WokenBy::Nobody);
+        let running = stay(Doing::Running, start_ns, end_ns, WokenBy::Unknown);
         let Some(life) = self.get(task) else {
             return Lived { stays: [None, None, Some(running)], flows: Vec::new() };
         };
@@ -121,11 +121,11 @@ impl Lives {
             (last_ns, Some(wake)) => {
                 // A wake during a poll counts from that poll's end.
                 let since = wake.at_ns.max(last_ns.unwrap_or(0)).min(start_ns);
-                let idle = last_ns.map(|last| stay(Doing::Idle, last, since, WokenBy::Nobody));
+                let idle = last_ns.map(|last| stay(Doing::Idle, last, since, WokenBy::Unknown));
                 (idle, Some(stay(Doing::Scheduled, since, start_ns, wake.by)))
             }
             (None, None) if before_it == 0 && spawned_ns > hole_ns && spawned_ns <= start_ns => {
-                (None, Some(stay(Doing::Scheduled, spawned_ns, start_ns, WokenBy::Nobody)))
+                (None, Some(stay(Doing::Scheduled, spawned_ns, start_ns, WokenBy::Unknown)))
             }
             _ => (None, None),
         };
@@ -150,7 +150,7 @@ impl Lives {
                 }
                 let woken = life.wakes.first();
                 let doing = if woken.is_some() { Doing::Scheduled } else { Doing::Idle };
-                let woken_by = woken.map_or(WokenBy::Nobody, |wake| wake.by);
+                let woken_by = woken.map_or(WokenBy::Unknown, |wake| wake.by);
                 Some(Stay { task, doing, start_ns: life.last_ns, end_ns: until_ns, woken_by })
             })
             .collect();

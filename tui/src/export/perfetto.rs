@@ -169,7 +169,7 @@ impl<'a, W: Write> Perfetto<'a, W> {
         *last = stay.end_ns.max(*last);
         let event = self.packets.event(BEGIN, track, stay.doing.as_str());
         let by: Vec<(&str, Arg)> = match stay.woken_by {
-            WokenBy::Nobody => Vec::new(),
+            WokenBy::Unknown => Vec::new(),
             by => vec![("woken by", Arg::Text(args::woken_by(self.cast, by)))],
         };
         let event = self.packets.args(event, &by);

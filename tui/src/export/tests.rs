@@ -228,7 +228,7 @@ prop_compose! {
         kind in 0..8u8,
         index in prop_oneof![0..3u32, any::<u32>()],
     ) -> (u32, Event) {
-        let by = [WokenBy::Nobody, WokenBy::Itself, WokenBy::Runtime, WokenBy::Task(TaskId(task / 2))];
+        let by = [WokenBy::Unknown, WokenBy::Itself, WokenBy::Runtime, WokenBy::Task(TaskId(task / 2))];
         let task = TaskId(if kind == 7 { u64::MAX - task } else { task });
         (thread, match kind {
             0..4 => Event::Wake { task, at_ns: at, by: by[usize::from(kind)] },

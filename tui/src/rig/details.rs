@@ -127,7 +127,7 @@ pub(super) fn site_detail(site: &Arc<str>, amount: Amount) -> SiteDetail {
 }
 
 fn hello(mode: Mode) -> Hello {
-    let coverage = if mode == Mode::Sample { Coverage::Nobody } else { Coverage::All };
+    let coverage = if mode == Mode::Sample { Coverage::NoTask } else { Coverage::All };
     let reason = if mode == Mode::Sample {
         "built without tokio_unstable, and nothing is spawned through pollscope"
     } else {

@@ -129,7 +129,7 @@ fn not_measured(state: &State, tab: Tab) -> Option<Vec<String>> {
         Tab::Fleet | Tab::Findings => return None,
     };
     let hellos = &state.answers.overview.as_deref()?.hellos;
-    if hellos.is_empty() || hellos.iter().any(|hello| hello.coverage(metric) != Coverage::Nobody) {
+    if hellos.is_empty() || hellos.iter().any(|hello| hello.coverage(metric) != Coverage::NoTask) {
         return None;
     }
     let reasons = hellos.iter().filter_map(|hello| {

@@ -177,7 +177,7 @@ impl TaskState {
 /// Who woke, as it is kept in a word.
 pub(crate) fn who(code: u64) -> WokenBy {
     match code {
-        NOBODY => WokenBy::Nobody,
+        NOBODY => WokenBy::Unknown,
         ITSELF => WokenBy::Itself,
         RUNTIME => WokenBy::Runtime,
         OTHER_THREAD => WokenBy::OtherThread,

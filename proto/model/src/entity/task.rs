@@ -95,7 +95,7 @@ pub enum HandleState {
 pub enum WokenBy {
     /// Not woken yet, or not measured.
     #[default]
-    Nobody,
+    Unknown,
     /// Another task of this process.
     Task(TaskId),
     /// Itself, during its own poll.

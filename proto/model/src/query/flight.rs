@@ -247,7 +247,7 @@ pub(super) fn build(process: &Process, query: &FlightQuery) -> Answer {
     let capability =
         process.hello().capabilities.iter().find(|capability| capability.metric == Metric::FlightEvents);
     let why_not = match capability {
-        Some(said) if said.coverage == Coverage::Nobody => said.reason.as_str().into(),
+        Some(said) if said.coverage == Coverage::NoTask => said.reason.as_str().into(),
         None => "its pollscope is older than the flight recorder: upgrade the service's `pollscope`".into(),
         Some(_) => Arc::default(),
     };

@@ -186,7 +186,7 @@ fn capabilities(process: &Process, notes: &mut Vec<String>) {
             notes.push(format!("{begin}: {} ({}).", metrics.join(", "), reason.trim_end_matches('.')));
         }
     };
-    told(Coverage::Nobody, "Not measured here", notes);
+    told(Coverage::NoTask, "Not measured here", notes);
     told(Coverage::Wrapped, "Measured only for tasks spawned through pollscope", notes);
 }
 

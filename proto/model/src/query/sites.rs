@@ -87,7 +87,7 @@ impl<'a> SiteItem<'a> {
         let measured = self.parts.iter().any(|part| match part.process.hello().coverage(metric) {
             Coverage::All => true,
             Coverage::Wrapped => part.site.totals().is_wrapped(),
-            Coverage::Nobody => false,
+            Coverage::NoTask => false,
         });
         if measured { cell() } else { Value::Null }
     }

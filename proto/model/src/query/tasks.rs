@@ -89,7 +89,7 @@ pub(super) fn level_text(level: Option<Level>) -> Value {
 /// Who woke it last, in words.
 pub(super) fn woken_by(by: WokenBy) -> Value {
     Value::text(match by {
-        WokenBy::Nobody => String::new(),
+        WokenBy::Unknown => String::new(),
         WokenBy::Task(id) => format!("task {id}"),
         WokenBy::Itself => "itself".to_owned(),
         WokenBy::Runtime => "runtime".to_owned(),

@@ -69,7 +69,7 @@ impl Script {
     /// The open polls above [`STALL_NS`], as the process's watchdog tells them.
     fn open_stalls(&self) -> Vec<Stall> {
         let mut stalls = self.stalls.clone();
-        if self.hello.coverage(Metric::Stalls) == Coverage::Nobody {
+        if self.hello.coverage(Metric::Stalls) == Coverage::NoTask {
             return stalls;
         }
         let told: BTreeSet<_> = stalls.iter().filter_map(|stall| stall.task).collect();

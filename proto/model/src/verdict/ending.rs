@@ -347,7 +347,7 @@ fn last_woken(task: &TaskRecord) -> String {
         return "what it waits for is not measured (tokio's hooks do not see wakes)".to_owned();
     }
     match task.woken_by {
-        WokenBy::Nobody => "never woken since it was spawned".to_owned(),
+        WokenBy::Unknown => "never woken since it was spawned".to_owned(),
         WokenBy::Task(by) => format!("last woken by task {by}"),
         WokenBy::Itself => "last woken by itself".to_owned(),
         WokenBy::Runtime => {

@@ -219,6 +219,6 @@ impl Process {
 
     /// Whether the metric is measured for at least some tasks.
     pub fn measures_for_some(&self, metric: Metric) -> bool {
-        self.hello.coverage(metric) != Coverage::Nobody
+        self.hello.coverage(metric) != Coverage::NoTask
     }
 }

@@ -36,7 +36,7 @@ impl Stage {
         for name in &scenario.unmeasured {
             let metric = Metric::from_name(name).expect("a metric");
             let capability = hello.capabilities.iter_mut().find(|c| c.metric == metric).unwrap();
-            capability.coverage = Coverage::Nobody;
+            capability.coverage = Coverage::NoTask;
             "this process cannot".clone_into(&mut capability.reason);
         }
         for name in &scenario.wrapped {
@@ -248,7 +248,7 @@ impl Set {
         };
         record.woken_by = match self.woken_by.as_deref() {
             None => record.woken_by,
-            Some("nobody") => WokenBy::Nobody,
+            Some("nobody") => WokenBy::Unknown,
             Some("runtime") => WokenBy::Runtime,
             Some("thread") => WokenBy::OtherThread,
             Some(other) => panic!("no waker `{other}`"),

@@ -205,7 +205,7 @@ fn where_no_split_is_measured_the_wall_decides_and_says_so() {
     let mut hello = hello("checkout", 1);
     for capability in &mut hello.capabilities {
         if capability.metric == Metric::PollSplit {
-            capability.coverage = crate::measured::Coverage::Nobody;
+            capability.coverage = crate::measured::Coverage::NoTask;
             capability.reason = "this system does not tell".to_owned();
         }
     }

@@ -79,7 +79,7 @@ pub(super) struct Cold {
 pub(super) fn pack(record: TaskRecord, seen_s: u32, sweep: u8) -> (Hot, Cold, Option<Box<TaskRecord>>) {
     let flag = |bit: u32, set: bool| if set { bit } else { 0 };
     let (woken, woken_by) = match record.woken_by {
-        WokenBy::Nobody => (0, 0),
+        WokenBy::Unknown => (0, 0),
         WokenBy::Task(id) => (1, id.0),
         WokenBy::Itself => (2, 0),
         WokenBy::Runtime => (3, 0),
@@ -265,7 +265,7 @@ getters! {
     waker_clones: u64 = |row| row.cold.waker_clones.into();
     waker_drops: u64 = |row| row.waker_clones().saturating_sub(row.hot.wakers.into());
     woken_by: WokenBy = |row| match row.hot.bits >> WOKEN & 15 {
-        0 => WokenBy::Nobody,
+        0 => WokenBy::Unknown,
         1 => WokenBy::Task(TaskId(row.cold.woken_by.into())),
         2 => WokenBy::Itself,
         3 => WokenBy::Runtime,

@@ -34,7 +34,7 @@ fn record() -> impl Strategy<Value = TaskRecord> {
         prop::option::of(one_of(&RUNTIMES)),
         prop::option::of(0u32..300),
         prop_oneof![
-            Just(WokenBy::Nobody),
+            Just(WokenBy::Unknown),
             Just(WokenBy::Itself),
             Just(WokenBy::Runtime),
             Just(WokenBy::OtherThread),
