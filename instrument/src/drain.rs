@@ -1,5 +1,5 @@
 //! The drain: collects what the recording threads wrote and says it as reports. There is one of the whole
-//! process, owned by the reporter thread (or by the test that stands in for it); nobody else may call it.
+//! process, owned by the reporter thread (or by the test that stands in for it); no other thread may call it.
 //! A session that keeps its own books has a [`ledger`](ledger::Ledger) beside it.
 //!
 //! Its cost grows with what changed since the last tick, not with what exists: it visits the tasks
@@ -84,7 +84,7 @@ impl Drain {
         self.flights.ask(last_ns, ttl, Instant::now(), clock::now_ns());
     }
 
-    /// Whether anybody reads the deltas. While nobody does they have no rows of tasks; who reads again begins
+    /// Sets whether a reader takes the deltas. Without one they have no rows of tasks; a new reader begins
     /// with a snapshot after this.
     pub(crate) fn is_read(&self, read: bool) {
         self.reader.wants_rows(read);

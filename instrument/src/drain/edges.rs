@@ -30,8 +30,8 @@ impl Totals {
         sorted(&changed)
     }
 
-    /// The same of the wakes of a session's tasks, whoever else asks for them. Who is not of the session is
-    /// some other thread to it.
+    /// The same of the wakes of a session's tasks, whatever other readers take. A waker outside of the session counts
+    /// as another thread.
     #[cfg(any(feature = "check", test))]
     pub(super) fn changes_of(&mut self, of: Session, threads: &Reading) -> Vec<WakeEdge> {
         let is_mine = |site: SiteId| session::of_site(site.0) == of;

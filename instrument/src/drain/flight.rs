@@ -1,4 +1,4 @@
-//! Single events, from the threads' rings to a report's blocks, while somebody asks for them.
+//! Single events, from the threads' rings to a report's blocks, while a reader asks for them.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ struct Mark {
     until_ns: u64,
 }
 
-/// What is told of one thread's numbers. What nobody asked for is not missing: it has none.
+/// What is told of one thread's numbers. What was not asked for is not missing: it has none.
 #[derive(Clone, Copy, Default)]
 struct Numbers {
     /// The next in the ring after all that was told.
@@ -74,7 +74,7 @@ impl Flights {
         self.on_ns.is_some()
     }
 
-    /// Brings the switch up to date; whether somebody reads.
+    /// Brings the switch up to date; `true` while a reader asks.
     fn turn(&mut self, now: Instant, now_ns: u64) -> bool {
         let mode = flight::mode();
         let read = mode != Flight::Off && self.wanted_until.is_some_and(|until| now < until);
@@ -98,7 +98,7 @@ impl Flights {
         read
     }
 
-    /// What was recorded since the last time, if somebody reads.
+    /// What was recorded since the last time, if a reader asks.
     pub(super) fn collect(&mut self, threads: &Reading, now: Instant, now_ns: u64) -> Vec<EventBlock> {
         if !self.turn(now, now_ns) {
             return Vec::new();

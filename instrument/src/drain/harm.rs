@@ -10,7 +10,7 @@ use crate::record::thread::{Reading, Thread};
 use crate::watchdog::shelf::{self, Pairing};
 use crate::watchdog::stopped;
 
-/// Whoever is polled later than that after a slow poll had other reasons to wait.
+/// A task that is polled later than that after a slow poll had other reasons to wait.
 const WATCHED_NS: u64 = 10_000_000_000;
 
 /// The longest that a slow poll waits for the names of its stack.

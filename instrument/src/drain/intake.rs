@@ -1,8 +1,8 @@
 //! What can be taken from the recording threads once only, tasks that were touched and slow polls, on its way
-//! to everybody who reads: the drain of the process, and that of each session.
+//! to all readers: the drain of the process, and that of each session.
 //!
-//! Whoever reads takes for all, one at a time. What is of no interest to a reader it does not get; what nobody
-//! reads is gone. Each reader's share waits in its own [`Inbox`], bounded, where the newest row of a task
+//! A reader takes for all, one at a time. What is of no interest to a reader it does not get; what no reader
+//! wants is gone. Each reader's share waits in its own [`Inbox`], bounded, where the newest row of a task
 //! replaces the one before. Rows of tasks are made while at least one reader has use for them.
 
 use std::collections::HashMap;
@@ -40,7 +40,7 @@ fn intake() -> MutexGuard<'static, Intake> {
 /// One reader's share.
 #[derive(Default)]
 pub(super) struct Inbox {
-    /// Nobody would see the rows of tasks.
+    /// The reader does not want rows of tasks.
     rowless: bool,
     rows: Vec<TaskRecord>,
     /// Where each task's row is, once there is more than one taking in it.
@@ -82,7 +82,7 @@ impl Reader {
     }
 
     /// Whether the reader has use for rows of tasks. Those that changed meanwhile it does not get afterwards:
-    /// whoever wants rows again reads all of them, with [`rows`], and then what changes.
+    /// a reader that wants rows again reads all of them, with [`rows`], and then what changes.
     pub(super) fn wants_rows(&self, wants: bool) {
         // A taking that goes on at this moment would have the last word.
         let intake = intake();

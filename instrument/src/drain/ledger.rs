@@ -1,5 +1,5 @@
-//! The drain of one session: what changed in its part of the process since the last time, and nothing of
-//! anybody else's. It may be called on any thread, as often as one likes; nobody has to.
+//! The drain of one session: what changed in its part of the process since the last time, and nothing
+//! else. It may be called on any thread, as often as the caller likes, or never.
 //!
 //! What is counted it reads for itself, against what it read last; what can be taken once only it gets from
 //! the [`intake`].
@@ -142,7 +142,7 @@ impl Ledger {
         let threads = thread::read();
         let shards: Vec<_> = threads.shards().collect();
         let known = intern::sites_of(self.session);
-        // The ends first: whoever ended had begun.
+        // The ends first: an ended task had begun.
         let ended: u64 = shares(&known, &shards).map(ends).sum();
         let begun: u64 = shares(&known, &shards).map(|share| share.spawned.get()).sum();
         begun.saturating_sub(ended)

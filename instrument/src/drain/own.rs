@@ -1,4 +1,4 @@
-//! The sites of sessions under the process's own numbers: whoever reads of the whole process sees one site
+//! The sites of sessions under the process's own numbers: a reader of the whole process sees one site
 //! for one line, whichever sessions spawn at it.
 
 use std::collections::HashMap;

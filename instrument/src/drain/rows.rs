@@ -8,7 +8,7 @@ use crate::record::thread;
 
 /// Reads a task's record. Racy while the task runs, by at most the poll or wake that is going on.
 pub(super) fn row(state: &TaskState) -> TaskRecord {
-    // The state first: whoever ended the task had written everything else before.
+    // The state first: the thread that ended the task had written everything else before.
     let (phase, scheduled_since_ns) = state.state();
     let running = phase == pollscope_model::entity::task::TaskState::Running;
     let clones = state.clones();

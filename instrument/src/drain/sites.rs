@@ -34,7 +34,7 @@ impl Totals {
         changed.into_iter().filter_map(|site| self.change(site, threads)).collect()
     }
 
-    /// The same of those sites only, whoever else asks for them.
+    /// The same of those sites only, whatever other readers take.
     #[cfg(any(feature = "check", test))]
     pub(super) fn changes_of(
         &mut self,

@@ -13,7 +13,7 @@ use crate::record::slots::{self, Chunk};
 use crate::record::task::TaskState;
 use crate::record::{Recorder, given_back};
 
-/// Rows in one delta of tasks that nobody knew before they ended; more are counted as lost (their
+/// Rows in one delta of tasks that were unknown before they ended; more are counted as lost (their
 /// sites still count them).
 const MAX_ENDED_ROWS: usize = 100_000;
 /// Of so many records one may be that of an ended task whose join handle exists: the latest of them stay, so that it
@@ -206,12 +206,12 @@ impl Tick<'_> {
         self.rows.extend(row);
     }
 
-    /// The row, if anybody wants it.
+    /// The row, if a reader wants it.
     fn row(&self, state: &TaskState) -> Option<TaskRecord> {
         if self.wanted {
             return Some(rows::row(state));
         }
-        // What a look at a record has to keep up, whoever reads.
+        // What a look at a record has to keep up for later readers.
         state.clones();
         None
     }

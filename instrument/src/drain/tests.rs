@@ -116,7 +116,7 @@ fn assert_site_equals_tasks(site: &SiteDelta, rows: &[&TaskRecord]) {
 fn new_tasks_show_at_the_next_tick_and_a_snapshot_has_them_in_parts() {
     record();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    // Never polled: nobody runs the runtime.
+    // Never polled: no thread runs the runtime.
     let handles: Vec<_> = (0..1_000)
         .map(|_| task("unpolled").group("idle").spawn_on(std::future::pending::<()>(), runtime.handle()))
         .collect();

@@ -1,5 +1,5 @@
-//! What the polls of one thread spend inside of [`allow_blocking`](crate::allow_blocking): told to whoever
-//! looks while they are open, and added to the evidence of a slow poll when it ends.
+//! What the polls of one thread spend inside of [`allow_blocking`](crate::allow_blocking): readable by other
+//! threads while they are open, and added to the evidence of a slow poll when it ends.
 //!
 //! Written by the thread itself. Costs a poll that never comes by nothing.
 
@@ -21,7 +21,7 @@ use crate::clock;
 /// Reasons that are told apart within one poll; of more, only the time is kept.
 const REASONS: usize = 4;
 
-/// For other threads. Whoever looks while it changes may be off by what is being added; the next look is not.
+/// For other threads. A read while it changes may be off by what is being added; the next read is not.
 #[derive(Default)]
 #[expect(clippy::struct_field_names, reason = "the unit, as everywhere")]
 pub(crate) struct Allowance {
@@ -176,7 +176,7 @@ pub(crate) fn tell(poll: &mut SlowPoll) {
         }
     }
     poll.allowed_others = reasons > 1;
-    // Of a poll inside of another nobody knows which part of it was its own.
+    // Of a poll inside of another it is unknown which part of it was its own.
     if thread::known().is_some_and(|thread| thread.allowance.of_ns.get() == poll.start_ns) {
         poll.allowed_preempted_ns = OFF.try_with(Cell::get).unwrap_or_default().preempted_of(poll);
     }

@@ -1,7 +1,7 @@
 //! A record's claims: who still needs it, how its task ended, and whether the drain will say so.
 //!
 //! Records live in slots that are used again and never freed, so a claim is no matter of memory
-//! safety but of meaning: while anybody has one, the slot belongs to the same task. The task's future
+//! safety but of meaning: while a claim exists, the slot belongs to the same task. The task's future
 //! and wakers together have one, the drain another, and the one that gives the last up may hand the slot
 //! to the next task.
 //!
@@ -27,7 +27,7 @@ pub(crate) const LONG_LIVED: u16 = 1 << 6;
 const BORN: u16 = 1 << 7;
 /// The drain knows the task and will say its end.
 const KNOWN: u16 = 1 << 8;
-/// The task ended unknown to the drain, and nobody will say so.
+/// The task ended unknown to the drain, which will not report its end.
 const WAIVED: u16 = 1 << 9;
 /// The task has a join handle.
 pub(crate) const JOINABLE: u16 = 1 << 10;
@@ -97,7 +97,7 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Of a slot that nobody uses.
+    /// Of a slot without a task.
     pub(crate) fn none() -> Self {
         Self { word: AtomicU64::new(0), count: AtomicU16::new(0) }
     }
@@ -150,7 +150,7 @@ impl Claims {
         Ended { before, held: is_held(before), waived: waive && before & KNOWN == 0 }
     }
 
-    /// Whether the task ended and nobody will say so, so that nothing of it is news any more.
+    /// Whether the task ended without a report of its end, so that nothing of it is news any more.
     #[inline]
     pub(crate) fn is_waived(&self) -> bool {
         self.word().is_waived()
@@ -165,7 +165,7 @@ impl Claims {
         unknown(self.flags()) && unknown(self.set(KNOWN))
     }
 
-    /// One more claim, by somebody who has one.
+    /// One more claim, by a holder of one.
     #[inline]
     #[expect(clippy::disallowed_methods, reason = "a wrapped count would give away a slot that is in use")]
     pub(crate) fn claim(&self) {
@@ -224,7 +224,7 @@ pub(crate) struct Ended {
     pub(crate) before: u16,
     /// There is a join handle through which the outcome may be taken.
     pub(crate) held: bool,
-    /// Nobody will say the end.
+    /// The drain will not report the end.
     pub(crate) waived: bool,
 }
 

@@ -1,19 +1,19 @@
 //! Which record is whose, by a number that is never used twice: a table of fixed size in which a task is put down
 //! when it is spawned and struck off when it is over, each with one locked instruction and no lock.
 //!
-//! A number has one place, and whoever finds it taken by another puts the task down elsewhere. Not a map for
-//! everything, therefore; and nothing here waits for long: only who looks a record up holds a place, for as long as
-//! it takes to claim it, and such a one seldom meets the one who strikes it off. A thread that meets a holder which has
-//! lost its CPU sleeps between its tries, so that the holder can run: under real-time scheduling a thread that spins
+//! A number has one place; a task whose place is taken by another is put down elsewhere by the caller. Not a map for
+//! everything, therefore; and nothing here waits for long: only a look-up holds a place, for as long as it takes to
+//! claim the record, and it seldom meets the removal of the same record. A thread that meets a holder which has lost its
+//! CPU sleeps between its tries, so that the holder can run: under real-time scheduling a thread that spins
 //! would keep a holder of lower priority from the CPU for ever.
 
 use std::time::Duration;
 
 use super::atomic::{AtomicPtr, AtomicU64, Ordering, spin_loop};
 
-/// Nobody's place.
+/// The place is free.
 const FREE: u64 = 0;
-/// Somebody is at the place. Numbers are below it.
+/// A thread holds the place. Numbers are below it.
 const HELD: u64 = 1 << 63;
 
 /// Tries before a thread sleeps: a holder that runs is gone after a few.
@@ -74,7 +74,7 @@ impl<T: Sync + 'static, const PLACES: usize> Directory<T, PLACES> {
         &self.places[number as usize % PLACES]
     }
 
-    /// Puts a record down under a number from 1 that nobody else uses; `false` if its place is taken.
+    /// Puts a record down under a number from 1 that no other task uses; `false` if its place is taken.
     #[inline]
     #[must_use]
     pub(crate) fn insert(&self, number: u64, record: &'static T) -> bool {

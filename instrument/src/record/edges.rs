@@ -3,7 +3,7 @@
 //!
 //! A pair keeps its place for good, so that finding it again is one multiplication and mostly one
 //! comparison. How often a site was woken is the sum of its edges, which the drain makes; a pair that finds no
-//! place is in no edge, and whoever wakes counts it at the site.
+//! place is in no edge, and the waking thread counts it at the site.
 
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
@@ -105,7 +105,7 @@ impl Edges {
         })
     }
 
-    /// How often each pair was seen so far. For whoever beside the drain keeps books.
+    /// How often each pair was seen so far. For the books of sessions, beside the drain.
     #[cfg(any(feature = "check", test))]
     pub(crate) fn totals(&self) -> impl Iterator<Item = (Waker, SiteId, u64)> {
         self.taken().map(|(_, place)| {

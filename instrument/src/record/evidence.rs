@@ -7,12 +7,12 @@
 //!
 //! **Who does not.** A task that another worker took over did not wait for this one to the end: it
 //! counts for the polls of the thread that it starts on, if any. What became ready only because the
-//! worker looked at its timers and sockets again, late, was not ready before: nobody knows since when it
-//! could have been. Polls inside of other polls wait for the task that they belong to. And tasks that only
+//! worker looked at its timers and sockets again, late, was not ready before: since when it could
+//! have been is unknown. Polls inside of other polls wait for the task that they belong to. And tasks that only
 //! tokio's hooks see have no known delay. So all counts are lower bounds, and exact for wrapped tasks
 //! that were ready.
 //!
-//! Polls pay one comparison for it, unless somebody did wait. The thread itself writes; the drain reads.
+//! Polls pay one comparison for it, unless a task did wait. The thread itself writes; the drain reads.
 //! Neither waits for the other, and a slow poll is lost only if there is no room for it. (The state that
 //! ending threads share has several writers: there two may go by one number and share their waiters.)
 
@@ -27,8 +27,8 @@ use super::tally::Tally;
 /// Slow polls that one thread keeps between two ticks: at the default limit of a millisecond there
 /// are no more in the longest time between two, a second.
 const KEPT: u64 = 1_024;
-/// The latest slow polls of a thread, for which waiters are counted. Whoever waited for more of them in
-/// a row counts for these.
+/// The latest slow polls of a thread, for which waiters are counted. A task that waited for more of them
+/// in a row counts for these.
 const CASES: u64 = if cfg!(loom) { 1 } else { 64 };
 /// One more has a place, so that what the next slow poll writes over is counted no more.
 const PLACES: u64 = CASES + 1;
@@ -82,7 +82,7 @@ pub(crate) struct Taken {
     pub(crate) polls: Vec<(u64, SlowPoll)>,
     /// Who waited up to now, for slow polls that are new, watched or closed.
     pub(crate) harm: Vec<(u64, Harm)>,
-    /// For those before, nobody is counted any more.
+    /// For those before, no waiter is counted any more.
     pub(crate) first_counted: u64,
 }
 
@@ -173,7 +173,7 @@ impl Evidence {
         self.kept.load(Ordering::Acquire)
     }
 
-    /// The thread ends: whoever starts on the next one did not wait for it.
+    /// The thread ends: a task that starts on the next thread did not wait for it.
     pub(crate) fn forget(&self) {
         self.until_ns.set(0);
     }

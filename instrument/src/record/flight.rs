@@ -107,7 +107,7 @@ impl Recording {
         }
     }
 
-    /// Never records from now on. Nobody has recorded here yet.
+    /// Never records from now on. Nothing was recorded here yet.
     pub(crate) fn close(&self) {
         let _switch = lock();
         self.closed.store(true, Ordering::Relaxed);

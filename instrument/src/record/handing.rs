@@ -1,8 +1,8 @@
 //! The time that a poll spends while tokio takes a job for its blocking pool.
 //!
 //! For a new job tokio may start a thread, in the caller's poll: it maps a stack and clones, both under the one lock
-//! that the kernel has for the memory of a process. On a machine that is short of CPU whoever holds that lock may
-//! have none, and then the caller sleeps for tens of milliseconds without any doing of its code. (Measured with four
+//! that the kernel has for the memory of a process. On a machine that is short of CPU the lock's holder may have
+//! none, and then the caller sleeps for tens of milliseconds without any doing of its code. (Measured with four
 //! busy threads for each CPU: 1 in 300 such starts took more than 2 ms, some 500 ms, with one voluntary switch each
 //! and next to no time as waiting for a CPU.) The kernel does not tell it from blocking, so it is timed where it
 //! happens. A poll without such a job pays nothing, one with it two reads of the clock.

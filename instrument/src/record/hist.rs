@@ -54,13 +54,13 @@ impl HistShard {
     #[inline]
     pub(crate) fn record(&self, value: u64) {
         let count = self.count.load(Ordering::Relaxed);
-        // Whoever sees the bucket sees the count of before.
+        // A reader that sees the bucket sees the count of before.
         fence(Ordering::Release);
         if count != 0 {
             let bucket = self.bucket(bucket_of(self.waits.load(Ordering::Relaxed)));
             bucket.store(bucket.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         }
-        // Whoever sees the value sees its bucket, and whoever sees the count sees both.
+        // A reader that sees the value sees its bucket, and one that sees the count sees both.
         self.waits.store(value, Ordering::Release);
         self.sum.store(self.sum.load(Ordering::Relaxed).wrapping_add(value), Ordering::Relaxed);
         if value > self.max.load(Ordering::Relaxed) {

@@ -1,14 +1,14 @@
 //! The executor's own waker, kept behind the wrapped ones, and the count of those.
 //!
 //! Wrapped wakers of one task share one data pointer for the task's whole life, so the executor's
-//! waker has to be found from it by any thread at any time. A poll lends it; whoever is first to keep a
-//! wrapped waker for longer makes it the record's own, so that a task which never waits costs its executor no waker.
+//! waker has to be found from it by any thread at any time. A poll lends it; the first clone of a
+//! wrapped waker makes it the record's own, so that a task which never waits costs its executor no waker.
 //! From then on it stays in place and is read without a lock; in the rare case that the task is later polled with
 //! another waker (it moved into another combinator) a locked replacement goes in front for good.
 //!
 //! The count of holders is exact and decides the end: the task's future is one holder, each wrapped
-//! waker another, and whoever leaves last drops the executor's waker. That breaks the cycle of task,
-//! future, waker and task at the moment when the future is done and nobody can wake it any more.
+//! waker another, and the last holder drops the executor's waker. That breaks the cycle of task,
+//! future, waker and task at the moment when the future is done and no waker of it is left.
 
 use std::mem::ManuallyDrop;
 use std::task::Waker;
@@ -48,14 +48,14 @@ pub(crate) struct InnerWaker {
 }
 
 #[expect(unsafe_code, reason = "the first waker is shared without a lock")]
-// SAFETY: `first` is written only while nobody else can reach it: by `update` before the first
+// SAFETY: `first` is written only while no other thread can reach it: by `update` before the first
 // wrapped waker is handed out, and by the last holder in `release`. In between it is only read, and
 // `Waker` is `Sync`; what it wakes is alive: until it is kept only the open poll's own borrows of it reach it, and
 // from then on it is owned, or there is a replacement. Everything else is atomic or locked.
 unsafe impl Sync for InnerWaker {}
 
 impl InnerWaker {
-    /// Nobody's waker, held by nobody.
+    /// No waker is stored yet; the holder count is zero.
     pub(crate) fn new() -> Self {
         Self {
             counts: AtomicU64::new(0),
@@ -70,7 +70,7 @@ impl InnerWaker {
     #[expect(unsafe_code, reason = "the first waker is shared without a lock")]
     pub(crate) fn reset(&self) {
         self.counts.store(ONE, Ordering::Relaxed);
-        // SAFETY: nobody else has the record. What a poll of the task before lent was not the record's own.
+        // SAFETY: no other thread has the record. What a poll of the task before lent was not the record's own.
         self.first.with_mut_ref(|first| unsafe { *first = None });
         self.wakes.iter().for_each(|wakes| wakes.store(0, Ordering::Relaxed));
     }
@@ -84,7 +84,7 @@ impl InnerWaker {
         if self.counts.load(Ordering::Relaxed) & KEPT == 0 {
             // SAFETY: the same waker, which is not dropped here and, while it is lent, neither where it comes from.
             let lent = ManuallyDrop::new(unsafe { Waker::new(waker.data(), waker.vtable()) });
-            // SAFETY: no wrapped waker was ever kept, so nobody reads between two polls.
+            // SAFETY: no wrapped waker was ever kept, so no thread reads between two polls.
             self.first.with_mut_ref(|first| unsafe { *first = Some(lent) });
             return;
         }
@@ -167,7 +167,7 @@ impl InnerWaker {
     #[expect(unsafe_code, reason = "the first waker is shared without a lock")]
     fn keep(&self) -> bool {
         let own = self.first.with_ref(|first| {
-            // SAFETY: the poll that lent it is open, and nobody writes meanwhile.
+            // SAFETY: the poll that lent it is open, and no thread writes meanwhile.
             let lent: &Waker = unsafe { (*first).as_ref()? };
             let own = lent.clone();
             let is_same = own.will_wake(lent);
@@ -180,7 +180,7 @@ impl InnerWaker {
             self.replace_lent(own);
             (None, KEPT)
         };
-        // Until one is kept only whoever keeps one writes here.
+        // Until one is kept only a thread that keeps one writes here.
         let counts = self.counts.load(Ordering::Relaxed);
         let held = (counts | flags) + ONE_CLONE + ONE;
         let is_first = counts & KEPT == 0
@@ -199,7 +199,7 @@ impl InnerWaker {
         let fresh = Box::into_raw(Box::new(Mutex::new(own)));
         let null = std::ptr::null_mut();
         if self.replacement.compare_exchange(null, fresh, Ordering::Release, Ordering::Relaxed).is_err() {
-            // SAFETY: it came from `Box::into_raw`, and nobody else ever saw it.
+            // SAFETY: it came from `Box::into_raw`, and was never published.
             drop(unsafe { Box::from_raw(fresh) });
         }
     }
@@ -210,7 +210,7 @@ impl InnerWaker {
     pub(crate) fn release(&self) -> bool {
         let counts = self.counts.load(Ordering::Acquire);
         if counts & HOLDERS == ONE {
-            // Only a holder makes another: this one is alone, and nobody else writes here.
+            // Only a holder makes another: this one is alone, and no other thread writes here.
             self.counts.store(counts - ONE, Ordering::Relaxed);
         } else {
             if self.counts.fetch_sub(ONE, Ordering::Release) & HOLDERS != ONE {
@@ -235,7 +235,7 @@ impl InnerWaker {
         let replacement = self.replacement.load(Ordering::Acquire);
         if !replacement.is_null() {
             self.replacement.store(std::ptr::null_mut(), Ordering::Relaxed);
-            // SAFETY: it came from `Box::into_raw` in `replace`, and nobody else can reach it.
+            // SAFETY: it came from `Box::into_raw` in `replace`, and the last holder alone can reach it.
             drop(unsafe { Box::from_raw(replacement) });
         }
     }

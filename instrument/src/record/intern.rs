@@ -1,8 +1,8 @@
 //! Spawn sites and names as small numbers: each is stored once, found through a cache of the thread
 //! and sent once in the dictionary.
 //!
-//! A site has a number for each [`session`] that spawns at it. Whoever tells of the process as a whole tells
-//! of its own number alone ([`own`]).
+//! A site has a number for each [`session`] that spawns at it. Reports of the process as a whole use
+//! its own number alone ([`own`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -85,7 +85,7 @@ impl Life {
                 let site = task.label.site();
                 (thread.enter(task.id, task.label, start), site, thread.site(site))
             }
-            // Whoever polls after the end is sent to the future itself, by `is_over`.
+            // A poll after the end goes to the future itself, by `is_over`.
             Stage::Over => {
                 (thread.enter(thread.task(), thread.label(), start), NO_SITE, thread.site(NO_SITE))
             }
@@ -255,7 +255,7 @@ impl OpenPoll<'_> {
             Stage::Over => return,
         };
         let mut poll = SlowPoll { nth, ..evidence(id, self.site, wall_ns, now) };
-        // Where tasks are only hooked, nobody knows that none of them waited.
+        // Where tasks are only hooked, it is unknown whether one of them waited.
         if !Recorder::global().hooked() {
             (poll.waiters, poll.waited_ns, poll.max_waited_ns) = (Some(0), Some(0), Some(0));
         }

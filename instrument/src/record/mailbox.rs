@@ -37,7 +37,7 @@ impl<T> Mailbox<T> {
         {
             before = now;
             #[expect(unsafe_code, reason = "the letter is behind a pointer already")]
-            // SAFETY: it came from a box above, and nobody else knows it before the exchange succeeds.
+            // SAFETY: it came from a box above, and is not published before the exchange succeeds.
             unsafe {
                 (*letter).before = before;
             }
@@ -52,7 +52,7 @@ impl<T> Mailbox<T> {
             #[expect(unsafe_code, reason = "letters are boxes that hang on a word")]
             // SAFETY: every pointer in the chain came from a box in `leave`, whose writing was released by
             // the exchange that hung it here (the later exchanges continue its release sequence). The swap
-            // took the chain off, so that it is nobody else's; each letter is seen once.
+            // took the chain off, so that this thread alone owns it; each letter is seen once.
             let letter = unsafe { Box::from_raw(next) };
             next = letter.before;
             letters.push(letter.content);
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(mailbox.take(), [0, 1, 2, 3, 4]);
         mailbox.leave(5);
         assert_eq!(mailbox.take(), [5]);
-        // What nobody takes is freed with it.
+        // What is never taken is freed with it.
         mailbox.leave(6);
     }
 

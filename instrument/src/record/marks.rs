@@ -1,4 +1,4 @@
-//! What the drain is to look at: one bit for each record of a chunk, set by whoever wrote to it.
+//! What the drain is to look at: one bit for each record of a chunk, set by the thread that wrote to it.
 //!
 //! The drain takes a word of bits and then reads the records. A writer that finds its bit set leaves it
 //! at that, so it may miss a drain that took the bit a moment before: therefore the drain looks at

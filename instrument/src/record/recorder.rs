@@ -42,7 +42,7 @@ const WRAP: u8 = 2;
 const HOOKS: u8 = 3;
 
 /// The process's one recorder. It is off until [`Recorder::start`]: spawning is then plain tokio, and
-/// what was spawned before stays unseen, since nobody would bound what it leaves behind.
+/// what was spawned before stays unseen, since nothing would bound what it leaves behind.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     switch: AtomicU8,

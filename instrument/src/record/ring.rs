@@ -24,7 +24,7 @@ impl Ring {
         let words = vec![0_u64; 3 << log2].into_boxed_slice();
         let length = words.len() / 3;
         let words = Box::into_raw(words).cast::<Slot>();
-        #[expect(unsafe_code, reason = "zeroed memory that nobody touches costs nothing")]
+        #[expect(unsafe_code, reason = "zeroed memory that is never touched costs nothing")]
         // SAFETY: three words have the size and alignment of a `Slot`, any bits are one, and the
         // allocation is `length` of them long.
         let slots = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(words, length)) };

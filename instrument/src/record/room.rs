@@ -1,5 +1,5 @@
 //! Room for something that is made on first use, in one word; finding it again is one load. Unlike a
-//! `OnceLock` it has no state beside the pointer, and whoever comes second to make it just made one in vain.
+//! `OnceLock` it has no state beside the pointer, and the thread that loses the race drops its value.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -50,7 +50,7 @@ impl<T: Send + Sync> Room<T> {
                 made
             }
             Err(first) => {
-                // SAFETY: nobody else saw this one.
+                // SAFETY: this one was never published.
                 drop(unsafe { Box::from_raw(made) });
                 first
             }
@@ -71,7 +71,7 @@ impl<T: Send + Sync> Drop for Room<T> {
         let made = *self.0.get_mut();
         if !made.is_null() {
             #[expect(unsafe_code, reason = "a pointer that is set once")]
-            // SAFETY: from `Box::into_raw` in `make`, and nobody has a reference any more.
+            // SAFETY: from `Box::into_raw` in `make`, and `&mut self` shows that no reference is left.
             drop(unsafe { Box::from_raw(made) });
         }
     }

@@ -58,7 +58,7 @@ impl Session {
 static OPEN: AtomicU32 = AtomicU32::new(0);
 /// Which they are.
 static IS_OPEN: [AtomicBool; MAX] = [const { AtomicBool::new(false) }; MAX];
-/// By site. Set before the site's number is known to anybody.
+/// By site. Set before the site's number is published.
 static OF_SITE: [AtomicU16; NO_SITE as usize + 1] = [const { AtomicU16::new(0) }; NO_SITE as usize + 1];
 /// By session: polls from this length on are slow.
 static SLOW_NS: [AtomicU64; MAX] = [const { AtomicU64::new(u64::MAX) }; MAX];
@@ -86,7 +86,7 @@ pub(crate) fn of_site(site: u32) -> Session {
     Session(OF_SITE[site.min(NO_SITE) as usize].load(Ordering::Relaxed))
 }
 
-/// A new site is that session's. For the table of sites, before it gives the number to anybody.
+/// A new site is that session's. For the table of sites, before it publishes the number.
 pub(super) fn set_of_site(site: u32, session: Session) {
     OF_SITE[site.min(NO_SITE) as usize].store(session.0, Ordering::Relaxed);
 }

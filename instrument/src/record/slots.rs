@@ -69,7 +69,7 @@ pub(crate) fn learn(known: &mut Vec<&'static Chunk>) {
     known.extend_from_slice(&depot.chunks[known.len()..]);
 }
 
-/// Whether no record that anybody has a claim on is of that session. Looks at every slot.
+/// Whether no claimed record is of that session. Looks at every slot.
 #[cfg(any(feature = "check", test))]
 pub(crate) fn none_of(session: Session) -> bool {
     let mut chunks = Vec::new();
@@ -78,7 +78,7 @@ pub(crate) fn none_of(session: Session) -> bool {
     !chunks.iter().flat_map(|chunk| &chunk.slots).any(of_it)
 }
 
-/// Gives free slots back to everybody, and tells how many are those of ended tasks. For the drain, which frees many at
+/// Gives free slots back to all threads, with the number of those of ended tasks. For the drain, which frees many at
 /// once.
 pub(crate) fn give_back(slots: &mut Vec<&'static TaskState>, ended: u64) {
     let mut depot = depot();

@@ -8,7 +8,7 @@
 //! **Who did not sleep was not blocked.** A thread leaves its CPU of its own accord in one way only, and Linux
 //! counts that (`ru_nvcsw`: it grows where a thread that is not ready to run gives its CPU away, and neither when
 //! it is preempted nor when it yields). Where the count stands still, all the time off the CPU is the machine's:
-//! also what nobody accounts as waiting, because a hypervisor had the CPU meanwhile. The CPU clock leaves out
+//! also what is not accounted as waiting, because a hypervisor had the CPU meanwhile. The CPU clock leaves out
 //! stolen time, and the wait for a CPU does not have it either, since the thread was on one as far as its kernel
 //! knows.
 
@@ -102,7 +102,7 @@ impl Split {
         self.held_up_ns.add(ns);
     }
 
-    /// The sum of that, since the thread began. For whoever judges delays: what waited behind such a poll waited for
+    /// The sum of that, since the thread began. For judging delays: what waited behind such a poll waited for
     /// the machine too.
     #[cfg(any(feature = "check", test))]
     pub(crate) fn held_up_ns(&self) -> u64 {
@@ -156,7 +156,7 @@ pub(crate) struct Parts {
 }
 
 impl Reading {
-    /// Of the calling thread. `None` where nobody tells.
+    /// Of the calling thread. `None` where the system does not tell.
     pub(crate) fn now() -> Option<Self> {
         system::read()
     }
@@ -288,7 +288,7 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    //! Elsewhere nobody tells how long a thread was runnable without a CPU.
+    //! Other systems do not tell how long a thread was runnable without a CPU.
 
     pub(super) const WHY: &str = "only Linux tells how long a thread waited for a CPU";
 

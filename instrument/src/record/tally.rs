@@ -1,9 +1,9 @@
-//! A counter with one writer: plain loads and stores, readable by anybody at any time.
+//! A counter with one writer: plain loads and stores, readable by any thread at any time.
 
 use super::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// See the module. Adding costs a load and a store and needs no lock prefix; two writers would lose
-/// counts, so each tally belongs to one thread, or to whoever polls its task.
+/// counts, so each tally belongs to one thread, or to the thread that polls its task.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(AtomicU64);
 
@@ -55,7 +55,7 @@ impl Tally {
     }
 }
 
-/// A word that one thread at a time writes and anybody may read at any time, in as many bytes as it needs.
+/// A word that one thread at a time writes and any thread may read at any time, in as many bytes as it needs.
 macro_rules! note {
     ($($(#[$doc:meta])* $name:ident($atomic:ident, $number:ty);)*) => {$(
         $(#[$doc])*

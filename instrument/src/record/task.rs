@@ -28,7 +28,7 @@ use super::marks::Word;
 use super::tally::{Note16, Note32, Tally};
 use super::thread::Label;
 use super::turn::Turn;
-use wakes::NOBODY;
+use wakes::UNKNOWN;
 use what::What;
 
 /// How a task ended.
@@ -85,14 +85,14 @@ pub(crate) struct TaskState {
     polls: Tally,
     busy_ns: Tally,
     max_poll_ns: Tally,
-    /// Of a hooked task, which nobody sees wait: the time of polls that had not their [`Turn`].
+    /// Of a hooked task, whose waits are not seen: the time of polls that had not their [`Turn`].
     scheduled_ns: Tally,
     /// Of a hooked task, likewise: the longest of those polls.
     max_sched_ns: Tally,
     pub(crate) last_poll_end_ns: Tally,
     /// 0 between polls; after the end, when that was.
     poll_start_ns: Tally,
-    /// Time of the first wake since the last poll began; 0 for none. Written by whoever wakes.
+    /// Time of the first wake since the last poll began; 0 for none. Written by the waking thread.
     woken_ns: AtomicU64,
 
     // Read by every poll or wake.
@@ -182,7 +182,7 @@ impl TaskState {
             zero.set(0);
         }
         self.woken_ns.store(0, Ordering::Relaxed);
-        self.woken_by.store(NOBODY, Ordering::Relaxed);
+        self.woken_by.store(UNKNOWN, Ordering::Relaxed);
         self.inner.reset();
         self.what.set(birth);
         self.poller.set(0);

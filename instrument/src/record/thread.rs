@@ -38,7 +38,7 @@ pub(crate) use retired::Retired;
 
 const IDS_AT_ONCE: u64 = 1 << 10;
 /// Tasks that may end on one thread between two ticks, unknown to the drain before, and still have a
-/// row. It bounds what the drain says of a service that spawns tasks faster than anybody can look, and
+/// row. It bounds what the drain says of a service that spawns tasks faster than the drain can look, and
 /// keeps such a service in few slots.
 const ENDS_AT_ONCE: u32 = 1 << 14;
 /// Waits below it are a healthy service's own.
@@ -69,7 +69,7 @@ pub(crate) struct Thread {
     pub(crate) polls: Tally,
     /// Their wall time.
     pub(crate) polled_ns: Tally,
-    /// Of the polls, those of which nobody knows since when they were due.
+    /// Of the polls, those of which it is unknown since when they were due.
     pub(crate) blind_polls: Tally,
     /// Wakes made here.
     pub(crate) edges: Edges,
@@ -110,10 +110,10 @@ pub(crate) struct Thread {
     foreign_polls: Tally,
 }
 
-/// Whether anybody has use for the rows of tasks.
+/// Whether a reader has use for the rows of tasks.
 static ROWS_ARE_WANTED: AtomicBool = AtomicBool::new(true);
 
-/// Whether anybody has use for the rows of tasks: if not, a task that the drain never met leaves nothing to it.
+/// Sets whether a reader has use for the rows of tasks: if not, a task that the drain never met leaves nothing to it.
 pub(crate) fn want_rows(wanted: bool) {
     ROWS_ARE_WANTED.store(wanted, Ordering::Relaxed);
 }
@@ -167,7 +167,7 @@ impl Thread {
         self.shards.site(site)
     }
 
-    /// A task id that nobody else gets.
+    /// A task id that no other task gets.
     #[inline]
     pub(crate) fn next_task_id(&self) -> u64 {
         let mut id = self.next_id.get();
@@ -246,7 +246,7 @@ impl Thread {
     #[cfg(any(feature = "check", test))]
     pub(crate) fn set_session(&self, session: Session) -> Session {
         let before = self.session();
-        // The state that ending threads share is nobody's.
+        // The state that ending threads share belongs to no session.
         if before != session && !self.flight.is_closed() {
             self.session.set(session.number());
             self.last_session.set(session.number());

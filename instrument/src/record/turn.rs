@@ -3,10 +3,10 @@
 //! Tokio's hook after a poll runs when the task is free already: another thread may poll it meanwhile, even end
 //! that poll first. Both would add to the same sums, and a locked instruction for each would be the dearest part of
 //! a poll. So a poll takes the turn when it begins and gives it back when its hook is done; one that finds it taken
-//! adds to sums of their own, which anybody may write, and which then are part of the total.
+//! adds to sums of their own, which any thread may write, and which then are part of the total.
 //!
 //! **Exact.** Polls of a task begin one after the other, and tokio hands what was written before on to the next. So
-//! taking needs no locked instruction: nobody else takes meanwhile, and a turn that was taken before is seen, or
+//! taking needs no locked instruction: no other poll takes meanwhile, and a turn that was taken before is seen, or
 //! seen given back together with all that was written for it.
 
 use super::atomic::{AtomicU16, Ordering};
@@ -18,7 +18,7 @@ const TAKEN: u16 = 1;
 pub(crate) struct Turn(AtomicU16);
 
 impl Turn {
-    /// Nobody's.
+    /// A turn that no poll has.
     pub(crate) fn free() -> Self {
         Self(AtomicU16::new(FREE))
     }
@@ -40,7 +40,7 @@ impl Turn {
         is_free
     }
 
-    /// Gives it back, after the sums are written. For whoever took it.
+    /// Gives it back, after the sums are written. For the poll that took it.
     #[inline]
     pub(crate) fn give_back(&self) {
         self.0.store(FREE, Ordering::Release);

@@ -36,14 +36,14 @@ async fn woken(give: mpsc::Sender<Waker>, done: Arc<AtomicBool>) {
     let mut give = Some(give);
     poll_fn(|cx| {
         if let Some(give) = give.take() {
-            give.send(cx.waker().clone()).expect("somebody waits for it");
+            give.send(cx.waker().clone()).expect("the test waits for it");
         }
         if done.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }
 
-/// Wakes from within a task's poll, the last time after everybody else is through.
+/// Wakes from within a task's poll, the last time after all others are through.
 fn waking(waker: Waker, others: &mpsc::Receiver<()>, done: &AtomicBool) {
     for _ in 1..BY_A_TASK {
         waker.wake_by_ref();

@@ -68,7 +68,7 @@ fn lapse(fold: &mut Fold) {
     assert_eq!(fold.drain.events(), vec![]);
 }
 
-/// One reader at a time: there is one recorder, and its switch is everybody's.
+/// One reader at a time: there is one recorder, and all share its switch.
 #[test]
 fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
     record();
@@ -80,7 +80,7 @@ fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
     };
     let mut seen = Seen::default();
 
-    // Nobody asks: nothing is recorded.
+    // Without a reader nothing is recorded.
     spin("flight-unseen", 100);
     let mut fold = fold();
     assert_eq!(fold.drain.events(), vec![]);

@@ -18,8 +18,8 @@ fn blocker(name: &str, runtime: &Runtime) -> (JoinHandle<()>, mpsc::Receiver<()>
     let (go_on, wait) = mpsc::channel();
     let handle = task(name).spawn_on(
         async move {
-            begins.send(()).expect("somebody listens");
-            wait.recv().expect("somebody says so");
+            begins.send(()).expect("the test listens");
+            wait.recv().expect("the test says so");
         },
         runtime.handle(),
     );
@@ -51,7 +51,7 @@ fn tasks_that_were_ready_before_waited_all_of_it() {
         for handle in ready {
             handle.await.expect("it returns");
         }
-        // Nobody who comes later waited.
+        // A task that comes later did not wait.
         task("harm-later").spawn(async {}).await.expect("it returns");
     });
     release.join().expect("no panic");

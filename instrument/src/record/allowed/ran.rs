@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::record::session::Session;
 
-/// Lines of one session that are told apart; of more nobody says that they are unused.
+/// Lines of one session that are told apart; further ones are never reported as unused.
 const MAX_LINES: usize = 1_024;
 
 /// One line, in one session.

@@ -50,7 +50,7 @@ impl Slot {
         false
     }
 
-    /// As the task's end and its last holder's leave: whether nobody will say the end, and whether the slot is free.
+    /// As the task's end and its last holder's leave: whether the end stays unreported, and whether the slot is free.
     fn end(&self, waive: bool) -> (bool, bool) {
         let waived = self.claims.end(COMPLETED, waive).waived;
         if !waived {

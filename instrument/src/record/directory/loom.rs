@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::{Directory, FREE, Place};
 
-/// A record that says whose it is, and whether anybody has a claim.
+/// A record that says whose it is, and how many claims there are.
 struct Record {
     number: AtomicU64,
     claims: AtomicU64,
@@ -26,7 +26,7 @@ fn give_up(record: &Record) -> bool {
     record.claims.fetch_sub(1, Ordering::AcqRel) == 1
 }
 
-/// Whoever finds the task has a claim while the record is still the task's.
+/// A look-up that finds the task has a claim while the record is still the task's.
 #[test]
 fn loom_what_is_found_is_claimed_in_time() {
     loom::model(|| {
@@ -42,7 +42,7 @@ fn loom_what_is_found_is_claimed_in_time() {
                 give_up(found)
             })
         });
-        let struck = directory.remove(1).expect("nobody else strikes it off");
+        let struck = directory.remove(1).expect("no other thread strikes it off");
         let mut freed = give_up(struck);
         if freed {
             // The record's next task.
@@ -65,7 +65,7 @@ fn loom_a_place_has_one_owner() {
             let found = other.remove(2);
             assert_eq!(found.map(|record| record.number.load(Ordering::Relaxed)), is_in.then_some(2));
         });
-        let first = directory.remove(1).expect("nobody else strikes it off");
+        let first = directory.remove(1).expect("no other thread strikes it off");
         assert_eq!(first.number.load(Ordering::Relaxed), 1);
         let is_in = directory.insert(3, record(3));
         second.join().expect("no panic");

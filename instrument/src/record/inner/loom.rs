@@ -35,7 +35,7 @@ fn held() -> Arc<InnerWaker> {
     Arc::new(inner)
 }
 
-/// The executor's waker is dropped exactly once, by whoever leaves last, and never while another
+/// The executor's waker is dropped exactly once, by the last holder, and never while another
 /// thread still wakes through it.
 #[test]
 fn loom_the_last_holder_drops_the_executors_waker() {
@@ -152,7 +152,7 @@ fn loom_a_waker_changed_twice_loses_no_wake() {
 
 /// A wake while the poll runs that ends the task, under the drain's eyes: the wake gets through, the
 /// executor's waker goes with the last holder, and the record is given up by exactly one: by the drain if
-/// it got to know the task, else by whoever leaves last.
+/// it got to know the task, else by the last holder.
 #[test]
 fn loom_a_wake_races_with_the_last_poll_and_the_drain() {
     loom::model(|| {

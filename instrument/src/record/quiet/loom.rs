@@ -27,7 +27,7 @@ impl Session {
         self.records[at].born(1, 1, 0);
     }
 
-    /// As a task's end that nobody waits for.
+    /// As a task's end without a waiting join handle.
     fn end(&self, at: usize) {
         if self.records[at].give_up(1) == 0 {
             self.records[at].free();

@@ -2,7 +2,7 @@
 //!
 //! A [`Lease`] is shared by the session itself, by the threads that it labels and by the runtimes that were
 //! built for it. When the last of them is gone the number waits until no record speaks of it: a task that
-//! went on elsewhere, a waker or join handle that somebody kept. Only then the next session gets it. Nobody
+//! went on elsewhere, a waker or join handle that was kept. Only then the next session gets it. No thread
 //! waits for that: meanwhile the next session gets another.
 
 use std::collections::VecDeque;
@@ -121,7 +121,7 @@ pub(crate) fn close(session: Session) {
     Recorder::global().set_sessions(open != 0, least);
 }
 
-/// Whether no record speaks of a session that nobody can begin a task in, except one of its own tasks.
+/// Whether no record speaks of a session in which no task can begin, except one of its own tasks.
 fn is_quiet(session: Session) -> bool {
     let births = || {
         // Each time anew: a task may spawn where none of the session has before.

@@ -5,8 +5,8 @@ use crate::record::claims::{CANCELLED, COMPLETED, HANDLE_DROPPED, PANICKED, Word
 use crate::record::thread::{LastRow, Thread};
 
 impl TaskState {
-    /// The task is over, and so are its polls. For whoever has a claim. `true` if nobody will say so: then the drain's
-    /// claim is the caller's to [give up](TaskState::give_up).
+    /// Records that the task and its polls are over. For a holder of a claim. `true` if the drain will not report it:
+    /// then the drain's claim is the caller's to [give up](TaskState::give_up).
     #[must_use]
     pub(crate) fn end(&self, thread: &Thread, outcome: Outcome, now: u64) -> bool {
         let flag = match outcome {

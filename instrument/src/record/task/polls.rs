@@ -22,7 +22,7 @@ impl TaskState {
         if first {
             self.first_polled(thread);
         }
-        // Without a wake nobody scheduled this poll: it belongs to a future that its parent polls on
+        // Without a wake this poll was not scheduled: it belongs to a future that its parent polls on
         // the way, or to an observer that sees no wakes.
         let since = if first && self.is_scheduled_by_spawn() {
             self.spawned_ns.get()

@@ -7,7 +7,7 @@ use pollscope_model::id::TaskId;
 use pollscope_model::measured::Mode;
 
 use super::TaskState;
-use super::wakes::{ITSELF, NOBODY, OTHER_THREAD, RUNTIME, TAG_BITS};
+use super::wakes::{ITSELF, OTHER_THREAD, RUNTIME, TAG_BITS, UNKNOWN};
 use crate::record::claims::{ABORTED, CANCELLED, ENDED, HANDLE_DROPPED, JOINED, LONG_LIVED, PANICKED};
 use crate::record::tally::Tally;
 
@@ -177,7 +177,7 @@ impl TaskState {
 /// Who woke, as it is kept in a word.
 pub(crate) fn who(code: u64) -> WokenBy {
     match code {
-        NOBODY => WokenBy::Unknown,
+        UNKNOWN => WokenBy::Unknown,
         ITSELF => WokenBy::Itself,
         RUNTIME => WokenBy::Runtime,
         OTHER_THREAD => WokenBy::OtherThread,

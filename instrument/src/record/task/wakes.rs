@@ -13,7 +13,7 @@ use crate::record::ring::Ring;
 use crate::record::thread::{self, Thread};
 
 pub(super) const TAG_BITS: u32 = 2;
-pub(super) const NOBODY: u64 = 0;
+pub(super) const UNKNOWN: u64 = 0;
 pub(super) const ITSELF: u64 = 1;
 pub(super) const RUNTIME: u64 = 2;
 pub(super) const OTHER_THREAD: u64 = 3;

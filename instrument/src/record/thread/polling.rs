@@ -110,7 +110,7 @@ impl Thread {
         is_news && is_worker(place)
     }
 
-    /// The calling thread is that worker's from now on; whoever was before is no more.
+    /// Binds the calling thread to this worker and unbinds the previous thread.
     #[cold]
     pub(crate) fn set_place(&self, place: u64) {
         if is_worker(place) {
@@ -157,7 +157,7 @@ impl Thread {
         let since_ns = self.since.load(Ordering::Acquire);
         let task = self.task.load(Ordering::Acquire);
         let label = self.label();
-        // Whoever polls next writes 0 here before anything else.
+        // The next poll writes 0 here before anything else.
         std::sync::atomic::fence(Ordering::Acquire);
         let same = self.since.load(Ordering::Relaxed) == since_ns;
         (task != 0 && since_ns != 0 && same).then(|| OpenPoll {
