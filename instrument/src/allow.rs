@@ -28,7 +28,7 @@ use crate::record::allowed::Inside;
 /// (the smaller of `max_poll` and `p99_poll`; 10 ms without them) is itself a finding, `unused-expectation`: a
 /// warning, told beside a failure, which fails a test by itself only where warnings do (`fail_on = "warn"`). So a
 /// call that is slow on a cold cache only, or elsewhere, may keep its exemption. A test that does not come by says
-/// nothing of it. In a live service nobody tells: read the slow polls for that.
+/// nothing of it. In a live service it is not reported: read the slow polls for that.
 ///
 /// # Cost
 /// Two reads of the clock, two of what the system counts for the thread (some 3 µs each, on Linux) and some stores of

@@ -46,7 +46,7 @@ pub enum Refused {
     /// A debugger or tracer is attached: it would stop at the signal.
     #[error("a debugger is attached")]
     Traced,
-    /// Somebody replaced our signal handler since.
+    /// Other code replaced our signal handler since.
     #[error("the signal handler was replaced by another one")]
     Replaced,
     /// No such thread any more.

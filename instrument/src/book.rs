@@ -5,7 +5,7 @@
 //! or thread of the session ([`Book::enter`]); which of both kinds of tokio it is, and whether it is wrapped
 //! or hooked, makes no difference. No thread of ours runs for it, except the watchdog if stacks are wanted.
 //!
-//! For whoever judges a test: here is only counted.
+//! For the rooms that judge a test: here is only counted.
 #![allow(dead_code, reason = "the door of what judges a test")]
 
 use std::future::Future;

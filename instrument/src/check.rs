@@ -27,7 +27,7 @@
 //!   tasks that live on ([`leaks`](Session::leaks)), that nothing can wake ([`lost_wakers`](Session::lost_wakers)),
 //!   that wait for longer than is usual where they were spawned ([`forgotten`](Session::forgotten)).
 //! - **What happened meanwhile**: tasks that woke themselves in a storm ([`self_wake`](Session::self_wake)), panics
-//!   that nobody saw, and every rule of a live service that came to a judgement.
+//!   that no handle took, and every rule of a live service that came to a judgement.
 //!
 //! Several sessions may run at once in one process: each judges only its own tasks, which are those of its runtime
 //! and whatever they spawn. Time is the machine's own, also where tokio's clock is paused.

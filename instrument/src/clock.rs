@@ -145,7 +145,7 @@ pub(crate) fn slow() -> Option<String> {
     if SCALE.ns_per_tick.load(Ordering::Relaxed) == 0 { Clock::of_this_machine().complaint() } else { None }
 }
 
-/// Nanosecond 1 is the first call of anybody.
+/// Nanosecond 1 is the first call of all.
 #[cold]
 #[inline(never)]
 fn system_ns() -> u64 {

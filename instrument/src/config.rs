@@ -15,7 +15,7 @@ pub use builder::Builder;
 pub(crate) use checked::{endpoint, interval, policy, record, record_limit};
 pub use choices::{DumpSignal, Flight, Listen};
 
-/// Time between two reports while somebody reads them.
+/// Time between two reports while a reader takes them.
 ///
 /// A quarter of a second: new tasks are on screen before a person wonders, and the drain, whose cost
 /// follows what changed, stays far below one per cent of a core for a service of ordinary size.

@@ -19,7 +19,7 @@ static CURRENT: Mutex<Option<Arc<Dumper>>> = Mutex::new(None);
 /// Hands the single polls and wakes of the last `last`, as far as the flight recorder has them, to every
 /// attached viewer, to the collector, into the recording, and into a file of its own where
 /// [`Builder::dump_to`](crate::Builder::dump_to) names a folder for it: what to call when the service itself
-/// notices trouble. Returns how many they were: 0 if none are recorded, which by default is so unless somebody
+/// notices trouble. Returns how many they were: 0 if none are recorded, which by default is so unless a viewer
 /// looks at them (see [`Flight::Always`](crate::Flight::Always)). `None` if no guard of this process records.
 ///
 /// Blocks the calling thread while they are collected, some milliseconds, 5 s at most; a file is written
@@ -38,7 +38,7 @@ pub(crate) fn offer(dumper: Arc<Dumper>) {
     *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(dumper);
 }
 
-/// From now on nobody records.
+/// From now on nothing is recorded.
 pub(crate) fn withdraw() {
     *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }

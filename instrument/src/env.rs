@@ -78,7 +78,7 @@ pub const VARIABLES: [Variable; 16] = [
         name: "POLLSCOPE_INTERVAL",
         expects: "a duration from 10ms to 60s",
         default: "250ms",
-        help: "time between two reports; at least 1s while nobody reads them",
+        help: "time between two reports; at least 1s without a reader",
         apply: |config, text| {
             config.interval = config::interval(duration(text)?)?;
             Ok(())
@@ -142,7 +142,7 @@ pub const VARIABLES: [Variable; 16] = [
         name: "POLLSCOPE_FLIGHT",
         expects: "off, demand or always",
         default: "demand",
-        help: "when single polls and wakes are recorded: never, while somebody looks, or from the start (then the file of POLLSCOPE_RECORD holds them too)",
+        help: "when single polls and wakes are recorded: never, while a viewer looks, or from the start (then the file of POLLSCOPE_RECORD holds them too)",
         apply: |config, text| {
             config.recorder.flight = text.parse()?;
             Ok(())

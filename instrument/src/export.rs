@@ -226,7 +226,9 @@ impl Work {
     fn run(self, runtime: Runtime) {
         let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.carry())));
         if outcome.is_err() {
-            notice::warn("internal error in pollscope-io: nobody can attach any more, the service goes on");
+            notice::warn(
+                "internal error in pollscope-io: no viewer can attach any more, the service goes on",
+            );
         }
         runtime.shutdown_background();
     }

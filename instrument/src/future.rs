@@ -90,7 +90,7 @@ pub(crate) fn poll_recorded<T>(
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
     if life.is_over() {
-        // Whoever polls after the end gets what the future itself makes of it.
+        // A poll after the end gets what the future itself makes of it.
         return poll(cx);
     }
     // Never moved: copying it would wait for its own stores.

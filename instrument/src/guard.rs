@@ -119,7 +119,7 @@ impl Guard {
         }
     }
 
-    /// What [`dump`](crate::dump()) does, for whoever has the guard at hand; 0 if it records nothing.
+    /// What [`dump`](crate::dump()) does, where the guard is at hand; 0 if it records nothing.
     pub fn dump(&self, last: Duration) -> u64 {
         self.running().and_then(|running| running.dumper.dump(last)).unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! The join handle: tokio's, which also tells whether anybody ever took the outcome.
+//! The join handle: tokio's, which also records whether the outcome was ever taken.
 
 use std::fmt;
 use std::future::Future;

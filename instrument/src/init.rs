@@ -190,7 +190,7 @@ fn start_threads(
     let drain = Drain::new(recorder, identity.boot);
     let lookout = Lookout::new(config.overload_limit);
     let (reporter, thread) = Reporter::start(drain, config.interval, lookout).map_err(InitError::Thread)?;
-    // Before anybody is greeted: the greeting says whether stalls are seen.
+    // Before the first greeting: the greeting says whether stalls are seen.
     let watchdog =
         match config.stall.map(|limit| Watchdog::start(Session::NONE, limit.max(slowest))).transpose() {
             Ok(watchdog) => watchdog,

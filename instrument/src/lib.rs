@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(feature = "export"),
-    allow(dead_code, reason = "without exports nobody subscribes, is greeted or told where to attach")
+    allow(dead_code, reason = "without exports there is no subscriber, no greeting and no address")
 )]
 
 #[cfg(not(loom))]

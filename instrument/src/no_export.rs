@@ -1,5 +1,5 @@
 //! In the place of [`export`](crate::export) when the crate is built without its `export` feature:
-//! nothing carries reports away, and whoever asks for it is told.
+//! nothing carries reports away, and a request for it is refused in words.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What pollscope says to whoever runs the service: single lines on stderr that begin with
+//! What pollscope says to the operator of the service: single lines on stderr that begin with
 //! `pollscope:`. Never panics (stderr may be closed), never goes through the service's own logging.
 
 use std::io::Write;

@@ -2,7 +2,7 @@
 //!
 //! The signal is the schedule delay: how long what is ready waits for a worker. Polls leave only their
 //! long waits for it, of a millisecond and more; a [`Gauge`](gauge::Gauge) on the reporter's thread
-//! looks at them forty times a second, from the first time on that somebody asks, and leaves one word here.
+//! looks at them forty times a second, from the first question on, and leaves one word here.
 
 mod gauge;
 
@@ -17,7 +17,7 @@ use crate::{clock, sample};
 /// Three waits of it, as a request may meet on its way, stay below a quarter of a second; a healthy
 /// service is a hundred times away from it, and one that shares its machine still a few times.
 pub(crate) const DEFAULT_LIMIT: Duration = Duration::from_millis(50);
-/// Below it a wait is not seen as long, above it nobody waits.
+/// Below it a wait is not seen as long, above it no service waits.
 const LIMITS: std::ops::RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_secs(60);
 /// How often the gauge looks.
 const BETWEEN: Duration = Duration::from_millis(25);
@@ -28,7 +28,7 @@ const HOLDS: Duration = Duration::from_secs(2);
 /// `time of the look << 28 | delay << 2 | state`, see [`Word`].
 static WORD: AtomicU64 = AtomicU64::new(UNASKED);
 const STATE: u64 = 3;
-/// Nobody has asked yet, so that nobody looks.
+/// Not asked yet, so that the gauge does not look.
 const UNASKED: u64 = 0;
 /// The delay is not known.
 const UNKNOWN: u64 = 1;
@@ -57,7 +57,7 @@ const OVERLOADED: u64 = 3;
 /// answer is false.
 ///
 /// **What each mode sees**: with *wrap* the waits of the tasks that were spawned through pollscope. With
-/// *hooks* alone nobody tells how long a task waited; the mean wait is then estimated from the length of the
+/// *hooks* alone it is unknown how long a task waited; the mean wait is then estimated from the length of the
 /// runtimes' queues and the rate of polls, for runtimes that are observed. With *sample* alone, before
 /// [`init`](crate::init()), after the guard is gone, and when nothing was polled for a second: false.
 ///
@@ -122,7 +122,7 @@ impl Word {
 
 #[cold]
 fn ask() {
-    // Whoever looks may have been faster.
+    // The gauge may have been faster.
     let _ = WORD.compare_exchange(UNASKED, UNKNOWN, Ordering::Relaxed, Ordering::Relaxed);
 }
 
@@ -150,7 +150,7 @@ impl Lookout {
         Self { gauge: Gauge::new(limit.as_nanos() as u64), last: Instant::now() }
     }
 
-    /// When to look next; `None` while nobody has asked.
+    /// When to look next; `None` before the first question.
     pub(crate) fn due_in(&self) -> Option<Duration> {
         (WORD.load(Ordering::Relaxed) != UNASKED).then(|| BETWEEN.saturating_sub(self.last.elapsed()))
     }

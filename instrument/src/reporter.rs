@@ -1,5 +1,5 @@
 //! The reporter: one plain thread, `pollscope-drain`, that ticks the [`Drain`] and hands what it says
-//! to whoever subscribed. It knows nothing of networks. It starts with the guard and ends with it.
+//! to the subscribers. It knows nothing of networks. It starts with the guard and ends with it.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ use crate::overload::Lookout;
 use crate::record::Recorder;
 use crate::{notice, own_thread};
 
-/// Time between two ticks while nobody reads: often enough to keep the recorder's buffers low.
+/// Time between two ticks without a reader: often enough to keep the recorder's buffers low.
 const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two looks whether a snapshot's reader has room for the next part.
 const COPY_PAUSE: Duration = Duration::from_millis(1);
@@ -81,7 +81,7 @@ impl Reporter {
         lookout: Lookout,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (commands, inbox) = mpsc::channel();
-        // Nobody does yet.
+        // There is no reader yet.
         drain.is_read(false);
         let thread = own_thread::start("drain", move || {
             let mut desk = Desk {
@@ -242,7 +242,7 @@ impl Desk {
         let delta = Arc::new(self.drain.tick());
         let events = self.drain.events();
         let count = events.iter().map(|block| block.events.len() as u64).sum();
-        // Whoever did not ask for single events gets the delta without them.
+        // A reader that did not ask for single events gets the delta without them.
         let with_events = (!events.is_empty()).then(|| Arc::new(Report { events, ..Report::clone(&delta) }));
         self.subscribers.retain(|subscriber| match subscriber.upgrade() {
             Some(subscriber) => {

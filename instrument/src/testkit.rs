@@ -52,7 +52,7 @@ static FOLD: LazyLock<Mutex<Fold>> = LazyLock::new(|| {
 pub(crate) fn record() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| Recorder::global().start(Settings::default()));
-    // From the first on: a session that reads takes for everybody who has begun to read.
+    // From the first on: a session that reads takes for all that have begun to read.
     LazyLock::force(&FOLD);
 }
 

@@ -1,5 +1,5 @@
 //! What a thread has had of the CPUs, by its kernel's account: some 20 µs for each question, asked by threads of our
-//! own; the thread that is asked about does nothing for it. Linux only; elsewhere nobody tells.
+//! own; the thread that is asked about does nothing for it. Linux only.
 //!
 //! A thread asks for itself in [`split`](crate::record::split), which keeps the file open.
 
@@ -14,7 +14,7 @@ pub(crate) struct Usage {
     pub(crate) turns: u64,
 }
 
-/// Of a thread of this process. `None` if it is gone, or where nobody tells.
+/// Of a thread of this process. `None` if it is gone, and on other systems than Linux.
 #[cfg(target_os = "linux")]
 pub(crate) fn of(tid: u32) -> Option<Usage> {
     parse(&std::fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).ok()?)

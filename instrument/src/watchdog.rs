@@ -80,7 +80,7 @@ pub(crate) fn ends() {
     RUNS.store(false, Ordering::Relaxed);
 }
 
-/// The thread, while anybody wants it.
+/// The thread, while it is wanted.
 #[derive(Default)]
 struct Shared {
     wanted: usize,
@@ -114,7 +114,7 @@ impl Shared {
     }
 }
 
-/// Somebody's wish that the thread runs.
+/// Keeps the watchdog thread alive.
 #[derive(Debug)]
 pub(crate) struct Watchdog(Session);
 

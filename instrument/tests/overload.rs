@@ -91,7 +91,7 @@ fn a_queue_that_stays_is_an_overload_until_it_is_gone() {
     hooks_alone();
 }
 
-/// Nobody tells how long the tasks wait, but how many do.
+/// It is unknown how long the tasks wait, but not how many do.
 #[cfg(tokio_unstable)]
 fn hooks_alone() {
     let guard = pollscope::builder().listen(Listen::Off).overload_limit(LIMIT).init();

@@ -150,7 +150,7 @@ impl Argument {
         }
     }
 
-    /// Nobody knows it.
+    /// No such argument.
     pub(crate) fn unknown(&self, expected: &[&str]) -> Error {
         let hint = match nearest(&self.key, expected) {
             Some(name) => format!("did you mean `{name}`?"),

@@ -75,7 +75,7 @@ fn duration(text: &LitStr, call: impl Fn(TokenStream) -> TokenStream) -> Result<
     Ok(call(quote! { ::core::time::Duration::from_nanos(#ns) }))
 }
 
-/// The grammar of `pollscope.toml`. 0 is no limit that anybody can keep.
+/// The grammar of `pollscope.toml`. 0 is no limit that a poll can keep.
 fn nanoseconds(text: &str) -> Option<u64> {
     let text = text.trim();
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;

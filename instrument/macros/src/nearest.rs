@@ -1,4 +1,4 @@
-//! The name that somebody who mistyped may have meant. A macro's crate depends on no other of ours, so that
+//! The name that a mistyped one may have meant. A macro's crate depends on no other of ours, so that
 //! this is the small sister of the model's.
 
 /// The candidate that is nearest to the name, if one is near enough to be meant.

@@ -72,7 +72,7 @@ const FAULTS: [Fault; 5] = [
     Fault { detector: "task-leak", task: "canary leaks", what: "a task that was left behind" },
     Fault { detector: "lost-waker", task: "canary is lost", what: "a task without a waker" },
     Fault { detector: "self-wake-storm", task: "canary storms", what: "a task that woke itself 1,500 times" },
-    Fault { detector: "swallowed-panic", task: "canary panics", what: "a panic that nobody saw" },
+    Fault { detector: "swallowed-panic", task: "canary panics", what: "a panic that no handle took" },
 ];
 
 impl Fault {

@@ -219,7 +219,7 @@ fn work(clerk: &mut Clerk, orders: &Receiver<Order>, name: &str, timeout: Option
             Ok(Order::Checkpoint(next, done)) => {
                 clerk.fold();
                 clerk.note_phase(Some(next));
-                // Whoever asked may be gone.
+                // The caller may be gone.
                 let _ = done.send(());
             }
         }
@@ -244,8 +244,8 @@ impl Clerk {
     }
 }
 
-/// The body holds its thread, so that nobody can end it but the process. Past every capture of output.
-#[expect(clippy::disallowed_methods, reason = "a test that hangs for ever tells nobody anything")]
+/// The body holds its thread, so that only the end of the process ends it. Past every capture of output.
+#[expect(clippy::disallowed_methods, reason = "a test that hangs for ever reports nothing")]
 fn give_up(clerk: &mut Clerk, name: &str, timeout: Duration) -> ! {
     use std::io::Write as _;
     let roll = clerk.process().map(|process| roll::of(process, timeout)).unwrap_or_default();

@@ -95,7 +95,7 @@ impl Config {
     }
 }
 
-/// The levels of what is left behind; and all levels that somebody set, of which the last counts.
+/// The levels of what is left behind; and all levels that were set, of which the last counts.
 fn levels(asked: &Asked, policy: &Policy) -> (Levels, Vec<(&'static str, Level)>) {
     let mut levels = Levels::default();
     let mut set = Vec::new();
@@ -161,7 +161,7 @@ pub(super) struct RecordSetting {
     pub(super) prefix: String,
     /// Bytes of all files of one test together.
     pub(super) limit: u64,
-    /// For whoever opens it: `pollscope.toml` text.
+    /// For viewers of the recording: `pollscope.toml` text.
     pub(super) policy: String,
     /// What of the environment is ignored, and why.
     pub(super) complaint: Option<String>,
@@ -169,7 +169,7 @@ pub(super) struct RecordSetting {
 
 impl RecordSetting {
     fn of(record: Record) -> Self {
-        // A test may change its folder; and whoever reads the path is in another.
+        // A test may change its folder; and the path is read in another one.
         let path = std::path::absolute(&record.path).unwrap_or(record.path);
         let is_file = path.extension().is_some_and(|ending| ending == "mcap");
         match (path.parent(), path.file_stem()) {

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use super::clerk::Clerk;
 use super::config::Config;
 
-/// The verdict. Of a body that did not return nobody can say what it would have cleaned up.
+/// The verdict. Of a body that did not return it is unknown what it would have cleaned up.
 pub(super) fn verdict(
     clerk: &Clerk,
     config: &Config,
@@ -63,7 +63,7 @@ pub(super) fn verdict(
     judge.verdict()
 }
 
-/// Tasks that the runtime counts and that nobody recorded.
+/// Tasks that the runtime counts and that were not recorded.
 pub(super) fn unseen(clerk: &Clerk, runtime: &Handle) -> u64 {
     let Some(process) = clerk.process() else { return 0 };
     let seen =

@@ -1,4 +1,4 @@
-//! What is left of a session that failed, for whoever looks into it.
+//! What is left of a session that failed, for a later look into it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

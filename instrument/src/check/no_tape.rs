@@ -1,5 +1,5 @@
 //! In the place of [`tape`](super::tape) when the crate is built without its `recording` feature: nothing is written,
-//! and whoever asks for it is told.
+//! and a request for it is refused in words.
 
 use pollscope_model::report::Report;
 

@@ -1,6 +1,6 @@
 //! How long there was no CPU, over a whole session: for the threads of its runtime, which a delay is not to blame the
 //! code for, and for anything on the machine, which bounds how long a thread can have slept for another that had
-//! none. Linux counts both; elsewhere nobody tells.
+//! none. Linux counts both; other systems do not.
 
 use pollscope_model::world::Process;
 

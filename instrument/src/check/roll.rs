@@ -19,7 +19,7 @@ const FRAMES: usize = 8;
 pub(super) fn of(process: &Process, timeout: Duration) -> String {
     let mut tasks: Vec<TaskRecord> =
         process.tasks().map(|row| row.record()).filter(|task| !task.state.is_ended()).collect();
-    // Whoever holds a thread first, then by age.
+    // Tasks that hold a thread first, then by age.
     tasks.sort_by_key(|task| (task.state != TaskState::Running, task.spawned_ns));
     let timeout = Nanos(timeout.as_nanos() as u64);
     let mut text = match tasks.len() {

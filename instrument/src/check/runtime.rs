@@ -71,7 +71,7 @@ impl Stage {
         }
     }
 
-    /// A runtime of one thread runs only while somebody blocks on it. It yields instead of sleeping by tokio's
+    /// A runtime of one thread runs only while a thread blocks on it. It yields instead of sleeping by tokio's
     /// clock, since a clock that is paused would jump to the next timer: what sleeps for an hour is left behind.
     fn go_on(&self, pause: Duration) {
         if matches!(self, Self::Workers(_)) {
@@ -86,7 +86,7 @@ impl Stage {
         });
     }
 
-    /// Ends it: waits for jobs of the blocking pool, as dropping it does, or leaves everybody behind.
+    /// Ends it: waits for jobs of the blocking pool, as dropping it does, or leaves them all behind.
     pub(super) fn end(self, wait: bool) {
         match self {
             Self::Workers(runtime) | Self::OneThread(runtime) if !wait => runtime.shutdown_background(),

@@ -82,7 +82,7 @@ impl Tape {
         Self { setting, phase: Phase::Blank, held: Vec::new(), ended_rows_lost: 0 }
     }
 
-    /// Takes the next report of the books. Waits for nobody.
+    /// Takes the next report of the books. Never waits.
     pub(super) fn hold(&mut self, report: &Report) {
         let waits = self.held.len();
         match self.held.last_mut() {
@@ -202,7 +202,7 @@ impl Drop for Tape {
     }
 }
 
-/// A file of a name that nobody has.
+/// A file of a name that no other file has.
 fn create(setting: &RecordSetting, book: &Book) -> io::Result<(PathBuf, File)> {
     fs::create_dir_all(&setting.folder)?;
     let now_s = clock::anchor().to_unix_ns(clock::now_ns()) / SECOND;
@@ -225,7 +225,7 @@ fn make_room(test: PathBuf, newest: PathBuf) {
     let of_test = files.entry(test).or_default();
     of_test.push_back(newest);
     while of_test.len() > KEPT {
-        // Somebody may have been first.
+        // Another process may have been first.
         let _ = of_test.pop_front().map(fs::remove_file);
     }
 }

@@ -1,4 +1,4 @@
-//! The failure in words, for whoever reads the output of a test run: what, where, how long against which limit, who
+//! The failure in words, for the output of a test run: what, where, how long against which limit, who
 //! was harmed, what to do. What tests, tasks and files are called is clean (see [`clean`]): it ends no line.
 
 use std::fmt::Write as _;

@@ -14,7 +14,7 @@ use crate::overload;
 
 /// Every setting of pollscope, for a process that wants more than [`init`](crate::init()).
 ///
-/// The environment overrides what is set here (see [`env`](crate::env)), so that whoever runs the
+/// The environment overrides what is set here (see [`env`](crate::env)), so that the operator of the
 /// service has the last word. A setting that cannot be used is reported by [`Builder::try_init`],
 /// and by [`Builder::init`] with one line on stderr.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ impl Builder {
         self.set(&format!("endpoint `{url}`"), endpoint(url), |config, url| config.endpoint = Some(url))
     }
 
-    /// Time between two reports, 10 ms to 60 s; by default 250 ms. While nobody reads, at least 1 s.
+    /// Time between two reports, 10 ms to 60 s; by default 250 ms. Without a reader, at least 1 s.
     pub fn interval(self, between: Duration) -> Self {
         let what = format!("interval {}", Nanos(between.as_nanos() as u64));
         self.set(&what, interval(between), |config, interval| config.interval = interval)
@@ -137,7 +137,7 @@ impl Builder {
         self
     }
 
-    /// Nobody looks at polls while they are open: no watchdog, no stacks, no stalls.
+    /// Polls are not looked at while they are open: no watchdog, no stacks, no stalls.
     pub fn no_stalls(mut self) -> Self {
         self.config.stall = None;
         self

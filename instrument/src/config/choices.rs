@@ -56,12 +56,12 @@ impl FromStr for Listen {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Flight {
-    /// Never: whoever asks is told so.
+    /// Never: a viewer that asks is told so.
     Off,
-    /// While somebody looks at them.
+    /// While a viewer looks at them.
     #[default]
     Demand,
-    /// From the start, so that whoever asks also gets the moments before. A file that is recorded into
+    /// From the start, so that a viewer also gets the moments before it asked. A file that is recorded into
     /// (`POLLSCOPE_RECORD`) holds them all then.
     Always,
 }

@@ -131,7 +131,7 @@ impl Subscriber for Backlog {
                 state.ended_rows_lost += ended_rows(delta);
                 state.folded += 1;
             }
-            // Before the first snapshot nobody has missed anything yet.
+            // Before the first snapshot no reader has missed anything yet.
             Phase::Waiting => state.folded += u64::from(state.begun),
             Phase::Closed => {}
         }

@@ -59,7 +59,7 @@ impl Door {
 
 fn tcp(address: std::net::SocketAddr) -> Result<Door, String> {
     if !address.ip().is_loopback() {
-        return Err("everybody on the network could read this service, and tokens and TLS are not \
+        return Err("every machine on the network could read this service, and tokens and TLS are not \
                     supported yet: use a loopback address such as 127.0.0.1:0, or a Unix socket"
             .to_owned());
     }

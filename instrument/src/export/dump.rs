@@ -1,5 +1,5 @@
 //! Dumps into files: each a small recording of its own, with a greeting, the whole state, and the single
-//! polls and wakes of the last moments. Whoever asks has them collected at once; a thread, `pollscope-dump`,
+//! polls and wakes of the last moments. The asking thread collects them at once; a thread, `pollscope-dump`,
 //! writes them, and looks for the signal that asks for one. It runs only where a folder or a signal is set.
 //!
 //! One dump at a time and one in [`PAUSE`]; the others reach viewers, collector and recording only. A disk

@@ -1,5 +1,5 @@
 //! In the place of [`file`](super::file) and of dumps when the crate is built without its `recording`
-//! feature: nothing is written, and whoever asks for it is told.
+//! feature: nothing is written, and a request for it is refused in words.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl Dumps {
     }
 }
 
-/// Nobody writes.
+/// Never writes.
 pub(crate) enum Desk {}
 
 impl Desk {

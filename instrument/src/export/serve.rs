@@ -116,7 +116,10 @@ fn refused(address: &Listen, bounds: Bounds, why: Refusal, count: u64) -> String
 }
 
 fn give_up(door: &Door, error: &dyn std::error::Error) {
-    notice::warn(&format!("nobody can attach any more on {}: {error}; the service goes on", door.address()));
+    notice::warn(&format!(
+        "no viewer can attach any more on {}: {error}; the service goes on",
+        door.address()
+    ));
 }
 
 /// Where viewers come in.

@@ -19,7 +19,7 @@ static TASKS: Directory<TaskState, PLACES> = Directory::new();
 
 type Shard = Mutex<HashMap<Id, Record, BuildIdHasher>>;
 
-/// Made for the first of them. Tokio hands a task's spawn on to whoever polls and ends it, and this with it.
+/// Made for the first of them. Tokio makes a task's spawn visible to the threads that poll and end it, and with it this.
 static OTHERS: OnceLock<[Shard; SHARDS]> = OnceLock::new();
 
 fn shard(

@@ -19,7 +19,7 @@ pub(super) struct Reading {
     pub(super) now_ns: u64,
     /// Polls.
     pub(super) polls: u64,
-    /// Of them, those of which nobody knows how long they waited.
+    /// Of them, those of which it is unknown how long they waited.
     pub(super) blind_polls: u64,
     /// The waits of the others, as far as they were long.
     pub(super) long_waits: Hist,
@@ -81,7 +81,7 @@ impl Gauge {
     }
 }
 
-/// What one poll in [`SHARE`] waited, or more. `None` if nothing was polled, or nobody can tell.
+/// What one poll in [`SHARE`] waited, or more. `None` if nothing was polled, or it cannot be told.
 fn delay(before: &Reading, now: &Reading) -> Option<u64> {
     let long = now.long_waits.since(&before.long_waits);
     let polls = now.polls.saturating_sub(before.polls);

@@ -213,7 +213,7 @@ fn whoever_joins_is_due_since_the_tasks_end() {
     record();
     let (ended, resumed) = current().block_on(async {
         let child = task("joined-child").spawn(async {
-            // After it was first waited for, with a poll that is no delay of whoever waits.
+            // After it was first waited for, with a poll that is no delay of the waiting task.
             tokio::task::yield_now().await;
             std::thread::sleep(Duration::from_millis(3));
             clock::now_ns()

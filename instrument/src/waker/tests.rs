@@ -143,7 +143,7 @@ fn the_waker_stays_the_same_across_polls_and_executors_wakers() {
             if polls == 3 {
                 return Poll::Ready(());
             }
-            // Reaches whoever polls now, not whoever polled first.
+            // Reaches the executor that polls now, not the one that polled first.
             known.wake_by_ref();
             Poll::Pending
         }),
@@ -214,12 +214,12 @@ fn lent_by(executor: &Arc<Executor>) -> ManuallyDrop<Waker> {
             let waker = ManuallyDrop::new(Waker::from(executor));
             RawWaker::new(waker.data(), waker.vtable())
         },
-        |_| unreachable!("nobody owns it"),
+        |_| unreachable!("it has no owner"),
         |data| {
             // SAFETY: as above.
             unsafe { &*data.cast::<Executor>() }.0.fetch_add(1, Ordering::Relaxed);
         },
-        |_| unreachable!("nobody owns it"),
+        |_| unreachable!("it has no owner"),
     );
     // SAFETY: the table keeps the contract for as long as the executor is there, which the caller has.
     ManuallyDrop::new(unsafe { Waker::new(Arc::as_ptr(executor).cast(), &LENT) })

@@ -24,7 +24,7 @@ use crate::{backtrace, clock};
 pub(super) const PAUSES: RangeInclusive<u64> = 10_000_000..=100_000_000;
 /// The same with sessions, whose polls shall be seen soon after they reach the limit: a test asks which line it was.
 const PAUSES_OF_SESSIONS: RangeInclusive<u64> = 2_000_000..=100_000_000;
-/// A poll that is younger than this part of the limit is most likely a short one: nobody wakes up for it.
+/// A poll that is younger than this part of the limit is most likely a short one: the thread does not wake up for it.
 const YOUNG: u64 = 4;
 /// Two looks are never nearer to each other.
 const STEP_NS: u64 = 500_000;
@@ -67,7 +67,7 @@ impl Desk {
         }
     }
 
-    /// Looks until nobody can ask any more. Who asks is looked for at once, and answered after that.
+    /// Looks until every sender of questions is gone. A question causes a look at once, and is answered after that.
     pub(super) fn work(&mut self, asked: &Receiver<Sender<()>>) {
         LazyLock::force(&STACKS);
         let _handler = backtrace::Kept::begin();
@@ -77,7 +77,7 @@ impl Desk {
             let pause = if Recorder::global().is_on() { self.look() } else { *PAUSES.end() };
             lookout.begin_pause();
             if let Some(answer) = answer.take() {
-                // Not everybody waits for it.
+                // The sender may not wait for it.
                 let _ = answer.send(());
             }
             let heard = asked.recv_timeout(Duration::from_nanos(pause));

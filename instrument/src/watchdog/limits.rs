@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::record::session::{self, MAX, Session};
 
-/// Nobody wants it.
+/// No limit: polls are not looked at.
 pub(super) const NEVER: u64 = u64::MAX;
 
 static LIMITS: [AtomicU64; MAX] = [const { AtomicU64::new(NEVER) }; MAX];

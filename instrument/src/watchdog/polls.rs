@@ -39,7 +39,7 @@ pub(super) enum Next {
 }
 
 impl Seen {
-    /// The poll that began at `since_ns` is open. `gap`: nobody looked for much longer than intended.
+    /// The poll that began at `since_ns` is open. `gap`: the last look was much longer ago than intended.
     pub(super) fn poll(&mut self, since_ns: u64, now_ns: u64, limit_ns: u64, gap: bool) -> Next {
         if self.since_ns != since_ns {
             *self = Self {

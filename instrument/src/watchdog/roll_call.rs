@@ -1,4 +1,4 @@
-//! The roll call: workers of observed runtimes that nobody told us the threads of are asked, each by a task that
+//! The roll call: workers of observed runtimes whose threads are not known are asked, each by a task that
 //! says where it is polled. So a worker that gets stuck later has a thread to look at, on stock builds too, and
 //! where nothing is wrapped.
 //!
@@ -48,7 +48,7 @@ impl RollCall {
     }
 
     /// Asks for the workers that are not known, if one of them moved since the last time: when each was last seen
-    /// to. Nobody says who takes a task, so that there is one for each of all `workers`.
+    /// to. Which worker takes a task is unknown, so that there is one for each of all `workers`.
     pub(super) fn call(&mut self, moved_ns: &[u64], workers: usize, now_ns: u64) {
         let last_ns = std::mem::replace(&mut self.called_ns, now_ns.max(1));
         let moved = last_ns == 0 || moved_ns.iter().any(|moved_ns| *moved_ns > last_ns);
@@ -111,8 +111,8 @@ mod tests {
         assert_eq!(runtime.metrics().num_alive_tasks(), 2);
         assert!(!roll_call.is_due(MOMENT_NS) && roll_call.is_due(MOMENT_NS + 1));
         roll_call.call(&[2, 2], 2, MOMENT_NS + 1);
-        assert_eq!(runtime.metrics().num_alive_tasks(), 2, "nobody runs it");
-        // It is nobody's that we observe, so that nobody becomes known.
+        assert_eq!(runtime.metrics().num_alive_tasks(), 2, "it does not run");
+        // It belongs to no observed runtime, so that no worker becomes known.
         runtime.block_on(all_answered(&roll_call));
         roll_call.call(&[MOMENT_NS + 2], 2, 2 * MOMENT_NS + 1);
         assert_eq!(runtime.metrics().num_alive_tasks(), 2);

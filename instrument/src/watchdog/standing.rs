@@ -61,7 +61,7 @@ impl Desk {
 }
 
 /// A worker that stands still, as it is told. A current-thread runtime has counters that stand still whenever
-/// nobody runs it, so that it takes the stack to know.
+/// no thread runs it, so that it takes the stack to know.
 fn told_of_worker(one: workers::Still, seen: &mut Seen, thread: Option<&Thread>) -> Option<Open> {
     let named = seen.look.as_ref().and_then(|look| look.named());
     if let Some(named) = named {
@@ -84,12 +84,12 @@ fn told_of_worker(one: workers::Still, seen: &mut Seen, thread: Option<&Thread>)
         return None;
     }
     let thread = thread.filter(|_| seen.is_verified);
-    let anybody = Stall { worker: Some(one.worker), ..Stall::default() };
+    let unknown = Stall { worker: Some(one.worker), ..Stall::default() };
     Some(Open {
         thread: None,
         stall: Stall {
             since_ns: one.since_ns,
-            ..thread.map_or(anybody, |thread| stall_of(thread, Some(one.worker)))
+            ..thread.map_or(unknown, |thread| stall_of(thread, Some(one.worker)))
         },
         look: seen.look.clone().filter(|_| seen.is_verified),
     })

@@ -1,7 +1,7 @@
 //! Workers that stand still, seen in tokio's stable counters alone: no hooks, no wrapping, no cost to tasks.
 //!
 //! What the counters say (tokio 1.54): a worker publishes them when it parks, when it was unparked, and at
-//! every 61st turn (`event_interval`, which nobody tells if it was changed). So an active worker whose busy
+//! every 61st turn (`event_interval`, which tokio does not tell if it was changed). So an active worker whose busy
 //! time stands still is somewhere within 61 turns, each a task's poll and those of up to three tasks that it
 //! woke: one long poll, or sixty short ones. Two things prove a long one. The thread slept all the time in
 //! one call. Or it stood still for longer than 61 turns of the limit take: then one of them was longer.
@@ -49,7 +49,7 @@ struct Pace {
     /// Parks and unparks: odd while it is parked.
     parks: u64,
     busy: Duration,
-    /// The look that saw these values first, or the last before which nobody looked for long.
+    /// The look that saw these values first, or the last after a long pause between looks.
     since_ns: u64,
     /// The look that last saw other values than the one before; 0: none did.
     moved_ns: u64,
@@ -68,7 +68,7 @@ pub(super) struct Still {
     pub(super) since_ns: u64,
     /// For how long it may.
     pub(super) limit_ns: u64,
-    /// Whether that a runtime has a thread proves that somebody runs it.
+    /// Whether that a runtime has a thread proves that it is being run.
     pub(super) is_multi_thread: bool,
 }
 
@@ -88,7 +88,7 @@ impl Runtime {
 }
 
 impl Workers {
-    /// Reads the counters. `gap`: nobody looked for much longer than intended, so that what stood still
+    /// Reads the counters. `gap`: the last look was much longer ago than intended, so that what stood still
     /// meanwhile proves nothing.
     pub(super) fn look(&mut self, now_ns: u64, gap: bool) {
         if let Some(handles) = sample::handles(&mut self.known) {
@@ -134,7 +134,7 @@ impl Workers {
         self.runtimes.iter().flat_map(|runtime| &runtime.workers).any(|pace| pace.parks.is_multiple_of(2))
     }
 
-    /// Whether a worker went on after `then`, or is parked: then whoever is inside a poll of it since
+    /// Whether a worker went on after `then`, or is parked: then a thread that is inside a poll of it since
     /// before that gave its queue away.
     pub(super) fn went_on(&self, worker: WorkerId, then_ns: u64) -> bool {
         let runtime = self.runtimes.iter().find(|runtime| runtime.id == worker.runtime);
@@ -187,7 +187,7 @@ impl Pace {
     /// Whether one of the two proofs holds, or held since the counters moved last.
     fn is_in_one_turn(&mut self, tid: Option<u32>, now_ns: u64, limit_ns: u64) -> bool {
         let usage = tid.and_then(|tid| Some((tid, usage::of(tid)?)));
-        // Time without a CPU is nobody's turn.
+        // Subtracts the time in which the thread was runnable without a CPU.
         let starved_ns = match (self.first, usage) {
             (Some((known, first)), Some((tid, usage))) if known == tid => {
                 usage.waited.saturating_sub(first.waited)

@@ -1,4 +1,4 @@
-//! What a session that fails leaves behind, where somebody asks for it.
+//! What a session that fails leaves behind, where a recording is wanted.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

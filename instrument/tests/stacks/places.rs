@@ -91,7 +91,7 @@ fn a_thread_that_sleeps() {
 fn a_thread_that_waits_for_a_lock() {
     let Some(_alone) = engine() else { return };
     let mutex = Arc::new(Mutex::new(0));
-    let held = mutex.lock().expect("nobody else has it");
+    let held = mutex.lock().expect("it is free");
     let theirs = Arc::clone(&mutex);
     let victim = Victim::start("locks", move |flags| locks(flags, &theirs));
     let trace = until(&victim, |trace| is_at(trace, "stacks::places::locks", LOCKS..=LOCKS));

@@ -95,7 +95,7 @@ fn a_stuck_worker_is_seen_in_sample_mode() {
     drop(release);
     runtime.block_on(stuck).unwrap();
     rig.until("the end of the stall", |seen| seen.stalls().next().is_none().then_some(()));
-    // A runtime that nobody runs any more stands still, and is not stuck.
+    // A runtime that does not run any more stands still, and is not stuck.
     drop(runtime);
     rig.end();
 }
@@ -120,7 +120,7 @@ fn a_stuck_current_thread_runtime_is_seen_in_sample_mode() {
         rig.assert_line(&stall, "blocks_here", BLOCKS_AT);
         drop(release);
         let runtime = thread.join().unwrap();
-        // It exists, with counters that say "active", and nobody runs it.
+        // It exists, with counters that say "active", and does not run.
         rig.until("the end of the stall", |seen| seen.stalls().next().is_none().then_some(()));
         drop(runtime);
     }

@@ -23,7 +23,7 @@ fn place(runtime: &'static str) -> Place {
     (runtime, index, rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs())
 }
 
-/// A runtime that somebody else built.
+/// A runtime that other code built.
 fn plain(name: &str, workers: usize) -> Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(workers).enable_all().build().unwrap();
@@ -94,7 +94,7 @@ fn blocks_there(until: &Receiver<()>) {
 const BLOCKS_AT: u32 = line!() - 5;
 
 /// Tells where it is, and blocks there. For tasks without an await before that: one that was woken waits in its
-/// worker's LIFO slot, and behind one that blocks nobody takes it from there.
+/// worker's LIFO slot, and behind one that blocks it stays there.
 fn blocks(runtime: &'static str, tell: &Sender<Place>, until: &Receiver<()>) {
     tell.send(place(runtime)).unwrap();
     blocks_there(until);
@@ -132,10 +132,10 @@ fn told_by<T>(runtime: &Runtime, told: &Receiver<T>) -> T {
         match told.recv_timeout(Duration::from_millis(20)) {
             Ok(told) => return told,
             Err(RecvTimeoutError::Timeout) => drop(runtime.spawn(async {})),
-            Err(RecvTimeoutError::Disconnected) => panic!("nobody is left to tell"),
+            Err(RecvTimeoutError::Disconnected) => panic!("the sender is gone"),
         }
     }
-    panic!("nobody tells");
+    panic!("no answer");
 }
 
 /// Dropped, it stops them.

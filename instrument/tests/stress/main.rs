@@ -109,7 +109,7 @@ fn one_spawner(spawn: Spawn, on: &Handle, books: &Arc<Books>, seed: u64, until: 
             match dice.roll() % 8 {
                 0 => abort.abort(),
                 1 => {
-                    // Nobody can wake it any more.
+                    // No waker of it is left.
                     drop(door.take());
                     abort.abort();
                 }
@@ -164,7 +164,7 @@ fn site_of(report: &Report, line: u32) -> SiteDelta {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "how much a run has done, for whoever asks with --nocapture")]
+#[expect(clippy::print_stdout, reason = "how much a run has done, shown with --nocapture")]
 fn the_books_are_exact_after_the_storm() {
     books::silence_expected_panics();
     let guard = pollscope::builder().listen(pollscope::Listen::Off).init();
@@ -186,7 +186,7 @@ fn the_books_are_exact_after_the_storm() {
 
     let report = guard.report().expect("it records");
     assert_eq!(report.losses.total() - report.losses.slow_polls, 0, "{:?}", report.losses);
-    assert!(report.tasks.is_empty(), "nobody lives: {:?}", report.tasks.first());
+    assert!(report.tasks.is_empty(), "no task is alive: {:?}", report.tasks.first());
 
     let site = site_of(&report, WRAPPED);
     println!("wrap:  {in_wrap}");

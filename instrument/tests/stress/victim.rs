@@ -17,7 +17,7 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Wakes whoever waits, without letting it through.
+    /// Wakes the waiting task, without letting it through.
     pub(crate) fn knock(&self, books: &Books) {
         let waker = self.waker.lock().expect("not poisoned").clone();
         if let Some(waker) = waker {
@@ -35,7 +35,7 @@ impl Door {
         }
     }
 
-    /// Takes the waker away; if nobody else opens the door, the task waits until it is aborted.
+    /// Takes the waker away; if no other thread opens the door, the task waits until it is aborted.
     pub(crate) fn take(&self) -> Option<Waker> {
         self.waker.lock().expect("not poisoned").take()
     }

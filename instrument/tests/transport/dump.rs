@@ -55,7 +55,7 @@ fn a_call_without_the_guard_writes_the_moments_before_into_a_file() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("deep/er");
-    assert_eq!(pollscope::dump(MINUTE), None, "nobody records");
+    assert_eq!(pollscope::dump(MINUTE), None, "nothing is recorded");
     let guard = dumping_to(&folder).try_init().unwrap();
     block_on(async {
         let task = lives("before-the-dump", 300).await;
@@ -71,7 +71,7 @@ fn a_call_without_the_guard_writes_the_moments_before_into_a_file() {
     let (polls, wakes) = told(file, "before-the-dump");
     assert!(polls >= 300 && wakes == 300, "{polls} {wakes}");
     drop(guard);
-    assert_eq!(pollscope::dump(MINUTE), None, "nobody records any more");
+    assert_eq!(pollscope::dump(MINUTE), None, "nothing is recorded any more");
 }
 
 #[test]

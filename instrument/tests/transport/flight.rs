@@ -1,4 +1,4 @@
-//! Single polls and wakes on the other side of the wire: for who asks, and for nobody else.
+//! Single polls and wakes on the other side of the wire: for the viewer that asks, and for no other.
 
 use std::time::Duration;
 

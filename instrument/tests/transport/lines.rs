@@ -1,4 +1,4 @@
-//! What whoever runs the service reads on stderr. Each case is a process of its own: this test
+//! What the operator of the service reads on stderr. Each case is a process of its own: this test
 //! binary, told to run only [`service`].
 
 use std::process::{Command, Output};

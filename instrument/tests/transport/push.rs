@@ -160,8 +160,8 @@ fn a_collector_that_acknowledges_nothing_costs_bounded_memory_and_no_total() {
 #[test]
 fn no_collector_costs_nothing_and_stopping_does_not_wait_for_it() {
     let _alone = alone();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let guard = reporting_to(&format!("http://{nobody}")).try_init().unwrap();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let guard = reporting_to(&format!("http://{unused}")).try_init().unwrap();
     assert_eq!(guard.status(), Status::Recording);
     assert!(guard.report().is_some());
     guard.flush();

@@ -123,8 +123,8 @@ fn map_file(mapping: &Mapping) -> Option<Mmap> {
         return None;
     }
     let file = pollscope_system::file::open(path).ok()?;
-    // SAFETY: the file is mapped and executed by this process already; whoever changes or shortens it under
-    // us does that to the code that runs.
+    // SAFETY: the file is mapped and executed by this process already; a change or truncation of it under
+    // us would change the code that runs as well.
     unsafe { Mmap::map(&file) }.ok()
 }
 

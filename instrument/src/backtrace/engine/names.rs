@@ -39,7 +39,7 @@ pub(super) struct Name {
     pub(super) inlined: bool,
 }
 
-/// Debug information, parsed as far as anybody asked.
+/// Debug information, parsed as far as it was asked for.
 enum Debug {
     Unparsed,
     Absent,

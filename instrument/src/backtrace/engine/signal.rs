@@ -126,10 +126,10 @@ impl Drop for Kept {
 ///
 /// It answers before it next runs code of its own: within some tens of microseconds if it has a CPU, or sleeps. Blocks
 /// for `patience` at most while the thread blocks the signal. One thread can be asked at a time: until what this
-/// returns is gone, everybody else is refused.
+/// returns is gone, other callers are refused.
 ///
-/// Thread ids are used again: whoever asks for a thread that may have ended has to check afterwards that
-/// what made it ask is still so.
+/// Thread ids are used again: a caller that asks for a thread which may have ended has to check afterwards that
+/// its reason to ask still holds.
 pub fn ask(tid: u32, patience: Duration) -> Result<Asked, Refused> {
     static ASKING: Mutex<()> = Mutex::new(());
     INSTALLED.get().copied().unwrap_or(Err("not installed")).map_err(Refused::Unavailable)?;

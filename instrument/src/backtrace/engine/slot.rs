@@ -1,9 +1,9 @@
 //! The one request that may be open, and the place for its answer, between the thread that asks and the
 //! signal handler of the thread that is asked.
 //!
-//! Whoever answers does a compare-and-swap and plain writes: nothing that a signal handler may not do. A
+//! The answering thread does a compare-and-swap and plain writes: nothing that a signal handler may not do. A
 //! request that is withdrawn can no longer be answered, however late the signal comes; one whose answer has
-//! begun when the asker loses patience keeps the slot until it is written, and nobody reads it half-written.
+//! begun when the asker loses patience keeps the slot until it is written, and it is never read half-written.
 
 use crate::record::atomic::{AtomicU64, Ordering, UnsafeCell};
 
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn only_the_asked_thread_answers_and_only_once() {
         let slot = Slot::new(0);
-        slot.answer(7, |_| panic!("nobody asked"));
+        slot.answer(7, |_| panic!("not asked"));
         assert!(slot.ask(7) && !slot.ask(8), "one request at a time");
         slot.answer(8, |_| panic!("another thread was asked"));
         assert_eq!(slot.collect(7, |_| ()), None);

@@ -81,7 +81,7 @@ fn folder() -> PathBuf {
     }
 }
 
-/// Makes the folder, or makes sure that it is this user's and nobody else's.
+/// Makes the folder, or makes sure that it is this user's alone.
 fn private(folder: &Path) -> Result<(), String> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => return Ok(()),

@@ -89,7 +89,7 @@ pub(crate) fn plain(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
-/// Held until the file is closed, by whoever closes it last.
+/// Held until the last handle of the file is closed.
 #[cfg(unix)]
 fn lock(file: &File) {
     // Without a lock, where a file system has none, two writers are not told apart: no reason to fail.

@@ -122,7 +122,7 @@ impl Session {
         if talked.is_ok() {
             out.say(ingest::goodbye("the service stopped pollscope")).await?;
         }
-        // Whoever ends its own half of the stream first takes away what is still on its way: the
+        // A side that ends its own half of the stream first discards what is still on its way: the
         // goodbye, or the collector's words on why it ended the stream.
         drop(out);
         let _ = timeout(FAREWELL, desk.has_ended()).await;

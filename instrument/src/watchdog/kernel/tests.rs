@@ -12,7 +12,7 @@ fn tid() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
-/// Asks about a thread until the answer is the one that is waited for. `None`: nobody tells here.
+/// Asks about a thread until the answer is the one that is waited for. `None`: the kernel does not tell here.
 fn asked_until(tid: u32, expected: impl Fn(&Word) -> bool) -> Option<Word> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -37,7 +37,7 @@ fn a_thread_that_waits_for_a_lock_sleeps_in_a_futex() {
         let (tell, told) = channel();
         let lock = &lock;
         scope.spawn(move || {
-            tell.send(tid()).expect("somebody listens");
+            tell.send(tid()).expect("the test listens");
             drop(lock.lock());
         });
         asked_until(told.recv().expect("told"), |word| sleeps_in(word, "futex"));
@@ -51,7 +51,7 @@ fn a_thread_that_reads_a_pipe_sleeps_in_a_read_of_it() {
     std::thread::scope(|scope| {
         let (tell, told) = channel();
         scope.spawn(move || {
-            tell.send((tid(), read.as_raw_fd())).expect("somebody listens");
+            tell.send((tid(), read.as_raw_fd())).expect("the test listens");
             let _ = read.read(&mut [0]);
         });
         let (tid, fd) = told.recv().expect("told");
@@ -66,7 +66,7 @@ fn a_thread_that_sleeps_does_not_run_and_one_that_works_does() {
     std::thread::scope(|scope| {
         let (tell, told) = channel();
         scope.spawn(move || {
-            tell.send(tid()).expect("somebody listens");
+            tell.send(tid()).expect("the test listens");
             let _ = stopped.recv_timeout(Duration::from_secs(60));
         });
         let tid = told.recv().expect("told");

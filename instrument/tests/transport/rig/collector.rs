@@ -24,7 +24,7 @@ pub(crate) struct Memory {
     pub(crate) last: Option<Report>,
     /// Reports are kept but not acknowledged.
     pub(crate) silent: bool,
-    /// Everybody is refused.
+    /// Every process is refused.
     pub(crate) refusing: bool,
     pub(crate) refused: usize,
     pub(crate) detail: Detail,
@@ -182,7 +182,7 @@ impl Memory {
             Push::Hello { hello, .. } => {
                 if self.refusing {
                     self.refused += 1;
-                    return Some(Control::Refused { reason: "the test wants nobody".into() });
+                    return Some(Control::Refused { reason: "the test refuses all".into() });
                 }
                 let now = hello.anchor.unix_ns;
                 let last_seq = self.world.greet(Hello::clone(&hello), now).unwrap().last_seq();

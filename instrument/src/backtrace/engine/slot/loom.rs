@@ -13,7 +13,7 @@ fn write(room: &mut Room, tid: u32) {
     room.1 = tid;
 }
 
-/// The asker loses patience at any moment, and asks somebody else: what it reads is whole and of the thread
+/// The asker loses patience at any moment, and asks another thread: what it reads is whole and of the thread
 /// that it asked, and an answer that begins after that is never written over what is read.
 #[test]
 fn loom_an_impatient_asker_reads_only_its_own_answer() {
