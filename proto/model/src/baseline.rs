@@ -2,7 +2,7 @@
 //! findings that are accepted. It lives in a text file that is committed beside the code.
 //!
 //! Pure: a [`Run`] is taken from worlds after their recordings were folded, a baseline is read from and
-//! written to text, and a [`Comparison`] is data. Whoever has a path reads and writes the file. The
+//! written to text, and a [`Comparison`] is data. The caller reads and writes the file. The
 //! command line (`check --baseline`, `diff`, `baseline`) and assertions in tests call it.
 //!
 //! What is compared, with what right, is told in [`judge`]: poll times always, as they are the code's

@@ -68,7 +68,7 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// For whom the metric is measured; a metric that the peer did not list is measured for nobody.
+    /// For whom the metric is measured; a metric that the peer did not list is measured for no task.
     pub fn coverage(&self, metric: Metric) -> Coverage {
         self.capabilities
             .iter()

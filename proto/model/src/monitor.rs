@@ -1,7 +1,7 @@
 //! The monitor: a [`World`], the detectors that judge it and the queries that read it, behind one
 //! door. The terminal, the collector, the command line and tests all use this and nothing below it.
 //!
-//! It reads no clock and does no I/O: whoever owns it hands in reports and the time, on one thread.
+//! It reads no clock and does no I/O: its owner hands in reports and the time, on one thread.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Monitor {
         self.sound_alarms();
     }
 
-    /// Processes in which something was newly found at deny since the last call. Whoever can reach them
+    /// Processes in which something was newly found at deny since the last call. A caller that can reach them
     /// asks them for their single polls for a moment, so that there is a picture of what happened.
     pub fn take_alarms(&mut self) -> BTreeSet<BootId> {
         std::mem::take(&mut self.alarms)

@@ -1,4 +1,4 @@
-//! The name that somebody who mistyped may have meant.
+//! The name that a mistyped one may have meant.
 
 /// The candidate that is nearest to the name, if one is near enough to be meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

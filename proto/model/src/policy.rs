@@ -1,7 +1,7 @@
 //! The policy: how strict each detector is, from `pollscope.toml`.
 //!
 //! Every key comes from the detectors' own tables ([`Detector::limits`](crate::detect::Detector)); what
-//! the text does not name keeps its default. Nothing here reads a file: whoever has the text parses it.
+//! the text does not name keeps its default. Nothing here reads a file: the caller passes the text.
 //!
 //! ```toml
 //! [detectors.blocking-poll]
@@ -209,7 +209,7 @@ impl Policy {
         detect::index_of(id).map(|index| &self.rules[index])
     }
 
-    /// The rules for whoever opens the recording of a test that was judged by those limits: a single poll over them
+    /// The rules for viewers of the recording of a test that was judged by those limits: a single poll over them
     /// is enough, also the first of a process, since they are a promise and no observation.
     pub fn rules_for_test(&self, limits: &Limits) -> String {
         let mut text = String::new();

@@ -39,7 +39,7 @@ pub enum Detail {
     #[default]
     Full,
     /// Only the tasks that stand out (busiest, or in a state that a rule may judge); the rest is
-    /// counted in the sites. Whoever sends these tells the end of every task that it told of since the
+    /// counted in the sites. A sender of these reports the end of every task that it reported since the
     /// last snapshot, as far as it can remember them.
     Top,
 }

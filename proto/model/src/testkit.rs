@@ -175,7 +175,7 @@ impl Script {
         self.now_ns
     }
 
-    /// The wall clock of its host, and of whoever watches it.
+    /// The wall clock of its host, and of its viewers.
     pub fn now_unix_ns(&self) -> u64 {
         self.hello.anchor.to_unix_ns(self.now_ns)
     }

@@ -1,6 +1,6 @@
 //! The verdict: what one or several judged processes amount to, in the words of `pollscope check`.
 //!
-//! A [`Verdict`] is data. Whoever renders it (text, JSON, JUnit, …) decides nothing: what counts, what
+//! A [`Verdict`] is data. Its renderers (text, JSON, JUnit, …) decide nothing: what counts, what
 //! does not and why is all in here. It never exits, never prints and reads no file.
 //!
 //! Made by the judge of this room; read by the command line, by the formats and by assertions in tests.
@@ -95,7 +95,7 @@ impl Subject {
 pub struct Allowed {
     /// What was found.
     pub finding: Finding,
-    /// The reason that whoever expected it gave.
+    /// The reason that was given for the expectation.
     pub reason: Arc<str>,
 }
 

@@ -1,6 +1,6 @@
 //! The world: all that is known of all processes, folded from their reports.
 //!
-//! State transitions live in `world/fold.rs` and nowhere else; everybody else reads. A world is a
+//! State transitions live in `world/fold.rs` and nowhere else; all others read. A world is a
 //! pure value: it reads no clock, does no I/O and cannot fail, whatever a peer sends. Every table in
 //! it has a cap ([`Limits`]), and what finds no room is counted.
 //!

@@ -40,7 +40,7 @@ impl Baseline {
             Change::Regressed => true,
             // A shorter delay or life says that there was less to do, which is no other code.
             Change::Improved => figure.figure == Figure::Poll,
-            // By name: whoever asks for a site wants its figures, known to differ or not.
+            // By name: a site that was asked for gives its figures, known to differ or not.
             Change::Insufficient | Change::Unchanged => only.is_some() && figure.figure == Figure::Poll,
         };
         let changed: Vec<Compared> = comparison
@@ -100,7 +100,7 @@ fn prune_sites(
     for (key, sites) in &mut process.sites {
         let now: Vec<Place> = seen.sites.get(key).into_iter().flatten().map(|site| site.place).collect();
         let before: Vec<Place> = sites.iter().map(|site| site.place).collect();
-        // Where nobody can tell which is which, none is forgotten.
+        // Where it cannot be told which is which, none is forgotten.
         let Pairing::Pairs(pairs) = pair(&before, &now) else { continue };
         let mut index = 0;
         sites.retain(|site| {

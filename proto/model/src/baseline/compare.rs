@@ -94,10 +94,10 @@ fn compare_process(
                      tasks names with `pollscope::task(…)`",
                     sites.len()
                 ))),
-                Found::Nobody if other.is_some_and(|other| other.sites.contains_key(key)) => {
+                Found::NoSite if other.is_some_and(|other| other.sites.contains_key(key)) => {
                     told.figures.push(unsure("base was recorded on another class of machine or build".to_owned()));
                 }
-                Found::Nobody => told.new.push(site_name),
+                Found::NoSite => told.new.push(site_name),
             }
         }
     }
@@ -109,12 +109,12 @@ fn compare_process(
 enum Found<'a> {
     Past(Vec<Past<'a>>),
     Unclear { base: usize },
-    Nobody,
+    NoSite,
 }
 
 /// For each of head's sites of one key, the same in the base runs.
 fn partners<'a>(runs: &[&'a ProcessRun], key: &SiteKey, sites: &[SiteRun]) -> Vec<Found<'a>> {
-    let mut found: Vec<Found<'a>> = sites.iter().map(|_| Found::Nobody).collect();
+    let mut found: Vec<Found<'a>> = sites.iter().map(|_| Found::NoSite).collect();
     let now = places(sites);
     for run in runs {
         let Some(before) = run.sites.get(key) else { continue };

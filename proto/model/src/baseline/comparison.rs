@@ -1,5 +1,5 @@
 //! What a comparison says: for each figure of each site whether it got worse, better, stayed, or why
-//! nobody can tell. Data; whoever renders it decides nothing.
+//! cannot be told. Data; its renderers decide nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Figure {
 pub enum Change {
     /// Worse.
     Regressed,
-    /// Nobody can tell; the reason says why and what would help.
+    /// It cannot be told; the reason says why and what would help.
     Insufficient,
     /// Better.
     Improved,
@@ -160,7 +160,7 @@ pub struct Compared {
     pub base: Option<Measured>,
     /// The run that is judged.
     pub head: Measured,
-    /// Why it is judged so, or why nobody can tell, with the remedy; in words that follow a colon.
+    /// Why it is judged so, or why it cannot be told, with the remedy; in words that follow a colon.
     pub reason: Arc<str>,
 }
 
@@ -181,7 +181,7 @@ impl Compared {
 /// What a run is beside its baseline: every figure that was compared, and how.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Comparison {
-    /// Every figure of every site that both sides know: the regressed first, then what nobody can
+    /// Every figure of every site that both sides know: the regressed first, then what cannot
     /// tell, then by name.
     pub figures: Vec<Compared>,
     /// Sites that no base run knows: only the absolute rules judge them.

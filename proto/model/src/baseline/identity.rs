@@ -3,7 +3,7 @@
 //! A site is known by its source file and the name of its tasks, as in a finding's fingerprint. Sites
 //! that share both are told apart by their order in the file. Where the numbers of such sites differ,
 //! order proves nothing: then only those that did not move are known again, and only if that leaves
-//! none of the fewer side over; otherwise nobody guesses.
+//! none of the fewer side over; otherwise nothing is guessed.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -113,7 +113,7 @@ pub(super) fn process_name(name: &str) -> &str {
 pub(super) enum Pairing {
     /// Index on the left with index on the right. The others have no partner.
     Pairs(Vec<(usize, usize)>),
-    /// Nobody can tell which is which.
+    /// It cannot be told which is which.
     Unclear,
 }
 

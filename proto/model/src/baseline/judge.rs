@@ -6,7 +6,7 @@
 //! - head's p99 lies above that of each single base run: outside of their spread;
 //! - so many more of head's samples than of base's lie above all of these marks that chance does not
 //!   explain it (the test of `exceed`, one error in a thousand);
-//! - of fewer than [`SPREAD`] runs nobody knows the spread. It is taken to be as wide as the ratio
+//! - of fewer than [`SPREAD`] runs the spread is unknown. It is taken to be as wide as the ratio
 //!   itself: then head has to be more than `RATIO²` = 1.56 times base;
 //! - the time without a CPU does not explain it (`Preemption`).
 //!
@@ -52,7 +52,7 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// Nobody can tell.
+    /// It cannot be told.
     pub(super) fn insufficient(base: Option<Measured>, head: Measured, reason: String) -> Self {
         Self { change: Change::Insufficient, base, head, reason, suspect: false }
     }
@@ -282,7 +282,7 @@ pub(super) fn self_wakes(base: &[&SiteRun], head: &SiteRun) -> Option<Judged> {
     let told = Some(Measured { value: most, bounds: None, n: polls });
     let seen = Measured { value: of_head, bounds: None, n: head.poll.count() };
     if let Some(reason) = too_few(Figure::SelfWakes, polls, head.poll.count()) {
-        // Nobody misses the self-wakes of a site that has none.
+        // The self-wakes of a site that has none are not missing.
         return (of_head > most.saturating_add(MORE)).then(|| Judged::insufficient(told, seen, reason));
     }
     let worse = of_head > most.saturating_add(MORE);

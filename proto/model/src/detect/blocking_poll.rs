@@ -57,7 +57,7 @@ use crate::query::page::Level;
 use crate::query::value::Value;
 use crate::time::{MILLISECOND, Nanos, SECOND};
 
-/// Longest poll that is nobody's business.
+/// Longest poll that is of no interest.
 pub const WARN: Limit = Limit::nanos("warn", 10 * MILLISECOND, "longest poll, without preemption");
 /// Longest poll that is only a warning.
 pub const DENY: Limit = Limit::nanos("deny", 100 * MILLISECOND, "longest poll that is only a warning");

@@ -72,7 +72,7 @@ impl Engine {
         self.last_number
     }
 
-    /// The process as the detectors saw it at their last look, for whoever judges it beside them. `None`
+    /// The process as the detectors saw it at their last look, for judges beside them. `None`
     /// before the first.
     pub(crate) fn view<'a>(&'a self, process: &'a Process) -> Option<View<'a>> {
         let case = self.cases.get(&process.boot())?;

@@ -50,8 +50,8 @@ impl View<'_> {
         self.moment.process.dictionary().stack(stack).map(|stack| &**stack)
     }
 
-    /// To follow a headline: `: it slept in futex_wait at cart::load src/cart.rs:70`; empty if nobody
-    /// looked.
+    /// To follow a headline: `: it slept in futex_wait at cart::load src/cart.rs:70`; empty if it was
+    /// not looked at.
     pub(crate) fn seen(&self, facts: &PollFacts, tense: Tense) -> String {
         let word = facts.waiting_in.map(|word| self.name(word));
         let word = word.as_deref().and_then(Doing::of).map(|word| doing(word, facts.kind, tense));
@@ -99,7 +99,7 @@ impl View<'_> {
 
     /// Whether the poll made others wait for longer than that, more than the machine made them.
     ///
-    /// `None` if it was not measured; and if nobody is known to have waited, but not every task that
+    /// `None` if it was not measured; and if no task is known to have waited, but not every task that
     /// could have is measured: that absolves no one.
     pub(crate) fn harmed(&self, poll: &SlowPoll, least_ns: u64) -> Option<bool> {
         let waiters = poll.waiters?;

@@ -86,8 +86,8 @@ impl Stack {
         self.frames.capacity() * size_of::<Frame>() + self.frames.iter().map(texts).sum::<usize>() + why
     }
 
-    /// The innermost of the user's frames, and its index: the line that the user can change. Of a task that none
-    /// of the user's is in, not whoever runs the runtime.
+    /// The innermost of the user's frames, and its index: the line that the user can change. `None` for a task
+    /// without a frame of the user's: the frames of the code that runs the runtime do not count.
     pub fn users_frame(&self) -> Option<(usize, &Frame)> {
         self.of_task().iter().enumerate().find(|(_, frame)| frame.users)
     }
@@ -99,7 +99,7 @@ impl Stack {
     }
 
     /// What the task was in, innermost first: up to the user's outermost frame, without what polls the task and
-    /// whoever runs that, and without pollscope's own frames. All of the task's if none is the user's.
+    /// the code that runs that, and without pollscope's own frames. All of the task's if none is the user's.
     pub fn inside(&self) -> impl DoubleEndedIterator<Item = &Frame> {
         let of_task = self.of_task();
         let last = of_task.iter().rposition(|frame| frame.users).map_or(of_task.len(), |last| last + 1);

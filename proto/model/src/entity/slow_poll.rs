@@ -51,16 +51,16 @@ pub struct SlowPoll {
     /// Where the thread was when it was looked at. `None` if no stack was taken (see `Metric::Stacks`).
     pub stack: Option<StackId>,
     /// What the kernel said then that the thread did: `running`, `runnable`, or the call that it slept
-    /// in, such as `futex_wait` or `read(fd 7)`. `None` if nobody asked.
+    /// in, such as `futex_wait` or `read(fd 7)`. `None` if it was not asked.
     pub waiting_in: Option<NameId>,
     /// Tasks that were ready to be polled and had to wait for it (see `Metric::Harm`). `None` if not
-    /// measured; 0 says that it harmed nobody.
+    /// measured; 0 says that it harmed no task.
     pub waiters: Option<u32>,
     /// What they waited because of it, added up. `None` if not measured.
     pub waited_ns: Option<u64>,
     /// The longest of these waits. `None` if not measured.
     pub max_waited_ns: Option<u64>,
-    /// It was seen in `block_in_place`: its worker went on without it. `false`: it was not, or nobody saw.
+    /// It was seen in `block_in_place`: its worker went on without it. `false`: it was not, or it was not seen.
     pub in_place: bool,
     /// Of the wall time, what it spent inside of `allow_blocking`. 0: none of it.
     pub allowed_ns: u64,
@@ -70,9 +70,9 @@ pub struct SlowPoll {
     pub allowed_at: Option<NameId>,
     /// Some of it was allowed elsewhere, for reasons that found no room here.
     pub allowed_others: bool,
-    /// Of what is allowed, runnable but without a CPU. 0: none of it, or nobody knows.
+    /// Of what is allowed, runnable but without a CPU. 0: none of it, or unknown.
     pub allowed_preempted_ns: u64,
-    /// Pages of memory that it touched for the first time. 0: none, or nobody counted.
+    /// Pages of memory that it touched for the first time. 0: none, or not counted.
     pub faults: u64,
 }
 

@@ -23,7 +23,7 @@ pub struct Stall {
     /// Where the thread is. `None` if no stack was taken (see `Metric::Stacks`).
     pub stack: Option<StackId>,
     /// What the kernel says that the thread does: `running`, `runnable`, or the call that it sleeps
-    /// in, such as `futex_wait` or `read(fd 7)`. `None` if nobody asked.
+    /// in, such as `futex_wait` or `read(fd 7)`. `None` if it was not asked.
     pub waiting_in: Option<NameId>,
     /// Of the time since, what it has spent inside of `allow_blocking`; while it is there it is no stall.
     pub allowed_ns: u64,

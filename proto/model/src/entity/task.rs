@@ -79,7 +79,7 @@ impl TaskState {
 /// What became of the task's join handle.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum HandleState {
-    /// Somebody holds it.
+    /// It is held.
     #[default]
     Held,
     /// Dropped without being awaited: the task is detached.
@@ -106,7 +106,7 @@ pub enum WokenBy {
     OtherThread,
 }
 
-/// A task's wakes by whoever woke it, without those by itself.
+/// A task's wakes by their origin, without those by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct WakesBy {
     /// Other tasks of this process.
@@ -169,12 +169,12 @@ pub struct TaskRecord {
     pub wakes: u64,
     /// Wakes by itself during its own poll.
     pub self_wakes: u64,
-    /// Wakes by others. With the self-wakes they add up to the wakes; where they do not, nobody told
+    /// Wakes by others. With the self-wakes they add up to the wakes; where they do not, it is unknown
     /// them apart: [`TaskRecord::wakes_by`] knows.
     pub wakes_by: WakesBy,
     /// Polls that ended with the cooperative budget used up.
     pub forced_yields: u64,
-    /// Wakers alive outside of the task; 0 with no wake pending means that nobody can wake it.
+    /// Wakers alive outside of the task; 0 with no wake pending means that nothing can wake it.
     pub wakers: u32,
     /// Wakers cloned since the spawn.
     pub waker_clones: u64,

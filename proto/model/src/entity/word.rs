@@ -1,5 +1,5 @@
-//! The kernel's word for what a thread does, as it travels in `waiting_in`: written by whoever looks, read by
-//! whoever judges.
+//! The kernel's word for what a thread does, as it travels in `waiting_in`: written by the watchdog, read by
+//! the detectors.
 
 /// On a CPU when it was looked at.
 pub const RUNNING: &str = "running";

@@ -23,7 +23,7 @@ pub fn answer(world: &World, judge: &dyn Judge, ask: &Ask, now_unix_ns: u64) -> 
     answer_by(world, judge, None, ask, now_unix_ns)
 }
 
-/// The same answer for whoever asks again and again: for pages of very many tasks it costs mostly what changed
+/// The same answer for a question that is asked repeatedly: for pages of very many tasks it costs mostly what changed
 /// since. The lists are of this world alone.
 pub fn answer_again(
     world: &World,
@@ -178,7 +178,7 @@ pub(super) fn meta(scope: &[&Process]) -> Meta {
 }
 
 /// How much is in of the processes that still tell their state for the first time. For one that fell silent
-/// over it nobody should wait; the notes say what it told.
+/// over it no viewer should wait; the notes say what it told.
 fn loading(scope: &[&Process]) -> Option<u8> {
     let live = scope.iter().filter(|process| process.presence() == Presence::Live);
     let parts = live.filter_map(|process| process.loading());

@@ -1,5 +1,5 @@
-//! Questions and answers: the whole interface between whoever has a [`World`](crate::world::World)
-//! and whoever looks at it.
+//! Questions and answers: the whole interface between the owner of a [`World`](crate::world::World)
+//! and its viewers.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub enum Ask {
     Finding(u64),
     /// A scope at a glance.
     Overview(Scope),
-    /// Single polls over time. Whoever relays it to a process also asks it to record them.
+    /// Single polls over time. A relay also asks the process to record them.
     Flight(FlightQuery),
 }
 

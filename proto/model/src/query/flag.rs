@@ -24,7 +24,7 @@ pub struct Flag {
 /// Flagged tasks of one process.
 pub type TaskFlags = HashMap<TaskId, Flag, DefaultHashBuilder>;
 
-/// Whoever holds the findings. What is not told otherwise is told as by one that found nothing.
+/// A source of findings. What it does not override is answered as if nothing was found.
 pub trait Judge {
     /// The tasks of a process of which the open findings say something; `None` if of none.
     fn flagged(&self, _boot: BootId) -> Option<&TaskFlags> {

@@ -2,7 +2,7 @@
 //! page costs, when it is asked for again, what was told meanwhile and what it shows, not every row.
 //!
 //! A list is what a walk over all rows left: the first few thousand, its members, and the bound, the last of
-//! these; everybody else comes after it. For a row that was not told since, is not in the middle of a poll or
+//! these; all others come after it. For a row that was not told since, is not in the middle of a poll or
 //! of a wait and of which no finding speaks, that is still true. So the walk is spared if enough of all others
 //! come before the bound. Which page it is cut out of never shows in the page: the tests hold the two against
 //! each other. Only the answers make and ask lists.
@@ -18,7 +18,7 @@ use crate::id::{BootId, TaskId};
 use crate::world::{Process, TaskRow};
 
 /// Columns whose cell stays what it is until the row is told again, but for a poll or a wait that goes on, and
-/// for findings. Not those that grow with time for everybody, nor texts that a dictionary may bring later.
+/// for findings. Not those that grow with time for all rows, nor texts that a dictionary may bring later.
 const STILL: [&str; 22] = [
     "flag",
     "level",

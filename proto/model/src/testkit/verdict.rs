@@ -140,7 +140,7 @@ fn leak() -> Finding {
     }
 }
 
-/// A comparison of every kind: a p99 that doubled, one that nobody can tell, a better one, one that
+/// A comparison of every kind: a p99 that doubled, one that cannot be told, a better one, one that
 /// stayed, a new site and one that is gone.
 pub fn comparison() -> Comparison {
     let site = |place: &str, key: &str| SiteName {

@@ -1,10 +1,10 @@
 //! Judging a run that has an end, such as a test: what is still there when nothing is to come any more.
 //!
 //! A service is judged while it runs, by rules that wait: an idle task may yet be woken, a growing number of
-//! tasks may yet shrink. At the end of a test no one needs to wait, since whoever could have ended the task is
+//! tasks may yet shrink. At the end of a test no one needs to wait, since the code that could have ended the task is
 //! gone. So the same detectors say the same here by state alone, and say so in their manuals.
 //!
-//! Pure: reads one [`Process`] as it is after the run settled, and nothing else. Called by whoever owns the
+//! Pure: reads one [`Process`] as it is after the run settled, and nothing else. Called by the owner of the
 //! run's session; the judge of a recording has no end to judge by and never calls it.
 
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub struct Levels {
     pub forgotten: Level,
     /// A site whose tasks woke themselves instead of waiting.
     pub self_wake: Level,
-    /// A panic that nobody looked at.
+    /// A panic whose outcome was never taken.
     pub swallowed_panics: Level,
 }
 
@@ -71,7 +71,7 @@ pub fn judge(process: &Process, policy: &Policy, levels: &Levels, span_ns: u64) 
     findings
 }
 
-/// Tasks that the runtime counts as alive at the end and that nobody recorded, since they were spawned past
+/// Tasks that the runtime counts as alive at the end and that were not recorded, since they were spawned past
 /// pollscope on a tokio that tells of no task.
 pub fn unseen(process: &Process, level: Level, tasks: u64) -> Finding {
     let alive = if tasks == 1 { "1 task".to_owned() } else { format!("{} tasks", Value::Count(tasks)) };

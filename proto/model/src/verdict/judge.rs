@@ -22,9 +22,9 @@ use crate::world::Process;
 /// What a run is judged by, beside the detectors' own rules.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Terms {
-    /// What somebody asked for.
+    /// What was asked for.
     pub limits: Limits,
-    /// Levels that somebody set for detectors; of one named twice the last counts. `Deny` raises what
+    /// Levels that were set for detectors; of one named twice the last counts. `Deny` raises what
     /// would be a warning, `Warn` lowers what would be denied, `Allow` keeps it from counting.
     pub levels: Vec<(Arc<str>, Level)>,
     /// The level from which on a finding fails the run.
@@ -52,15 +52,15 @@ pub struct Run<'a> {
     pub ended: bool,
     /// Whether the detectors proved that they work here; `None` goes by what was measured.
     pub armed: Option<Armed>,
-    /// The longest that any thread of its runtimes could run and had no CPU, all in all, if whoever ran it
-    /// knows: no delay that is shorter is anybody's fault.
+    /// The longest that any thread of its runtimes could run and had no CPU, all in all, if the runner
+    /// knows: no delay that is shorter is a task's fault.
     pub without_cpu_ns: Option<u64>,
-    /// How long, all in all, anything on the machine could run and had no CPU, if whoever ran it knows: no thread
+    /// How long, all in all, anything on the machine could run and had no CPU, if the runner knows: no thread
     /// waited longer for another that had none.
     pub machine_short_ns: Option<u64>,
     /// What was found in it by other means, such as [`ending`](super::ending); its process is this one.
     pub found: Vec<Finding>,
-    /// What it came by of what the code itself allows, if whoever ran it knows.
+    /// What it came by of what the code itself allows, if the runner knows.
     pub allowances: Vec<Allowance>,
     /// What a reader should know of it, in full sentences.
     pub notes: Vec<Arc<str>>,
@@ -251,7 +251,7 @@ impl Judge {
         }
         let armed = self.armed();
         let mut expectations_unused = Vec::new();
-        // Of a run that says nothing, nobody can say what did not happen in it.
+        // Of a run that says nothing it is unknown what did not happen in it.
         if armed.yes && self.heard > 0 {
             for (index, expectation) in self.terms.expectations.iter().enumerate() {
                 if !used.contains(&index) {

@@ -1,4 +1,4 @@
-//! The limits that somebody asked for, judged over a whole run: `--max-poll` and its siblings.
+//! The limits that were asked for, judged over a whole run: `--max-poll` and its siblings.
 //!
 //! A detector waits for repetition and harm, since it speaks while a service runs. A limit is a promise
 //! of the code's author, so once is enough. What it judges is the time that the code is answerable for:
@@ -53,7 +53,7 @@ pub(super) struct Judged {
     pub(super) undecided: Vec<(Arc<str>, Arc<str>)>,
     /// Limits for which nothing is measured in this process, and why.
     pub(super) unarmed: Vec<(&'static str, Arc<str>)>,
-    /// Limits that something may have passed and nobody can tell, and why and what to do.
+    /// Limits that something may have passed without certainty, and why and what to do.
     pub(super) open: Vec<(&'static str, Arc<str>)>,
     pub(super) notes: Vec<Arc<str>>,
 }
@@ -100,7 +100,7 @@ impl Judged {
     }
 }
 
-/// What a limit forbids, up to the words. It happened once, unless somebody counts.
+/// What a limit forbids, up to the words. It happened once, unless it is counted.
 fn forbidden(site: &SiteScene<'_>, value: Value, limit: Value) -> Signal {
     Signal {
         key: Key::Site(site.id()),

@@ -1,4 +1,4 @@
-//! What is held of a process, told again as reports, so that whoever saw it can keep it. Told are the
+//! What is held of a process, told again as reports, so that a viewer can keep it. Told are the
 //! totals, the tasks, the newest slow polls, what is open now and the single events; how the
 //! rates went is not.
 

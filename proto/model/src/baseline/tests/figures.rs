@@ -1,4 +1,4 @@
-//! What is worse, what is not, and what nobody can tell.
+//! What is worse, what is not, and what cannot be told.
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn equal_code_is_unchanged_however_often_it_runs() {
     }
 }
 
-/// A long tail: single p99s differ by a factor of two and more, and nobody is accused.
+/// A long tail: single p99s differ by a factor of two and more, and no site is accused.
 #[test]
 fn a_long_tail_is_no_regression() {
     let run = |seed: u64, n: u64| {

@@ -67,7 +67,7 @@ pub(super) fn build(process: &Process, window: Window, id: TaskId, tally: &mut T
         let since = woken.max(last_end);
         window.columns_of(since, now_ns.max(since)).for_each(|(at, ns)| sums[at].sched += ns);
     }
-    // Of a task that is no longer known nobody can say when it was idle.
+    // Of a task that is no longer known it is unknown when it was idle.
     let mut alive = vec![0; window.columns];
     if let Some(task) = task {
         let end_ns = if task.ended_ns > 0 { task.ended_ns } else { now_ns };

@@ -93,7 +93,7 @@ impl<I: Rows> Order<I> {
         self.compare_keys(0, &a.keys[0], &b.keys[0])
             .then_with(|| self.compare_keys(1, &a.keys[1], &b.keys[1]))
             .then_with(|| {
-                // Nobody sorts by more than two in earnest: the rest is worked out when it decides.
+                // A sort by more than two columns is rare: the rest is worked out when it decides.
                 let rest = (2..self.0.len()).map(|place| {
                     self.compare_keys(place, &self.key(place, &a.item), &self.key(place, &b.item))
                 });

@@ -203,7 +203,7 @@ fn a_list_is_used_until_too_few_are_left_before_its_bound() {
     assert!(rig.check(&query, 0).is_some());
     let first = bound(&rig);
     assert!(first.is_some());
-    // Those that end come last, and others move up: for five of the ten that were kept nobody walks.
+    // Those that end come last, and others move up: for five of the ten that were kept there is no walk.
     for n in 95..100 {
         rig.do_to(0, &Step::End(n));
         rig.do_to(0, &Step::Report);
@@ -214,7 +214,7 @@ fn a_list_is_used_until_too_few_are_left_before_its_bound() {
     rig.do_to(0, &Step::Report);
     assert!(rig.check(&query, 0).is_some());
     assert_ne!(bound(&rig), first);
-    // Nor is the list longer and longer while everybody overtakes.
+    // Nor is the list longer and longer while all others overtake.
     for n in 0..60 {
         rig.do_to(0, &Step::Poll(n, SECOND));
         rig.do_to(0, &Step::Report);

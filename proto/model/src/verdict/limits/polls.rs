@@ -91,8 +91,8 @@ impl Polls<'_, '_> {
         self.open(judged);
     }
 
-    /// It may have slept for the lock of the process's memory, on a machine that was short of CPU: whoever held that
-    /// may have had none, and how much of the time it took nobody knows. That it slept is no proof against its
+    /// It may have slept for the lock of the process's memory, on a machine that was short of CPU: the holder may
+    /// have had none, and how much of the time it took is unknown. That it slept is no proof against its
     /// code then, if it was seen asleep for that lock, or awake. What it computed is, and that it was seen asleep in a
     /// call of its own; and who was not looked at is judged by what is counted, or a short machine hid all faults.
     fn may_be_machines(&self, poll: &SlowPoll) -> bool {

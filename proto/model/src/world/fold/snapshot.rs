@@ -182,7 +182,7 @@ impl Process {
         self.replace_workers(there, interval);
         self.retire(&left);
         self.replace_runtimes(staging.runtimes, end_ns);
-        // Also when only the top is told: nobody would tell the end of a task that is not in it.
+        // Also when only the top is told: the end of a task that is not in it would never be reported.
         self.tasks.sweep();
         for poll in staging.slow_polls {
             if !self.based || poll.start_ns.saturating_add(poll.wall_ns) > before_ns {
@@ -197,7 +197,7 @@ impl Process {
         self.unheard_ns = 0;
     }
 
-    /// A process never forgets a site of its own; whoever names others each time finds no more room
+    /// A process never forgets a site of its own; a sender that names others each time finds no more room
     /// here than one snapshot gives.
     fn replace_sites(
         &mut self,

@@ -93,7 +93,7 @@ impl Process {
         self.edges.to(site)
     }
 
-    /// Single polls and wakes by recording thread, as far as somebody asked for them and they are
+    /// Single polls and wakes by recording thread, as far as they were asked for and are
     /// remembered.
     pub fn tracks(&self) -> impl Iterator<Item = &Track> + '_ {
         self.events.tracks()

@@ -8,7 +8,7 @@ use crate::world::tasks::{SiteRows, TaskRow};
 
 impl Process {
     /// Tasks alive now, those without a row of their own included: by the sites' counts, or by
-    /// tokio's own in sample mode. `None` if nobody counts them.
+    /// tokio's own in sample mode. `None` if they are not counted.
     pub fn alive_tasks(&self) -> Option<u64> {
         if self.hello.mode == Mode::Sample {
             return self

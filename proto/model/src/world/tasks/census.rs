@@ -1,4 +1,4 @@
-//! What is counted over all rows while they come, change and go, so that nobody has to walk them for
+//! What is counted over all rows while they come, change and go, so that no question walks them for
 //! it. Only the table writes to it.
 
 use std::collections::HashMap;

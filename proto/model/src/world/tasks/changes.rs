@@ -1,4 +1,4 @@
-//! Which rows changed lately, so that whoever looks again looks at those alone.
+//! Which rows changed lately, so that a repeated question looks at those alone.
 
 use std::collections::VecDeque;
 
@@ -26,7 +26,7 @@ impl Changes {
         self.ever += 1;
     }
 
-    /// Everybody has to look at everything.
+    /// Every question has to look at everything.
     pub(super) fn forget(&mut self) {
         self.ever += 1 + self.places.len() as u64;
         self.places.clear();

@@ -35,7 +35,7 @@ fn a_sleep_for_the_kernels_own_lock_is_doubted_while_the_machine_was_short_of_cp
         assert!(fails(touched(word, MS, Some(20 * MS), 1)), "{word}: the machine was not short");
     }
     assert!(fails(touched("clock_nanosleep", MS, Some(100 * MS), 1)), "it was seen asleep");
-    assert!(fails(touched("", MS, Some(100 * MS), 1)), "nobody looked");
+    assert!(fails(touched("", MS, Some(100 * MS), 1)), "not looked at");
 }
 
 #[test]
