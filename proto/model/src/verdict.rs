@@ -79,6 +79,8 @@ pub struct Subject {
     pub told: u64,
     /// Time that its reports cover, nanoseconds.
     pub span_ns: u64,
+    /// Only the tasks that it spawns through pollscope are measured: those of libraries are in no figure.
+    pub wrapped_only: bool,
     /// What to open to see it, if it was recorded.
     pub recording: Option<Arc<str>>,
 }
@@ -179,6 +181,11 @@ impl Verdict {
     /// The findings that fail the run.
     pub fn failing(&self) -> impl Iterator<Item = &Finding> + '_ {
         self.findings.iter().filter(|finding| finding.level >= self.fail_on)
+    }
+
+    /// The processes of which only wrapped tasks were judged: a verdict says nothing on their other tasks.
+    pub fn wrapped_only(&self) -> impl Iterator<Item = &Subject> + '_ {
+        self.subjects.iter().filter(|subject| subject.wrapped_only && subject.told > 0)
     }
 
     /// The process of a finding, if it was judged here.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use pollscope_model::measured::{Capability, Coverage, Metric};
 use pollscope_model::testkit::Script;
 use pollscope_model::time::MILLISECOND;
 use pollscope_proto::recording::Writer;
@@ -38,6 +39,41 @@ fn checked(line: &[&str]) -> Result<u8, Failure> {
 
 fn path(path: &Path) -> &str {
     path.to_str().expect("a plain path")
+}
+
+#[test]
+fn a_verdict_names_the_processes_of_which_only_wrapped_tasks_are_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, coverage) in [("shop", Coverage::NoTask), ("whole", Coverage::All)] {
+        let mut hello = Script::new(name).hello();
+        hello.capabilities.retain(|capability| capability.metric != Metric::LibraryTasks);
+        hello.capabilities.push(Capability { metric: Metric::LibraryTasks, coverage, reason: String::new() });
+        let mut script = Script::of(hello);
+        let site = script.site("src/main.rs:8:9");
+        let task = script.spawn(site);
+        let mut writer = Writer::new(Vec::new(), &script.hello()).expect("memory takes all");
+        script.poll(task, 200, MS / 10);
+        writer.report(&script.second()).expect("memory takes all");
+        writer.goodbye("it ended").expect("memory takes all");
+        let bytes = writer.finish().expect("memory takes all");
+        std::fs::write(folder.path().join(format!("{name}.mcap")), bytes).expect("a file");
+    }
+    let [text, json] = ["verdict.txt", "verdict.json"].map(|name| folder.path().join(name));
+    let reports = [format!("text={}", path(&text)), format!("json={}", path(&json))];
+    let line = [path(folder.path()), "--report", &reports[0], "--report", &reports[1]];
+    assert_eq!(checked(&line).expect("a verdict"), 0);
+    let text = std::fs::read_to_string(text).expect("the report was written");
+    let scope = text.lines().nth(1).expect("a second line");
+    assert!(
+        text.starts_with("CLEAN") && scope.contains("scope") && scope.contains("Of shop#1 only"),
+        "{text}"
+    );
+    assert!(!scope.contains("whole#1"), "{text}");
+    let read = std::fs::read_to_string(json).expect("the report was written");
+    let read: serde_json::Value = serde_json::from_str(&read).expect("JSON");
+    for process in read["processes"].as_array().expect("processes") {
+        assert_eq!(process["wrapped_only"], process["name"] == "shop#1", "{process}");
+    }
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn subject(process: &str, pid: u32, mode: Mode, recording: Option<&str>) -> Subj
         lost: 0,
         told: 20_000,
         span_ns: 12 * SECOND,
+        wrapped_only: false,
         recording: recording.map(Arc::from),
     }
 }

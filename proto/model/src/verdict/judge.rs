@@ -12,7 +12,7 @@ use super::{Allowance, Allowed, Armed, Distribution, Expectation, Limits, Outcom
 use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
 use crate::detect::view::View;
-use crate::measured::Metric;
+use crate::measured::{Metric, Mode};
 use crate::monitor::Monitor;
 use crate::query::detail::Finding;
 use crate::query::flag::Judge as _;
@@ -334,6 +334,7 @@ fn subject(process: &Process, label: &Arc<str>, span_ns: u64, run: &Run<'_>) -> 
         lost: process.lost(),
         told: process.sites().map(told).fold(0, u64::saturating_add),
         span_ns,
+        wrapped_only: process.hello().mode == Mode::Wrap && !process.measures_for_some(Metric::LibraryTasks),
         recording: run.recording.clone(),
     }
 }

@@ -116,6 +116,8 @@ struct Process<'a> {
     lost: u64,
     told: u64,
     span_ns: u64,
+    /// Its tasks that libraries spawn are in no figure.
+    wrapped_only: bool,
     recording: Option<&'a str>,
 }
 
@@ -220,6 +222,7 @@ impl<'a> Process<'a> {
             lost: subject.lost,
             told: subject.told,
             span_ns: subject.span_ns,
+            wrapped_only: subject.wrapped_only,
             recording: subject.recording.as_deref(),
         }
     }

@@ -87,7 +87,26 @@ fn headline(out: &mut dyn Write, Sheet { verdict, of, style, .. }: &Sheet<'_>) -
             &format!("{}: what was not found may still be there.", lossy.join(", ")),
         )?;
     }
+    if let Some(scope) = wrapped_only(verdict) {
+        paragraph(out, *style, "scope", &scope)?;
+    }
     Ok(())
+}
+
+/// Names the processes on whose library tasks this is no verdict.
+fn wrapped_only(verdict: &Verdict) -> Option<String> {
+    const NAMED: usize = 3;
+    let names: Vec<&str> = verdict.wrapped_only().map(|subject| &*subject.process).collect();
+    let named = names.get(..NAMED.min(names.len()))?.join(", ");
+    let more = match names.len().saturating_sub(NAMED) {
+        0 if names.is_empty() => return None,
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "Of {named}{more} only the tasks spawned through pollscope are measured: no verdict on the tasks that libraries \
+         spawn, such as axum's and hyper's. Build with `--cfg tokio_unstable` to judge them."
+    ))
 }
 
 /// How much was judged: an empty verdict is not told from a clean one by its findings.
