@@ -2,6 +2,7 @@
 //! for people, or as JSON or CSV for programs.
 
 mod csv;
+mod departures;
 mod gather;
 mod json;
 mod sheet;
@@ -10,7 +11,7 @@ mod table;
 pub(crate) mod tests;
 
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pollscope_model::query::column::{Kind, Unit, columns};
 use pollscope_model::query::detail::Overview;
@@ -21,7 +22,7 @@ use crate::failure::Failure;
 use crate::fmt::{clean, notice};
 use crate::source::open::{self, Peer};
 use crate::source::target::Target;
-use gather::Gatherer;
+use gather::{End, Gatherer};
 use sheet::Sheet;
 
 /// Rows in a table unless told otherwise; JSON and CSV print all.
@@ -54,15 +55,58 @@ pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
     let mut sheet = Sheet { page, undecided: gatherer.undecided(), from };
     name_undecided(&sheet);
     print(args, &sheet, true)?;
-    if !args.watch {
-        return Ok(());
-    }
-    loop {
-        std::thread::sleep(WATCH_EVERY);
+    let mut said = Said { redrawn: is_redrawn(args), lines: Vec::new() };
+    while args.watch && gatherer.ended().is_none() {
+        gatherer.watch(Instant::now() + WATCH_EVERY)?;
+        said.before_the_page(gatherer.news());
         sheet.page = gatherer.page()?;
         sheet.undecided = gatherer.undecided();
         print(args, &sheet, false)?;
+        said.after_the_page();
     }
+    match gatherer.ended() {
+        None => Ok(()),
+        // One page was asked for and is printed; a watched target was to go on, unless it left in good order.
+        Some(End { why, orderly }) if orderly || !args.watch => {
+            note(&why);
+            Ok(())
+        }
+        Some(End { why, .. }) => Err(Failure::Unreachable(why)),
+    }
+}
+
+/// What a watching command says beside its pages. A table that is drawn in its place erases the lines beside it, so
+/// that the last ones are written again after each.
+struct Said {
+    redrawn: bool,
+    lines: Vec<String>,
+}
+
+impl Said {
+    /// Lines that stay below a table.
+    const KEPT: usize = 3;
+
+    fn before_the_page(&mut self, news: Vec<String>) {
+        if self.redrawn {
+            self.lines.extend(news);
+            self.lines.drain(..self.lines.len().saturating_sub(Self::KEPT));
+        } else {
+            for line in &news {
+                note(line);
+            }
+        }
+    }
+
+    fn after_the_page(&self) {
+        for line in &self.lines {
+            note(line);
+        }
+    }
+}
+
+/// A watched table on a terminal stays in its place.
+fn is_redrawn(args: &PageArgs) -> bool {
+    args.watch && args.format == Format::Table && io::stdout().is_terminal()
 }
 
 /// The state of a peer at a glance, once it has told it.
@@ -115,10 +159,9 @@ fn print(args: &PageArgs, sheet: &Sheet, first: bool) -> Result<(), Failure> {
     let stdout = io::stdout();
     let terminal = stdout.is_terminal();
     let mut out = io::BufWriter::new(stdout.lock());
-    let between: &[u8] = match (args.format, first, terminal) {
-        // A watched table stays in its place.
-        (Format::Table, _, true) if args.watch => b"\x1b[H\x1b[2J",
-        (Format::Table, false, _) => b"\n",
+    let between: &[u8] = match args.format {
+        Format::Table if is_redrawn(args) => b"\x1b[H\x1b[2J",
+        Format::Table if !first => b"\n",
         _ => b"",
     };
     let columns =

@@ -60,6 +60,13 @@ pub enum Status {
         /// Reconnects tried so far.
         attempts: u32,
     },
+    /// The target has ended and cannot come back; the last state is kept, and nothing is tried again.
+    Ended {
+        /// What happened, in words.
+        reason: Arc<str>,
+        /// It said goodbye before.
+        orderly: bool,
+    },
     /// It cannot work and is not tried again: another protocol version, a refused token.
     Refused {
         /// Why, and what to do.

@@ -8,6 +8,7 @@ use pollscope_model::query::column::Kind;
 use pollscope_model::query::detail::Overview;
 use pollscope_model::query::page::{Meta, Page, Query, Scope};
 
+use super::departures::{self, Departures};
 use super::note;
 use crate::failure::Failure;
 use crate::source::inbox::Inbox;
@@ -16,6 +17,7 @@ use crate::source::{QuestionId, Source, Status};
 
 const PAGE: QuestionId = QuestionId(0);
 const OVERVIEW: QuestionId = QuestionId(1);
+const GONE: QuestionId = QuestionId(2);
 
 /// How long the first answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,6 +30,15 @@ const RULES_NEED: Duration = Duration::from_secs(11);
 const RATES_NEED: Duration = Duration::from_millis(1_500);
 /// A wait of this length is worth a word.
 const WORTH_A_WORD: Duration = Duration::from_secs(3);
+
+/// Why there is nothing more to watch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct End {
+    /// In words.
+    pub(super) why: String,
+    /// The target said goodbye.
+    pub(super) orderly: bool,
+}
 
 /// A source, watched for one page.
 pub(super) struct Gatherer {
@@ -45,6 +56,8 @@ pub(super) struct Gatherer {
     connected: bool,
     page: Option<Page>,
     overview: Option<Overview>,
+    departures: Departures,
+    ended: Option<End>,
 }
 
 impl Gatherer {
@@ -58,8 +71,13 @@ impl Gatherer {
             Peer::Recording(_) => 1,
             Peer::Collector(_) => 0,
         };
+        let departures = Departures::of(&peer);
+        let mut questions = vec![(PAGE, Ask::Page(query)), (OVERVIEW, Ask::Overview(Scope::All))];
+        if !matches!(peer, Peer::Recording(_)) {
+            questions.push((GONE, departures::question()));
+        }
         let mut source = peer.watch(inbox.sink())?;
-        source.ask(vec![(PAGE, Ask::Page(query)), (OVERVIEW, Ask::Overview(Scope::All))]);
+        source.ask(questions);
         Ok(Self {
             inbox,
             _source: source,
@@ -72,6 +90,8 @@ impl Gatherer {
             connected: false,
             page: None,
             overview: None,
+            departures,
+            ended: None,
         })
     }
 
@@ -80,6 +100,9 @@ impl Gatherer {
         let patience = Instant::now() + self.patience;
         while !self.all_there() {
             self.pump(patience)?;
+            if let Some(End { why, .. }) = self.ended.as_ref().filter(|_| !self.all_there()) {
+                return Err(Failure::Unreachable(why.clone()));
+            }
             if Instant::now() >= patience {
                 return Err(Failure::Unreachable(format!(
                     "{} did not tell its state within {} s; try again, or see `pollscope doctor`",
@@ -94,10 +117,33 @@ impl Gatherer {
             note(&format!("watching {} for {} s, so that the rules can judge", self.from, wait.as_secs()));
         }
         let deadline = Instant::now() + wait;
-        while Instant::now() < deadline {
-            self.pump(deadline)?;
+        while self.ended.is_none() && Instant::now() < deadline {
+            self.watch(deadline)?;
+            for line in self.news() {
+                note(&line);
+            }
         }
         self.page()
+    }
+
+    /// Why there is nothing more to watch, if so.
+    pub(super) fn ended(&self) -> Option<End> {
+        self.ended.clone()
+    }
+
+    /// Takes what is told until the deadline, or until something went away or came back. Once it has
+    /// [ended](Self::ended) the page is the last one.
+    pub(super) fn watch(&mut self, deadline: Instant) -> Result<(), Failure> {
+        while self.ended.is_none() && !self.departures.has_news() && Instant::now() < deadline {
+            self.pump(deadline)?;
+        }
+        // What was told together is taken together: the page that goes with the news.
+        self.pump(Instant::now())
+    }
+
+    /// What went away or came back since the last call, in words.
+    pub(super) fn news(&mut self) -> Vec<String> {
+        self.departures.take_news()
     }
 
     /// The overview that goes with the first page.
@@ -152,7 +198,8 @@ impl Gatherer {
     /// Takes what was told; if that is nothing, waits until something is or the deadline comes.
     fn pump(&mut self, deadline: Instant) -> Result<(), Failure> {
         let seen = self.inbox.count();
-        match self.inbox.status() {
+        let status = self.inbox.status();
+        match &status {
             Some(Status::Connected { .. }) => self.connected = true,
             Some(Status::Refused { reason }) => {
                 return Err(Failure::Unreachable(format!("{}: {reason}", self.from)));
@@ -160,11 +207,27 @@ impl Gatherer {
             Some(Status::Lost { reason, .. }) if !self.connected => {
                 return Err(Failure::Unreachable(format!("{} went away: {reason}", self.from)));
             }
+            Some(Status::Ended { reason, orderly }) => {
+                let why = format!("{}: {reason}", self.from);
+                self.ended = Some(End { why, orderly: *orderly });
+            }
             // Once it was there its last state is worth printing; the rows say that it is gone.
             Some(Status::Lost { .. } | Status::Connecting { .. }) | None => {}
         }
         let (page, overview) = (self.inbox.take(PAGE), self.inbox.take(OVERVIEW));
-        if page.is_none() && overview.is_none() {
+        let gone = self.inbox.take(GONE);
+        if let Some(Answer::Page(gone)) = &gone {
+            self.departures.hear(gone);
+        }
+        if let Some(status) = status.filter(|_| self.connected) {
+            self.departures.connection(&status);
+        }
+        if page.is_none()
+            && overview.is_none()
+            && gone.is_none()
+            && self.ended.is_none()
+            && !self.departures.has_news()
+        {
             self.inbox.wait(seen, deadline);
             return Ok(());
         }

@@ -14,7 +14,7 @@ use crate::theme::Role;
 
 /// Whether what is shown is the last state of something that went away.
 pub(super) fn is_stale(state: &State) -> bool {
-    matches!(state.link, Status::Lost { .. } | Status::Refused { .. })
+    matches!(state.link, Status::Lost { .. } | Status::Ended { .. } | Status::Refused { .. })
 }
 
 /// Says on top of the body that the target went away; returns what is left of the body.
@@ -28,6 +28,7 @@ pub(super) fn banner(state: &State, body: Area, screen: &mut Screen) -> Area {
             };
             format!("LOST: {reason}. {tried}; below is the last known state.")
         }
+        Status::Ended { reason, .. } => format!("ENDED: {reason}; below is the last known state."),
         Status::Refused { reason } => format!("REFUSED: {reason}"),
         Status::Connecting { .. } | Status::Connected { .. } => return body,
     };
@@ -65,6 +66,9 @@ pub(super) fn instead(state: &State, width: usize) -> Option<Vec<Line>> {
             "Nothing was received before the connection was lost.".to_owned(),
             "It is tried again until it works; q quits.".to_owned(),
         ],
+        Status::Ended { .. } => {
+            vec!["It has ended, and nothing was received before; q quits.".to_owned()]
+        }
         Status::Refused { .. } => vec!["It is not tried again: q quits.".to_owned()],
     };
     Some(paragraphs_lines(&paragraphs, width))

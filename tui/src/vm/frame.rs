@@ -58,6 +58,7 @@ fn freshness(state: &State, known: Option<(&Meta, u64)>) -> Line {
         }
         (Status::Connecting { .. }, ..) => (Role::Warn, "CONNECTING".to_owned()),
         (Status::Lost { .. }, ..) => (Role::Bad, "LOST".to_owned()),
+        (Status::Ended { .. }, ..) => (Role::Bad, "ENDED".to_owned()),
         (Status::Refused { .. }, ..) => (Role::Bad, "REFUSED".to_owned()),
         (Status::Connected { .. }, None, _) if moved.is_some_and(|playback| playback.run == Run::Paused) => {
             (Role::Accent, "PAUSED".to_owned())

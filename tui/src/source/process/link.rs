@@ -21,6 +21,8 @@ pub(super) enum Happened {
         reason: String,
         /// It will not be tried again.
         last: bool,
+        /// The process said goodbye.
+        orderly: bool,
     },
 }
 
@@ -36,18 +38,25 @@ pub(super) async fn keep(
 ) {
     let mut pauses = Pauses::default();
     loop {
-        let error = match Stream::open(&endpoint).await {
+        let end = match Stream::open(&endpoint).await {
             Ok(stream) => {
                 pauses = Pauses::default();
                 match forward(link, stream.with_flights(flights.clone()), &events).await {
-                    Some(error) => error,
+                    Some(end) => end,
                     None => return,
                 }
             }
-            Err(error) => error,
+            Err(error) => End::Broken(error),
         };
-        let last = matches!(error, PeerError::Version(_) | PeerError::OtherService);
-        let down = Happened::Down { reason: error.words().to_owned(), last };
+        let (last, orderly) = match &end {
+            End::Goodbye(_) => (false, true),
+            End::Broken(error) => (matches!(error, PeerError::Version(_) | PeerError::OtherService), false),
+        };
+        let reason = match end {
+            End::Goodbye(reason) => reason,
+            End::Broken(error) => error.words().to_owned(),
+        };
+        let down = Happened::Down { reason, last, orderly };
         if events.send((link, down)).await.is_err() || last {
             return;
         }
@@ -55,15 +64,23 @@ pub(super) async fn keep(
     }
 }
 
-/// Hands on what the stream says until it breaks; `None` if nobody listens any more.
-async fn forward(link: usize, mut stream: Stream, events: &mpsc::Sender<Event>) -> Option<PeerError> {
+/// How a stream ended.
+enum End {
+    /// The process said so, and why.
+    Goodbye(String),
+    /// It broke, or could not be opened.
+    Broken(PeerError),
+}
+
+/// Hands on what the stream says until it ends; `None` if the receiver is gone.
+async fn forward(link: usize, mut stream: Stream, events: &mpsc::Sender<Event>) -> Option<End> {
     events.send((link, Happened::Up(Box::new(stream.hello.clone())))).await.ok()?;
     loop {
         match stream.next().await {
             Ok(Next::Hello(hello)) => events.send((link, Happened::Up(hello))).await.ok()?,
             Ok(Next::Report(report)) => events.send((link, Happened::Report(report))).await.ok()?,
-            Ok(Next::Goodbye(reason)) => return Some(PeerError::Broken(reason)),
-            Err(error) => return Some(error),
+            Ok(Next::Goodbye(reason)) => return Some(End::Goodbye(reason)),
+            Err(error) => return Some(End::Broken(error)),
         }
     }
 }

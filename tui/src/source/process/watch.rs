@@ -39,8 +39,10 @@ const WAITING_EVENTS: usize = 32;
 /// One process, or one place where a process may be.
 struct Link {
     endpoint: Endpoint,
-    /// The pid that its socket is named after.
+    /// The pid that its socket is named after: once that process has ended, nothing comes back there.
     pid: Option<u32>,
+    /// The last stream ended with a goodbye.
+    orderly: bool,
     task: AbortHandle,
     state: LinkState,
     /// What is shown of it: its last incarnation and how it calls itself.
@@ -63,6 +65,8 @@ enum LinkState {
     Open,
     /// It went away; so many attempts since.
     Lost { reason: String, attempts: u32 },
+    /// Its process has ended.
+    Ended { reason: String },
     /// It cannot work.
     Refused { reason: String },
     /// A process of another name than the one that is watched.
@@ -273,15 +277,11 @@ impl Watch {
     fn process_ended(&mut self, id: usize) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.task.abort();
-        if let Watched::Process(found) = &self.watched {
-            let reason = format!("process {} has ended", found.pid);
-            let attempts = match link.state {
-                LinkState::Lost { attempts, .. } => attempts,
-                _ => 0,
-            };
-            link.state = LinkState::Lost { reason, attempts };
-        } else {
-            self.links.remove(&id);
+        match (&self.watched, link.pid) {
+            (Watched::Process(_) | Watched::Address(_), Some(pid)) => {
+                link.state = LinkState::Ended { reason: format!("process {pid} has ended") };
+            }
+            _ => drop(self.links.remove(&id)),
         }
     }
 
@@ -294,7 +294,8 @@ impl Watch {
         let id = self.next_link;
         self.next_link += 1;
         let task = self.spawn(id, &endpoint);
-        self.links.insert(id, Link { endpoint, pid, task, state: LinkState::Opening, who: None });
+        let (state, who, orderly) = (LinkState::Opening, None, false);
+        self.links.insert(id, Link { endpoint, pid, orderly, task, state, who });
     }
 
     /// A new stream, which begins with a snapshot. It gets a new number, so that what the old one
@@ -326,6 +327,10 @@ impl Watch {
                     return false;
                 }
                 let boot = hello.boot;
+                let named_after = link.socket().and_then(discover::pid_of);
+                let here = |pid: &u32| *pid == hello.process.pid && discover::is_alive(*pid);
+                link.pid = link.pid.or(named_after.filter(here));
+                link.orderly = false;
                 self.history.hear(now, || Heard::Said(Message::Hello(hello.clone())));
                 let label = match self.monitor.greet(*hello, now) {
                     Ok(welcome) => welcome.label.to_string(),
@@ -361,7 +366,8 @@ impl Watch {
                     link.state = LinkState::Open;
                 }
             }
-            Happened::Down { reason, last } => {
+            Happened::Down { reason, last, orderly } => {
+                link.orderly |= orderly;
                 if let Some((boot, _)) = &link.who {
                     part(&mut self.monitor, &mut self.history, *boot, &reason, now);
                 }
@@ -381,10 +387,14 @@ impl Watch {
         if self.status.as_ref() == Some(&status) {
             return true;
         }
-        // Whoever waits for "connected" may rely on the answers that follow.
+        // A caller that waits for "connected" may rely on the answers that follow, and one that ends with the target
+        // on those that came before.
         let connected = matches!(status, Status::Connected { .. });
+        let away = matches!(status, Status::Lost { .. } | Status::Ended { .. });
         self.status = Some(status.clone());
-        (self.sink)(SourceEvent::Status(status)) && (!connected || self.answer_all())
+        (!away || self.answer_all())
+            && (self.sink)(SourceEvent::Status(status))
+            && (!connected || self.answer_all())
     }
 
     fn overall(&self) -> Status {
@@ -407,6 +417,12 @@ impl Watch {
             }
             _ => None,
         });
+        let ended = links().find_map(|link| match &link.state {
+            LinkState::Ended { reason } => {
+                Some(Status::Ended { reason: reason.as_str().into(), orderly: link.orderly })
+            }
+            _ => None,
+        });
         let refused = links().find_map(|link| match &link.state {
             LinkState::Refused { reason } => Some(Status::Refused { reason: reason.as_str().into() }),
             _ => None,
@@ -418,7 +434,8 @@ impl Watch {
                 Status::Lost { reason: reason.into(), attempts: 0 }
             })
         };
-        lost.or(refused)
+        lost.or(ended)
+            .or(refused)
             .or_else(gone)
             .unwrap_or_else(|| Status::Connecting { target: self.watched.label().into() })
     }
