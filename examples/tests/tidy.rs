@@ -11,6 +11,8 @@ mod arrows;
 mod layout;
 #[path = "tidy/manual.rs"]
 mod manual;
+#[path = "tidy/persons.rs"]
+mod persons;
 #[path = "tidy/samples.rs"]
 mod samples;
 #[path = "tidy/text.rs"]
@@ -74,6 +76,7 @@ fn the_house_is_tidy() {
         .collect();
     complaints.extend(arrows::every_member_is_in_the_table(&files).iter().map(ToString::to_string));
     complaints.extend(manual::the_root_holds_what_a_newcomer_needs(&files).iter().map(ToString::to_string));
+    complaints.extend(persons::counts_of_persons_only_fall(&files).iter().map(ToString::to_string));
     complaints.extend(writers::every_writer_is_in_the_list(&files).iter().map(ToString::to_string));
     complaints.sort();
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));

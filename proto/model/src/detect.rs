@@ -12,7 +12,7 @@
 //! - **Once is an accident.** A single slow event may be a page fault, a paused virtual machine or a
 //!   first initialisation; rules ask for repetition or for a duration that none of these explains.
 //! - **Absent is not zero.** A task whose wakers are not counted is not without wakers.
-//! - **Severity needs harm.** What nobody waited for stays a warning.
+//! - **Severity needs harm.** What no task waited for stays a warning.
 
 pub mod advice;
 pub mod blocking_poll;

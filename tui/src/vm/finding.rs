@@ -125,7 +125,7 @@ fn proof(finding: &Finding) -> String {
         (Some(waiters), Some(waited)) if waiters > 0 => {
             parts.push(format!("{} waited {} behind it", fmt::thousands(waiters.into()), Nanos(waited)));
         }
-        (Some(0), _) => parts.push("nobody that is measured waited".to_owned()),
+        (Some(0), _) => parts.push("no measured task waited".to_owned()),
         _ => {}
     }
     parts.push(match finding.count {

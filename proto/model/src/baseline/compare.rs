@@ -90,7 +90,7 @@ fn compare_process(
             match found {
                 Found::Past(past) => figures(&mut told.figures, &site_name, &past, site, &process.load),
                 Found::Unclear { base } => told.figures.push(unsure(format!(
-                    "base has {base} sites `{key}` and this run {}: nobody can tell which is which; give their \
+                    "base has {base} sites `{key}` and this run {}: it cannot be told which is which; give their \
                      tasks names with `pollscope::task(…)`",
                     sites.len()
                 ))),

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn order_tells_apart_where_the_numbers_agree_and_nobody_guesses_where_they_do_not() {
+    fn order_tells_apart_where_the_numbers_agree_and_nothing_is_guessed_where_they_do_not() {
         let at =
             |lines: &[u32]| lines.iter().map(|line| Place { line: *line, column: 9 }).collect::<Vec<_>>();
         let pairs = |pairs: &[(usize, usize)]| Pairing::Pairs(pairs.to_vec());

@@ -17,9 +17,9 @@
 //! once if a single one passed `deny` on a machine that has enough CPU.
 //!
 //! Where it is measured which tasks had to wait for that very poll, it rises to deny only if a poll
-//! passed `deny` and made others wait: what harmed nobody stays a warning, however long it took. Where
+//! passed `deny` and made others wait: what harmed no task stays a warning, however long it took. Where
 //! that is not measured, absent is not zero: it rises if tasks waited for a worker at that time, or if
-//! nobody can tell, or if it happened more than once.
+//! that is not known, or if it happened more than once.
 //!
 //! If the thread was looked at while it was inside the poll, the finding has its stack, the user's code
 //! first, and the kernel's word for what it did: computing, without a CPU, or asleep in which call.
@@ -39,7 +39,7 @@
 //! `spawn_blocking` jobs have threads of their own and are not judged, nor are `block_on` bodies, unless theirs is
 //! known to be a current-thread runtime, which runs everything on that thread. A first poll
 //! within the first five seconds of a process (`initial`) is initialisation. A poll that `stuck-poll` reported while
-//! it was open is not reported again, and one that was seen in `block_in_place` held nobody. Time inside of
+//! it was open is not reported again, and one that was seen in `block_in_place` held up no task. Time inside of
 //! `pollscope::allow_blocking` is taken off. Debug builds are slow: judge release builds, or raise the limit.
 
 use std::collections::BTreeMap;

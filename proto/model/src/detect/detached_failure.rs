@@ -4,7 +4,7 @@
 //! A task's join handle was dropped while it still ran, and afterwards it panicked.
 //!
 //! # Why
-//! Detaching says that nobody needs to know how it ends. It did end badly, and no code path exists that
+//! Detaching says that its end is of no interest. It did end badly, and no code path exists that
 //! could have noticed: neither a retry, nor an error to the caller, nor a clean stop.
 //!
 //! # Evidence
@@ -16,7 +16,7 @@
 //! acted on. If detaching is right, catch the failure inside of the task and report it from there.
 //!
 //! # False alarms
-//! A task that is restarted by someone who watches something else than its handle. Such sites can be
+//! A task that is restarted by code which watches something else than its handle. Such sites can be
 //! allowed in the policy. In a build with `panic = "abort"` nothing is found: the panic ends the process.
 
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};

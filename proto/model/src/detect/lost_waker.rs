@@ -5,7 +5,7 @@
 //! anywhere.
 //!
 //! # Why
-//! It will never run again. Whoever waits for it waits for ever, and what it holds is never released.
+//! It will never run again. A task that waits for it waits for ever, and what it holds is never released.
 //!
 //! # Evidence
 //! The exact number of living wakers of the task, 0, for longer than `grace` after its last poll.
@@ -88,7 +88,7 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     Signal {
         headline: format!("pending for {} with no waker left: it can never run again", Nanos(group.ns)),
         why: format!(
-            "{} returned pending {} ago. {history}, and nobody has woken it: nothing that exists can. {} so at \
+            "{} returned pending {} ago. {history}, and it was not woken: nothing that exists can wake it. {} so at \
              {}. What it holds stays held, and who awaits it waits for ever.",
             view.task_text(group.worst),
             Nanos(group.ns),

@@ -5,8 +5,8 @@
 //! longer than `job`, while no other job of its pool began or ended.
 //!
 //! # Why
-//! It was accepted and nothing happens. Usually nobody drives its executor: a current-thread runtime
-//! outside of `block_on`, a `LocalSet` that nobody awaits; or every worker is stuck. A job waits when all threads of
+//! It was accepted and nothing happens. Usually its executor is not driven: a current-thread runtime
+//! outside of `block_on`, a `LocalSet` that is not awaited; or every worker is stuck. A job waits when all threads of
 //! the pool are taken.
 //!
 //! # Evidence

@@ -6,7 +6,7 @@
 //!
 //! # Why
 //! This is latency that no handler can see in its own timings: the request is ready, the code would take
-//! a millisecond, and nobody runs it. It is what users feel when workers are kept busy by something else.
+//! a millisecond, and no worker runs it. It is what users feel when workers are kept busy by something else.
 //!
 //! # Evidence
 //! The exact histogram of schedule delays, of all sites together and of each site that has `samples`

@@ -1,10 +1,10 @@
-//! swallowed-panic: a task panicked, and nobody looked at how it ended.
+//! swallowed-panic: a task panicked, and its outcome was never taken.
 //!
 //! # What
 //! A task ended in a panic, and its join handle was dropped without being awaited, before or after.
 //!
 //! # Why
-//! Tokio catches the panic and keeps it for whoever joins the task. When nobody does, work is lost
+//! Tokio catches the panic and keeps it for the owner of the handle. If it is never joined, work is lost
 //! without an error anywhere but a line on standard error.
 //!
 //! # Evidence
@@ -67,11 +67,11 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             count: Count::Total(panics),
             poll: PollFacts::default(),
             headline: match panics {
-                1 => "a task panicked and nobody awaited it".to_owned(),
-                n => format!("{} tasks panicked and nobody awaited them", Value::Count(n)),
+                1 => "a task panicked and was never awaited".to_owned(),
+                n => format!("{} tasks panicked and were never awaited", Value::Count(n)),
             },
             why: format!(
-                "Of {} tasks spawned at {}, {} panicked, {} of them with nobody to see it: their work is lost \
+                "Of {} tasks spawned at {}, {} panicked, {} of them without a handle that was awaited: their work is lost \
                  without an error.",
                 Value::Count(totals.spawned),
                 view.short_site(site.id()),

@@ -42,7 +42,7 @@ use crate::time::{Nanos, SECOND};
 /// The time that is looked at; the engine records it.
 pub(super) const WINDOW: Limit = Limit::nanos("window", 300 * SECOND, "time over which it must have grown");
 /// The number of living tasks below which growth is of no interest.
-pub(super) const ALIVE: Limit = Limit::count("alive", 100, "most living tasks that are nobody's business");
+pub(super) const ALIVE: Limit = Limit::count("alive", 100, "most living tasks that are of no interest");
 const GROWTH: Limit = Limit::ratio("growth", 2.0, "and so many times the median of the window's first half");
 
 /// With so many of the spawned ended, growth is a matter of noise.

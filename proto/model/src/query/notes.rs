@@ -143,7 +143,7 @@ fn losses(process: &Process, notes: &mut Vec<String>) {
     if lost.reports_folded > 0 {
         let folded = count(lost.reports_folded, "report");
         notes.push(format!(
-            "{label} folded {folded} into later ones while nobody took them: time is coarser there, \
+            "{label} folded {folded} into later ones while they were not taken: time is coarser there, \
              totals are exact."
         ));
     }

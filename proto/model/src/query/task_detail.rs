@@ -114,7 +114,7 @@ fn facts(process: &Process, task: &TaskRecord) -> Vec<(Arc<str>, Arc<str>)> {
         facts.push(("last poll ended", "never: it was not polled to an end yet".to_owned()));
     }
     let woken = woken_by(task.woken_by);
-    let woken = if woken.is_null() { "nobody yet".to_owned() } else { woken.to_string() };
+    let woken = if woken.is_null() { "nothing yet".to_owned() } else { woken.to_string() };
     facts.push(("woken by", measured(Metric::Wakes, woken)));
     if let Some(WakesBy { tasks, runtime, threads }) = task.wakes_by() {
         let own = task.self_wakes;

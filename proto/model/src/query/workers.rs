@@ -91,8 +91,8 @@ pub(super) static FIELDS: &[Field<Get>] = &[
             Unit::Text,
             14,
             2,
-            "Of a stuck worker: running, runnable, or the call that its thread sleeps in; null if nobody \
-             looked.",
+            "Of a stuck worker: running, runnable, or the call that its thread sleeps in; null if it was \
+             not looked at.",
         )
         .hidden(),
         |row| row.waiting_in().map_or(Value::Null, Value::text),

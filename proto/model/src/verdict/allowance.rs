@@ -47,7 +47,7 @@ impl Allowance {
         let times = if self.runs == 1 { "once".to_owned() } else { format!("{} times", self.runs) };
         Finding {
             fingerprint: format!("{UNUSED} allow_blocking {}", self.reason).into(),
-            headline: format!("allow_blocking at {} blocks nobody any more", self.place).into(),
+            headline: format!("allow_blocking at {} blocks no poll any more", self.place).into(),
             why: format!(
                 "It ran {times}, for {} in one poll at the longest, of {} that a poll may take. Its reason: {}. An \
                  exemption that nothing needs hides the next call that blocks there.",

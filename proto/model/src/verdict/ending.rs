@@ -286,11 +286,11 @@ fn sites<'a>(
             limit: Value::Count(0),
             count: panics,
             headline: match panics {
-                1 => "a task panicked and nobody awaited it".into(),
-                n => format!("{} tasks panicked and nobody awaited them", Value::Count(n)).into(),
+                1 => "a task panicked and was never awaited".into(),
+                n => format!("{} tasks panicked and were never awaited", Value::Count(n)).into(),
             },
             why: format!(
-                "Of {} tasks spawned at {} {} panicked, and no join handle told anybody. The test would have passed.",
+                "Of {} tasks spawned at {} {} panicked, and no join handle was awaited. The test would have passed.",
                 Value::Count(totals.spawned),
                 process.dictionary().site(site.id()).short(),
                 Value::Count(totals.panicked)

@@ -286,7 +286,7 @@ fn a_report_folded_over_a_known_one_is_not_doubled() {
 }
 
 #[test]
-fn tasks_that_ended_while_nobody_listened_leave_with_the_snapshot() {
+fn tasks_that_ended_without_a_listener_leave_with_the_snapshot() {
     let mut script = Script::new("checkout");
     let mut world = world_of(&script);
     let site = script.site("src/a.rs:1:1");

@@ -88,7 +88,7 @@ impl SlowPolled {
             split.push_str(&waiting_in);
         }
         let harm = match (slow.waiters, slow.waited_ns) {
-            (Some(0), _) => "nobody waited".to_owned(),
+            (Some(0), _) => "no task waited".to_owned(),
             (Some(waiters), Some(waited)) => format!("{waiters} tasks waited {} together", Nanos(waited)),
             _ => "not measured".to_owned(),
         };

@@ -119,7 +119,7 @@ fn too_few_samples_are_never_a_pass_in_silence() {
 }
 
 #[test]
-fn of_fewer_than_three_runs_nobody_knows_how_much_they_differ() {
+fn of_fewer_than_three_runs_it_is_unknown_how_much_they_differ() {
     let run = |seed, ns| Recorded::new(seed).polls(CART, "cart", 5_000, ns).run();
     let half_more = 7 * MILLISECOND / 5;
     let comparison = of_runs([run(1, MILLISECOND)]).compare(&run(9, half_more));

@@ -98,7 +98,7 @@ fn every_hit(moment: Moment<'_>, policy: &Policy) -> BTreeMap<(TaskId, usize), O
 
 proptest! {
     #[test]
-    fn nobody_is_overlooked(
+    fn no_task_is_overlooked(
         seconds in prop::collection::vec((prop::collection::vec(event(), 0..4), 1u64..40), 1..25),
         looks in prop::collection::vec(any::<bool>(), 25),
     ) {

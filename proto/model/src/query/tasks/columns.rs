@@ -214,7 +214,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             Unit::Count,
             6,
             8,
-            "Wakers alive outside of it; 0 while idle means that nobody can wake it. Not measured \
+            "Wakers alive outside of it; 0 while idle means that nothing can wake it. Not measured \
                 in hooks mode.",
         )
         .hidden(),

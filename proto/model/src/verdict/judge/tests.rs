@@ -322,7 +322,7 @@ fn what_is_expected_does_not_count_and_what_did_not_happen_is_told() {
 }
 
 #[test]
-fn levels_that_somebody_set_decide() {
+fn levels_that_were_set_decide() {
     let with = |level| Terms { levels: vec![("blocking-poll".into(), level)], ..max_poll(10 * MS) };
     assert_eq!(blocked(1).judged(with(Level::Deny)).outcome, Outcome::Findings);
     let verdict = blocked(1).judged(with(Level::Warn));

@@ -22,7 +22,7 @@ pub(super) fn judge(view: &View<'_>, ended: bool, judged: &mut Judged) {
     if !ended {
         return judged.cannot_tell(
             NAME,
-            "its end was not recorded, so nobody knows what was left: keep the guard of pollscope::init() until \
+            "its end was not recorded, so it is unknown what was left: keep the guard of pollscope::init() until \
              the end of main"
                 .to_owned(),
         );
