@@ -12,7 +12,7 @@
 //!
 //! You will see, in its output, that without shedding hardly a request is answered in time: the service
 //! works as much as ever, for visitors who are gone. With shedding most of what it can do reaches
-//! somebody. In **Sites** the p99 schedule delay of `render` follows: seconds in the one case, some tens of
+//! its visitors. In **Sites** the p99 schedule delay of `render` follows: seconds in the one case, some tens of
 //! milliseconds in the other; **Findings** has `sched-delay`.
 //!
 //! The measuring needs tasks whose waits are known, here those of `render`: the time from the moment when
