@@ -64,11 +64,7 @@ fn is_read(file: &File) -> bool {
 
 /// The words of a line: of its comment in code, of all of it in a document.
 fn words_of<'a>(file: &File, line: &'a str) -> impl Iterator<Item = &'a str> {
-    let read = if file.path.ends_with(".md") {
-        line
-    } else {
-        line.find("//").map_or("", |at| &line[at..])
-    };
+    let read = if file.path.ends_with(".md") { line } else { line.find("//").map_or("", |at| &line[at..]) };
     read.split(|c: char| !c.is_alphanumeric() && c != '_')
         .filter(|word| WORDS.contains(&word.to_lowercase().as_str()))
 }
