@@ -1,11 +1,11 @@
-//! `pollscope export`: a recording in another tool's format.
+//! A recording in another tool's format.
 //!
 //! A recording is read twice. The first reading gives the [`cast`]: who there is, what was slow, what was
 //! found, under which names. The second tells the [`story`], beat by beat, and each format writes down of
 //! it what it can hold. Formats of profilers need the cast alone. What the recording does not hold is never
 //! drawn: it is said on standard error, with what to do about it.
 //!
-//! Called by the command line only. Nothing here judges, folds or measures: detectors and counts are the
+//! Called by the command `export` only. Nothing here judges, folds or measures: detectors and counts are the
 //! model's.
 
 mod args;
@@ -13,6 +13,7 @@ mod cast;
 mod chrome;
 mod firefox;
 mod folded;
+pub(crate) mod format;
 mod lane;
 mod life;
 mod meter;
@@ -26,16 +27,17 @@ pub(crate) mod tests;
 mod wire;
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use pollscope_model::measured::Metric;
 use pollscope_proto::recording::{Ending, Recording};
 
-use crate::cli::export::{ExportArgs, ExportFormat, Weight};
-use crate::failure::Failure;
-use crate::fmt::thousands;
-use crate::report::note;
-use crate::source::open;
+use crate::output::failure::Failure;
+use crate::output::fmt::thousands;
+use crate::output::note;
+use crate::sources::open;
 use cast::Cast;
+use format::{ExportFormat, Weight};
 use out::Out;
 
 /// What was written, for the notes.
@@ -46,11 +48,25 @@ struct Written {
     left_out: u64,
 }
 
+/// What to export, and where to.
+pub(crate) struct Order<'a> {
+    /// A recording.
+    pub(crate) file: &'a Path,
+    /// The format.
+    pub(crate) to: ExportFormat,
+    /// The file to write, `-` for standard output.
+    pub(crate) output: &'a Path,
+    /// What a folded stack weighs; `None` for blocked time, or wall time where that was not measured.
+    pub(crate) weight: Option<Weight>,
+    /// Replace a file that is there.
+    pub(crate) force: bool,
+}
+
 /// Exports, and says on standard error what could not be.
-pub(crate) fn run(args: &ExportArgs) -> Result<(), Failure> {
-    let mut recording = Recording::open(&args.file).map_err(|error| open::unreadable(&args.file, error))?;
+pub(crate) fn run(args: &Order<'_>) -> Result<(), Failure> {
+    let mut recording = Recording::open(args.file).map_err(|error| open::unreadable(args.file, error))?;
     // Before the work, which may take a while.
-    let mut out = Out::open(&args.output, args.force)?;
+    let mut out = Out::open(args.output, args.force)?;
     let cast = Cast::read(&mut recording);
     let file = args.file.display();
     if cast.holds.reports == 0 {
@@ -77,7 +93,7 @@ fn is_of_slow_polls(format: ExportFormat) -> bool {
 }
 
 /// The time that a folded stack weighs.
-fn weight(args: &ExportArgs, cast: &Cast) -> Result<Weight, Failure> {
+fn weight(args: &Order<'_>, cast: &Cast) -> Result<Weight, Failure> {
     if args.weight.is_some() && args.to != ExportFormat::Folded {
         let format = args.to.as_str();
         return Err(Failure::Usage(format!(

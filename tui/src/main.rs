@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use pollscope_tui::cli::Cli;
-use pollscope_tui::command;
-use pollscope_tui::failure::Failure;
-use pollscope_tui::fmt::notice;
+use pollscope_tui::commands;
+use pollscope_tui::commands::cli::Cli;
+use pollscope_tui::output::failure::Failure;
+use pollscope_tui::output::fmt::notice;
 
 fn main() -> ExitCode {
     let done = match Cli::try_parse() {
-        Ok(cli) => command::run(cli),
+        Ok(cli) => commands::run(cli),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             error.print().map_err(Failure::output)
         }

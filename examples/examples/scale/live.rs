@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::{Query, Scope};
-use pollscope_tui::source::endpoint::Endpoint;
-use pollscope_tui::source::inbox::Inbox;
-use pollscope_tui::source::lookup::Watched;
-use pollscope_tui::source::process::ProcessSource;
-use pollscope_tui::source::{QuestionId, Source as _};
+use pollscope_tui::sources::endpoint::Endpoint;
+use pollscope_tui::sources::inbox::Inbox;
+use pollscope_tui::sources::lookup::Watched;
+use pollscope_tui::sources::process::ProcessSource;
+use pollscope_tui::sources::{QuestionId, Source as _};
 
 use crate::{CHANGED, Row};
 

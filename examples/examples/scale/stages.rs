@@ -18,12 +18,12 @@ use pollscope_model::testkit;
 use pollscope_model::time::SECOND;
 use pollscope_model::world::Limits;
 use pollscope_proto::feed::{self, Message as Told, Reader};
-use pollscope_tui::event::Event;
-use pollscope_tui::glyph::Glyphs;
-use pollscope_tui::source::{SourceEvent, Status};
-use pollscope_tui::state::{Look, State, Tab};
-use pollscope_tui::theme::{Depth, Palette, Theme};
-use pollscope_tui::{update, view};
+use pollscope_tui::screens::event::Event;
+use pollscope_tui::screens::glyph::Glyphs;
+use pollscope_tui::screens::state::{Look, State, Tab};
+use pollscope_tui::screens::theme::{Depth, Palette, Theme};
+use pollscope_tui::screens::{update, view};
+use pollscope_tui::sources::{SourceEvent, Status};
 
 use crate::{CHANGED, Row};
 

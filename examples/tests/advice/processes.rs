@@ -2,8 +2,8 @@
 
 use clap::Parser as _;
 use pollscope_model::detect::advice::Advice;
-use pollscope_tui::cli::Cli;
-use pollscope_tui::command;
+use pollscope_tui::commands;
+use pollscope_tui::commands::cli::Cli;
 use serde_json::Value;
 
 use crate::case::{FAULT, is_text};
@@ -30,7 +30,7 @@ fn findings(limit: &[&str], case: &str, remedy: &str) -> Vec<Value> {
     line.extend(limit.iter().chain(&["--", program, case, remedy]));
     let cli = Cli::try_parse_from(line).expect("a command line");
     // Its code tells of findings too.
-    let _ = command::run(cli);
+    let _ = commands::run(cli);
     let text = std::fs::read_to_string(folder.path().join("json")).expect("a report");
     let report: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(report["armed"], true, "{report:#}");

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use pollscope_model::baseline::{Baseline, Change, Comparison, Figure, Run};
-use pollscope_tui::cli::Cli;
-use pollscope_tui::command;
+use pollscope_tui::commands;
+use pollscope_tui::commands::cli::Cli;
 
 use crate::faults::MACHINE;
 use crate::recording::folded;
@@ -32,7 +32,7 @@ fn run_of(path: &Path) -> Run {
 /// The command's exit code.
 fn pollscope(arguments: &[&str]) -> u8 {
     let cli = Cli::try_parse_from([&["pollscope"], arguments].concat()).expect("a command line");
-    command::run(cli).map_or_else(|failure| failure.exit_code(), |()| 0)
+    commands::run(cli).map_or_else(|failure| failure.exit_code(), |()| 0)
 }
 
 fn text(path: &Path) -> &str {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use clap::Parser;
-use pollscope_tui::cli::Cli;
-use pollscope_tui::command;
+use pollscope_tui::commands;
+use pollscope_tui::commands::cli::Cli;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -31,7 +31,7 @@ impl Checked {
         line.extend(reports.iter().flat_map(|report| ["--report", report.as_str()]));
         line.extend(arguments.iter().chain(&["--", "sh", "-c", shell]));
         let cli = Cli::try_parse_from(line).expect("a command line");
-        let code = command::run(cli).map_or_else(|failure| failure.exit_code(), |()| 0);
+        let code = commands::run(cli).map_or_else(|failure| failure.exit_code(), |()| 0);
         Self { code, folder }
     }
 

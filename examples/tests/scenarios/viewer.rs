@@ -9,11 +9,11 @@ use pollscope_model::query::column::{Kind, columns};
 use pollscope_model::query::flight::Flight;
 use pollscope_model::query::page::{Page, Query, Row, Scope};
 use pollscope_model::query::value::Value;
-use pollscope_tui::source::endpoint::Endpoint;
-use pollscope_tui::source::fleet::FleetSource;
-use pollscope_tui::source::lookup::Watched;
-use pollscope_tui::source::process::ProcessSource;
-use pollscope_tui::source::{QuestionId, Source, SourceEvent, Status};
+use pollscope_tui::sources::endpoint::Endpoint;
+use pollscope_tui::sources::fleet::FleetSource;
+use pollscope_tui::sources::lookup::Watched;
+use pollscope_tui::sources::process::ProcessSource;
+use pollscope_tui::sources::{QuestionId, Source, SourceEvent, Status};
 
 use crate::wait;
 
@@ -43,7 +43,7 @@ impl Viewer {
         Self::new(|sink| Box::new(FleetSource::open(endpoint, sink).expect("a thread")))
     }
 
-    fn new(open: impl FnOnce(pollscope_tui::source::Sink) -> Box<dyn Source>) -> Self {
+    fn new(open: impl FnOnce(pollscope_tui::sources::Sink) -> Box<dyn Source>) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let kept = Arc::clone(&seen);
         let source = open(Box::new(move |event| {

@@ -85,9 +85,14 @@ fn words_with_one_home() {
     keeps(text::wire_types_stay_in_proto, "tui/src/a.rs", "let known = [\"prost\"];");
 
     let rule = text::terminal_types_stay_in_the_drawing_rooms;
-    breaks(rule, "tui/src/vm/tasks.rs", "use ratatui::style::Color;", "tui/src/vm/tasks.rs:1");
-    keeps(rule, "tui/src/view/tasks.rs", "use ratatui::style::Color;");
-    keeps(rule, "tui/src/theme.rs", "use ratatui::style::Color;");
+    breaks(
+        rule,
+        "tui/src/screens/vm/tasks.rs",
+        "use ratatui::style::Color;",
+        "tui/src/screens/vm/tasks.rs:1",
+    );
+    keeps(rule, "tui/src/screens/view/tasks.rs", "use ratatui::style::Color;");
+    keeps(rule, "tui/src/screens/theme.rs", "use ratatui::style::Color;");
 
     let rule = text::only_the_recorder_asks_for_unstable_tokio;
     breaks(rule, "tui/src/demo.rs", "#[cfg(tokio_unstable)]", "tui/src/demo.rs:1");

@@ -50,7 +50,7 @@ pub(crate) fn wire_types_stay_in_proto(file: &File) -> Vec<Complaint> {
 pub(crate) fn terminal_types_stay_in_the_drawing_rooms(file: &File) -> Vec<Complaint> {
     // The rig is the tests' own terminal.
     let rooms = ["view", "widget", "term", "theme", "rig"];
-    let drawing = file.path.strip_prefix("tui/src/").is_some_and(|path| {
+    let drawing = file.path.strip_prefix("tui/src/screens/").is_some_and(|path| {
         let room = path.split('/').next().unwrap_or_default();
         rooms.contains(&room.trim_end_matches(".rs"))
     });
@@ -60,7 +60,7 @@ pub(crate) fn terminal_types_stay_in_the_drawing_rooms(file: &File) -> Vec<Compl
     forbid(
         file,
         &["ratatui"],
-        "put the drawing into tui/src/view/ or tui/src/widget/, the data into a view model",
+        "put the drawing into tui/src/screens/view/ or tui/src/screens/widget.rs, the data into a view model",
     )
 }
 

@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::fault::Choice;
-use crate::failure::Failure;
-use crate::source::target::Target;
+use crate::output::failure::Failure;
+use crate::sources::target::Target;
 
 /// How long the service may take to come up, and to go down.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,17 +17,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The running service. Dropping it ends it, and returns when it has ended.
-pub(super) struct Leash {
+pub(crate) struct Leash {
     child: Child,
     /// Reads its standard error to the end, so that it never fills, and keeps the last line.
     words: Option<JoinHandle<Option<String>>>,
     /// Where it listens.
-    pub(super) target: Target,
+    pub(crate) target: Target,
 }
 
 impl Leash {
     /// Starts the service and waits until it listens.
-    pub(super) fn start(faults: &[Choice], collector: Option<&Target>) -> Result<Self, Failure> {
+    pub(crate) fn start(faults: &[Choice], collector: Option<&Target>) -> Result<Self, Failure> {
         let program =
             std::env::current_exe().map_err(|error| Failure::io("find this program's file", error))?;
         let mut command = Command::new(program);

@@ -18,7 +18,7 @@ window = "8s"
 const SHORTENED: &str = "forgotten-task after 8s, task-leak over 8s";
 
 /// What is said on standard error when the service starts.
-pub(super) fn notice(faults: &[Fault]) -> String {
+pub(crate) fn notice(faults: &[Fault]) -> String {
     let names: Vec<&str> = faults.iter().map(|fault| fault.name).collect();
     let on = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     format!("pollscope demo: faults on: {on}; its own policy shortens the waits of slow rules: {SHORTENED}")

@@ -3,12 +3,11 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::fault::{self, Fault};
+use super::fault::{self, Choice, Fault};
 use super::shop::Plan;
 use super::{http, jobs, load, policy};
-use crate::cli::DemoArgs;
-use crate::failure::Failure;
-use crate::source::target::Target;
+use crate::output::failure::Failure;
+use crate::sources::target::Target;
 
 /// The service's name: `--from pollscope-demo`.
 pub(super) const NAME: &str = "pollscope-demo";
@@ -17,16 +16,26 @@ const WORKERS: usize = 4;
 /// How long the runtime may take to end its tasks.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// How the service runs.
+pub(crate) struct Order<'a> {
+    /// The faults that are on.
+    pub(crate) faults: &'a [Choice],
+    /// The collector to push to as well.
+    pub(crate) collector: Option<&'a Target>,
+    /// It ends when standard input does.
+    pub(crate) leash: bool,
+}
+
 /// Serves until it is told to stop: by SIGINT or SIGTERM, or on a leash by the end of standard input.
-pub(super) fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let faults = fault::chosen(&args.faults);
+pub(crate) fn run(args: &Order<'_>) -> Result<(), Failure> {
+    let faults = fault::chosen(args.faults);
     let mut plan = Plan::healthy();
     for fault in &faults {
         fault.install(&mut plan);
     }
 
     let mut builder = pollscope::Builder::new().name(NAME).policy(policy::TEXT);
-    if let Some(collector) = &args.collector {
+    if let Some(collector) = args.collector {
         builder = builder.endpoint(&endpoint_of(collector)?);
     }
     let guard = builder

@@ -259,5 +259,5 @@ impl<'a, W: Write> Chrome<'a, W> {
 
 /// A text as JSON has it.
 fn json(text: &str) -> String {
-    crate::json::line(&text).unwrap_or_default()
+    crate::output::json::line(&text).unwrap_or_default()
 }

@@ -170,7 +170,7 @@ impl<'a> Firefox<'a> {
 
     /// Writes the profile; how many polls found no room.
     pub(super) fn end(self, mut out: impl Write) -> io::Result<u64> {
-        crate::json::write(&mut out, &self.profile)?;
+        crate::output::json::write(&mut out, &self.profile)?;
         out.flush()?;
         Ok(self.left_out)
     }

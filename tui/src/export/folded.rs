@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use pollscope_model::text::clean;
 
 use super::cast::Cast;
+use super::format::Weight;
 use super::stacks::{self, UNSEEN, Weights};
-use crate::cli::export::Weight;
 
 /// Writes the slow polls with that weight; how many lines there were.
 pub(super) fn write(cast: &Cast, weight: Weight, mut out: impl Write) -> io::Result<u64> {

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 use std::path::{Path, PathBuf};
 
-use crate::failure::Failure;
+use crate::output::failure::Failure;
 
 /// See the module.
 pub(super) enum Out {

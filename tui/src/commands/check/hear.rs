@@ -1,0 +1,64 @@
+//! Having what was recorded heard, process by process; memory is that of one.
+
+use std::path::{Path, PathBuf};
+
+use pollscope_model::verdict::{Judge, Run};
+
+use super::terms::Rules;
+use crate::commands::recordings::{Grouped, Parts, by_process};
+use crate::output::failure::Failure;
+
+/// Has the files heard that somebody named: each must hold something, and one that is cut says so.
+pub(super) fn files(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Result<(), Failure> {
+    for parts in by_process(files)?.all()? {
+        let heard = process(judge, parts, rules)?;
+        if !heard.words.is_empty() {
+            judge.note(format!("{}: {}.", heard.path.display(), heard.words));
+        }
+    }
+    Ok(())
+}
+
+/// Has everything heard that the processes of a command recorded: one may have ended before it said anything, or
+/// in the middle of it.
+pub(super) fn command(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Result<(), Failure> {
+    let Grouped { processes, silent } = by_process(files)?;
+    let mut unfinished: Vec<String> = silent.iter().map(|(path, _)| file_name(path)).collect();
+    for parts in processes {
+        let heard = process(judge, parts, rules)?;
+        if !heard.ended || !heard.words.is_empty() {
+            unfinished.push(file_name(&heard.path));
+        }
+    }
+    if let [first, rest @ ..] = &unfinished[..] {
+        let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        judge.note(format!(
+            "{first}{others}: not finished, since the process ended without dropping the guard of \
+             pollscope::init(); what it did in its last second may be missing."
+        ));
+    }
+    Ok(())
+}
+
+/// What the recording of one process is like.
+struct Heard {
+    path: PathBuf,
+    /// What is not whole about it; empty if nothing is.
+    words: String,
+    /// The process said that it ends.
+    ended: bool,
+}
+
+fn process(judge: &mut Judge, parts: Parts, rules: &Rules) -> Result<Heard, Failure> {
+    let folded = parts.fold(rules.policy.as_ref())?;
+    let mut run = Run::of(folded.whole.monitor());
+    run.recording = Some(folded.path.display().to_string().into());
+    run.ended = folded.whole.ended();
+    judge.hear(&run);
+    let (words, ended) = (folded.whole.shortcomings(), folded.whole.ended());
+    Ok(Heard { path: folded.path, words, ended })
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

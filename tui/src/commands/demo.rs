@@ -1,0 +1,32 @@
+//! `pollscope demo`: runs the demo's service, here or in a child under the terminal UI.
+//!
+//! The service is the room [`demo`](crate::demo)'s; this file only decides where it runs and what looks at it.
+
+use std::io::Write;
+
+use super::cli::DemoArgs;
+use crate::demo::fault::{self, Choice, Fault};
+use crate::demo::service::Order;
+use crate::demo::{leash, policy, service};
+use crate::output::failure::Failure;
+
+/// The faults that show most when nobody chose any.
+const SHOWN: [&str; 2] = ["blocking", "tail"];
+
+/// Runs the service, here or in a child under the terminal UI.
+pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
+    if args.headless {
+        return service::run(&Order {
+            faults: &args.faults,
+            collector: args.collector.as_ref(),
+            leash: args.leash,
+        });
+    }
+    let shown =
+        || fault::ALL.into_iter().filter(|fault: &Fault| SHOWN.contains(&fault.name)).map(Choice::One);
+    let faults = if args.faults.is_empty() { shown().collect() } else { args.faults.clone() };
+    let service = leash::Leash::start(&faults, args.collector.as_ref())?;
+    // Stays readable above the screens when they are left; a closed standard error harms nobody.
+    let _ = writeln!(std::io::stderr(), "{}", policy::notice(&fault::chosen(&faults)));
+    super::attach(&service.target, &args.view)
+}

@@ -1,0 +1,217 @@
+//! `pollscope doctor`: what is measured and what is not, why, and what to change.
+
+mod held;
+
+use std::fmt::Write as _;
+
+use pollscope_model::hello::Hello;
+use pollscope_model::measured::{Coverage, Metric, Mode};
+use pollscope_model::query::detail::Overview;
+use pollscope_model::time::Nanos;
+use pollscope_system::clock::Clock;
+
+use crate::commands::block_on;
+use crate::commands::report::overview_of;
+use crate::output::failure::Failure;
+use crate::output::fmt::clean;
+use crate::output::to_stdout;
+use crate::sources::endpoint::Endpoint;
+use crate::sources::lookup::{self, Answered, Watched};
+use crate::sources::open::{self, Peer};
+use crate::sources::target::Target;
+use crate::sources::{discover, fleet};
+
+/// Examines one target, or this machine.
+pub(crate) fn run(target: Option<&Target>) -> Result<(), Failure> {
+    let text = match target {
+        Some(target) => examine(target)?,
+        None => machine()?,
+    };
+    to_stdout(text.as_bytes())
+}
+
+fn examine(target: &Target) -> Result<String, Failure> {
+    let peer = block_on(open::anyone(Some(target)))??;
+    let transport = match &peer {
+        Peer::Collector(endpoint) => {
+            let endpoint = endpoint.clone();
+            return collector(&endpoint, peer);
+        }
+        Peer::Processes { watched: Watched::Process(found), .. } => {
+            format!("unix:{}", found.socket.display())
+        }
+        Peer::Processes { watched, .. } => watched.label(),
+        Peer::Recording(path) => path.display().to_string(),
+    };
+    let here = match &peer {
+        Peer::Processes { watched: Watched::Process(found), .. } => Some(found.clone()),
+        _ => None,
+    };
+    let named = matches!(&peer, Peer::Processes { watched: Watched::Name(_), .. });
+    let overview = overview_of(peer)?;
+    let mut text = process(&overview, &transport);
+    if let Some(found) = here.clone().or_else(|| named.then(|| only(&overview.hellos)).flatten()) {
+        text += &held::lines(found.pid, &found.socket);
+    }
+    // It is a matter of the machine, so that it is said of a service on this one.
+    if let Some(why) = Clock::of_this_machine().complaint().filter(|_| here.is_some()) {
+        let _ = writeln!(text, "  clock        {}", clean(&why));
+    }
+    Ok(text + &advice(&overview.hellos))
+}
+
+/// The one process of this machine that greeted.
+fn only(hellos: &[Hello]) -> Option<discover::Found> {
+    let [hello] = hellos else { return None };
+    discover::scan(&discover::folders()).into_iter().find(|found| found.pid == hello.process.pid)
+}
+
+fn collector(endpoint: &Endpoint, peer: Peer) -> Result<String, Failure> {
+    let hello =
+        block_on(fleet::greet(endpoint))?.map_err(|error| lookup::failure(&endpoint.to_string(), &error))?.0;
+    let overview = overview_of(peer)?;
+    let mut text = format!(
+        "collector {}\n  version      pollscope {}, protocol {}\n",
+        clean(&endpoint.to_string()),
+        clean(&hello.version),
+        hello.protocol
+    );
+    let [live, stale, gone] = overview.presence;
+    let _ = writeln!(text, "  processes    {live} live, {stale} stale, {gone} gone");
+    losses_and_notes(&mut text, &overview);
+    Ok(text)
+}
+
+/// Every process of this machine, and the machine itself.
+fn machine() -> Result<String, Failure> {
+    let folders = discover::folders();
+    let answered = block_on(lookup::greet_all(&folders))?;
+    let mut text = format!(
+        "pollscope {}, protocol {}\n  looked in    {}\n  processes    {}\n",
+        pollscope_proto::version::RELEASE,
+        pollscope_proto::PROTOCOL,
+        clean(&lookup::listed(&folders)),
+        answered.len()
+    );
+    let schedstat =
+        std::fs::read_to_string("/proc/self/schedstat").is_ok_and(|stat| !stat.starts_with("0 0 "));
+    let split =
+        if schedstat { "slow polls can be split into busy, blocked and preempted" } else { NO_SCHEDSTAT };
+    let _ = writeln!(text, "  system       {split}");
+    let _ = writeln!(text, "  clock        {}", clock(&Clock::of_this_machine()));
+    let mut hellos = Vec::new();
+    for Answered { found, hello } in answered {
+        let transport = format!("unix:{}", found.socket.display());
+        text.push('\n');
+        match hello {
+            Ok(_) => {
+                let held = held::lines(found.pid, &found.socket);
+                let watched = Watched::Process(found);
+                let overview = overview_of(Peer::Processes { watched, count: 1, unreachable: Vec::new() })?;
+                text += &process(&overview, &transport);
+                text += &held;
+                hellos.extend(overview.hellos);
+            }
+            Err(error) => {
+                let (transport, why) = (clean(&transport), clean(error.words()));
+                let _ = writeln!(text, "process {} at {transport} does not answer: {why}", found.pid);
+            }
+        }
+    }
+    if hellos.is_empty() {
+        text += "\nno instrumented process runs here as this user: add the `pollscope` crate to a service, or try `pollscope demo`\n";
+    }
+    Ok(text + &advice(&hellos))
+}
+
+/// What a read of this machine's clock costs, which services that cannot use the processor's counter pay for each poll.
+fn clock(clock: &Clock) -> String {
+    let source = clock.source.as_deref().unwrap_or("not named by the system");
+    clock.complaint().unwrap_or_else(|| format!("{}, read in {} ns", clean(source), clock.read_ns))
+}
+
+const NO_SCHEDSTAT: &str = "the kernel keeps no schedule statistics (/proc/self/schedstat): slow polls are not split into busy, blocked and preempted";
+
+/// What is measured in one process.
+fn process(overview: &Overview, transport: &str) -> String {
+    let mut text = String::new();
+    let transport = clean(transport);
+    for hello in &overview.hellos {
+        let name = clean(&hello.process.name);
+        let host = clean(&hello.process.host);
+        let _ = writeln!(text, "{name} (pid {} on {host})", hello.process.pid);
+        let _ = writeln!(text, "  mode         {}: {}", hello.mode, sees(hello.mode));
+        let version = clean(&hello.version);
+        let _ = writeln!(text, "  version      pollscope {version}, protocol {}", hello.protocol);
+        let _ = writeln!(text, "  transport    {transport}, a report every {}", Nanos(hello.interval_ns));
+        let policy = if hello.policy.trim().is_empty() { "the defaults" } else { "its own" };
+        let _ = writeln!(text, "  policy       {policy}");
+        let of_all = Metric::ALL.into_iter().filter(|metric| hello.coverage(*metric) == Coverage::All);
+        let of_all: Vec<&str> = of_all.map(Metric::as_str).collect();
+        let _ = writeln!(
+            text,
+            "  measured     {}",
+            if of_all.is_empty() { "nothing".to_owned() } else { of_all.join(", ") }
+        );
+    }
+    losses_and_notes(&mut text, overview);
+    text
+}
+
+fn sees(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Sample => "the runtime's totals only, no single task",
+        Mode::Wrap => "every task that is spawned through pollscope",
+        Mode::Hooks => {
+            "every task of the observed runtimes but those of a LocalSet, and more of those spawned through pollscope"
+        }
+        _ => "something that this version does not know",
+    }
+}
+
+fn losses_and_notes(text: &mut String, overview: &Overview) {
+    let lost = overview.meta.lost;
+    let _ =
+        writeln!(text, "  lost         {}", if lost == 0 { "nothing".to_owned() } else { lost.to_string() });
+    for note in &overview.notes {
+        let _ = writeln!(text, "  note         {}", clean(note));
+    }
+    if !overview.undecided.is_empty() {
+        text.push_str("  rules that cannot judge now\n");
+        for (detector, reason) in &overview.undecided {
+            let _ = writeln!(text, "    {:<18}  {}", clean(detector), clean(reason));
+        }
+    }
+}
+
+/// What would let a service see more.
+fn advice(hellos: &[Hello]) -> String {
+    if !hellos.is_empty() && hellos.iter().all(|hello| hello.mode == Mode::Hooks) {
+        return String::new();
+    }
+    let mut text = String::from(
+        "\nTo see the tasks of libraries, too (but for a LocalSet's), build the service with tokio's unstable hooks.\n\
+         Put into the service's .cargo/config.toml:\n\n    [build]\n    rustflags = [\"--cfg\", \"tokio_unstable\"]\n\n",
+    );
+    if hellos.iter().any(|hello| hello.mode == Mode::Sample) {
+        text += "In mode sample no single task is seen: spawn through `pollscope::spawn`, which works on every build.\n";
+    }
+    text
+}
+
+/// What is said of a process that means harm, at a path that does.
+#[cfg(test)]
+pub(crate) fn hostile() -> String {
+    use pollscope_model::query::ask::{Answer, Ask};
+    use pollscope_model::query::page::Scope;
+    use pollscope_model::testkit::{self, HOSTILE};
+    let (script, reports) = testkit::hostile();
+    let monitor = crate::screens::rig::heard(&script, reports);
+    let Answer::Overview(mut overview) = monitor.answer(&Ask::Overview(Scope::All), script.now_unix_ns())
+    else {
+        return String::new();
+    };
+    overview.notes.push(HOSTILE.into());
+    overview.undecided.push((HOSTILE.into(), HOSTILE.into()));
+    process(&overview, HOSTILE)
+}

@@ -1,0 +1,133 @@
+//! Reading rows: a cell by its column's key, what it says, and how it looks in a table.
+
+use std::sync::Arc;
+
+use pollscope_model::id::TaskId;
+use pollscope_model::query::column::{Column, Kind, Unit, columns};
+use pollscope_model::query::page::{Level, Row, RowId};
+use pollscope_model::query::value::Value;
+
+use super::text::Span;
+use crate::output::fmt;
+use crate::screens::glyph::Glyphs;
+use crate::screens::theme::Role;
+
+/// What kind of page the row is from.
+pub fn kind_of(row: &Row) -> Kind {
+    match row.id {
+        RowId::Process(_) => Kind::Processes,
+        RowId::Task(..) => Kind::Tasks,
+        RowId::Site(_) => Kind::Sites,
+        RowId::Worker(..) => Kind::Workers,
+        RowId::Finding(_) => Kind::Findings,
+    }
+}
+
+/// The cell of that column; `None` if the kind has no such column.
+pub fn cell<'a>(row: &'a Row, key: &str) -> Option<&'a Value> {
+    let at = columns(kind_of(row)).iter().position(|column| column.key == key)?;
+    row.cells.get(at)
+}
+
+/// The cell's text; empty if there is none.
+pub fn text(row: &Row, key: &str) -> String {
+    let columns = columns(kind_of(row));
+    match columns.iter().zip(&row.cells).find(|(column, _)| column.key == key) {
+        None | Some((_, Value::Null)) => String::new(),
+        Some((column, value)) => column.unit.show(value),
+    }
+}
+
+/// The spawn site that the row is about.
+pub fn site(row: &Row) -> Option<Arc<str>> {
+    match (&row.id, cell(row, "site")) {
+        (RowId::Site(site), _) => Some(site.clone()),
+        (_, Some(Value::Text(site))) if !site.is_empty() => Some(site.clone()),
+        _ => None,
+    }
+}
+
+/// The task that the row is about: a worker's current one, a finding's.
+pub fn task(row: &Row) -> Option<TaskId> {
+    let key = if kind_of(row) == Kind::Workers { "polling_task" } else { "task" };
+    match (&row.id, cell(row, key)) {
+        (RowId::Task(_, task), _) => Some(*task),
+        (_, Some(Value::Count(task))) => Some(TaskId(*task)),
+        _ => None,
+    }
+}
+
+/// The detectors with open findings about the row.
+pub fn detectors(row: &Row) -> Vec<Arc<str>> {
+    match (cell(row, "detector"), cell(row, "findings")) {
+        (Some(Value::Text(detector)), _) => vec![detector.clone()],
+        (_, Some(Value::List(detectors))) => detectors.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the row's thing is over: an ended task, a process that is gone, a closed finding.
+pub fn is_over(row: &Row) -> bool {
+    let state = text(row, "state");
+    matches!(state.as_str(), "completed" | "cancelled" | "panicked" | "ended" | "gone" | "closed")
+}
+
+/// Whether the column's cells stand at the right.
+pub fn stands_right(column: &Column) -> bool {
+    !matches!(column.unit, Unit::Text | Unit::List | Unit::Series)
+}
+
+/// Columns that the cell would like to have.
+pub fn wish(column: &Column, value: &Value) -> usize {
+    match value {
+        Value::Series(points) => points.len(),
+        Value::Text(text) if column.key == "site" => fmt::width(&fmt::short_site(text)),
+        value => fmt::width(&column.unit.show(value)),
+    }
+}
+
+/// The cell in exactly that many columns.
+pub fn show(column: &Column, level: Option<Level>, value: &Value, columns: usize, glyphs: Glyphs) -> Span {
+    let (text, role) = match value {
+        Value::Text(flag) if matches!(column.key, "flag" | "health") => {
+            (flag.to_string(), role_of_level(level))
+        }
+        Value::Null => ("–".to_owned(), Role::Dim),
+        Value::Series(points) => {
+            let spark = glyphs.spark(&shares(points), columns);
+            return Span { text: fmt::left(&spark, columns), role: Role::Ink };
+        }
+        Value::Text(site) if column.key == "site" && fmt::width(site) > columns => {
+            (fmt::cut_front(&fmt::short_site(site), columns).into_owned(), Role::Text)
+        }
+        Value::Text(text) => (text.to_string(), role_of_word(text)),
+        value => (column.unit.show(value), Role::Text),
+    };
+    let text = if stands_right(column) { fmt::right(&text, columns) } else { fmt::left(&text, columns) };
+    Span { text, role }
+}
+
+/// The role of a level's mark; the mark itself says it as well.
+pub const fn role_of_level(level: Option<Level>) -> Role {
+    match level {
+        Some(Level::Deny) => Role::Bad,
+        Some(Level::Warn) => Role::Warn,
+        Some(Level::Allow) | None => Role::Dim,
+    }
+}
+
+fn role_of_word(word: &str) -> Role {
+    match word {
+        "deny" | "panicked" | "gone" => Role::Bad,
+        "warn" | "stale" | "scheduled" => Role::Warn,
+        "running" | "live" | "polling" => Role::Good,
+        "completed" | "cancelled" | "ended" | "closed" | "parked" => Role::Dim,
+        _ => Role::Text,
+    }
+}
+
+/// A series as shares: shares stay as they are, anything larger is scaled by its largest.
+pub fn shares(points: &[Option<f32>]) -> Vec<Option<f32>> {
+    let largest = points.iter().flatten().copied().fold(1.0_f32, f32::max);
+    points.iter().map(|point| point.map(|value| value / largest)).collect()
+}

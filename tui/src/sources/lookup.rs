@@ -1,0 +1,110 @@
+//! From what the user wrote to who is there: which sockets belong to a target, and whether anybody
+//! answers.
+
+use std::path::PathBuf;
+
+use pollscope_model::hello::Hello;
+
+use super::discover::{self, Found};
+use super::endpoint::{Endpoint, PeerError};
+use super::feed::Stream;
+use super::target::Target;
+use crate::output::failure::Failure;
+
+/// What to watch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Watched {
+    /// Every process of this machine, those that come later too.
+    Machine,
+    /// The processes of this machine that have that service name, those that come later too.
+    Name(String),
+    /// The process of that number.
+    Process(Found),
+    /// Whoever is at that address.
+    Address(Endpoint),
+}
+
+impl Watched {
+    /// What the target means on this machine, without connecting.
+    pub fn of(target: &Target) -> Result<Self, Failure> {
+        match target {
+            Target::Unix(path) => Ok(Self::Address(Endpoint::Unix(path.clone()))),
+            Target::Tcp(authority) => Ok(Self::Address(Endpoint::Tcp(authority.clone()))),
+            Target::Name(name) => Ok(Self::Name(name.clone())),
+            Target::File(path) => Err(Failure::Usage(format!(
+                "{path} is a recording, no process; use `pollscope open {path}`",
+                path = path.display()
+            ))),
+            Target::Pid(pid) => {
+                let folders = discover::folders();
+                match discover::scan(&folders).into_iter().find(|found| found.pid == *pid) {
+                    Some(found) => Ok(Self::Process(found)),
+                    None if discover::is_alive(*pid) => Err(Failure::Unreachable(format!(
+                        "process {pid} has no pollscope socket in {}; is it instrumented, and does it run as this user?",
+                        listed(&folders)
+                    ))),
+                    None => Err(Failure::Unreachable(format!("there is no process {pid}"))),
+                }
+            }
+        }
+    }
+
+    /// As the status line names it.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Machine => "this machine".to_owned(),
+            Self::Name(name) => name.clone(),
+            Self::Process(found) => format!("process {}", found.pid),
+            Self::Address(endpoint) => endpoint.to_string(),
+        }
+    }
+}
+
+/// One socket of this machine and who answered there.
+pub struct Answered {
+    /// The socket.
+    pub found: Found,
+    /// Its greeting, or why there was none.
+    pub hello: Result<Hello, PeerError>,
+}
+
+/// Greets every process of this machine. Sockets at which nobody listens any more are left out.
+pub async fn greet_all(folders: &[PathBuf]) -> Vec<Answered> {
+    let mut greetings = tokio::task::JoinSet::new();
+    for found in discover::scan(folders) {
+        greetings.spawn(async move {
+            let hello = greet(&Endpoint::Unix(found.socket.clone())).await;
+            Answered { found, hello }
+        });
+    }
+    let mut answered = greetings.join_all().await;
+    answered.retain(|answered| !matches!(answered.hello, Err(PeerError::Nobody(_))));
+    answered.sort_by_key(|answered| answered.found.pid);
+    answered
+}
+
+/// Who is at an address.
+pub async fn greet(endpoint: &Endpoint) -> Result<Hello, PeerError> {
+    Stream::open(endpoint).await.map(|stream| stream.hello)
+}
+
+/// The folders in words.
+pub fn listed(folders: &[PathBuf]) -> String {
+    folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" or ")
+}
+
+/// A failed greeting as the command's last word.
+pub fn failure(who: &str, error: &PeerError) -> Failure {
+    match error {
+        PeerError::Version(words) => Failure::Version(format!("{who}: {words}")),
+        PeerError::Nobody(words) => Failure::Unreachable(format!(
+            "{who} does not answer: {words}; expected an instrumented service, which `pollscope ps` lists if it runs here"
+        )),
+        PeerError::Broken(words) => {
+            Failure::Unreachable(format!("{who} does not answer as pollscope does: {words}"))
+        }
+        PeerError::OtherService => Failure::Unreachable(format!(
+            "{who} is no instrumented process; if it is a collector, use `pollscope connect {who}`"
+        )),
+    }
+}

@@ -1,0 +1,75 @@
+//! Processes attached directly: a thread that keeps a stream to each, folds what they say into one
+//! [`Monitor`](pollscope_model::monitor::Monitor) and answers the standing questions from it. What they
+//! said in the last minutes is kept (`history`), so that the user can hold the view and go back.
+//!
+//! A stream that breaks is opened again, for ever, with growing pauses; what was known stays on
+//! screen meanwhile. Nothing here draws or prints.
+
+mod dump;
+mod history;
+mod link;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::path::PathBuf;
+
+use pollscope_model::id::BootId;
+use pollscope_model::query::ask::Ask;
+use tokio::sync::{mpsc, watch as cell};
+
+use super::discover;
+use super::lookup::Watched;
+use super::replay::Control;
+use super::{QuestionId, Questions, Sink, Source};
+use crate::output::failure::Failure;
+
+/// Wishes that wait.
+const WISHES: usize = 16;
+
+/// What the user wants beside answers.
+enum Wish {
+    /// Another moment.
+    Time(Control),
+    /// A file of what is held of a process.
+    Dump(BootId),
+}
+
+/// Processes, directly. Dropping it ends its thread.
+pub struct ProcessSource {
+    questions: cell::Sender<Questions>,
+    wishes: mpsc::Sender<Wish>,
+}
+
+impl ProcessSource {
+    /// Starts to watch; processes of this machine are looked for in the usual folders.
+    pub fn open(watched: Watched, events: Sink) -> Result<Self, Failure> {
+        Self::open_in(watched, discover::folders(), events)
+    }
+
+    /// The same, with the folders in which the sockets of this machine's processes are.
+    pub fn open_in(watched: Watched, folders: Vec<PathBuf>, events: Sink) -> Result<Self, Failure> {
+        let (questions, asked) = cell::channel(Questions::default());
+        let (wishes, wished) = mpsc::channel(WISHES);
+        super::on_own_thread("pollscope-processes", async move {
+            watch::Watch::new(watched, folders, events).run(asked, wished).await;
+        })?;
+        Ok(Self { questions, wishes })
+    }
+}
+
+impl Source for ProcessSource {
+    fn ask(&mut self, questions: Vec<(QuestionId, Ask)>) {
+        self.questions.send_replace(questions.into());
+    }
+
+    fn control(&mut self, control: Control) {
+        // Keys that come faster than they can be followed are dropped.
+        let _ = self.wishes.try_send(Wish::Time(control));
+    }
+
+    fn dump(&mut self, boot: BootId) -> bool {
+        let _ = self.wishes.try_send(Wish::Dump(boot));
+        true
+    }
+}

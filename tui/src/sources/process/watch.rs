@@ -1,0 +1,455 @@
+//! The loop of a process source: which links there are, what they say, and the answers.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pollscope_model::id::BootId;
+use pollscope_model::monitor::Monitor;
+use pollscope_model::query::ask::Ask;
+use pollscope_model::report::ReportKind;
+use pollscope_model::world::Limits;
+use pollscope_proto::feed::Message;
+use tokio::sync::{mpsc, watch as cell};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::history::History;
+use super::link::{self, Event, Happened};
+use super::{Wish, dump};
+use crate::sources::discover::{self, Found};
+use crate::sources::endpoint::Endpoint;
+use crate::sources::feed::Flights;
+use crate::sources::lookup::Watched;
+use crate::sources::replay::track::Heard;
+use crate::sources::replay::{Control, Run};
+use crate::sources::{QuestionId, Questions, Sink, SourceEvent, Status, unix_ns};
+
+/// Standing questions are answered again at most so often.
+const ANSWER_EVERY: Duration = Duration::from_millis(250);
+/// New processes of the machine are looked for so often.
+const SCAN_EVERY: Duration = Duration::from_secs(1);
+/// For so long single polls are asked for after something was found at deny.
+const ALARM: Duration = Duration::from_secs(5);
+/// Events of all links that wait; a link whose process talks faster is held back, and the process
+/// folds.
+const WAITING_EVENTS: usize = 32;
+
+/// One process, or one place where a process may be.
+struct Link {
+    endpoint: Endpoint,
+    /// The pid that its socket is named after: once that process has ended, nothing comes back there.
+    pid: Option<u32>,
+    /// The last stream ended with a goodbye.
+    orderly: bool,
+    task: AbortHandle,
+    state: LinkState,
+    /// What is shown of it: its last incarnation and how it calls itself.
+    who: Option<(BootId, String)>,
+}
+
+impl Link {
+    fn socket(&self) -> Option<&Path> {
+        match &self.endpoint {
+            Endpoint::Unix(path) => Some(path),
+            Endpoint::Tcp(_) => None,
+        }
+    }
+}
+
+enum LinkState {
+    /// Not heard of yet, or not the whole snapshot.
+    Opening,
+    /// Its data flows.
+    Open,
+    /// It went away; so many attempts since.
+    Lost { reason: String, attempts: u32 },
+    /// Its process has ended.
+    Ended { reason: String },
+    /// It cannot work.
+    Refused { reason: String },
+    /// A process of another name than the one that is watched.
+    Ignored,
+}
+
+/// Everything that the loop knows.
+pub(super) struct Watch {
+    watched: Watched,
+    folders: Vec<PathBuf>,
+    monitor: Monitor,
+    links: HashMap<usize, Link>,
+    next_link: usize,
+    events: mpsc::Sender<Event>,
+    happened: Option<mpsc::Receiver<Event>>,
+    sink: Sink,
+    status: Option<Status>,
+    asked: Questions,
+    /// Whose single polls are asked about.
+    flights: cell::Sender<Flights>,
+    /// Who is asked for single polls because something was found, and until when.
+    alarmed: Vec<(BootId, Instant)>,
+    history: History,
+    /// What the screens know of time: how it moves and what limits it.
+    told_time: Option<(Run, Arc<str>, bool)>,
+    passed: Instant,
+    /// Something was folded since the last answers.
+    changed: bool,
+}
+
+impl Watch {
+    pub(super) fn new(watched: Watched, folders: Vec<PathBuf>, sink: Sink) -> Self {
+        let (events, happened) = mpsc::channel(WAITING_EVENTS);
+        Self {
+            watched,
+            folders,
+            monitor: Monitor::new(Limits::default()),
+            links: HashMap::new(),
+            next_link: 0,
+            events,
+            happened: Some(happened),
+            sink,
+            status: None,
+            asked: Questions::default(),
+            flights: cell::Sender::new(Flights::default()),
+            alarmed: Vec::new(),
+            history: History::default(),
+            told_time: None,
+            passed: Instant::now(),
+            changed: false,
+        }
+    }
+
+    /// Runs until nobody asks or listens any more.
+    pub(super) async fn run(
+        mut self,
+        mut asked: cell::Receiver<Questions>,
+        mut wished: mpsc::Receiver<Wish>,
+    ) {
+        let Some(mut happened) = self.happened.take() else { return };
+        let mut answers = interval(ANSWER_EVERY);
+        let mut scans = interval(SCAN_EVERY);
+        answers.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        scans.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let wanted = tokio::select! {
+                changed = asked.changed() => match changed {
+                    Ok(()) => {
+                        let questions = asked.borrow_and_update().clone();
+                        self.take_questions(questions)
+                    }
+                    Err(_) => return,
+                },
+                _ = scans.tick() => {
+                    self.look_for_processes();
+                    self.tell_status()
+                }
+                Some((link, event)) = happened.recv() => {
+                    let begins = self.take(link, event);
+                    self.tell_status() && (!begins || self.answer_all())
+                }
+                Some(wish) = wished.recv() => match wish {
+                    Wish::Time(control) => self.control(control),
+                    Wish::Dump(boot) => self.dump(boot),
+                },
+                _ = answers.tick() => {
+                    self.monitor.tick(unix_ns());
+                    self.heed_alarms();
+                    self.history.looked(&self.monitor);
+                    self.let_time_pass()
+                }
+            };
+            if !wanted {
+                return;
+            }
+        }
+    }
+
+    fn take_questions(&mut self, questions: Questions) -> bool {
+        let old = std::mem::replace(&mut self.asked, questions);
+        let asked = self.asked.clone();
+        self.ask_for_flights();
+        asked.iter().filter(|question| !old.contains(question)).all(|(id, ask)| self.answer(*id, ask))
+    }
+
+    /// Where something was found at deny, single polls are recorded for a moment, to be looked at later.
+    fn heed_alarms(&mut self) {
+        let now = Instant::now();
+        let before = self.alarmed.len();
+        self.alarmed.retain(|(_, until)| now < *until);
+        let fresh = self.monitor.take_alarms();
+        if !fresh.is_empty() || self.alarmed.len() != before {
+            self.alarmed.extend(fresh.into_iter().map(|boot| (boot, now + ALARM)));
+            self.ask_for_flights();
+        }
+    }
+
+    /// Tells the links whose single polls are wanted.
+    fn ask_for_flights(&self) {
+        let asked = self.asked.iter().filter_map(|(_, ask)| match ask {
+            Ask::Flight(query) => Some(query.boot),
+            _ => None,
+        });
+        let wanted: Flights = asked.chain(self.alarmed.iter().map(|(boot, _)| *boot)).collect();
+        self.flights.send_if_modified(|flights| {
+            let changed = *flights != wanted;
+            *flights = wanted;
+            changed
+        });
+    }
+
+    fn answer_all(&mut self) -> bool {
+        let asked = self.asked.clone();
+        asked.iter().all(|(id, ask)| self.answer(*id, ask))
+    }
+
+    fn answer(&mut self, id: QuestionId, ask: &Ask) -> bool {
+        let answer = match self.history.shown() {
+            Some((monitor, now)) => monitor.answer(ask, now),
+            None => self.monitor.answer(ask, unix_ns()),
+        };
+        (self.sink)(SourceEvent::Answer(id, Box::new(answer)))
+    }
+
+    /// Does what the user wants of time.
+    fn control(&mut self, wish: Control) -> bool {
+        if let Err(why) = self.history.control(wish, &self.monitor) {
+            return (self.sink)(SourceEvent::Said(why.into()));
+        }
+        self.passed = Instant::now();
+        self.tell_time(true) && self.answer_all()
+    }
+
+    /// Writes what is shown of a process into the current folder, while the links wait.
+    fn dump(&mut self, boot: BootId) -> bool {
+        let monitor = self.history.shown().map_or(&self.monitor, |(monitor, _)| monitor);
+        let said = dump::write(monitor.world(), boot, Path::new(""));
+        (self.sink)(SourceEvent::Said(said.into()))
+    }
+
+    /// Whatever is shown moves on.
+    fn let_time_pass(&mut self) -> bool {
+        let passed = std::mem::replace(&mut self.passed, Instant::now()).elapsed();
+        let held = self.history.shown().is_some();
+        let moved = self.history.pass(passed);
+        let changed = std::mem::take(&mut self.changed);
+        let show = moved || !held && changed;
+        self.tell_time(held && (moved || changed)) && (!show || self.answer_all())
+    }
+
+    /// Tells how time moves if that has changed, or where it stands if asked to.
+    fn tell_time(&mut self, anyhow: bool) -> bool {
+        let playback = self.history.playback();
+        let known = (playback.run, playback.note.clone(), playback.kept);
+        if !anyhow && self.told_time.as_ref() == Some(&known) {
+            return true;
+        }
+        self.told_time = Some(known);
+        (self.sink)(SourceEvent::Playback(Box::new(playback)))
+    }
+
+    fn look_for_processes(&mut self) {
+        match &self.watched {
+            Watched::Address(endpoint) if self.links.is_empty() => self.open(endpoint.clone(), None),
+            Watched::Process(found) if self.links.is_empty() => {
+                self.open(Endpoint::Unix(found.socket.clone()), Some(found.pid));
+            }
+            Watched::Address(_) | Watched::Process(_) => {}
+            Watched::Machine | Watched::Name(_) => {
+                let known: HashSet<&Path> = self.links.values().filter_map(Link::socket).collect();
+                for Found { pid, socket } in
+                    discover::scan_unknown(&self.folders, |socket| known.contains(socket))
+                {
+                    self.open(Endpoint::Unix(socket), Some(pid));
+                }
+            }
+        }
+        let dead = |link: &Link| {
+            !matches!(link.state, LinkState::Open) && link.pid.is_some_and(|pid| !discover::is_alive(pid))
+        };
+        let ended: Vec<usize> = self.links.iter().filter(|(_, link)| dead(link)).map(|(id, _)| *id).collect();
+        for id in ended {
+            self.process_ended(id);
+        }
+    }
+
+    /// A process that is known to be dead is not tried again; its last state stays.
+    fn process_ended(&mut self, id: usize) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.task.abort();
+        match (&self.watched, link.pid) {
+            (Watched::Process(_) | Watched::Address(_), Some(pid)) => {
+                link.state = LinkState::Ended { reason: format!("process {pid} has ended") };
+            }
+            _ => drop(self.links.remove(&id)),
+        }
+    }
+
+    fn spawn(&self, id: usize, endpoint: &Endpoint) -> AbortHandle {
+        let keep = link::keep(id, endpoint.clone(), self.flights.subscribe(), self.events.clone());
+        tokio::spawn(keep).abort_handle()
+    }
+
+    fn open(&mut self, endpoint: Endpoint, pid: Option<u32>) {
+        let id = self.next_link;
+        self.next_link += 1;
+        let task = self.spawn(id, &endpoint);
+        let (state, who, orderly) = (LinkState::Opening, None, false);
+        self.links.insert(id, Link { endpoint, pid, orderly, task, state, who });
+    }
+
+    /// A new stream, which begins with a snapshot. It gets a new number, so that what the old one
+    /// still has in the queue is not taken for its words.
+    fn restart(&mut self, id: usize) {
+        let Some(mut link) = self.links.remove(&id) else { return };
+        link.task.abort();
+        link.task = self.spawn(self.next_link, &link.endpoint);
+        link.state = LinkState::Opening;
+        self.links.insert(self.next_link, link);
+        self.next_link += 1;
+    }
+
+    /// Takes what happened on a link. True at the first part of a snapshot of several, which has all
+    /// totals and the first rows: worth to be shown before the rest is in.
+    fn take(&mut self, id: usize, event: Happened) -> bool {
+        let now = unix_ns();
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        if matches!(link.state, LinkState::Ignored) {
+            return false;
+        }
+        let mut begins = false;
+        self.changed = true;
+        match event {
+            Happened::Up(hello) => {
+                if matches!(&self.watched, Watched::Name(name) if *name != hello.process.name) {
+                    link.task.abort();
+                    link.state = LinkState::Ignored;
+                    return false;
+                }
+                let boot = hello.boot;
+                let named_after = link.socket().and_then(discover::pid_of);
+                let here = |pid: &u32| *pid == hello.process.pid && discover::is_alive(*pid);
+                link.pid = link.pid.or(named_after.filter(here));
+                link.orderly = false;
+                self.history.hear(now, || Heard::Said(Message::Hello(hello.clone())));
+                let label = match self.monitor.greet(*hello, now) {
+                    Ok(welcome) => welcome.label.to_string(),
+                    Err(error) => {
+                        link.task.abort();
+                        link.state = LinkState::Refused { reason: error.to_string() };
+                        return false;
+                    }
+                };
+                let before = link.who.replace((boot, label));
+                if let Some((old, _)) = before.filter(|(old, _)| *old != boot) {
+                    part(&mut self.monitor, &mut self.history, old, "another process took its place", now);
+                }
+                link.state = LinkState::Opening;
+            }
+            Happened::Report(report) => {
+                let whole = match report.kind {
+                    ReportKind::Delta => true,
+                    ReportKind::Snapshot { part, parts } => part + 1 >= parts,
+                };
+                if let ReportKind::Snapshot { part: 0, parts } = report.kind {
+                    begins = !whole;
+                    self.history.expect(report.tasks.len().saturating_mul(parts as usize));
+                } else if whole {
+                    self.history.expect(0);
+                }
+                self.history.hear(now, || Heard::Said(Message::Report(report.clone())));
+                let applied = self.monitor.apply(*report, now);
+                self.history.folded(&self.monitor);
+                if applied.wants_snapshot() {
+                    self.restart(id);
+                } else if whole {
+                    link.state = LinkState::Open;
+                }
+            }
+            Happened::Down { reason, last, orderly } => {
+                link.orderly |= orderly;
+                if let Some((boot, _)) = &link.who {
+                    part(&mut self.monitor, &mut self.history, *boot, &reason, now);
+                }
+                link.state = match &link.state {
+                    _ if last => LinkState::Refused { reason },
+                    LinkState::Lost { attempts, .. } => LinkState::Lost { reason, attempts: attempts + 1 },
+                    _ => LinkState::Lost { reason, attempts: 0 },
+                };
+            }
+        }
+        begins
+    }
+
+    /// Tells how the connections stand if that changed.
+    fn tell_status(&mut self) -> bool {
+        let status = self.overall();
+        if self.status.as_ref() == Some(&status) {
+            return true;
+        }
+        // A caller that waits for "connected" may rely on the answers that follow, and one that ends with the target
+        // on those that came before.
+        let connected = matches!(status, Status::Connected { .. });
+        let away = matches!(status, Status::Lost { .. } | Status::Ended { .. });
+        self.status = Some(status.clone());
+        (!away || self.answer_all())
+            && (self.sink)(SourceEvent::Status(status))
+            && (!connected || self.answer_all())
+    }
+
+    fn overall(&self) -> Status {
+        let links = || self.links.values().filter(|link| !matches!(link.state, LinkState::Ignored));
+        let open: Vec<&Link> = links().filter(|link| matches!(link.state, LinkState::Open)).collect();
+        match open.as_slice() {
+            [] => {}
+            [Link { who: Some((_, label)), .. }] => {
+                return Status::Connected { label: label.as_str().into() };
+            }
+            several => return Status::Connected { label: format!("{} processes", several.len()).into() },
+        }
+        // What was found by looking and has never greeted is no target while another may be.
+        let looked_for = matches!(self.watched, Watched::Machine | Watched::Name(_));
+        let opening = links().any(|link| matches!(link.state, LinkState::Opening));
+        let links = || links().filter(|link| link.who.is_some() || !(looked_for && opening));
+        let lost = links().find_map(|link| match &link.state {
+            LinkState::Lost { reason, attempts } => {
+                Some(Status::Lost { reason: reason.as_str().into(), attempts: *attempts })
+            }
+            _ => None,
+        });
+        let ended = links().find_map(|link| match &link.state {
+            LinkState::Ended { reason } => {
+                Some(Status::Ended { reason: reason.as_str().into(), orderly: link.orderly })
+            }
+            _ => None,
+        });
+        let refused = links().find_map(|link| match &link.state {
+            LinkState::Refused { reason } => Some(Status::Refused { reason: reason.as_str().into() }),
+            _ => None,
+        });
+        let gone = || {
+            let was_here = matches!(self.status, Some(Status::Connected { .. } | Status::Lost { .. }));
+            (was_here && self.links.is_empty()).then(|| {
+                let reason = format!("no process of {} is running; waiting for one", self.watched.label());
+                Status::Lost { reason: reason.into(), attempts: 0 }
+            })
+        };
+        lost.or(ended)
+            .or(refused)
+            .or_else(gone)
+            .unwrap_or_else(|| Status::Connecting { target: self.watched.label().into() })
+    }
+}
+
+/// A process went away.
+fn part(monitor: &mut Monitor, history: &mut History, boot: BootId, reason: &str, now: u64) {
+    history.hear(now, || Heard::Parted(boot, reason.to_owned()));
+    monitor.part(boot, reason, now);
+    history.folded(monitor);
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.links.values().for_each(|link| link.task.abort());
+    }
+}

@@ -1,0 +1,301 @@
+//! A track: what was said, and how to come to the state of any moment of it.
+//!
+//! Copies of the state ([`Checkpoint`]) stand along the track, at most [`MAX_CHECKPOINTS`] of them and
+//! not more than [`MAX_ROWS`] task rows together: as the track grows, every second one leaves.
+
+use std::collections::VecDeque;
+
+use pollscope_model::id::BootId;
+use pollscope_model::monitor::Monitor;
+use pollscope_model::report::ReportKind;
+use pollscope_model::time::SECOND;
+use pollscope_proto::feed::Message;
+
+/// Copies of the state that are kept.
+const MAX_CHECKPOINTS: usize = 32;
+/// Task rows of all copies together: some hundred megabytes.
+const MAX_ROWS: usize = 500_000;
+/// Time between two copies at first.
+const SPACING_NS: u64 = 5 * SECOND;
+/// Findings whose time is remembered.
+const MAX_FINDINGS: usize = 1_024;
+
+/// What is missing where a recording ends too early.
+pub(super) const UNTOLD: &str = "it ends before its process had told its state: what was not told is missing";
+
+/// One thing that happened on a source.
+#[derive(Clone, Debug)]
+pub(in crate::sources) enum Heard {
+    /// A process said something.
+    Said(Message),
+    /// A process went away.
+    Parted(BootId, String),
+}
+
+impl Heard {
+    /// Whether the state after it is worth showing; a greeting or half a snapshot is not.
+    pub(in crate::sources) fn ends_a_moment(&self) -> bool {
+        match self {
+            Self::Said(Message::Report(report)) => match report.kind {
+                ReportKind::Delta => true,
+                ReportKind::Snapshot { part, parts } => part + 1 >= parts,
+            },
+            Self::Said(Message::Goodbye { .. }) | Self::Parted(..) => true,
+            Self::Said(Message::Hello(_)) => false,
+        }
+    }
+
+    /// Folds it, as a live source does.
+    pub(super) fn fold(self, unix_ns: u64, monitor: &mut Monitor, last: &mut Option<BootId>) {
+        match self {
+            Self::Said(Message::Hello(hello)) => {
+                *last = Some(hello.boot);
+                // Too many processes in one track: those over the limit are not shown, as live.
+                let _ = monitor.greet(*hello, unix_ns);
+            }
+            Self::Said(Message::Report(report)) => {
+                monitor.apply(*report, unix_ns);
+                monitor.tick(unix_ns);
+            }
+            Self::Said(Message::Goodbye { reason }) => {
+                if let Some(boot) = *last {
+                    monitor.part(boot, &reason, unix_ns);
+                }
+            }
+            Self::Parted(boot, reason) => monitor.part(boot, &reason, unix_ns),
+        }
+    }
+}
+
+/// Where what was said is kept, by number from 0.
+pub(in crate::sources) trait Tape {
+    /// What was said with that number and when, `None` if it is not there. Meant to be called with
+    /// rising numbers; any other costs a search.
+    fn read(&mut self, number: u64) -> Option<(u64, Heard)>;
+    /// What was said before that number is not needed any more.
+    fn forget_before(&mut self, _number: u64) {}
+    /// Whether more comes as time goes on.
+    fn follows(&self) -> bool {
+        false
+    }
+}
+
+/// A place where time can stand.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    unix_ns: u64,
+    /// How much was said up to here.
+    said: u64,
+}
+
+struct Checkpoint {
+    /// The number of its moment; the state is that after it.
+    moment: u64,
+    state: State,
+}
+
+/// The folded state at some place.
+#[derive(Clone, Debug, Default)]
+pub(in crate::sources) struct State {
+    pub(in crate::sources) monitor: Monitor,
+    last: Option<BootId>,
+    /// How much is folded in.
+    said: u64,
+}
+
+/// See the [module](self).
+pub(in crate::sources) struct Track<T> {
+    pub(in crate::sources) tape: T,
+    moments: VecDeque<Moment>,
+    /// The number of the first moment that is kept.
+    first: u64,
+    checkpoints: VecDeque<Checkpoint>,
+    spacing_ns: u64,
+    /// When findings opened and at which moment.
+    findings: VecDeque<(u64, u64)>,
+    findings_ever: u64,
+}
+
+impl<T: Tape> Track<T> {
+    pub(in crate::sources) fn new(tape: T) -> Self {
+        Self {
+            tape,
+            moments: VecDeque::new(),
+            first: 0,
+            checkpoints: VecDeque::new(),
+            spacing_ns: SPACING_NS,
+            findings: VecDeque::new(),
+            findings_ever: 0,
+        }
+    }
+
+    /// The number of the newest moment; `None` if there is none.
+    pub(in crate::sources) fn newest(&self) -> Option<u64> {
+        (self.first + self.moments.len() as u64).checked_sub(1).filter(|_| !self.moments.is_empty())
+    }
+
+    /// The number of the oldest moment.
+    pub(in crate::sources) fn oldest(&self) -> u64 {
+        self.first
+    }
+
+    /// When a moment was; that of the nearest one if it is not there.
+    pub(in crate::sources) fn time_of(&self, moment: u64) -> u64 {
+        let at = usize::try_from(moment.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let at = at.min(self.moments.len().saturating_sub(1));
+        self.moments.get(at).map_or(0, |moment| moment.unix_ns)
+    }
+
+    /// The newest moment that is not after that time.
+    pub(in crate::sources) fn moment_at(&self, unix_ns: u64) -> u64 {
+        let after = self.moments.partition_point(|moment| moment.unix_ns <= unix_ns);
+        self.first + (after as u64).saturating_sub(1)
+    }
+
+    /// When findings opened.
+    pub(in crate::sources) fn finding_times(&self) -> impl Iterator<Item = u64> + '_ {
+        self.findings.iter().map(|(unix_ns, _)| *unix_ns)
+    }
+
+    /// The moment of the finding after that one, or before it.
+    pub(in crate::sources) fn finding_from(&self, moment: u64, on: bool) -> Option<u64> {
+        let moments = || self.findings.iter().map(|(_, at)| *at);
+        if on { moments().find(|at| *at > moment) } else { moments().rev().find(|at| *at < moment) }
+    }
+
+    /// A moment has come: so much was said and is folded into the monitor.
+    pub(in crate::sources) fn follow(
+        &mut self,
+        unix_ns: u64,
+        said: u64,
+        monitor: &Monitor,
+        last: Option<BootId>,
+    ) {
+        let unix_ns = self.moments.back().map_or(unix_ns, |last| last.unix_ns.max(unix_ns));
+        self.moments.push_back(Moment { unix_ns, said });
+        self.look_for_findings(monitor);
+        self.mark(said, monitor, last);
+    }
+
+    /// Remembers when findings opened that were not there at the last look.
+    pub(in crate::sources) fn look_for_findings(&mut self, monitor: &Monitor) {
+        let ever = monitor.engine().findings_ever();
+        if ever > std::mem::replace(&mut self.findings_ever, ever)
+            && let Some(newest) = self.newest()
+        {
+            self.findings.push_back((self.time_of(newest), newest));
+            if self.findings.len() > MAX_FINDINGS {
+                self.findings.pop_front();
+            }
+        }
+    }
+
+    /// Keeps a copy of the state of the newest moment, if it is time for one.
+    fn mark(&mut self, said: u64, monitor: &Monitor, last: Option<BootId>) {
+        let Some(newest) = self.newest() else { return };
+        let since = self.checkpoints.back().map(|checkpoint| self.time_of(checkpoint.moment));
+        let due = since.is_none_or(|since| self.time_of(newest).saturating_sub(since) >= self.spacing_ns);
+        if !due {
+            return;
+        }
+        let state = State { monitor: monitor.clone(), last, said };
+        self.checkpoints.push_back(Checkpoint { moment: newest, state });
+        let room = (MAX_ROWS / rows(monitor).max(1)).clamp(2, MAX_CHECKPOINTS);
+        while self.checkpoints.len() > room {
+            let mut odd = false;
+            // The first stays: nothing before it can be reached.
+            self.checkpoints.retain(|_| {
+                odd = !odd;
+                odd
+            });
+            self.spacing_ns = self.spacing_ns.saturating_mul(2);
+        }
+    }
+
+    /// Leaves out the oldest part, up to the second copy of the state; false if there is none.
+    pub(in crate::sources) fn shorten(&mut self) -> bool {
+        if self.checkpoints.len() < 2 {
+            return false;
+        }
+        self.checkpoints.pop_front();
+        let Some(base) = self.checkpoints.front() else { return false };
+        let gone = usize::try_from(base.moment - self.first).unwrap_or(0).min(self.moments.len());
+        self.moments.drain(..gone);
+        self.first = base.moment;
+        self.tape.forget_before(base.state.said);
+        let first = self.first;
+        self.findings.retain(|(_, moment)| *moment >= first);
+        true
+    }
+
+    /// Forgets everything.
+    pub(in crate::sources) fn clear(&mut self, said: u64) {
+        self.first += self.moments.len() as u64;
+        self.moments.clear();
+        self.checkpoints.clear();
+        self.findings.clear();
+        self.spacing_ns = SPACING_NS;
+        self.tape.forget_before(said);
+    }
+
+    /// The state at a moment, from a state at or before it where that is nearer than a copy.
+    pub(in crate::sources) fn state_at(&mut self, moment: u64, from: Option<State>) -> State {
+        let at = usize::try_from(moment.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let Some(target) = self.moments.get(at).map(|moment| moment.said) else {
+            return from.unwrap_or_default();
+        };
+        let copy = self.checkpoints.iter().rev().find(|checkpoint| checkpoint.state.said <= target);
+        let nearest = match (from.filter(|state| state.said <= target), copy) {
+            (Some(state), Some(copy)) if state.said >= copy.state.said => Some(state),
+            (_, Some(copy)) => Some(copy.state.clone()),
+            (from, None) => from,
+        };
+        let mut state = nearest.unwrap_or_default();
+        while state.said < target {
+            let Some((unix_ns, heard)) = self.tape.read(state.said) else { break };
+            heard.fold(unix_ns, &mut state.monitor, &mut state.last);
+            state.said += 1;
+        }
+        state
+    }
+}
+
+impl State {
+    /// The state of a source that folds by itself.
+    pub(in crate::sources) fn of(monitor: Monitor, said: u64) -> Self {
+        Self { monitor, last: None, said }
+    }
+
+    /// Folds the next thing of the tape and tells the track; false at the tape's end.
+    pub(in crate::sources) fn take_next<T: Tape>(&mut self, track: &mut Track<T>) -> bool {
+        let Some((unix_ns, heard)) = track.tape.read(self.said) else { return false };
+        self.said += 1;
+        let ends_a_moment = heard.ends_a_moment();
+        heard.fold(unix_ns, &mut self.monitor, &mut self.last);
+        if ends_a_moment {
+            track.follow(unix_ns, self.said, &self.monitor, self.last);
+        }
+        true
+    }
+}
+
+/// The tape has no more: the detectors look at what was said last, so that every command judges the same, and
+/// nothing waits for a process that has not told its whole state, since it never will. Returns whether there was
+/// one. A second call changes nothing.
+pub(super) fn end(monitor: &mut Monitor, unix_ns: u64) -> bool {
+    monitor.settle(unix_ns);
+    let untold = monitor.world().processes().filter(|process| process.loading().is_some());
+    let untold: Vec<BootId> = untold.map(|process| process.hello().boot).collect();
+    for boot in &untold {
+        monitor.part(*boot, UNTOLD, unix_ns);
+    }
+    !untold.is_empty()
+}
+
+/// Task rows that a copy costs.
+pub(in crate::sources) fn rows(monitor: &Monitor) -> usize {
+    monitor.world().processes().map(pollscope_model::world::Process::task_rows).sum()
+}
+
+#[cfg(test)]
+mod tests;
