@@ -67,9 +67,20 @@ impl Clerk {
         self.take(report);
     }
 
+    /// Takes what is new when the body has ended; the detectors look whatever the time. What they judge by its share
+    /// of the time is judged here: the session goes on while its runtime settles and its stacks get their names.
+    pub(super) fn fold_end_of_body(&mut self) {
+        let report = self.book.report();
+        self.take_and_judge(report);
+    }
+
     /// Takes the rest, with the names of the stacks; the detectors look whatever the time.
     pub(super) fn fold_last(&mut self) {
         let report = self.book.last_report();
+        self.take_and_judge(report);
+    }
+
+    fn take_and_judge(&mut self, report: Report) {
         self.record(&report);
         let now = unix_now();
         self.monitor.apply(report, now);

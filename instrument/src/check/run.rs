@@ -163,6 +163,7 @@ pub(super) fn conduct<T>(
     drop(listed);
     let alarm = Arc::clone(&watch.alarm);
     let mut clerk = watch.end().ok_or("internal error in pollscope-check")?;
+    clerk.fold_end_of_body();
     let returned = matches!(ended, Ok(Some(_)));
     if returned {
         stage.settle(config.patience, || {

@@ -139,9 +139,12 @@ impl Ledger {
                 }
             }
             Phase::Found(found) => {
-                // A total that has not grown is old news; so is what is merely near, once closed.
+                // A total that has not grown is old news, unless what was counted turns out to be worse: the evidence
+                // of a slow poll comes after its count. So is what is merely near, once closed.
+                let is_worse = found.shown.open
+                    && signal.level.is_some_and(|level| level.min(rule.level) > found.shown.level);
                 let again = match signal.count {
-                    Count::Total(n) => entry.counted.is_none_or(|before| n > before),
+                    Count::Total(n) => is_worse || entry.counted.is_none_or(|before| n > before),
                     Count::Event(_) | Count::Now(_) => true,
                 };
                 if !again || (!found.shown.open && (signal.level.is_none() || !may_open())) {

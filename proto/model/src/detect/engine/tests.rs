@@ -155,6 +155,33 @@ fn who_attaches_late_hears_of_panics_but_not_of_old_slow_polls() {
 }
 
 #[test]
+fn a_worse_poll_whose_evidence_comes_after_its_count_raises_the_level() {
+    let mut shop = shop();
+    let site = shop.script.site("src/cart.rs:88:9");
+    let task = shop.script.spawn(site);
+    shop.script.poll(task, 1, 1_000);
+    shop.seconds(10);
+    for _ in 0..3 {
+        shop.script.slow_poll(task, 50 * MILLISECOND, 50 * MILLISECOND, 0);
+    }
+    shop.script.slow_poll(task, 300 * MILLISECOND, 300 * MILLISECOND, 0);
+    // Its stack has no names yet, and it is told when it has.
+    shop.script.pass(SECOND);
+    let mut counted = shop.script.report();
+    let late = counted.slow_polls.pop().expect("four were told");
+    shop.world.apply(counted, shop.script.now_unix_ns());
+    shop.engine.tick(&shop.world);
+    let level = |shop: &Watched| shop.findings().first().map(|finding| finding.level);
+    assert_eq!(level(&shop), Some(Level::Warn));
+    shop.script.pass(SECOND);
+    let mut told = shop.script.report();
+    told.slow_polls.push(late);
+    shop.world.apply(told, shop.script.now_unix_ns());
+    shop.engine.tick(&shop.world);
+    assert_eq!(level(&shop), Some(Level::Deny), "{:?}", shop.findings());
+}
+
+#[test]
 fn what_was_found_in_a_process_that_is_gone_stays() {
     let mut shop = shop();
     let site = shop.script.site("src/big.rs:1:1");
