@@ -3,10 +3,12 @@
 //! cannot be written is a line of the failure's text. Never decides about a verdict.
 //!
 //! The file is in the folder that the variable names, or beside the file: `cart__burst-4711-20261121-081015.mcap`. None
-//! is ever written over. Of one test of one process the newest [`KEPT`] stay.
+//! is ever written over, and no name is given twice ([`name`]). Of one test of one process the newest [`KEPT`] stay.
 //!
 //! Reports wait until they are written, by a thread of ours; the newest fold where many wait. So a disk that is slow
 //! makes time coarser, and so does a file that is full.
+
+mod name;
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
@@ -17,20 +19,18 @@ use std::time::{Duration, Instant};
 
 use pollscope_model::hello::Hello;
 use pollscope_model::report::Report;
-use pollscope_model::time::{MILLISECOND, SECOND};
+use pollscope_model::time::MILLISECOND;
 use pollscope_proto::PROTOCOL;
-use pollscope_proto::recording::{EXTENSION, Writer};
+use pollscope_proto::recording::Writer;
 
 use super::config::RecordSetting;
 use super::kept::Kept;
 use crate::book::Book;
 use crate::export::plain;
-use crate::{clock, own_thread};
+use crate::own_thread;
 
 /// Recordings of one test of one process that stay.
 const KEPT: usize = 4;
-/// Names that are tried for one file.
-const TRIES: u32 = 1_000;
 /// A chunk is closed at least so often: what a process that is killed can lose.
 const CHUNK: Duration = Duration::from_secs(1);
 /// Reports that wait without being folded, and the shortest time that one covers.
@@ -134,7 +134,7 @@ impl Tape {
     }
 
     fn begin(&self, book: &Book) -> Phase {
-        let opened = match create(&self.setting, book) {
+        let opened = match name::create(&self.setting, book) {
             Ok((path, file)) => match Writer::new(file, &self.hello(book)) {
                 Ok(writer) => {
                     let (writer, closed) = (Box::new(writer), Instant::now());
@@ -200,22 +200,6 @@ impl Drop for Tape {
             }
         }
     }
-}
-
-/// A file of a name that no other file has.
-fn create(setting: &RecordSetting, book: &Book) -> io::Result<(PathBuf, File)> {
-    fs::create_dir_all(&setting.folder)?;
-    let now_s = clock::anchor().to_unix_ns(clock::now_ns()) / SECOND;
-    let stem = book.file_stem(now_s);
-    for number in 1..TRIES {
-        let other = if number == 1 { String::new() } else { format!("-{number}") };
-        let path = setting.path(&stem, &format!("{other}.{EXTENSION}"));
-        match pollscope_system::file::create_private(&path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            opened => return opened.map(|file| (path, file)),
-        }
-    }
-    Err(io::Error::other(format!("{TRIES} files of that name are there")))
 }
 
 /// One more is kept: the oldest of the same test leave.
