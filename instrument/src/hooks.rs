@@ -35,7 +35,7 @@ pub(crate) use attach::attach_in;
 pub use attach::{Callbacks, attach, attach_with};
 
 /// To be called from `on_thread_start`: observes the runtime that the thread belongs to, under its
-/// own name (`Builder::name`) or `runtime`.
+/// own name (`Builder::name`) or `runtime`. A name that [`observe`](crate::observe) gave it stays.
 pub fn on_thread_start() {
     crate::sample::thread_starts(session::current());
 }
@@ -70,7 +70,7 @@ fn observe_here(thread: &thread::Thread) {
     let Ok(handle) = Handle::try_current() else { return };
     let id = (tokio_id::number(handle.id()), crate::sample::guards_ended());
     if OBSERVED.try_with(|observed| observed.replace(id) != id) == Ok(true) {
-        crate::sample::observe(&handle, handle.name().unwrap_or("runtime"));
+        crate::sample::observe_unnamed(&handle, session::current());
         thread.find_place();
     }
 }

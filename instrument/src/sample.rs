@@ -21,8 +21,8 @@ pub use observed::observe;
 pub(crate) use observed::stop_in_child;
 use observed::{Observed, table};
 pub(crate) use observed::{
-    guard_ends, guards_ended, handles, observes_a_runtime, place_of_this_thread, release_gone, switch_off,
-    switch_on, thread_starts, thread_stops, unseen,
+    guard_ends, guards_ended, handles, observe_unnamed, observes_a_runtime, place_of_this_thread,
+    release_gone, switch_off, switch_on, thread_starts, thread_stops, unseen,
 };
 #[cfg(any(feature = "check", test))]
 pub(crate) use observed::{observe_in, session_ends, session_of};
@@ -202,6 +202,7 @@ mod tests {
 
     use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 
+    use crate::record::session::Session;
     use crate::testkit::{fold, fold_until, record};
 
     #[test]
@@ -216,6 +217,52 @@ mod tests {
         let place = told.recv_timeout(Duration::from_secs(60)).expect("it does not wait");
         drop(reading);
         assert_eq!(known.map(|at| (at as u64 + 1) << 32 | 1), Some(place));
+    }
+
+    fn name_of(handle: &tokio::runtime::Handle) -> Option<u32> {
+        let table = super::table();
+        let known = table.all.iter().find(|known| known.id == handle.id() && known.handle.is_some());
+        known.map(|known| known.name)
+    }
+
+    fn alone() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+    }
+
+    #[test]
+    fn the_name_that_was_given_stays_when_a_thread_of_the_runtime_registers_it() {
+        let (runtime, unnamed) = (alone(), alone());
+        let of_all = |name| Some(crate::record::intern::name(name));
+        super::observe(runtime.handle(), "given");
+        // As a worker does that parks meanwhile and found the runtime unknown.
+        super::observe_unnamed(runtime.handle(), Session::NONE);
+        assert_eq!(name_of(runtime.handle()), of_all("given"));
+        super::observe(runtime.handle(), "renamed");
+        super::observe_unnamed(runtime.handle(), Session::NONE);
+        assert_eq!(name_of(runtime.handle()), of_all("renamed"));
+
+        super::observe_unnamed(unnamed.handle(), Session::NONE);
+        assert_eq!(name_of(unnamed.handle()), of_all("runtime"));
+        super::observe(unnamed.handle(), "late");
+        assert_eq!(name_of(unnamed.handle()), of_all("late"));
+    }
+
+    #[test]
+    fn the_name_that_was_given_stays_under_a_later_guard() {
+        if !crate::testkit::alone("sample::tests::the_name_that_was_given_stays_under_a_later_guard") {
+            return;
+        }
+        let runtime = alone();
+        let of_all = |name| Some(crate::record::intern::name(name));
+        super::observe(runtime.handle(), "given");
+        super::guard_ends();
+        assert_eq!(name_of(runtime.handle()), None);
+        super::observe_unnamed(runtime.handle(), Session::NONE);
+        assert_eq!(name_of(runtime.handle()), of_all("given"));
+        super::guard_ends();
+        super::observe(runtime.handle(), "renamed");
+        super::observe_unnamed(runtime.handle(), Session::NONE);
+        assert_eq!(name_of(runtime.handle()), of_all("renamed"));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) struct Observed {
     pub(super) handle: Option<Handle>,
     pub(super) id: Id,
     pub(super) name: u32,
+    /// `observe` gave the name: it stays when a thread of the runtime registers it.
+    is_name_given: bool,
     pub(super) session: Session,
     pub(super) since_ns: u64,
     pub(super) presence: Presence,
@@ -71,7 +73,7 @@ pub(super) fn table() -> MutexGuard<'static, Table> {
 /// [`attach`](crate::attach). On others a few tasks of ours, over after 0.2 ms and some turns, ask for it while a worker
 /// that is not known moves: soon after this call, and less and less often.
 ///
-/// A runtime that is observed already is renamed. A handle is kept for each, which does not keep the runtime from
+/// A runtime that is observed already is renamed; no callback of ours changes a name that was given here. A handle is kept for each, which does not keep the runtime from
 /// shutting down and holds the two or three descriptors of its driver: until the runtime is gone, which pollscope
 /// finds out within seconds to a minute (a runtime without tasks that stands still is asked by one short task of ours).
 /// At most 256 are observed at once, and 32 before `init`; more are counted as a loss. With `POLLSCOPE=off` nothing is
@@ -83,12 +85,22 @@ pub fn observe(handle: &Handle, name: &str) {
 
 /// The same for a runtime of a session.
 pub(crate) fn observe_in(handle: &Handle, name: &str, session: Session) {
+    register(handle, Some(name), session);
+}
+
+/// Observes a runtime that one of its own threads found, under the name that its builder has, else `runtime`. A name
+/// that [`observe`] gave it stays, also one given under an earlier guard: which of both comes first is chance.
+pub(crate) fn observe_unnamed(handle: &Handle, session: Session) {
+    register(handle, None, session);
+}
+
+fn register(handle: &Handle, given: Option<&str>, session: Session) {
     if session.is_none() && IS_OFF.load(Ordering::Relaxed) {
         return;
     }
-    let name = intern::name(name);
     let id = handle.id();
-    if table().rename(id, name) {
+    let given = given.map(intern::name);
+    if table().is_known(id, given) {
         return;
     }
     // A handle that is kept for a session that is over would keep the session's number.
@@ -101,18 +113,22 @@ pub(crate) fn observe_in(handle: &Handle, name: &str, session: Session) {
     }
     let mut table = table();
     // Another thread of the runtime may have come first.
-    if table.rename(id, name) {
+    if table.is_known(id, given) {
         return;
     }
     let Some(at) = table.room(session, Some(id)) else { return table.refuse(id) };
     // Of one that an earlier guard observed.
-    let threads = table.all.get(at).filter(|known| known.id == id).map_or(0, |known| known.threads);
+    let earlier = table.all.get(at).filter(|known| known.id == id);
+    let threads = earlier.map_or(0, |known| known.threads);
+    let given = given.or_else(|| earlier.filter(|known| known.is_name_given).map(|known| known.name));
+    let name = given.unwrap_or_else(|| intern::name(handle.name().unwrap_or("runtime")));
     super::jobs::forget(at);
     IDS[at].store(tokio_id::number(id), Ordering::Release);
     let observed = Observed {
         handle: Some(handle.clone()),
         id,
         name,
+        is_name_given: given.is_some(),
         session,
         since_ns: now_ns,
         presence: Presence::default(),
@@ -127,9 +143,14 @@ pub(crate) fn observe_in(handle: &Handle, name: &str, session: Session) {
 }
 
 impl Table {
-    fn rename(&mut self, id: Id, name: u32) -> bool {
+    /// Whether the runtime is observed; then it takes the name that is given, if one is.
+    fn is_known(&mut self, id: Id, given: Option<u32>) -> bool {
         let known = self.all.iter_mut().find(|known| known.id == id && known.handle.is_some());
-        known.map(|known| known.name = name).is_some()
+        let Some(known) = known else { return false };
+        if let Some(name) = given {
+            (known.name, known.is_name_given) = (name, true);
+        }
+        true
     }
 
     /// Runtimes outside of all sessions of which a handle is kept.
@@ -274,7 +295,7 @@ pub(crate) fn thread_starts(session: Session) {
     let Ok(handle) = Handle::try_current() else { return };
     let id = handle.id();
     if !table().all.iter().any(|known| known.id == id) {
-        observe_in(&handle, handle.name().unwrap_or("runtime"), session);
+        observe_unnamed(&handle, session);
     }
     if let Some(known) = table().all.iter_mut().find(|known| known.id == id) {
         known.threads += 1;
