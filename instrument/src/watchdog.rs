@@ -139,6 +139,7 @@ impl Watchdog {
             // At once, and not when the thread has come to run.
             RUNS.store(true, Ordering::Relaxed);
         } else {
+            naming::keep();
             let _ = looks.recv_timeout(FIRST_LOOK);
         }
         Ok(Self(of))
@@ -164,6 +165,9 @@ impl Watchdog {
             }
             shelf::settle(deadline);
             shelf::give_up();
+            if self.0.is_none() {
+                naming::keep_nothing();
+            }
             naming::join(deadline);
         } else {
             shelf::settle(deadline);

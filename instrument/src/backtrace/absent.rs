@@ -69,6 +69,11 @@ impl Resolver {
     }
 
     /// Is never called.
+    pub fn go_on(self) -> Self {
+        self
+    }
+
+    /// Is never called.
     pub fn resolve(&mut self, stack: &RawStack) -> Trace {
         match *stack {}
     }

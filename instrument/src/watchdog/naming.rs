@@ -2,9 +2,10 @@
 //! take a second the first time, which neither the watchdog nor the drain may lose.
 //!
 //! It is started by the first stack and ends with the watchdog. Its queue is short: what finds no room stays
-//! without a stack. What it read, mostly more than all of the recorder, it lets go when stacks fail to come.
+//! without a stack. What it read, mostly more than all of the recorder, it lets go when stacks fail to come, and when it
+//! ends with a service's guard. When it ends with a test's session, the next session of the process takes that over.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -104,17 +105,53 @@ fn start() -> Option<SyncSender<(RawStack, Ticket)>> {
     }
 }
 
+/// What a thread that ended had read, for the next one.
+struct Kept {
+    /// A session began since the last guard ended.
+    is_wanted: bool,
+    resolver: Option<Resolver>,
+}
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept { is_wanted: false, resolver: None });
+
+fn kept() -> MutexGuard<'static, Kept> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A session begins: what is read from now on is kept for the next one. To read it again costs each session of a large
+/// test binary most of a second on a CPU.
+pub(super) fn keep() {
+    kept().is_wanted = true;
+}
+
+/// A guard ends: nothing is kept, neither what is kept now nor what a thread that still runs has read.
+pub(super) fn keep_nothing() {
+    let dropped = {
+        let mut kept = kept();
+        kept.is_wanted = false;
+        kept.resolver.take()
+    };
+    drop(dropped);
+}
+
 fn work(tickets: &Receiver<(RawStack, Ticket)>) {
     while let Ok(first) = tickets.recv() {
-        let mut resolver = Resolver::new();
-        let mut next = Some(first);
-        while let Some((stack, ticket)) = next {
+        let earlier = kept().resolver.take();
+        let mut resolver = earlier.map_or_else(Resolver::new, Resolver::go_on);
+        let mut next = Ok(first);
+        while let Ok((stack, ticket)) = next {
             let trace = resolver.resolve(&stack);
             let named =
                 Named { stack: stacks::intern(&trace), is: what_is(&trace), taken_ns: stack.taken_ns() };
             ticket.0.name(named);
             drop((stack, ticket));
-            next = tickets.recv_timeout(IDLE).ok();
+            next = tickets.recv_timeout(IDLE);
+        }
+        if matches!(next, Err(RecvTimeoutError::Disconnected)) {
+            let mut kept = kept();
+            if kept.is_wanted {
+                kept.resolver = Some(resolver);
+            }
         }
     }
 }
@@ -146,8 +183,12 @@ fn what_is(trace: &Trace) -> Is {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Watchdog;
     use super::*;
     use crate::backtrace::Frame;
+    use crate::book::{Book, Settings};
+    use crate::hooks::Callbacks;
+    use crate::record::session::Session;
 
     fn trace(functions: &[&str]) -> Trace {
         let frame = |function: &&str| Frame {
@@ -160,6 +201,40 @@ mod tests {
             beside_us: function.contains("::") || function.starts_with("shop"),
         };
         Trace { frames: functions.iter().map(frame).collect(), ..Trace::default() }
+    }
+
+    #[test]
+    fn what_was_read_for_a_session_is_there_for_the_next_and_ends_with_a_guard() {
+        const THIS: &str = "watchdog::naming::tests::what_was_read_for_a_session_is_there_for_the_next_and_ends_with_a_guard";
+        if super::super::no_stacks().is_some() || !crate::testkit::alone(THIS) {
+            return;
+        }
+        let limit = Duration::from_millis(5);
+        let is_kept = || kept().resolver.is_some();
+        for _ in 0..2 {
+            let stall = Some(limit);
+            let settings =
+                Settings { name: "reads".to_owned(), slow_poll: limit, stall, policy: String::new() };
+            let book = Book::open(settings).expect("a number is free");
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            let runtime = book.build(&mut builder, Callbacks::new(), "reads").expect("a runtime");
+            // Until its stack was taken, which a machine without a CPU for the watchdog puts off.
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let mut stacks = 0;
+            while stacks == 0 && Instant::now() < deadline {
+                let _here = book.enter();
+                let sleeps = async move { std::thread::sleep(10 * limit) };
+                runtime.block_on(async { crate::spawn(sleeps).await.expect("returns") });
+                stacks = book.last_report().slow_polls.iter().filter(|poll| poll.stack.is_some()).count();
+            }
+            assert!(stacks > 0, "no stack in a minute");
+            assert!(!is_kept(), "it is in use");
+            drop((runtime, book));
+            assert!(is_kept());
+        }
+        let guards = Watchdog::start(Session::NONE, limit).expect("a thread");
+        guards.stop(Instant::now() + Duration::from_secs(60));
+        assert!(!is_kept());
     }
 
     #[test]

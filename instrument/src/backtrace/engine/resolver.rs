@@ -54,6 +54,12 @@ impl Resolver {
         }
     }
 
+    /// The same, for stacks that come some time after those before; anew if memory was locked meanwhile, or is not any
+    /// more.
+    pub fn go_on(self) -> Self {
+        if self.is_locked == locked::is_what_comes_locked() { self } else { Self::new() }
+    }
+
     /// The named frames of a stack of this process.
     ///
     /// Cost: microseconds a frame for addresses seen before; milliseconds for new ones, and up to some hundred
