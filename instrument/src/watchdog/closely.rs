@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pollscope_model::entity::word::Doing;
+
 use super::budget::Budget;
 use super::desk::PAUSES;
 use super::kernel::{self, Word};
@@ -75,7 +77,8 @@ impl Closely {
         }
         // First, since the signal for the stack interrupts the call that the thread sleeps in.
         let word = kernel::ask(tid);
-        let usage = if word == Some(Word::Active) { usage::of(tid) } else { None };
+        let is_awake = word == Some(Word::Active);
+        let usage = if is_awake { usage::of(tid) } else { None };
         let may_signal = match certainty {
             Certainty::InPoll(still) if !still() => return,
             Certainty::InPoll(_) | Certainty::InTurn => true,
@@ -85,6 +88,7 @@ impl Closely {
         shelf::put(Arc::clone(&look));
         seen.look = Some(Arc::clone(&look));
         seen.active = usage.map(|usage| (usage, clock::now_ns()));
+        seen.set_awake(is_awake);
         let ticket = Ticket::of(&look);
         if no_stacks().is_some() {
             return;
@@ -172,6 +176,12 @@ impl Late {
             None => Some(self),
         }
     }
+}
+
+/// Whether the thread sleeps now for something that its own code waits for.
+pub(super) fn sleeps(thread: &Thread) -> bool {
+    let is_own = |call: &str| !Doing::of(call).is_some_and(Doing::is_for_kernels_lock);
+    matches!(thread.tid().and_then(kernel::ask), Some(Word::Sleeps(call)) if is_own(&call))
 }
 
 /// When to look at this poll again. Tells a thread that runs from one that has no CPU: over a limit's

@@ -27,6 +27,10 @@ pub(super) struct Seen {
     pub(super) is_verified: bool,
     /// The thread was active at the last look: what it had used of the CPUs then, and when that was.
     pub(super) active: Option<(Usage, u64)>,
+    /// The thread was active at the last look, and was not looked at again for sleeping since.
+    is_awake: bool,
+    /// It was looked at again because it slept.
+    fell_asleep: bool,
 }
 
 /// What to do about a poll.
@@ -60,6 +64,19 @@ impl Seen {
         Next::Look
     }
 
+    /// What its thread was at the close look that is taken now.
+    pub(super) fn set_awake(&mut self, is_awake: bool) {
+        self.is_awake = is_awake;
+    }
+
+    /// Whether the thread was awake when it was looked at and sleeps now, which is asked only then: one more look. It is
+    /// taken once in each poll.
+    pub(super) fn falls_asleep(&mut self, sleeps: impl FnOnce() -> bool) -> bool {
+        let falls_asleep = self.is_awake && !self.fell_asleep && sleeps();
+        self.fell_asleep |= falls_asleep;
+        falls_asleep
+    }
+
     /// Looks again by then at the latest.
     pub(super) fn look_again_by(&mut self, ns: u64) {
         self.due_ns = self.due_ns.min(ns);
@@ -86,6 +103,16 @@ mod tests {
             }
         }
         assert_eq!(looks, [10, 100, 1_000, 10_000]);
+    }
+
+    #[test]
+    fn a_thread_that_was_awake_at_the_look_is_looked_at_once_more_asleep() {
+        let mut seen = Seen::default();
+        assert!(!seen.falls_asleep(|| true), "it was not looked at");
+        seen.set_awake(true);
+        assert!(!seen.falls_asleep(|| false) && seen.falls_asleep(|| true));
+        seen.set_awake(true);
+        assert!(!seen.falls_asleep(|| true), "once");
     }
 
     #[test]

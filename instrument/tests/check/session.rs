@@ -39,9 +39,10 @@ fn a_body_that_is_not_send_runs_where_it_is() {
 
 #[test]
 fn the_bodys_own_polls_count_in_both_ways() {
+    let session = || Session::new("own polls").max_poll(5 * MS);
     let line = line!() + 1;
-    let sent = Session::new("own polls").max_poll(5 * MS).run(async { std::thread::sleep(30 * MS) });
-    let kept = Session::new("own polls").max_poll(5 * MS).run_local(async { std::thread::sleep(30 * MS) });
+    let sent = decided(|| session().run(async { std::thread::sleep(30 * MS) }));
+    let kept = decided(|| session().run_local(async { std::thread::sleep(30 * MS) }));
     for (judged, line) in [(sent, line), (kept, line + 1)] {
         let finding = judged.verdict().failing().next().expect("the body blocked").clone();
         assert_eq!(&*finding.detector, "blocking-poll");
@@ -49,6 +50,24 @@ fn the_bodys_own_polls_count_in_both_ways() {
         let failed = catch_unwind(AssertUnwindSafe(|| judged.assert_clean())).expect_err("not clean");
         assert!(message(&*failed).contains("blocking-poll"));
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_poll_that_falls_asleep_after_the_limit_is_seen_asleep() {
+    // Awake at the limit, asleep when it is over, and over before the next look at a poll that stays awake.
+    let session = || Session::new("falls asleep").max_poll(50 * MS);
+    let judged = decided(|| {
+        session().run(async {
+            let begin = Instant::now();
+            while begin.elapsed() < 70 * MS {
+                std::hint::spin_loop();
+            }
+            std::thread::sleep(350 * MS);
+        })
+    });
+    let finding = judged.verdict().failing().next().expect("the body slept").clone();
+    assert!(finding.waiting_in.contains("nanosleep"), "{}", judged.text());
 }
 
 #[test]
@@ -128,8 +147,11 @@ fn a_timeout_lists_every_task_and_fails() {
 #[test]
 fn an_expectation_is_fulfilled_or_told() {
     let blocks = || async { std::thread::sleep(20 * MS) };
-    let session = Session::new("expected").max_poll(5 * MS);
-    let judged = session.expect("blocking-poll", "session.rs", "reads its config once").run(blocks());
+    let session = || {
+        let session = Session::new("expected").max_poll(5 * MS);
+        session.expect("blocking-poll", "session.rs", "reads its config once")
+    };
+    let judged = decided(|| session().run(blocks()));
     assert!(judged.is_clean(), "{}", judged.text());
     assert_eq!(&*judged.verdict().allowed[0].reason, "reads its config once");
 
@@ -203,10 +225,12 @@ fn a_checkpoint_begins_a_phase() {
 
 #[test]
 fn what_hooks_see_is_judged_and_what_nobody_sees_is_told() {
-    let judged = Session::new("plain tokio").max_poll(10 * MS).leaks(Level::Deny).run(async {
-        tokio::spawn(async { std::thread::sleep(40 * MS) }).await.expect("returns");
-        tokio::spawn(std::future::pending::<()>());
-        tokio::task::yield_now().await;
+    let judged = decided(|| {
+        Session::new("plain tokio").max_poll(10 * MS).leaks(Level::Deny).run(async {
+            tokio::spawn(async { std::thread::sleep(40 * MS) }).await.expect("returns");
+            tokio::spawn(std::future::pending::<()>());
+            tokio::task::yield_now().await;
+        })
     });
     let verdict = judged.verdict();
     let found: Vec<_> = verdict.failing().map(|finding| &*finding.detector).collect();
@@ -252,26 +276,32 @@ async fn waits_with(held: SlowToDrop) {
 
 #[test]
 fn a_drop_that_blocks_a_worker_is_found_at_its_task() {
-    let aborted = Session::new("aborted").max_poll(20 * MS).run(async {
-        let task = pollscope::spawn(waits_with(SlowToDrop));
-        tokio::task::yield_now().await;
-        task.abort();
-        task.await.is_err()
-    });
-    let of_a_set = Session::new("of a set").max_poll(20 * MS).run(async {
-        let mut set = pollscope::JoinSet::new();
-        set.spawn(waits_with(SlowToDrop));
-        tokio::task::yield_now().await;
-        drop(set);
-        tokio::task::yield_now().await;
-        true
-    });
-    let plain = cfg!(tokio_unstable).then(|| {
-        Session::new("plain").max_poll(20 * MS).run(async {
-            let task = tokio::spawn(waits_with(SlowToDrop));
+    let aborted = decided(|| {
+        Session::new("aborted").max_poll(20 * MS).run(async {
+            let task = pollscope::spawn(waits_with(SlowToDrop));
             tokio::task::yield_now().await;
             task.abort();
             task.await.is_err()
+        })
+    });
+    let of_a_set = decided(|| {
+        Session::new("of a set").max_poll(20 * MS).run(async {
+            let mut set = pollscope::JoinSet::new();
+            set.spawn(waits_with(SlowToDrop));
+            tokio::task::yield_now().await;
+            drop(set);
+            tokio::task::yield_now().await;
+            true
+        })
+    });
+    let plain = cfg!(tokio_unstable).then(|| {
+        decided(|| {
+            Session::new("plain").max_poll(20 * MS).run(async {
+                let task = tokio::spawn(waits_with(SlowToDrop));
+                tokio::task::yield_now().await;
+                task.abort();
+                task.await.is_err()
+            })
         })
     });
     for judged in [Some(aborted), Some(of_a_set), plain].into_iter().flatten() {
