@@ -6,10 +6,7 @@ use pollscope_tui::commands;
 use pollscope_tui::commands::cli::Cli;
 use serde_json::Value;
 
-use crate::case::{FAULT, is_text};
-
-/// On a machine that is short of CPU a fault may be hidden.
-const RUNS: usize = 5;
+use crate::case::{self, FAULT, RUNS, is_text};
 
 type Tried = (&'static str, &'static [&'static str]);
 
@@ -37,28 +34,28 @@ fn findings(limit: &[&str], case: &str, remedy: &str) -> Vec<Value> {
     report["findings"].as_array().cloned().unwrap_or_default()
 }
 
-fn tries(limit: &[&str], case: &str, (id, remedies): Tried) {
+fn check(limit: &[&str], case: &str, (id, remedies): Tried) {
     let advice = Advice::of(id).unwrap_or_else(|| panic!("no text {id}"));
     let is_it = |finding: &Value| finding["fix"].as_str().is_some_and(|fix| is_text(advice, fix));
     let gives = |findings: &[Value]| findings.iter().any(is_it);
     let lacks = |findings: &Vec<Value>| !gives(findings);
-    let found: Vec<_> = (0..RUNS).map(|_| findings(limit, case, FAULT)).take_while(lacks).collect();
+    let found: Vec<_> = case::tries(|| findings(limit, case, FAULT)).take_while(lacks).collect();
     assert!(found.len() < RUNS, "{case} does not give {id}: {found:#?}");
     for remedy in remedies {
         let has_some = |findings: &Vec<Value>| findings.iter().any(|finding| finding["level"] != "allow");
-        let left: Vec<_> = (0..RUNS).map(|_| findings(limit, case, remedy)).take_while(has_some).collect();
+        let left: Vec<_> = case::tries(|| findings(limit, case, remedy)).take_while(has_some).collect();
         assert!(left.len() < RUNS, "{case} in spite of {remedy}: {left:#?}");
     }
 }
 
 #[test]
 fn what_a_process_leaves() {
-    tries(&["--no-leaks"], "left", LEFT);
+    check(&["--no-leaks"], "left", LEFT);
 }
 
 #[test]
 fn another_executor() {
-    tries(&["--max-poll", "20ms"], "computes", COMPUTES);
-    tries(&["--max-poll", "20ms"], "sleeps", SLEEPS);
-    tries(&[], "asks", ASKS);
+    check(&["--max-poll", "20ms"], "computes", COMPUTES);
+    check(&["--max-poll", "20ms"], "sleeps", SLEEPS);
+    check(&[], "asks", ASKS);
 }

@@ -60,16 +60,27 @@ fn ten_thousand_new_tasks_are_all_there_and_so_are_their_ends() {
         viewer.watch_until(|process| waiting(process) == 10_000).await;
         assert_eq!(totals(viewer.process()).0, before.0 + 10_000);
 
-        // One that comes now finds them in its snapshot.
-        let mut late = Viewer::attach(&target).await.unwrap();
-        late.watch_until(|process| waiting(process) == 10_000).await;
+        // A late viewer finds them in its snapshot. Both are read all the time: a viewer that is not read for ten
+        // seconds is dropped.
+        let late = async {
+            let mut late = Viewer::attach(&target).await.unwrap();
+            late.watch_until(|process| waiting(process) == 10_000).await;
+            late
+        };
+        let mut late = tokio::select! {
+            late = late => late,
+            () = viewer.watch_until(|_| false) => unreachable!("it never holds"),
+        };
 
         go.send(true).unwrap();
-        for task in tasks {
-            task.await.unwrap();
-        }
-        for viewer in [&mut viewer, &mut late] {
-            viewer.watch_until(|process| totals(process).1 == before.1 + 10_000).await;
+        let ends = async {
+            for task in tasks {
+                task.await.unwrap();
+            }
+        };
+        let all_ended = |process: &Process| totals(process).1 == before.1 + 10_000;
+        tokio::join!(ends, viewer.watch_until(all_ended), late.watch_until(all_ended));
+        for viewer in [&viewer, &late] {
             assert_eq!(totals(viewer.process()), (before.0 + 10_000, before.1 + 10_000, before.2 + 20_000));
             // The evidence of a slow poll may find the drain at work on a loaded machine; counts may not be lost.
             let process = viewer.process();
