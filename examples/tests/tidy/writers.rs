@@ -25,6 +25,7 @@ const WRITERS: &[(&str, Kept)] = &[
     ("collector/src/main.rs", By("nothing_harmful_is_logged")),
     ("instrument/src/check/clerk.rs", By("nothing_harmful_is_said_by_a_test")),
     ("instrument/src/check/tape.rs", Own(RECORDING)),
+    ("instrument/src/check/tape/name.rs", Own(RECORDING)),
     ("instrument/src/check/text.rs", By("nothing_harmful_is_said_by_a_test")),
     ("instrument/src/export/dump/folder.rs", Own(RECORDING)),
     ("instrument/src/export/file/place.rs", Own(RECORDING)),
