@@ -77,7 +77,7 @@ fn attach(target: &Target, view: &ViewArgs) -> Result<(), Failure> {
     look_at(block_on(open::process(target))??, view)
 }
 
-/// The terminal UI on whoever was found.
+/// The terminal UI on the peer that was found.
 fn look_at(peer: Peer, view: &ViewArgs) -> Result<(), Failure> {
     let one = matches!(peer, Peer::Processes { count: 1, .. } | Peer::Recording(_));
     let options = app::Options {
@@ -94,7 +94,7 @@ fn look_at(peer: Peer, view: &ViewArgs) -> Result<(), Failure> {
             Ok(source) => source,
             Err(failure) => {
                 failed = Some(failure);
-                Box::new(Nobody)
+                Box::new(NoSource)
             }
         },
         options,
@@ -119,9 +119,9 @@ fn look(view: &ViewArgs) -> Look {
 }
 
 /// Stands in for a source that could not be started; the failure is told once the screens are left.
-struct Nobody;
+struct NoSource;
 
-impl Source for Nobody {
+impl Source for NoSource {
     fn ask(&mut self, _: Vec<(QuestionId, Ask)>) {}
 }
 

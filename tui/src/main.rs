@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     };
     let Err(failure) = done else { return ExitCode::SUCCESS };
     if !matches!(failure, Failure::BrokenPipe | Failure::Judged(_)) {
-        // Nobody can be told if standard error is closed.
+        // There is no way to say it if standard error is closed.
         let _ = writeln!(std::io::stderr(), "{}", notice(&failure.to_string()));
     }
     ExitCode::from(failure.exit_code())

@@ -22,7 +22,7 @@ use pollscope_model::query::ask::{Answer, Ask};
 
 use replay::{Control, Playback};
 
-/// Names a standing question; chosen by whoever asks.
+/// Names a standing question; chosen by the asking room.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct QuestionId(pub u32);
 
@@ -89,7 +89,7 @@ pub trait Source: Send {
     }
 }
 
-/// Where a source's events go; false when nobody wants them any more.
+/// Where a source's events go; false when the receiver is gone.
 pub type Sink = Box<dyn FnMut(SourceEvent) -> bool + Send>;
 
 /// The standing questions, from the drawing thread to the source's.
@@ -128,7 +128,7 @@ fn on_own_thread(
 }
 
 /// The wall clock, nanoseconds since the Unix epoch.
-#[expect(clippy::disallowed_methods, reason = "the rim: the wall clock of whoever looks")]
+#[expect(clippy::disallowed_methods, reason = "the rim: the wall clock of the viewer")]
 fn unix_ns() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_nanos() as u64)

@@ -29,11 +29,11 @@ fn printed(arguments: &[&str]) -> String {
 #[test]
 fn what_cannot_be_done_is_one_line_with_its_code() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let nobody = port.to_string();
+    let unused = port.to_string();
     let cases: &[(&[&str], &str, i32)] = &[
-        (&["tasks", "--from", &nobody], "does not answer: connection refused; expected", 2),
+        (&["tasks", "--from", &unused], "does not answer: connection refused; expected", 2),
         (&["attach", "unix:/nonexistent.sock"], "does not answer: no such file or directory; expected", 2),
-        (&["connect", &nobody], "expected a collector there, start one with `pollscope-collector`", 2),
+        (&["connect", &unused], "expected a collector there, start one with `pollscope-collector`", 2),
         (&["connect", "checkout"], "is no collector; expected HOST:PORT", 2),
         (&["attach", "https://host:1"], "TLS is not built in yet", 2),
         (

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "rig/demo.rs"]
-#[allow(dead_code, reason = "nobody asks for its pid here")]
+#[allow(dead_code, reason = "its pid is not asked for here")]
 mod demo;
 
 use std::path::Path;

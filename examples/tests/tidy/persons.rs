@@ -14,7 +14,7 @@ const LEFT: &[(&str, usize)] = &[
     ("proto/", 11),
     ("instrument/", 0),
     ("collector/", 0),
-    ("tui/", 60),
+    ("tui/", 0),
     ("examples/", 0),
     ("", 0),
 ];

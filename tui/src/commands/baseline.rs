@@ -200,7 +200,7 @@ fn tell_findings(told: &mut String, findings: &[Finding]) {
     }
 }
 
-/// Writes beside the file and renames over it: whoever reads it sees the old one or the new one.
+/// Writes beside the file and renames over it: a reader sees the old one or the new one.
 fn write(path: &Path, baseline: &Baseline) -> Result<(), Failure> {
     let failed = |error| Failure::io(format!("write {}", path.display()), error);
     // A link stays one, and what it points to is replaced.

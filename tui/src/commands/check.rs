@@ -78,7 +78,7 @@ fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
     match kept {
         Some(_) if files.is_empty() => {}
         Some(path) => verdict.notes.push(format!("The recordings are in {}.", path.display()).into()),
-        // They are gone: nobody can open them.
+        // They are gone: they cannot be opened.
         None => verdict.subjects.iter_mut().for_each(|subject| subject.recording = None),
     }
     if let Some(why) = &ended.failed {
@@ -135,7 +135,7 @@ fn tell(args: &CheckArgs, verdict: &Verdict, of: &str) -> Result<(), Failure> {
         note(&told);
     }
     if beside {
-        // The files are written and the code is told, whoever closed standard error.
+        // The files are written and the code is told, even if standard error is closed.
         let _ = io::stderr().lock().write_all(&text);
         return Ok(());
     }

@@ -10,7 +10,7 @@ use crate::demo::service::Order;
 use crate::demo::{leash, policy, service};
 use crate::output::failure::Failure;
 
-/// The faults that show most when nobody chose any.
+/// The faults that show most, for a demo without a choice.
 const SHOWN: [&str; 2] = ["blocking", "tail"];
 
 /// Runs the service, here or in a child under the terminal UI.
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         || fault::ALL.into_iter().filter(|fault: &Fault| SHOWN.contains(&fault.name)).map(Choice::One);
     let faults = if args.faults.is_empty() { shown().collect() } else { args.faults.clone() };
     let service = leash::Leash::start(&faults, args.collector.as_ref())?;
-    // Stays readable above the screens when they are left; a closed standard error harms nobody.
+    // Stays readable above the screens when they are left; a closed standard error harms nothing.
     let _ = writeln!(std::io::stderr(), "{}", policy::notice(&fault::chosen(&faults)));
     super::attach(&service.target, &args.view)
 }

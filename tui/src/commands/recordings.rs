@@ -89,7 +89,7 @@ pub(crate) fn by_process(files: &[PathBuf]) -> Result<Grouped, Failure> {
 }
 
 impl Grouped {
-    /// The processes, if every file says something: somebody named them.
+    /// The processes, if every file says something: the user named them.
     pub(crate) fn all(self) -> Result<Vec<Parts>, Failure> {
         match self.silent.into_iter().next() {
             Some((path, error)) => Err(unreadable(&path, error)),

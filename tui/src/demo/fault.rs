@@ -57,7 +57,7 @@ pub const ALL: [Fault; 9] = [
     Fault {
         name: "forgotten",
         detector: "forgotten-task",
-        about: "a task that waits for a signal that nobody gives",
+        about: "a task that waits for a signal that never comes",
         install: forgotten::install,
     },
     Fault {
@@ -93,7 +93,7 @@ pub const ALL: [Fault; 9] = [
     Fault {
         name: "panic",
         detector: "swallowed-panic",
-        about: "tasks that panic with nobody holding their handle",
+        about: "tasks that panic after their handle was dropped",
         install: panic::install,
     },
 ];

@@ -1,4 +1,4 @@
-//! The job queue and the timers: what a service does that nobody asked for over HTTP.
+//! The job queue and the timers: what a service does without a request over HTTP.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! The demo's policy: the same rules as anywhere, with the waits of the slow ones cut short, so that
-//! nobody has to look at a demo for five minutes. It travels in the service's greeting and is said
+//! no user has to look at a demo for five minutes. It travels in the service's greeting and is said
 //! on standard error.
 
 use super::fault::Fault;

@@ -91,7 +91,7 @@ async fn stopped(leash: bool) -> Result<(), Failure> {
     let on = |kind| signal(kind).map_err(|error| Failure::io("listen for signals", error));
     let mut terminate = on(SignalKind::terminate())?;
     // On a leash these are listened to only to be ignored: a terminal sends them to every process in
-    // it, and whoever holds the leash decides what they mean.
+    // it, and the parent process decides what they mean.
     let (mut interrupt, mut hangup) = (on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
     let asked = async {
         tokio::select! {
@@ -106,7 +106,7 @@ async fn stopped(leash: bool) -> Result<(), Failure> {
     }
     let (slipped, mut end) = tokio::sync::mpsc::channel::<()>(1);
     let wait = move || {
-        // Nothing is ever written: it ends when whoever holds the other end does, in whatever way.
+        // Nothing is ever written: it ends when the process at the other end does, in whatever way.
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         drop(slipped);
     };

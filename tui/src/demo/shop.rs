@@ -23,7 +23,7 @@ impl Reply {
         Self { status: 200, body: body.into() }
     }
 
-    /// `202`: somebody else will see to it.
+    /// `202`: a job will do it later.
     pub(super) fn accepted() -> Self {
         Self { status: 202, body: String::new() }
     }

@@ -135,7 +135,7 @@ impl Cast {
         self.dictionary.stack(poll.stack?).filter(|stack| !stack.frames.is_empty())
     }
 
-    /// What the kernel said that the thread did in a slow poll; empty if nobody asked.
+    /// What the kernel said that the thread did in a slow poll; empty if it was not asked.
     pub(super) fn waiting_in(&self, poll: &SlowPoll) -> Arc<str> {
         poll.waiting_in.map_or_else(Arc::default, |name| self.dictionary.name(name))
     }
@@ -150,7 +150,7 @@ impl Cast {
         self.hello.anchor.to_mono_ns(unix_ns).clamp(self.span.0, self.span.1)
     }
 
-    /// Whether the metric is measured for anybody, and why not.
+    /// Whether the metric is measured for any task, and why not.
     pub(super) fn measures(&self, metric: Metric) -> Result<(), &str> {
         match self.hello.capabilities.iter().find(|capability| capability.metric == metric) {
             Some(said) if said.coverage != Coverage::NoTask => Ok(()),

@@ -47,7 +47,7 @@ pub(super) struct Stay {
     pub(super) start_ns: u64,
     /// Until when.
     pub(super) end_ns: u64,
-    /// For scheduled: who woke it; nobody if it was just spawned.
+    /// For scheduled: what woke it; unknown if it was just spawned.
     pub(super) woken_by: WokenBy,
 }
 

@@ -79,7 +79,7 @@ impl Beside {
             self.kept = true;
             return Ok(());
         }
-        // A link and not a renaming: it does not replace what somebody put there meanwhile.
+        // A link and not a renaming: it does not replace what another program put there meanwhile.
         match std::fs::hard_link(&self.temporary, path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(exists(path)),
@@ -142,9 +142,9 @@ mod tests {
 
         let mut out = Out::open(&path, false).expect("it can be made");
         out.write_all(b"whole").expect("it can be written");
-        std::fs::write(&path, b"somebody else's").expect("it can be written");
+        std::fs::write(&path, b"another program's").expect("it can be written");
         assert!(out.keep().is_err());
-        assert_eq!(std::fs::read(&path).expect("it is there"), b"somebody else's");
+        assert_eq!(std::fs::read(&path).expect("it is there"), b"another program's");
         assert!(Out::open(&path, false).is_err());
 
         let mut out = Out::open(&path, true).expect("it may be replaced");

@@ -32,7 +32,7 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
-    /// Whoever read standard output has gone; not worth a word.
+    /// The reader of standard output has gone; not worth a word.
     #[error("standard output was closed")]
     BrokenPipe,
 }

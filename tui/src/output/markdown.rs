@@ -1,7 +1,7 @@
 //! Text as Markdown that shows it and does nothing else: no link, no mention, no tag, no further cell.
 //!
-//! Pure. What comes in is one clean line (see [`crate::output::fmt::clean`]); whoever writes Markdown puts every word of a
-//! process through here.
+//! Pure. What comes in is one clean line (see [`crate::output::fmt::clean`]); the writer of Markdown puts every word
+//! of a process through here.
 
 /// Shows nothing; keeps apart what GitHub would read as a mention, an issue or an address.
 const SPLIT: char = '\u{200b}';

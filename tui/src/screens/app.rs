@@ -1,6 +1,6 @@
 //! The loop: one event after the other changes the state, the state becomes a frame.
 //!
-//! The drawing thread does nothing else and waits for nobody: input, signals and the source each
+//! The drawing thread does nothing else and never waits: input, signals and the source each
 //! have a thread and meet in one bounded [`Queue`], which answers input first. A frame is drawn
 //! when something changed, at most thirty times a second.
 

@@ -1,6 +1,6 @@
 //! The clipboard, through the terminal: the OSC 52 sequence, which also works over ssh.
 //!
-//! Makes the bytes; whoever owns the terminal writes them.
+//! Makes the bytes; the owner of the terminal writes them.
 
 /// The longest text that is offered: terminals cut or drop longer sequences without a word.
 pub const MAX_BYTES: usize = 54_000;

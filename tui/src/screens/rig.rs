@@ -1,6 +1,6 @@
 //! A source made of fixtures, and a user who presses keys: what the tests of the screens stand on.
 //!
-//! Everything is a function of the question: the same screen for everybody, always.
+//! Everything is a function of the question: the same screen, always.
 
 mod details;
 mod flight;

@@ -115,7 +115,7 @@ impl Drop for Terminal {
         let panics = std::mem::take(&mut *PANICS.lock().unwrap_or_else(PoisonError::into_inner));
         let mut out = io::stderr();
         for panic in panics {
-            // Nobody is left to tell if this fails.
+            // There is no way left to report a failure.
             let _ = writeln!(out, "{}", clean_lines(&panic));
         }
     }

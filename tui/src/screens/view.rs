@@ -18,7 +18,7 @@ pub(crate) fn paint(state: &State, buffer: &mut Buffer) -> Hits {
     screen.hits
 }
 
-/// Draws the state on a screen of that size which nobody sees, and gives it as text, line by line: what
+/// Draws the state on a screen of that size in memory, and gives it as text, line by line: what
 /// a frame costs, and what is on it, without a terminal.
 pub fn off_screen(state: &State, columns: u16, rows: u16) -> Vec<String> {
     let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));

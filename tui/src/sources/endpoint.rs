@@ -68,8 +68,8 @@ fn configured(endpoint: Tonic) -> Tonic {
 /// Why a peer cannot be talked to, or no more.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PeerError {
-    /// Nobody listens there: a refused connection, or a socket that does not exist.
-    Nobody(String),
+    /// No listener: a refused connection, or a socket that does not exist.
+    NoListener(String),
     /// It does not answer as it should, or no more.
     Broken(String),
     /// It speaks another protocol version.
@@ -83,7 +83,7 @@ impl PeerError {
     /// The reason in words.
     pub fn words(&self) -> &str {
         match self {
-            Self::Nobody(words) | Self::Broken(words) | Self::Version(words) => words,
+            Self::NoListener(words) | Self::Broken(words) | Self::Version(words) => words,
             Self::OtherService => "it answers, but does not offer what was asked for",
         }
     }
@@ -106,14 +106,14 @@ impl PeerError {
     fn of_connect(error: &tonic::transport::Error) -> Self {
         // The innermost error is what the system said; the layers above only say "transport".
         let mut inner: &dyn std::error::Error = error;
-        let mut nobody = false;
+        let mut unheard = false;
         loop {
             if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-                nobody = matches!(io.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound);
+                unheard = matches!(io.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound);
             }
             match inner.source() {
                 Some(source) => inner = source,
-                None if nobody => return Self::Nobody(plain(&inner.to_string())),
+                None if unheard => return Self::NoListener(plain(&inner.to_string())),
                 None => return Self::Broken(plain(&inner.to_string())),
             }
         }
@@ -137,14 +137,13 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_fails_says_why_in_words() {
         let missing = Endpoint::Unix("/nonexistent/pollscope.sock".into());
-        let error = missing.connect().await.expect_err("nobody listens there");
-        assert_eq!(error, PeerError::Nobody("no such file or directory".to_owned()));
+        let error = missing.connect().await.expect_err("no listener");
+        assert_eq!(error, PeerError::NoListener("no such file or directory".to_owned()));
 
-        // Bound and dropped: for this moment nobody else has it.
+        // Bound and dropped: for this moment no other program has it.
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
-        let error =
-            Endpoint::Tcp(format!("127.0.0.1:{port}")).connect().await.expect_err("nobody listens there");
-        assert_eq!(error, PeerError::Nobody("connection refused".to_owned()));
+        let error = Endpoint::Tcp(format!("127.0.0.1:{port}")).connect().await.expect_err("no listener");
+        assert_eq!(error, PeerError::NoListener("connection refused".to_owned()));
     }
 }

@@ -24,7 +24,7 @@ const EVENTS_TTL: Duration = Duration::from_secs(15);
 /// How far back they are asked for at first.
 const EVENTS_BACK: Duration = Duration::from_secs(30);
 
-/// Processes whose single polls somebody looks at.
+/// Processes whose single polls are looked at.
 pub type Flights = Arc<[BootId]>;
 
 /// What a stream says next.
@@ -140,7 +140,7 @@ impl Stream {
     }
 }
 
-/// Returns when single polls are to be asked for: at once when somebody begins to look at them, then
+/// Returns when single polls are to be asked for: at once when a screen begins to show them, then
 /// again and again.
 async fn flight_due(flights: &mut Option<cell::Receiver<Flights>>, boot: BootId, asked: Option<Instant>) {
     let Some(flights) = flights else { return std::future::pending().await };

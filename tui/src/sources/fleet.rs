@@ -73,7 +73,7 @@ pub async fn ask(channel: &Channel, question: &Ask) -> Result<Answer, PeerError>
     Err(PeerError::Broken("the answer was cut short".to_owned()))
 }
 
-/// Keeps the connection until nobody asks or listens any more.
+/// Keeps the connection until the other ends of its channels are gone.
 async fn run(endpoint: Endpoint, mut asked: cell::Receiver<Questions>, mut events: Sink) {
     let target: Arc<str> = endpoint.to_string().into();
     if !events(SourceEvent::Status(Status::Connecting { target })) {
@@ -118,7 +118,7 @@ async fn run(endpoint: Endpoint, mut asked: cell::Receiver<Questions>, mut event
     }
 }
 
-/// Returns when nobody can ask any more.
+/// Returns when the sender of questions is gone.
 async fn closed(asked: &mut cell::Receiver<Questions>) {
     // What is asked meanwhile is read when the connection is there.
     while asked.changed().await.is_ok() {}
@@ -133,7 +133,7 @@ fn label(hello: &FleetHello, endpoint: &Endpoint) -> Arc<str> {
     }
 }
 
-/// Asks and hands on answers until the stream breaks; `None` if nobody asks or listens any more.
+/// Asks and hands on answers until the stream breaks; `None` if the other ends of the channels are gone.
 async fn watch(
     channel: Channel,
     asked: &mut cell::Receiver<Questions>,

@@ -1,4 +1,4 @@
-//! From what the user wrote to who is there: which sockets belong to a target, and whether anybody
+//! From what the user wrote to who is there: which sockets belong to a target, and whether a process
 //! answers.
 
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub enum Watched {
     Name(String),
     /// The process of that number.
     Process(Found),
-    /// Whoever is at that address.
+    /// The process or collector at that address.
     Address(Endpoint),
 }
 
@@ -68,7 +68,7 @@ pub struct Answered {
     pub hello: Result<Hello, PeerError>,
 }
 
-/// Greets every process of this machine. Sockets at which nobody listens any more are left out.
+/// Greets every process of this machine. Sockets without a listener are left out.
 pub async fn greet_all(folders: &[PathBuf]) -> Vec<Answered> {
     let mut greetings = tokio::task::JoinSet::new();
     for found in discover::scan(folders) {
@@ -78,7 +78,7 @@ pub async fn greet_all(folders: &[PathBuf]) -> Vec<Answered> {
         });
     }
     let mut answered = greetings.join_all().await;
-    answered.retain(|answered| !matches!(answered.hello, Err(PeerError::Nobody(_))));
+    answered.retain(|answered| !matches!(answered.hello, Err(PeerError::NoListener(_))));
     answered.sort_by_key(|answered| answered.found.pid);
     answered
 }
@@ -97,7 +97,7 @@ pub fn listed(folders: &[PathBuf]) -> String {
 pub fn failure(who: &str, error: &PeerError) -> Failure {
     match error {
         PeerError::Version(words) => Failure::Version(format!("{who}: {words}")),
-        PeerError::Nobody(words) => Failure::Unreachable(format!(
+        PeerError::NoListener(words) => Failure::Unreachable(format!(
             "{who} does not answer: {words}; expected an instrumented service, which `pollscope ps` lists if it runs here"
         )),
         PeerError::Broken(words) => {

@@ -184,7 +184,7 @@ pub async fn collector(target: &Target) -> Result<Peer, Failure> {
     }
 }
 
-/// Whoever is at a target: at an address it may be a collector as well as a process.
+/// The peer at a target: at an address it may be a collector as well as a process.
 pub async fn anyone(target: Option<&Target>) -> Result<Peer, Failure> {
     match target {
         None => machine().await,

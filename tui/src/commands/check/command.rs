@@ -46,7 +46,7 @@ pub(super) fn run(command: &[OsString], folder: &Folder, limits: &Limits) -> Res
         child.env("POLLSCOPE_SLOW_POLL", slow_poll);
     }
     let status = crate::commands::block_on(async {
-        // Before the command is there, so that no signal is for nobody.
+        // Before the command is there, so that no signal is lost.
         let mut signals = Signals::new().map_err(|error| Failure::io("listen for signals", error))?;
         let collecting = Collecting::begin(folder.path())?;
         let mut child = child.spawn().map_err(|error| not_started(program, error))?;
@@ -152,7 +152,7 @@ impl Folder {
         let path = keep.cloned().unwrap_or_else(temporary);
         let failed = |error| Failure::io(format!("make the folder {}", path.display()), error);
         let mut builder = fs::DirBuilder::new();
-        // A folder of the temporary ones that is there already is somebody else's.
+        // A folder of the temporary ones that is there already belongs to another program.
         builder.mode(0o700).recursive(keep.is_some()).create(&path).map_err(failed)?;
         // The command may run in another folder.
         let path = fs::canonicalize(&path).map_err(failed)?;
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn polls_near_the_smallest_limit_leave_evidence() {
         let of = |max, p99| slow_poll(&Limits { max_poll_ns: max, p99_poll_ns: p99, ..Limits::default() });
-        assert_eq!(of(None, None), None, "whoever asks for nothing changes nothing");
+        assert_eq!(of(None, None), None, "no arguments change nothing");
         assert_eq!(of(Some(10 * MILLISECOND), None).as_deref(), Some("1ms"));
         assert_eq!(of(Some(10 * MILLISECOND), Some(MILLISECOND)).as_deref(), Some("500us"));
         assert_eq!(of(Some(0), None).as_deref(), Some("1ns"));

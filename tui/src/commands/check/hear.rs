@@ -8,7 +8,7 @@ use super::terms::Rules;
 use crate::commands::recordings::{Grouped, Parts, by_process};
 use crate::output::failure::Failure;
 
-/// Has the files heard that somebody named: each must hold something, and one that is cut says so.
+/// Reads the files that were named: each must hold something, and one that is cut says so.
 pub(super) fn files(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Result<(), Failure> {
     for parts in by_process(files)?.all()? {
         let heard = process(judge, parts, rules)?;

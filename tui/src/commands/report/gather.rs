@@ -163,7 +163,7 @@ impl Gatherer {
         self.page.clone().ok_or_else(|| Failure::Unreachable(format!("{} gives no answer", self.from)))
     }
 
-    /// Rules that could not judge, with the reason; `None` where nobody asked for findings.
+    /// Rules that could not judge, with the reason; `None` where findings were not asked for.
     pub(super) fn undecided(&self) -> Option<Vec<(Arc<str>, Arc<str>)>> {
         let overview = self.overview.as_ref().filter(|_| self.kind == Kind::Findings)?;
         Some(overview.undecided.clone())

@@ -1,4 +1,4 @@
-//! `--fault forgotten`: a task waits for a delivery's signal, and whoever should give it has
+//! `--fault forgotten`: a task waits for a delivery's signal, and the task that should give it has
 //! forgotten to.
 //!
 //! **Raises** `forgotten-task`: the task is pending, holds its memory, and nothing ever wakes it. The

@@ -30,7 +30,7 @@ fn open_sessions() {
     });
 }
 
-/// Nobody is there any more, but the heart beats.
+/// The connection is gone, but the heart beats.
 async fn keep_alive() {
     loop {
         sleep(Duration::from_secs(2)).await;

@@ -1,6 +1,6 @@
 //! `--fault lost-waker`: a hand-written future answers `Pending` without keeping the waker.
 //!
-//! **Raises** `lost-waker`: nobody can ever wake the task again. A future that is not ready must have
+//! **Raises** `lost-waker`: nothing can ever wake the task again. A future that is not ready must have
 //! handed its waker to whatever will make it ready.
 
 use std::pin::Pin;

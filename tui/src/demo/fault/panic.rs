@@ -1,8 +1,8 @@
 //! `--fault panic`: `POST /refunds` hands the work to a task and drops its handle; every fifth of
-//! these panics, and nobody hears of it.
+//! these panics, and its handle is dropped.
 //!
 //! **Raises** `swallowed-panic`: the customer was told "accepted", and the refund is gone. The remedy
-//! is to await the handle, or to keep it in a `JoinSet` that somebody drains.
+//! is to await the handle, or to keep it in a `JoinSet` that is drained.
 
 use std::panic::resume_unwind;
 use std::time::Duration;

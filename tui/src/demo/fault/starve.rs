@@ -1,7 +1,7 @@
 //! `--fault starve`: twice a second sixty computing tasks arrive at once, 4 ms each. No single poll is
 //! long; together they keep every worker busy, and all else waits its turn.
 //!
-//! **Raises** `sched-delay`: the time from wake to poll grows, for these tasks and for everybody. The
+//! **Raises** `sched-delay`: the time from wake to poll grows, for these tasks and for all others. The
 //! remedy is a limit on how many run at once, or a pool of their own.
 
 use std::time::Duration;

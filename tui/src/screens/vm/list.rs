@@ -138,7 +138,7 @@ fn heading(state: &State, list: &List, rows: usize, hidden: usize, columns: usiz
             format!(" of {} that match · {} in all", thousands(page.matched), thousands(page.total))
         }
     };
-    // Whoever counts the rows must know that more are on their way.
+    // The number of rows must say that more are on their way.
     let loading = list.page.as_ref().and_then(|page| page.meta.loading).filter(|_| tells_tasks(list.tab));
     let so_far = loading.map_or(String::new(), |percent| format!(" so far, {percent}% is in"));
     let title = format!("{}{range}{of}{so_far}", list.tab.title());

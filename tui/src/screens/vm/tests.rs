@@ -211,7 +211,7 @@ fn the_other_glyph_sets() {
 fn too_small_a_screen_says_so_and_none_at_all_is_survived() {
     let mut rig = Rig::connected(Tab::Tasks, SOME);
     assert_eq!(rig.draw(39, 10).trim(), "too small: 39x10, needs 40x10");
-    rig.tell(Status::Lost { reason: Arc::from("it was stopped by somebody"), attempts: 12 });
+    rig.tell(Status::Lost { reason: Arc::from("it was stopped by a signal"), attempts: 12 });
     let least = rig.draw(40, 10);
     assert!(least.contains("> !B"), "the list is what stays when there is no room: {least}");
     for (columns, rows) in [(0, 0), (1, 1), (0, 30), (100, 0), (40, 10)] {

@@ -40,7 +40,7 @@ fn record(process: &Process, path: &Path) -> io::Result<()> {
         process.retold(LAST_NS).iter().try_for_each(|report| writer.report(report))?;
         writer.finish()
     });
-    // Half a dump helps nobody; the name was free before.
+    // Half a dump is of no use; the name was free before.
     written.map(drop).inspect_err(|_| drop(std::fs::remove_file(path)))
 }
 

@@ -146,7 +146,7 @@ fn half_a_snapshot_is_shown_as_such_and_never_taken_for_all() {
     let (mut source, inbox) = watch(Watched::Address(Endpoint::Unix(socket.clone())), Vec::new());
     let half = |page: &Page| page.meta.loading == Some(50);
     wait(&inbox, "the first part", |inbox| page_with(inbox, 1).filter(half));
-    assert_eq!(connected(&inbox), None, "whoever waits for all of it goes on waiting");
+    assert_eq!(connected(&inbox), None, "a wait for all of it goes on");
     // It dies in the middle, and comes back under the same boot: the snapshot begins anew.
     drop(running);
     wait(&inbox, "the loss", |inbox| matches!(inbox.status(), Some(Status::Lost { .. })).then_some(()));
@@ -178,7 +178,7 @@ fn another_protocol_version_is_refused_in_words() {
 #[test]
 fn a_name_means_the_processes_of_that_name_and_no_other() {
     let dir = tempfile::tempdir().unwrap();
-    // Two processes that certainly live, whoever listens in their name.
+    // Two processes that certainly live, whatever listens in their name.
     let sockets = [std::process::id(), 1].map(|pid| dir.path().join(format!("{pid}.sock")));
     let _checkout = start(&sockets[0], testkit::hello("checkout", 412));
     let _payments = start(&sockets[1], testkit::hello("payments", 413));

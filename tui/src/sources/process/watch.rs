@@ -120,7 +120,7 @@ impl Watch {
         }
     }
 
-    /// Runs until nobody asks or listens any more.
+    /// Runs until the other ends of its channels are gone.
     pub(super) async fn run(
         mut self,
         mut asked: cell::Receiver<Questions>,

@@ -38,7 +38,7 @@ impl ReplaySource {
             let tape = FileTape::new(recording);
             let questions = Vec::new();
             let show = Show { path, track: Track::new(tape), note: Arc::from(""), events, questions };
-            // Ends when nobody asks or listens any more.
+            // Ends when the other ends of its channels are gone.
             let _ = show.run(&asked);
         };
         let started = std::thread::Builder::new().name("pollscope-replay".to_owned()).spawn(replay);
@@ -83,7 +83,7 @@ struct Show {
     questions: Vec<(QuestionId, Ask)>,
 }
 
-/// Nobody asks or listens any more.
+/// The other ends of the channels are gone.
 struct Left;
 
 impl Show {

@@ -1,4 +1,4 @@
-//! Recordings of one process folded from beginning to end at once, for whoever judges it as a whole.
+//! Recordings of one process folded from beginning to end at once, to be judged as a whole.
 
 use pollscope_model::id::BootId;
 use pollscope_model::monitor::Monitor;
@@ -16,7 +16,7 @@ use super::track::{Heard, UNTOLD, end};
 #[derive(Debug)]
 pub(crate) struct Whole {
     monitor: Monitor,
-    /// Whoever judges has the last word: processes bring no policy of their own.
+    /// The judge's policy counts: processes bring no policy of their own.
     overruled: bool,
     last: Option<BootId>,
     ended: bool,

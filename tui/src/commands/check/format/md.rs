@@ -14,7 +14,7 @@ use super::told;
 use crate::output::fmt::cut;
 use crate::output::markdown::{code, code_cell, fence, html, plain};
 
-/// GitHub takes 65,536 characters for a comment; what is left over is for whoever wraps the text.
+/// GitHub takes 65,536 characters for a comment; the rest is left to the workflow that wraps the text.
 const LONGEST: usize = 60_000;
 /// Bytes that the table of findings may take.
 const TABLE: usize = 20_000;

@@ -56,7 +56,7 @@ impl Repository {
         let spawned = site(&finding.site);
         let ran = calls().find_map(|(file, line)| Some((known(file)?, line, 0)));
         let spawned_here = || spawned.and_then(|(file, line, column)| Some((known(file)?, line, column)));
-        // Whoever judges a recording elsewhere may have no files at all.
+        // A machine that judges a recording may have no files at all.
         let as_told = || {
             let ran = calls().find_map(|(file, line)| Some((self.told(file)?, line, 0)));
             ran.or_else(|| spawned.and_then(|(file, line, column)| Some((self.told(file)?, line, column))))
