@@ -55,15 +55,15 @@ fn the_bodys_own_polls_count_in_both_ways() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_poll_that_falls_asleep_after_the_limit_is_seen_asleep() {
-    // Awake at the limit, asleep when it is over, and over before the next look at a poll that stays awake.
-    let session = || Session::new("falls asleep").max_poll(50 * MS);
+    // It is looked at after 11 ms, when it computes, and would be again after 110.
+    let session = || Session::new("falls asleep").max_poll(15 * MS);
     let judged = decided(|| {
         session().run(async {
             let begin = Instant::now();
-            while begin.elapsed() < 70 * MS {
+            while begin.elapsed() < 20 * MS {
                 std::hint::spin_loop();
             }
-            std::thread::sleep(350 * MS);
+            std::thread::sleep(80 * MS);
         })
     });
     let finding = judged.verdict().failing().next().expect("the body slept").clone();
