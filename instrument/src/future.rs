@@ -1,10 +1,12 @@
 //! The wrapped future: two clock reads round each poll, a waker of our own, and the task's end.
 //!
 //! A future that is dropped before its end (abort, a dropped join set, a runtime's shutdown) is dropped in a turn of its
-//! own, which is timed and counted as the task's last poll: tokio's hooks tell of such a turn as of a poll, too. What
-//! tokio does with an output that no handle takes, after that poll, is not seen here.
+//! own, which is timed and counted as the task's last poll: tokio's hooks tell of such a turn as of a poll, too. An
+//! output that no handle takes is dropped by tokio after that poll: where its hooks run, they tell when that is over
+//! ([`output`](crate::hooks::output)); on stock tokio it is not seen.
 
 use std::future::Future;
+use std::mem::needs_drop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -34,7 +36,7 @@ impl<R, F: FnOnce() -> R> Instrumented<F> {
         let Some(job) = self.future.take() else { unreachable!("it was wrapped with one, and runs once") };
         let mut open = self.life.open_poll();
         let result = job();
-        open.returned(true);
+        open.returned(true, false);
         result
     }
 }
@@ -102,6 +104,6 @@ pub(crate) fn poll_recorded<T>(
         }
         None => poll(cx),
     };
-    open.returned(result.is_ready());
+    open.returned(result.is_ready(), needs_drop::<T>());
     result
 }

@@ -10,6 +10,7 @@
 
 mod attach;
 mod known;
+pub(crate) mod output;
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
@@ -24,7 +25,7 @@ use tokio::task::Id;
 use crate::clock;
 use crate::record::Recorder;
 use crate::record::hold::Record;
-use crate::record::life::{evidence, slow_poll};
+use crate::record::life::{OpenOutput, evidence, slow_poll};
 use crate::record::session::{self, Session};
 use crate::record::shard::SiteShard;
 use crate::record::task::{Birth, HookedPoll, Labels, Outcome, TaskState};
@@ -97,6 +98,10 @@ struct Local {
     open: Option<Open>,
     /// Those round it: there are some only where a runtime is entered inside a poll.
     outer: Vec<Open>,
+    /// The latest task here whose poll a hook told of and which is not known: a wrapped one.
+    unknown: Option<Id>,
+    /// Its output, which is being dropped.
+    output: Option<(Id, OpenOutput)>,
 }
 
 struct Open {
@@ -113,7 +118,7 @@ struct Open {
 }
 
 thread_local! {
-    static LOCAL: RefCell<Local> = const { RefCell::new(Local { cache: None, open: None, outer: Vec::new() }) };
+    static LOCAL: RefCell<Local> = const { RefCell::new(Local::new()) };
 }
 
 fn slot(id: Id) -> usize {
@@ -121,6 +126,10 @@ fn slot(id: Id) -> usize {
 }
 
 impl Local {
+    const fn new() -> Self {
+        Self { cache: None, open: None, outer: Vec::new(), unknown: None, output: None }
+    }
+
     /// The record of a task whose poll begins as the outermost of this thread, `None` if it is ignored; and whether it
     /// had to be looked up.
     #[inline]
@@ -243,39 +252,63 @@ fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>)
 /// To be called from `on_before_task_poll` with the task's id. A worker that is too busy to park observes its runtime
 /// here, as [`on_thread_park`] would.
 pub fn before_poll(id: Id) {
-    let looked_up = LOCAL.try_with(|local| {
-        let mut local = local.borrow_mut();
-        let ((state, looked_up), claim) = if local.open.is_none() {
-            (local.known(id), None)
-        } else {
-            let (state, claim) = local.enter_another(id);
-            ((state, true), claim)
-        };
-        let state = state?;
-        let thread = thread::here();
-        let start = clock::now_ns();
-        let label = state.label();
-        let outer = thread.enter(state.id(), label, start);
-        let shard = thread.site(label.site());
-        let poll = state.hooked_poll_begins(thread, start);
-        local.open = Some(Open { id, state, _claim: claim, outer, poll, shard, terminated: false });
-        looked_up.then_some(thread)
-    });
-    if let Ok(Some(thread)) = looked_up {
-        observe_here(thread);
+    let begins = LOCAL.try_with(|local| begin(&mut local.borrow_mut(), id, true));
+    if begins == Ok(Begins::WhenObserved) {
+        observe_here(thread::here());
+        let _ = LOCAL.try_with(|local| begin(&mut local.borrow_mut(), id, false));
     }
+}
+
+/// What came of a poll that is to begin.
+#[derive(PartialEq, Eq)]
+enum Begins {
+    Now,
+    /// Only after the runtime is observed, which may take long and spawn tasks.
+    WhenObserved,
+}
+
+/// Opens the poll of a task that is known; with `observes` only where its thread's place is known, too. Its time begins
+/// last: what the recorder allocates for it is not the task's doing.
+#[inline]
+fn begin(local: &mut Local, id: Id, observes: bool) -> Begins {
+    let thread = thread::here();
+    let (state, claim) = if local.open.is_none() {
+        let (state, looked_up) = local.known(id);
+        if looked_up && observes && state.is_some() && thread.place().0.is_none() {
+            return Begins::WhenObserved;
+        }
+        (state, None)
+    } else {
+        if observes && thread.place().0.is_none() {
+            return Begins::WhenObserved;
+        }
+        local.enter_another(id)
+    };
+    let Some(state) = state else {
+        local.unknown = Some(id);
+        return Begins::Now;
+    };
+    let label = state.label();
+    let shard = thread.site(label.site());
+    let (outer, start) = thread.enter(state.id(), label, clock::now_ns());
+    let poll = state.hooked_poll_begins(thread, start);
+    local.open = Some(Open { id, state, _claim: claim, outer, poll, shard, terminated: false });
+    Begins::Now
 }
 
 /// To be called from `on_after_task_poll` with the task's id.
 pub fn after_poll(id: Id) {
-    let _ = LOCAL.try_with(|local| {
+    let has_output = LOCAL.try_with(|local| {
         let mut local = local.borrow_mut();
         // In place: moving it costs more than all that is done with it.
-        let Some(open) = local.open.as_ref().filter(|open| open.id == id) else { return };
+        let Some(open) = local.open.as_ref().filter(|open| open.id == id) else {
+            return local.output.is_some();
+        };
         let now = clock::now_ns();
         // Not the task's own record of it: that may be of its next poll, on another thread.
         let wall_ns = now.saturating_sub(open.poll.start);
         let thread = thread::here();
+        thread.close(open.outer);
         open.shard.poll.record(wall_ns);
         thread.note_poll(open.poll.start, wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
@@ -293,7 +326,12 @@ pub fn after_poll(id: Id) {
             end(state, now, 1 + u16::from(cached.is_some()));
         }
         local.leave();
+        false
     });
+    if has_output == Ok(true) {
+        // Where the hook of the task's end is not the service's.
+        output::is_dropped(id);
+    }
 }
 
 #[cold]
@@ -309,7 +347,12 @@ fn was_slow(open: &Open, thread: &thread::Thread, wall_ns: u64, now: u64) {
 
 /// To be called from `on_task_terminate` with the task's id.
 pub fn on_terminate(id: Id) {
-    let Some(record) = known::remove(id) else { return ended_unknown() };
+    let Some(record) = known::remove(id) else {
+        if !output::is_dropped(id) {
+            ended_unknown();
+        }
+        return;
+    };
     let open_here = LOCAL.try_with(|local| {
         let mut local = local.borrow_mut();
         let Local { open, outer, .. } = &mut *local;

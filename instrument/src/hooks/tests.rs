@@ -19,6 +19,8 @@ use crate::record::thread;
 use crate::task;
 use crate::testkit::{Fold, fold, record};
 
+mod output;
+
 const TASKS: usize = 10_000;
 
 fn runtimes() -> [Runtime; 2] {

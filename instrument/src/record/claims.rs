@@ -63,6 +63,12 @@ impl Word {
         is_held(self.flags())
     }
 
+    /// Whether there was a join handle that is gone and has not taken the outcome.
+    #[inline]
+    pub(crate) fn is_detached(self) -> bool {
+        self.flags() & (JOINED | HANDLE_DROPPED) == HANDLE_DROPPED
+    }
+
     /// Whether the drain knows the task.
     #[inline]
     pub(crate) fn is_known(self) -> bool {

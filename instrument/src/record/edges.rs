@@ -33,8 +33,8 @@ impl From {
     }
 }
 
-/// See the module. What every wake looks at comes first. Takes no memory before the thread's first wake, and 26 KiB
-/// from then on.
+/// See the module. What every wake looks at comes first. Takes no memory before the thread's first poll or wake, and
+/// 26 KiB from then on.
 #[derive(Default)]
 #[repr(C)]
 pub(crate) struct Edges {
@@ -85,11 +85,16 @@ impl Edges {
 
     #[cold]
     fn add_first(&self, from: From, to: u32) -> bool {
-        if self.is_closed.load(Ordering::Relaxed) {
-            return false;
+        self.allocate();
+        !self.is_closed.load(Ordering::Relaxed) && self.add(from, to)
+    }
+
+    /// Allocates what wakes need, so that none does inside of a poll. For the thread that these edges belong to.
+    pub(crate) fn allocate(&self) {
+        if !self.is_closed.load(Ordering::Relaxed) {
+            self.places.get_or_make(|| array(zeros()));
+            self.index.get_or_make(|| Box::new(Index::new()));
         }
-        self.places.get_or_make(|| array(zeros()));
-        self.add(from, to)
     }
 
     /// Pairs that have a place.

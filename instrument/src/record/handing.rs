@@ -115,14 +115,15 @@ mod tests {
         sleep();
         assert_eq!(spent(), 0, "no poll is open");
         let thread = thread::here();
-        let outer = thread.enter(1, thread::Label::default(), clock::now_ns());
+        let (outer, _) = thread.enter(1, thread::Label::default(), clock::now_ns());
         sleep();
         let once = spent();
         assert!(once >= LONG_NS);
         sleep();
         assert!(spent() >= once + LONG_NS);
+        thread.close(outer);
         thread.leave(outer, 0);
-        let outer = thread.enter(2, thread::Label::default(), clock::now_ns());
+        let (outer, _) = thread.enter(2, thread::Label::default(), clock::now_ns());
         let start_ns = clock::now_ns();
         let mut poll = SlowPoll {
             start_ns,
@@ -133,6 +134,7 @@ mod tests {
         };
         tell(&mut poll);
         assert_eq!(poll.preempted_ns, Some(0), "what was before is another poll's");
+        thread.close(outer);
         thread.leave(outer, 0);
     }
 }

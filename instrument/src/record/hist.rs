@@ -49,15 +49,17 @@ impl Default for HistShard {
 }
 
 impl HistShard {
-    /// Counts one value; allocates 512 bytes when the one before is the first of its four powers of two.
-    /// Only for the one writer.
+    /// Counts one value; allocates 512 bytes when the one before is the first of its four powers of two, and says
+    /// whether it did. Only for the one writer.
     #[inline]
-    pub(crate) fn record(&self, value: u64) {
+    pub(crate) fn record(&self, value: u64) -> bool {
         let count = self.count.load(Ordering::Relaxed);
+        let mut has_allocated = false;
         // A reader that sees the bucket sees the count of before.
         fence(Ordering::Release);
         if count != 0 {
-            let bucket = self.bucket(bucket_of(self.waits.load(Ordering::Relaxed)));
+            let (bucket, is_new) = self.bucket(bucket_of(self.waits.load(Ordering::Relaxed)));
+            has_allocated = is_new;
             bucket.store(bucket.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         }
         // A reader that sees the value sees its bucket, and one that sees the count sees both.
@@ -67,6 +69,7 @@ impl HistShard {
             self.max.store(value, Ordering::Relaxed);
         }
         self.count.store(count + 1, Ordering::Release);
+        has_allocated
     }
 
     /// Values so far.
@@ -81,7 +84,7 @@ impl HistShard {
         let mut all = Hist::new();
         ended.add_to(&mut all);
         for (at, n) in all.buckets() {
-            let bucket = self.bucket(at);
+            let (bucket, _) = self.bucket(at);
             bucket.store(bucket.load(Ordering::Relaxed) + n, Ordering::Relaxed);
         }
         self.sum.store(self.sum.load(Ordering::Relaxed).wrapping_add(all.sum()), Ordering::Relaxed);
@@ -134,11 +137,15 @@ impl HistShard {
         (shares, inside)
     }
 
+    /// The bucket, and whether it was allocated for this.
     #[inline]
-    fn bucket(&self, bucket: usize) -> &AtomicU64 {
-        let chunk = self.chunks[bucket / CHUNK]
-            .get_or_make(|| Box::new(Chunk(std::array::from_fn(|_| AtomicU64::new(0)))));
-        &chunk.0[bucket % CHUNK]
+    fn bucket(&self, bucket: usize) -> (&AtomicU64, bool) {
+        let room = &self.chunks[bucket / CHUNK];
+        let (chunk, is_new) = match room.get() {
+            Some(chunk) => (chunk, false),
+            None => (room.get_or_make(|| Box::new(Chunk(std::array::from_fn(|_| AtomicU64::new(0))))), true),
+        };
+        (&chunk.0[bucket % CHUNK], is_new)
     }
 }
 
@@ -183,7 +190,11 @@ mod tests {
     fn a_reader_beside_the_writer_never_sees_too_much_and_in_the_end_sees_all() {
         let shard = HistShard::default();
         std::thread::scope(|scope| {
-            let writer = scope.spawn(|| (0..200_000_u64).for_each(|n| shard.record(n % 1_000)));
+            let writer = scope.spawn(|| {
+                for n in 0..200_000_u64 {
+                    shard.record(n % 1_000);
+                }
+            });
             let mut before = Hist::new();
             while !writer.is_finished() {
                 let mut now = Hist::new();

@@ -1,6 +1,8 @@
 //! A recorded task's way from spawn to end, as its future carries it: begins, opens and closes polls,
 //! and ends however the future ends.
 
+mod output;
+
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::id::{SiteId, TaskId};
@@ -16,6 +18,7 @@ use super::task::{Birth, Labels, Outcome, TaskState};
 use super::thread::{self, Label, Outer, Thread};
 use super::{allowed, handing};
 use crate::clock;
+pub(crate) use output::OpenOutput;
 
 /// See the module. Dropping it before the end is the task's cancellation.
 pub(crate) struct Life(Stage);
@@ -69,28 +72,36 @@ impl Life {
 
     /// Opens a poll. The guard closes it when it is dropped; without [`OpenPoll::returned`], by
     /// unwinding, it counts a panic.
+    ///
+    /// The poll's time begins when all memory is there that recording it takes: an allocator may wait for a thread that
+    /// has no CPU, which is not the task's doing.
     #[inline]
     pub(crate) fn open_poll(&mut self) -> OpenPoll<'_> {
         let thread = thread::here();
-        let start = clock::now_ns();
-        let (outer, site, shard) = match &self.0 {
-            Stage::Recorded(state) => {
-                let label = state.label();
-                let outer = thread.enter(state.id(), label, start);
-                let shard = thread.site(label.site());
-                state.poll_begins(thread, shard, start);
-                (outer, label.site(), shard)
-            }
-            Stage::Counted(task) => {
-                let site = task.label.site();
-                (thread.enter(task.id, task.label, start), site, thread.site(site))
-            }
+        let (id, label) = match &self.0 {
+            Stage::Recorded(state) => (state.id(), state.label()),
+            Stage::Counted(task) => (task.id, task.label),
             // A poll after the end goes to the future itself, by `is_over`.
-            Stage::Over => {
-                (thread.enter(thread.task(), thread.label(), start), NO_SITE, thread.site(NO_SITE))
-            }
+            Stage::Over => (thread.task(), Label::new(NO_SITE, thread.scope(), false)),
         };
-        OpenPoll { life: self, thread, outer, start, site, shard, outcome: Some(Outcome::Panicked) }
+        let site = label.site();
+        let shard = thread.site(site);
+        let (outer, mut start) = thread.enter(id, label, clock::now_ns());
+        if let Stage::Recorded(state) = &self.0
+            && state.poll_begins(thread, shard, start)
+        {
+            start = postponed(state, thread, outer);
+        }
+        OpenPoll {
+            life: self,
+            thread,
+            outer,
+            start,
+            site,
+            shard,
+            outcome: Some(Outcome::Panicked),
+            has_output: false,
+        }
     }
 
     /// Opens the turn in which the future is dropped before its end: a poll, but for what was due when. Until
@@ -98,18 +109,27 @@ impl Life {
     #[cold]
     pub(crate) fn open_drop(&mut self) -> OpenPoll<'_> {
         let thread = thread::here();
-        let start = clock::now_ns();
         let (id, label) = match &self.0 {
             Stage::Recorded(state) => (state.id(), state.label()),
             Stage::Counted(task) => (task.id, task.label),
             Stage::Over => (thread.task(), Label::new(NO_SITE, thread.scope(), false)),
         };
-        let outer = thread.enter(id, label, start);
+        let site = label.site();
+        let shard = thread.site(site);
+        let (outer, start) = thread.enter(id, label, clock::now_ns());
         if let Stage::Recorded(state) = &self.0 {
             state.drop_begins(thread, start);
         }
-        let (site, outcome) = (label.site(), Some(Outcome::Panicked));
-        OpenPoll { life: self, thread, outer, start, site, shard: thread.site(site), outcome }
+        OpenPoll {
+            life: self,
+            thread,
+            outer,
+            start,
+            site,
+            shard,
+            outcome: Some(Outcome::Panicked),
+            has_output: false,
+        }
     }
 
     fn end(&mut self, thread: &Thread, outcome: Outcome, now: u64) {
@@ -151,12 +171,14 @@ fn begin(
     joinable: bool,
 ) -> Result<&'static TaskState, Box<Counted>> {
     let thread = thread::here();
-    let spawned_ns = clock::now_ns();
     let (id, scope) = (thread.next_task_id(), thread.scope());
     let shard = thread.site(site);
     shard.spawned.add(1);
     shard.max_future_bytes.raise(future_bytes as u64);
-    let Some(state) = thread.new_record(Recorder::global().max_tasks()) else {
+    let record = thread.new_record(Recorder::global().max_tasks());
+    // After both, which may allocate: that is nothing that the task waits for.
+    let spawned_ns = clock::now_ns();
+    let Some(state) = record else {
         shard.uncounted.add(1);
         let label = Label::new(site, scope, kind == TaskKind::Blocking);
         return Err(Box::new(Counted { id, spawned_ns, label }));
@@ -177,6 +199,15 @@ fn begin(
     Ok(state)
 }
 
+/// The poll that was just opened begins now, since something was allocated for it after its time was taken.
+#[cold]
+fn postponed(state: &TaskState, thread: &Thread, outer: Outer) -> u64 {
+    let now = clock::now_ns();
+    state.postpone_poll(now);
+    thread.postpone(outer, now);
+    now
+}
+
 /// A poll that is running.
 pub(crate) struct OpenPoll<'a> {
     life: &'a mut Life,
@@ -187,6 +218,8 @@ pub(crate) struct OpenPoll<'a> {
     /// The thread's share of that site.
     shard: &'static SiteShard,
     outcome: Option<Outcome>,
+    /// It returned an output whose drop runs code.
+    has_output: bool,
 }
 
 impl OpenPoll<'_> {
@@ -199,10 +232,11 @@ impl OpenPoll<'_> {
         }
     }
 
-    /// The poll returned.
+    /// The poll returned, maybe with an output, which `needs_drop` or not.
     #[inline]
-    pub(crate) fn returned(&mut self, ready: bool) {
+    pub(crate) fn returned(&mut self, ready: bool, needs_drop: bool) {
         self.outcome = ready.then_some(Outcome::Completed);
+        self.has_output = ready && needs_drop;
         if !ready && !tokio::task::coop::has_budget_remaining() {
             self.forced_yield();
         }
@@ -227,6 +261,7 @@ impl Drop for OpenPoll<'_> {
     fn drop(&mut self) {
         let now = clock::now_ns();
         let wall_ns = now.saturating_sub(self.start);
+        self.thread.close(self.outer);
         self.shard.poll.record(wall_ns);
         self.thread.note_poll(self.start, wall_ns);
         if wall_ns >= Recorder::global().slow_poll_ns() {
@@ -237,6 +272,9 @@ impl Drop for OpenPoll<'_> {
         }
         self.thread.leave(self.outer, wall_ns);
         if let Some(outcome) = self.outcome {
+            if self.has_output && Recorder::global().hooked() && self.life.leaves_output(now) {
+                return;
+            }
             self.life.end(self.thread, outcome, now);
         }
     }

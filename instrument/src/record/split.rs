@@ -65,6 +65,11 @@ impl Split {
         }
     }
 
+    /// The poll for which the latest reading was taken begins.
+    pub(crate) fn poll_begins(&self, now: u64) {
+        self.at_ns.set(now);
+    }
+
     fn latest(&self) -> Option<Reading> {
         let reading = Reading {
             cpu_ns: self.cpu_ns.get(),

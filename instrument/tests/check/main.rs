@@ -5,6 +5,8 @@
 mod allowed;
 mod attribute;
 mod drift;
+#[cfg(all(target_os = "linux", feature = "backtrace", tokio_unstable))]
+mod outputs;
 #[cfg(all(target_os = "linux", feature = "backtrace"))]
 mod parallel;
 #[cfg(feature = "recording")]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
 
 mod abort;
+mod allocator;
 mod end;
 mod events;
 mod fork;
@@ -17,6 +18,7 @@ mod taken;
 fn child() {
     match rig::program().as_deref() {
         None => {}
+        Some("allocates") => allocator::allocates(),
         Some("threads") => signals::threads(),
         Some("sigwait") => signals::waits_for_sigterm(),
         Some("dump") => signals::dumps_on_a_signal(),

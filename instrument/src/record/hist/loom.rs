@@ -16,7 +16,11 @@ fn loom_a_reader_sees_the_values_up_to_one_of_them() {
         shard.record(values[0]);
         let writer = {
             let shard = Arc::clone(&shard);
-            thread::spawn(move || values[1..].iter().for_each(|value| shard.record(*value)))
+            thread::spawn(move || {
+                for value in &values[1..] {
+                    shard.record(*value);
+                }
+            })
         };
         let counts = |hist: &Hist| hist.buckets().collect::<Vec<_>>();
         let mut seen = Hist::new();

@@ -9,9 +9,11 @@ use crate::record::shard::SiteShard;
 use crate::record::thread::Thread;
 
 impl TaskState {
-    /// A poll begins on this thread, whose share of the task's site is `shard`.
+    /// A poll begins on this thread, whose share of the task's site is `shard`. Returns whether memory was allocated
+    /// for that: then it is to be [postponed](TaskState::postpone_poll), since that may have taken long.
     #[inline]
-    pub(crate) fn poll_begins(&self, thread: &Thread, shard: &SiteShard, now: u64) {
+    #[must_use]
+    pub(crate) fn poll_begins(&self, thread: &Thread, shard: &SiteShard, now: u64) -> bool {
         let first = self.polls.get() == 0;
         let woken = self.woken_ns.load(Ordering::Relaxed);
         if woken != 0 {
@@ -31,14 +33,21 @@ impl TaskState {
         } else {
             0
         };
+        let mut has_allocated = false;
         if since != 0 && self.is_wrapped() {
             let delay = now.saturating_sub(since);
             self.scheduled_ns.add(delay);
             self.max_sched_ns.raise(delay);
-            shard.sched.record(delay);
-            thread.has_waited(since, now);
+            has_allocated = shard.sched.record(delay);
+            has_allocated |= thread.has_waited(since, now);
         }
         self.touch();
+        has_allocated
+    }
+
+    /// The poll that has just begun begins later.
+    pub(crate) fn postpone_poll(&self, now: u64) {
+        self.poll_start_ns.set(now);
     }
 
     /// The future begins to be dropped on this thread, before its end: a poll that no wake made due.
@@ -49,6 +58,12 @@ impl TaskState {
             self.first_polled(thread);
         }
         self.touch();
+    }
+
+    /// What began then ended on the same thread and is no poll.
+    pub(crate) fn drop_was_short(&self) {
+        self.poller.set(0);
+        self.poll_start_ns.set(0);
     }
 
     pub(super) fn is_scheduled_by_spawn(&self) -> bool {

@@ -45,53 +45,67 @@ impl Thread {
         self.since.load(Ordering::Relaxed)
     }
 
-    /// Opens a poll; give the result to [`Thread::leave`].
+    /// Opens a poll; give what it returns first to [`Thread::close`] and [`Thread::leave`]. The second is when the poll
+    /// begins: `now`, or later where the thread's CPU time was read for it.
     #[inline]
-    pub(crate) fn enter(&self, task: u64, label: Label, now: u64) -> Outer {
+    pub(crate) fn enter(&self, task: u64, label: Label, now: u64) -> (Outer, u64) {
         let outer = Outer { task: self.task(), label: self.label() };
         // What is polled inside of a job is on the job's thread.
         self.label.store(label.0 | outer.label.0 & Label::JOB, Ordering::Release);
         // Together with `leave`, in an order that `polling` builds on; nothing but a store where stores
         // stay in order.
         self.task.store(task, Ordering::Release);
+        let mut start = now;
+        if outer.task == 0 {
+            if self.split.is_due(now) {
+                start = self.sample_slowly(now);
+            }
+            self.since.store(start, Ordering::Release);
+        }
+        (outer, start)
+    }
+
+    /// The poll that was just opened begins later than [`Thread::enter`] said, `now`.
+    pub(crate) fn postpone(&self, outer: Outer, now: u64) {
         if outer.task == 0 {
             self.since.store(now, Ordering::Release);
-            if self.split.is_due(now) {
-                self.sample_slowly(now);
-            }
         }
-        outer
     }
 
-    /// A task that was due `since` begins to be polled here, `now`.
+    /// A task that was due `since` begins to be polled here, `now`. Returns whether memory was allocated for that.
     #[inline]
-    pub(crate) fn has_waited(&self, since: u64, now: u64) {
-        if now.saturating_sub(since) >= LONG_WAIT_NS || self.evidence.was_waited_for(since) {
-            self.has_waited_long(since, now);
-        }
+    pub(crate) fn has_waited(&self, since: u64, now: u64) -> bool {
+        let is_long = now.saturating_sub(since) >= LONG_WAIT_NS || self.evidence.was_waited_for(since);
+        is_long && self.has_waited_long(since, now)
     }
 
     #[cold]
-    fn has_waited_long(&self, since: u64, now: u64) {
+    fn has_waited_long(&self, since: u64, now: u64) -> bool {
         // Inside of another task's poll it waited for that task.
         if self.since.load(Ordering::Relaxed) != now {
-            return;
+            return false;
         }
         self.evidence.waited(since);
-        if now.saturating_sub(since) >= LONG_WAIT_NS {
-            self.long_waits.record(now.saturating_sub(since));
-        }
+        let waited_ns = now.saturating_sub(since);
+        waited_ns >= LONG_WAIT_NS && self.long_waits.record(waited_ns)
     }
 
-    /// At most once a millisecond. A job of the blocking pool is not split, so that its thread needs no descriptor.
+    /// At most once a millisecond; returns when the poll begins, which is after it. A job of the blocking pool is not
+    /// split, so that its thread needs no descriptor.
     #[cold]
-    fn sample_slowly(&self, now: u64) {
+    fn sample_slowly(&self, now: u64) -> u64 {
+        self.find_place();
         if self.is_in_a_job() {
             self.split.skip(now);
-        } else {
-            self.split.sample(now, self.polled_ns.get());
+            return crate::clock::now_ns();
         }
-        self.find_place();
+        // Else the first wake from inside of a poll would.
+        self.edges.allocate();
+        // Last: what else is done here is no part of what the poll spends.
+        self.split.sample(now, self.polled_ns.get());
+        let start = crate::clock::now_ns();
+        self.split.poll_begins(start);
+        start
     }
 
     /// Whether the open poll is a job of the blocking pool, or is inside of one. For the thread itself.
@@ -140,14 +154,28 @@ impl Thread {
         ring.push(flight::poll(self.task(), self.site_of_task(), place, start, wall_ns));
     }
 
-    /// Closes the poll that [`Thread::enter`] opened, `wall_ns` ago.
+    /// The poll that [`Thread::enter`] opened is over: other threads see none from now on, however long it takes to
+    /// record it. Comes before [`Thread::leave`] or [`Thread::return_to`].
+    #[inline]
+    pub(crate) fn close(&self, outer: Outer) {
+        if outer.task == 0 {
+            self.since.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts the poll that was closed, which took `wall_ns`, and returns to what was open round it.
     #[inline]
     pub(crate) fn leave(&self, outer: Outer, wall_ns: u64) {
         if outer.task == 0 {
-            self.since.store(0, Ordering::Relaxed);
             self.polls.add(1);
             self.polled_ns.add(wall_ns);
         }
+        self.return_to(outer);
+    }
+
+    /// Returns to what was open round the poll that was closed, which counts for nothing.
+    #[inline]
+    pub(crate) fn return_to(&self, outer: Outer) {
         self.task.store(outer.task, Ordering::Release);
         self.label.store(outer.label.0, Ordering::Release);
     }

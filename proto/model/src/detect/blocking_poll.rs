@@ -3,7 +3,9 @@
 //! # What
 //! A single call to a task's `poll` lasted longer than the limit, counted without the time in which
 //! the thread could run but had no CPU. Its kind says where the time went: `busy` on the CPU, `blocked`
-//! off the CPU after it went to sleep, `preempted` because the machine was short of CPU.
+//! off the CPU after it went to sleep, `preempted` because the machine was short of CPU. Dropping an unfinished task's
+//! future is such a call, too; so is the drop of an output that no handle takes, if it is slow and tokio's hooks run
+//! (`--cfg tokio_unstable`): on stock tokio that drop is not seen.
 //!
 //! # Why
 //! A worker that is inside a poll runs nothing else: every task in its queue waits, timers fire late,
@@ -33,7 +35,10 @@
 //!
 //! # False alarms
 //! Preemption is taken off: what the kernel counts as waiting for a CPU, all time off the CPU of a thread that never
-//! went to sleep, and what it took tokio to start a thread for `spawn_blocking`. A poll that was mostly preempted never reaches deny. Where the split is
+//! went to sleep, and what it took tokio to start a thread for `spawn_blocking`. What pollscope itself allocates for a
+//! poll comes before its time begins. A verdict takes a sleep that was seen to be for the lock of glibc's allocator, or
+//! for the kernel's lock of the process's memory, for doubt where the machine was short of CPU. A poll that was mostly
+//! preempted never reaches deny. Where the split is
 //! not measured, only polls above `uncertain` count and none is denied; the same limit holds for what
 //! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none.
 //! `spawn_blocking` jobs have threads of their own and are not judged, nor are `block_on` bodies, unless theirs is

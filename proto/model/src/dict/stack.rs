@@ -23,6 +23,42 @@ pub struct Frame {
     pub users: bool,
 }
 
+/// Where a thread sleeps for a lock of glibc's own.
+const WAITS_FOR_LIBC: &str = "lll_lock_wait_private";
+/// glibc's functions that take the lock of its allocator, without the prefixes `__`, `_` and `GI_` and without what a
+/// compiler appends to a part of a function.
+const ALLOCATES: [&str; 30] = [
+    "aligned_alloc",
+    "arena_get2",
+    "arena_get_retry",
+    "calloc",
+    "cfree",
+    "free",
+    "int_free",
+    "int_free_chunk",
+    "int_free_create_chunk",
+    "int_free_merge_chunk",
+    "int_malloc",
+    "int_memalign",
+    "int_realloc",
+    "libc_calloc",
+    "libc_free",
+    "libc_malloc",
+    "libc_memalign",
+    "libc_realloc",
+    "malloc",
+    "malloc_consolidate",
+    "malloc_trim",
+    "memalign",
+    "mid_memalign",
+    "posix_memalign",
+    "pvalloc",
+    "realloc",
+    "reused_arena",
+    "sysmalloc",
+    "tcache_init",
+    "valloc",
+];
 /// Where our own functions are.
 const OWN: &str = "pollscope::";
 /// Where the functions are that poll a task: what lies beyond is none of it.
@@ -32,6 +68,18 @@ impl Frame {
     /// Whether the function, or the type that it is a method of, is in that module.
     fn is_of(&self, path: &str) -> bool {
         self.function.trim_start_matches('<').starts_with(path)
+    }
+
+    /// A C function's name without what the C library and the compiler add to it.
+    fn c_name(&self) -> &str {
+        let name = self.function.trim_start_matches('_');
+        let name = name.strip_prefix("GI_").unwrap_or(name).trim_start_matches('_');
+        name.split(['.', '@']).next().unwrap_or(name)
+    }
+
+    /// Whether it is in the C library, which does not tell what the function is called.
+    fn is_nameless_in_libc(&self) -> bool {
+        self.function.starts_with("libc") && self.function.contains("+0x")
     }
 
     /// The function without the closures inside of it: an `async fn` runs as a closure of itself.
@@ -96,6 +144,16 @@ impl Stack {
     pub fn called(&self) -> Option<&Frame> {
         let (at, _) = self.users_frame()?;
         self.frames.get(at.checked_sub(1)?)
+    }
+
+    /// Whether the thread slept for the lock of glibc's allocator: another thread that allocates or frees holds it, and
+    /// lets go at once, unless it has no CPU.
+    pub fn waits_for_allocator(&self) -> bool {
+        let mut frames = self.frames.iter();
+        let waits = frames.next().is_some_and(|innermost| innermost.c_name() == WAITS_FOR_LIBC);
+        // A library without its symbol table names only the functions that programs call.
+        let caller = frames.find(|frame| !frame.is_nameless_in_libc());
+        waits && caller.is_some_and(|caller| ALLOCATES.binary_search(&caller.c_name()).is_ok())
     }
 
     /// What the task was in, innermost first: up to the user's outermost frame, without what polls the task and
@@ -166,6 +224,47 @@ mod tests {
         assert_eq!(stack.inside().count(), 5);
         let foreign = Stack { frames: stack.frames[..2].to_vec(), truncated: true, why: None };
         assert_eq!((foreign.shown().len(), foreign.called()), (2, None));
+    }
+
+    #[test]
+    fn a_sleep_for_the_allocators_lock_is_told_by_the_functions_around_it() {
+        assert!(ALLOCATES.is_sorted());
+        let waits = |functions: &[&str]| {
+            let frame = |function: &&str| Frame {
+                users: function.starts_with("shop::"),
+                function: (**function).into(),
+                file: None,
+                line: 0,
+            };
+            let frames = functions.iter().map(frame).collect();
+            Stack { frames, ..Stack::default() }.waits_for_allocator()
+        };
+        let lock = "__lll_lock_wait_private";
+        let alloc = "<std::alloc::System as core::alloc::global::GlobalAlloc>::alloc_zeroed";
+        for functions in [
+            &[lock, "posix_memalign", alloc, "shop::render"] as &[_],
+            &[lock, "malloc"],
+            &[lock, "_int_free.part.0", "cfree@GLIBC_2.2.5", "shop::render"],
+            &["__GI___lll_lock_wait_private", "__GI___libc_malloc", "shop::render"],
+            &[lock, "libc.so.6+0x97e10", "libc-2.31.so+0x98011", "calloc", "shop::render"],
+        ] {
+            assert!(waits(functions), "{functions:?}");
+        }
+        for functions in [
+            &[] as &[_],
+            &[lock],
+            &[lock, "libc.so.6+0x97e10"],
+            &[lock, "shop+0x97e10", "malloc"],
+            &[lock, "getenv", "malloc"],
+            &[lock, "shop::malloc"],
+            &["malloc", "shop::render"],
+            &["syscall", lock, "malloc"],
+            &["__lll_lock_wait", "malloc"],
+            &["__lll_lock_wait_private", "fork", "shop::render"],
+            &["futex_wait", "std::sync::mutex::Mutex<T>::lock", "shop::render"],
+        ] {
+            assert!(!waits(functions), "{functions:?}");
+        }
     }
 
     #[test]

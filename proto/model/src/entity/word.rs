@@ -38,6 +38,11 @@ impl<'a> Doing<'a> {
         }
     }
 
+    /// It slept for a lock, of whatever kind: what is locked, a stack tells.
+    pub fn is_for_a_lock(self) -> bool {
+        matches!(self, Self::Sleeping("futex_wait" | "futex"))
+    }
+
     /// It slept for a lock of the kernel's, not for something that its own code waits for. Who holds that is
     /// another thread of the process, which lets go at once, unless it has no CPU.
     pub fn is_for_kernels_lock(self) -> bool {
@@ -68,5 +73,8 @@ mod tests {
             "the kernel (folio_wait_bit_common)",
         ];
         assert!(!others.into_iter().filter_map(Doing::of).any(Doing::is_for_kernels_lock));
+        let locks: Vec<_> =
+            others.into_iter().filter(|word| Doing::of(word).is_some_and(Doing::is_for_a_lock)).collect();
+        assert_eq!(locks, ["futex_wait"]);
     }
 }

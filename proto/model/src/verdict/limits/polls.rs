@@ -5,9 +5,11 @@ use crate::detect::seen::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
 use crate::detect::view::{SiteScene, View};
 use crate::detect::{advice, blocking_poll};
+use crate::dict::Stack;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::word::Doing;
 use crate::hist::Hist;
+use crate::id::StackId;
 use crate::measured::Metric;
 use crate::query::value::Value;
 use crate::time::Nanos;
@@ -91,22 +93,30 @@ impl Polls<'_, '_> {
         self.open(judged);
     }
 
-    /// It may have slept for the lock of the process's memory, on a machine that was short of CPU: the holder may
-    /// have had none, and how much of the time it took is unknown. That it slept is no proof against its
-    /// code then, if it was seen asleep for that lock, or awake. What it computed is, and that it was seen asleep in a
-    /// call of its own; and who was not looked at is judged by what is counted, or a short machine hid all faults.
+    /// It may have slept for the lock of the process's memory, the kernel's or the allocator's, on a machine that was
+    /// short of CPU: the thread that held that may have had none, and how much of the time that took is not known. That
+    /// it slept is no proof against its code then, if it was seen asleep for that lock, or awake. What it computed is,
+    /// and that it was seen asleep in a call of its own; and a poll that was not looked at is judged by what is counted,
+    /// or a short machine hid all faults.
     fn may_be_machines(&self, poll: &SlowPoll) -> bool {
         let word = poll.waiting_in.map(|word| self.view.name(word));
         let for_memory = match word.as_deref().and_then(Doing::of) {
-            Some(word @ Doing::Sleeping(_)) => word.is_for_kernels_lock(),
+            Some(word @ Doing::Sleeping(_)) => {
+                word.is_for_kernels_lock() || word.is_for_a_lock() && self.waits_for_allocator(poll.stack)
+            }
             // Memory that is new is touched, sooner or later in the same poll.
-            Some(Doing::Running | Doing::Runnable) => poll.faults > 0,
-            None => false,
+            Some(Doing::Running | Doing::Runnable) => poll.faults > 0 || self.waits_for_allocator(poll.stack),
+            None => self.waits_for_allocator(poll.stack),
         };
         for_memory
             && !self.limits.count_preempted
             && poll.surely_busy_ns().is_some_and(|busy_ns| busy_ns <= self.limit)
             && self.is_explained_by_machine(poll.judged_ns())
+    }
+
+    fn waits_for_allocator(&self, stack: Option<StackId>) -> bool {
+        let facts = PollFacts { stack, ..PollFacts::default() };
+        self.view.stack(&facts).is_some_and(Stack::waits_for_allocator)
     }
 
     /// Whether so long a wait may have been one for threads that had no CPU, down to the limit.
@@ -121,6 +131,7 @@ impl Polls<'_, '_> {
     fn doubt_one(&self, poll: &SlowPoll, judged: &mut Judged) {
         let word = poll.waiting_in.map(|word| self.view.name(word));
         let seen = match word.as_deref().and_then(Doing::of) {
+            _ if self.waits_for_allocator(poll.stack) => "slept for the allocator's lock".to_owned(),
             Some(Doing::Sleeping(call)) => format!("slept in {call}"),
             _ => "touched new memory, was awake when it was looked at".to_owned(),
         };
@@ -144,8 +155,9 @@ impl Polls<'_, '_> {
             let word = word.as_deref().and_then(Doing::of);
             let starved = !self.limits.count_preempted
                 && word.is_some_and(|word| {
-                    word == Doing::Runnable
-                        || word.is_for_kernels_lock() && self.is_explained_by_machine(open_ns)
+                    let for_memory = word.is_for_kernels_lock()
+                        || word.is_for_a_lock() && self.waits_for_allocator(stall.stack);
+                    word == Doing::Runnable || for_memory && self.is_explained_by_machine(open_ns)
                 });
             let Some(site) = stall.site.and_then(|site| self.view.site(site)) else { continue };
             let known = judged.findings.iter().any(|finding| finding.site == site.view.text());

@@ -1,6 +1,9 @@
 //! Long polls that may have been the machine's: they are doubt, and no finding.
 
 use super::*;
+use crate::dict::{Frame, Stack};
+use crate::entity::stall::Stall;
+use crate::id::NameId;
 
 #[test]
 fn a_sleep_for_the_kernels_own_lock_is_doubted_while_the_machine_was_short_of_cpu() {
@@ -36,6 +39,79 @@ fn a_sleep_for_the_kernels_own_lock_is_doubted_while_the_machine_was_short_of_cp
     }
     assert!(fails(touched("clock_nanosleep", MS, Some(100 * MS), 1)), "it was seen asleep");
     assert!(fails(touched("", MS, Some(100 * MS), 1)), "not looked at");
+}
+
+/// A stack of these functions.
+fn stack(functions: &[&str]) -> Stack {
+    let frame = |function: &&str| Frame {
+        users: function.starts_with("shop::"),
+        function: (**function).into(),
+        file: None,
+        line: 0,
+    };
+    Stack { frames: functions.iter().map(frame).collect(), ..Stack::default() }
+}
+
+#[test]
+fn a_sleep_for_the_allocators_lock_is_doubted_while_the_machine_was_short_of_cpu() {
+    const IN_ALLOCATOR: [&str; 3] = ["__lll_lock_wait_private", "malloc", "shop::render"];
+    let judged = |word: &str, functions: &[&str], busy_ns: u64, machine_short_ns: Option<u64>| {
+        let mut stage = Stage::new();
+        let site = stage.script.site("src/cart.rs:88:9");
+        let task = stage.script.spawn(site);
+        stage.script.slow_poll(task, 40 * MS, busy_ns, 2 * MS);
+        let word = Some(stage.script.name(word)).filter(|word| *word != NameId::NONE);
+        let stack = stage.script.stack(stack(functions));
+        stage.script.edit_slow_poll(|poll| (poll.waiting_in, poll.stack) = (word, Some(stack)));
+        stage.second();
+        let mut judge = Judge::new(max_poll(10 * MS));
+        judge.hear(&Run { machine_short_ns, ..Run::of(&stage.monitor) });
+        judge.verdict()
+    };
+    for word in ["futex_wait", "runnable", ""] {
+        let doubted = judged(word, &IN_ALLOCATOR, MS, Some(30 * MS));
+        assert_eq!(doubted.outcome, Outcome::Clean, "{word}: {:?}", doubted.findings);
+        let doubt = doubted.undecided.iter().find(|(limit, _)| &**limit == "max-poll");
+        let Some((_, why)) = doubt else { panic!("a doubt: {:?}", doubted.undecided) };
+        assert!(why.contains("slept for the allocator's lock"), "{why}");
+    }
+    let fails = |verdict: Verdict| verdict.outcome == Outcome::Findings;
+    assert!(fails(judged("futex_wait", &IN_ALLOCATOR, MS, Some(20 * MS))), "the machine was not short");
+    assert!(fails(judged("futex_wait", &IN_ALLOCATOR, 15 * MS, Some(30 * MS))), "it computed besides");
+    assert!(fails(judged("clock_nanosleep", &IN_ALLOCATOR, MS, Some(30 * MS))), "it was seen asleep before");
+    let in_mutex = ["syscall", "std::sys::sync::mutex::futex::Mutex::lock_contended", "shop::render"];
+    assert!(fails(judged("futex_wait", &in_mutex, MS, Some(30 * MS))), "its own lock");
+    assert!(fails(judged("futex_wait", &[], MS, Some(30 * MS))), "a lock that is not known");
+}
+
+#[test]
+fn an_open_poll_that_waits_for_the_allocators_lock_is_no_finding_while_the_machine_was_short_of_cpu() {
+    let judged = |functions: &[&str], machine_short_ns: Option<u64>| {
+        let mut stage = Stage::new();
+        let site = stage.script.site("src/cart.rs:88:9");
+        let task = stage.script.spawn(site);
+        let word = stage.script.name("futex_wait");
+        let stack = stage.script.stack(stack(functions));
+        stage.script.poll(task, 10, MS / 10);
+        stage.second();
+        let since_ns = stage.script.now_ns();
+        stage.script.stalls(vec![Stall {
+            task: Some(task),
+            site: Some(site),
+            since_ns,
+            waiting_in: Some(word),
+            stack: Some(stack),
+            ..Stall::default()
+        }]);
+        stage.second();
+        let mut judge = Judge::new(max_poll(10 * MS));
+        judge.hear(&Run { machine_short_ns, ..Run::of(&stage.monitor) });
+        judge.verdict().outcome
+    };
+    let in_allocator = ["__lll_lock_wait_private", "malloc", "shop::render"];
+    assert_eq!(judged(&in_allocator, Some(10 * SECOND)), Outcome::Clean);
+    assert_eq!(judged(&in_allocator, Some(0)), Outcome::Findings, "the machine was not short");
+    assert_eq!(judged(&["syscall", "shop::render"], Some(10 * SECOND)), Outcome::Findings, "its own lock");
 }
 
 #[test]
