@@ -69,6 +69,7 @@ impl Resolver {
     }
 
     /// Is never called.
+    #[must_use]
     pub fn go_on(self) -> Self {
         self
     }

@@ -56,6 +56,7 @@ impl Resolver {
 
     /// The same, for stacks that come some time after those before; anew if memory was locked meanwhile, or is not any
     /// more.
+    #[must_use]
     pub fn go_on(self) -> Self {
         if self.is_locked == locked::is_what_comes_locked() { self } else { Self::new() }
     }
