@@ -126,6 +126,8 @@ fn run(runtime: &Runtime, spawn: Spawn) {
 pub(crate) fn allocates() {
     let guard = pollscope::builder().listen(pollscope::Listen::Off).try_init().unwrap();
     let runtime = Builder::new_current_thread().build().unwrap();
+    // This thread has a state of its own from now on, and takes over none of a thread that spawned and ended.
+    runtime.block_on(pollscope::spawn_on(async {}, runtime.handle())).unwrap();
     run(&runtime, |handle, sender, receiver| {
         drop(pollscope::spawn_on(is_woken(receiver), handle));
         drop(pollscope::spawn_on(wakes(sender), handle));
