@@ -36,13 +36,31 @@ impl Site {
         Self { file: what.into(), line: 0, column: 0 }
     }
 
-    /// The last part of the path and the line, `cart.rs:88`, for narrow columns.
+    /// The last part of the path and the line, `cart.rs:88`, for narrow columns and sentences. A file that says nothing
+    /// by itself (`mod.rs`, `lib.rs`, `main.rs`) keeps its folder: `jobs/src/main.rs:7:1` becomes `jobs/main.rs:7`.
     pub fn short(&self) -> String {
         if self.line == 0 {
             return self.file.to_string();
         }
-        let name = self.file.rsplit(['/', '\\']).next().unwrap_or(&self.file);
-        format!("{name}:{}", self.line)
+        let mut names = self.file.rsplit(['/', '\\']);
+        let name = names.next().unwrap_or(&self.file);
+        let line = self.line;
+        match names.find(|folder| *folder != "src").filter(|folder| !folder.is_empty()) {
+            Some(folder) if matches!(name, "mod.rs" | "lib.rs" | "main.rs") => {
+                format!("{folder}/{name}:{line}")
+            }
+            _ => format!("{name}:{line}"),
+        }
+    }
+
+    /// The site of a text as [`Display`](fmt::Display) writes it, `src/cart.rs:88:9`; `None` where no line and column
+    /// end it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
+        let mut parts = text.rsplitn(3, ':');
+        let (column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { file: file.into(), line: number(line)?, column: number(column)? })
     }
 }
 
@@ -298,5 +316,13 @@ mod tests {
         let site = Site { file: "src/http/cart.rs".into(), line: 88, column: 9 };
         assert_eq!(site.to_string(), "src/http/cart.rs:88:9");
         assert_eq!(site.short(), "cart.rs:88");
+        let short = |text: &str| Site::parse(text).map(|site| site.short());
+        assert_eq!(short("jobs/src/main.rs:7:1").as_deref(), Some("jobs/main.rs:7"));
+        assert_eq!(short("src/http/mod.rs:7:1").as_deref(), Some("http/mod.rs:7"));
+        assert_eq!(short("src/main.rs:7:1").as_deref(), Some("main.rs:7"));
+        assert_eq!(Site::parse(&site.to_string()), Some(site));
+        for text in ["not a site", "src/cart.rs:88", "a:b:c", "a::1", "a:1:", "a:1:99999999999"] {
+            assert_eq!(Site::parse(text), None, "{text}");
+        }
     }
 }

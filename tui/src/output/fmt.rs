@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use pollscope_model::dict::Site;
 use pollscope_model::text;
 use unicode_width::UnicodeWidthChar;
 
@@ -156,26 +157,9 @@ pub fn thousands(n: u64) -> String {
     grouped
 }
 
-/// A site as short as it stays readable: `src/bin/cart.rs:88:9` becomes `cart.rs:88`.
-///
-/// A file that says nothing by itself (`mod.rs`, `lib.rs`, `main.rs`) keeps its folder.
+/// A site as short as it stays readable, see [`Site::short`]; any other text as it is.
 pub fn short_site(site: &str) -> String {
-    let mut parts = site.rsplitn(3, ':');
-    let (path, line) = match (parts.next(), parts.next(), parts.next()) {
-        (Some(column), Some(line), Some(path)) if is_number(column) && is_number(line) => (path, line),
-        _ => return site.to_owned(),
-    };
-    let mut names = path.rsplit(['/', '\\']);
-    let file = names.next().unwrap_or(path);
-    let folder = names.find(|name| *name != "src");
-    match folder {
-        Some(folder) if matches!(file, "mod.rs" | "lib.rs" | "main.rs") => format!("{folder}/{file}:{line}"),
-        _ => format!("{file}:{line}"),
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+    Site::parse(site).map_or_else(|| site.to_owned(), |site| site.short())
 }
 
 #[cfg(test)]
