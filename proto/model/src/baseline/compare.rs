@@ -86,6 +86,7 @@ fn compare_process(
                     bounds: None,
                 },
                 reason: reason.into(),
+                suspect: false,
             };
             match found {
                 Found::Past(past) => figures(&mut told.figures, &site_name, &past, site, &process.load),
@@ -146,9 +147,8 @@ fn places(sites: &[SiteRun]) -> Vec<Place> {
 fn figures(told: &mut Vec<Compared>, name: &SiteName, past: &[Past<'_>], site: &SiteRun, load: &Load) {
     let mut put = |figure, judged: Judged| {
         let Judged { change, base, head, reason, suspect } = judged;
-        // Doubt is kept until all figures of the process are there.
-        let reason = if suspect { format!("{SUSPECT}{reason}") } else { reason };
-        told.push(Compared { site: name.clone(), figure, change, base, head, reason: reason.into() });
+        let reason = reason.into();
+        told.push(Compared { site: name.clone(), figure, change, base, head, reason, suspect });
     };
     let loads: Vec<Load> = past.iter().map(|(load, _)| **load).collect();
     let sites: Vec<&SiteRun> = past.iter().map(|(_, site)| *site).collect();
@@ -203,23 +203,16 @@ fn under_load(
     Some(Judged { suspect: false, ..Judged::insufficient(judged.base, judged.head, reason) })
 }
 
-/// In front of the reason of what would have regressed with better data; never told.
-const SUSPECT: char = '\u{1}';
-
 /// Tasks wait longer, and live longer, where polls got slower: that is told of the polls. Only while
 /// none of them is in doubt a wait or a life may count for itself.
 fn doubt_what_follows(figures: &mut [Compared]) {
     let slower = |figure: &&Compared| {
-        figure.figure == Figure::Poll
-            && (figure.change == Change::Regressed || figure.reason.starts_with(SUSPECT))
+        figure.figure == Figure::Poll && (figure.change == Change::Regressed || figure.suspect)
     };
     let worst = figures.iter().filter(slower).min_by_key(|figure| figure.change);
     let follows =
         worst.map(|worst| Arc::from(format!("it may only follow from slower polls of {}", worst.site)));
     for figure in figures {
-        if let Some(plain) = figure.reason.strip_prefix(SUSPECT) {
-            figure.reason = plain.into();
-        }
         let derived = matches!(figure.figure, Figure::Sched | Figure::Life);
         if let Some(follows) = follows.as_ref().filter(|_| derived && figure.change == Change::Regressed) {
             figure.change = Change::Insufficient;

@@ -162,6 +162,8 @@ pub struct Compared {
     pub head: Measured,
     /// Why it is judged so, or why it cannot be told, with the remedy; in words that follow a colon.
     pub reason: Arc<str>,
+    /// It would have regressed with better data.
+    pub suspect: bool,
 }
 
 impl Compared {

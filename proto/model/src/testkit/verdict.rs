@@ -157,6 +157,7 @@ pub fn comparison() -> Comparison {
         base: Some(Measured { value: base, bounds: None, n: 2_000 }),
         head: Measured { value: head, bounds: None, n: 2_000 },
         reason: reason.into(),
+        suspect: false,
     };
     let cart = ("src/cart.rs:88:9", "src/cart.rs handle_cart");
     let mail = ("src/mail.rs:12:5", "src/mail.rs");
