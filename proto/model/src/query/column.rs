@@ -78,6 +78,23 @@ impl Unit {
     }
 }
 
+/// What the texts of a column are. A screen chooses how a cell looks by this, never by the spelling of any text: a task
+/// may be named like a state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Meaning {
+    /// Words of the service's or of ours, and everything that is no text.
+    Plain,
+    /// The mark of the worst open finding about the row.
+    Mark,
+    /// The name of a [`Level`](super::page::Level).
+    Level,
+    /// The name of one of the states that the row's kind has.
+    State,
+    /// A spawn site, `src/cart.rs:88:9`.
+    Site,
+}
+
 /// One column of one kind of page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Column {
@@ -89,6 +106,8 @@ pub struct Column {
     pub header: &'static str,
     /// What its cells are.
     pub unit: Unit,
+    /// What its texts are.
+    pub meaning: Meaning,
     /// Width on screen, in columns.
     pub width: u16,
     /// When the screen is narrow the highest numbers leave first; 0 always stays.
@@ -97,6 +116,9 @@ pub struct Column {
     pub shown: bool,
     /// Whether `--format json` and `csv` print it.
     pub in_json: bool,
+    /// Whether its cell stays what it is until the row is told again, but for a poll or a wait that goes on, and for
+    /// findings. Not so where it grows with time for all rows, or where a dictionary may bring its text later.
+    pub still: bool,
     /// One sentence: what it is, its unit and when it is not measured.
     pub help: &'static str,
 }
@@ -111,7 +133,19 @@ impl Column {
         priority: u8,
         help: &'static str,
     ) -> Self {
-        Self { key, alias: key, header, unit, width, priority, shown: true, in_json: true, help }
+        Self {
+            key,
+            alias: key,
+            header,
+            unit,
+            meaning: Meaning::Plain,
+            width,
+            priority,
+            shown: true,
+            in_json: true,
+            still: false,
+            help,
+        }
     }
 
     /// The same with a shorter name.
@@ -127,6 +161,16 @@ impl Column {
     /// Neither in JSON nor in CSV.
     pub(super) const fn screen_only(self) -> Self {
         Self { in_json: false, ..self }
+    }
+
+    /// What its texts are.
+    pub(super) const fn means(self, meaning: Meaning) -> Self {
+        Self { meaning, ..self }
+    }
+
+    /// Its cell stays until the row is told again.
+    pub(super) const fn still(self) -> Self {
+        Self { still: true, ..self }
     }
 
     /// Whether that is one of its names.

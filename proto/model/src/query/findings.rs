@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::column::{Column, Field, Unit};
+use super::column::{Column, Field, Meaning, Unit};
 use super::detail::Finding;
 use super::page::{Level, RowId};
 use super::run::{Rows, Texts};
@@ -22,9 +22,11 @@ const fn field(column: Column, get: Get) -> Field<Get> {
 
 /// The table.
 pub(super) static FIELDS: &[Field<Get>] = &[
-    field(Column::new("level", "LEVEL", Unit::Text, 5, 0, "How bad: allow, warn or deny."), |row| {
-        Value::Text(row.finding.level.as_str().into())
-    }),
+    field(
+        Column::new("level", "LEVEL", Unit::Text, 5, 0, "How bad: allow, warn or deny.")
+            .means(Meaning::Level),
+        |row| Value::Text(row.finding.level.as_str().into()),
+    ),
     field(
         Column::new("detector", "DETECTOR", Unit::Text, 16, 0, "The rule; `pollscope explain` tells more."),
         |row| Value::Text(row.finding.detector.clone()),
@@ -36,9 +38,11 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         Column::new("headline", "WHAT", Unit::Text, 36, 1, "What happened, how long against which limit."),
         |row| Value::text(row.finding.headline.clone()),
     ),
-    field(Column::new("site", "SITE", Unit::Text, 20, 1, "Spawn site; null if it is about none."), |row| {
-        Value::text(row.finding.site.clone())
-    }),
+    field(
+        Column::new("site", "SITE", Unit::Text, 20, 1, "Spawn site; null if it is about none.")
+            .means(Meaning::Site),
+        |row| Value::text(row.finding.site.clone()),
+    ),
     field(
         Column::new("first_ns", "SINCE", Unit::Time, 8, 4, "First seen, nanoseconds since 1970.")
             .alias("first"),
@@ -51,9 +55,11 @@ pub(super) static FIELDS: &[Field<Get>] = &[
     field(Column::new("count", "×", Unit::Count, 5, 2, "How often it was seen."), |row| {
         Value::Count(row.finding.count)
     }),
-    field(Column::new("state", "STATE", Unit::Text, 6, 4, "open while it holds, closed after."), |row| {
-        Value::Text(if row.finding.open { "open" } else { "closed" }.into())
-    }),
+    field(
+        Column::new("state", "STATE", Unit::Text, 6, 4, "open while it holds, closed after.")
+            .means(Meaning::State),
+        |row| Value::Text(if row.finding.open { "open" } else { "closed" }.into()),
+    ),
     field(Column::new("number", "NO", Unit::Id, 4, 8, "Number in this monitor.").hidden(), |row| {
         Value::Count(row.finding.number)
     }),

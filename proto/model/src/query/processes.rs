@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::column::{Column, Field, Unit};
+use super::column::{Column, Field, Meaning, Unit};
 use super::page::{Level, Presence, RowId};
 use super::run::{Rows, Texts};
 use super::tasks::level_text;
@@ -39,7 +39,8 @@ pub(super) static FIELDS: &[Field<Get>] = &[
             "!! open finding at deny, ! at warn, gone or late when it does not report, ok, or ? \
                     when its mode sees no task.",
         )
-        .screen_only(),
+        .screen_only()
+        .means(Meaning::Mark),
         |row| Value::Text(row.health().into()),
     ),
     field(
@@ -71,7 +72,8 @@ pub(super) static FIELDS: &[Field<Get>] = &[
             6,
             "live, stale (no report for longer than it should take) or gone.",
         )
-        .hidden(),
+        .hidden()
+        .means(Meaning::State),
         |row| Value::Text(row.process.presence().as_str().into()),
     ),
     field(
@@ -203,7 +205,8 @@ pub(super) static FIELDS: &[Field<Get>] = &[
     field(
         Column::new("level", "LEVEL", Unit::Text, 5, 9, "Level of its worst open finding: warn or deny.")
             .hidden()
-            .screen_only(),
+            .screen_only()
+            .means(Meaning::Level),
         |row| level_text(row.level),
     ),
 ];

@@ -17,32 +17,6 @@ use super::tasks::{FIELDS, TaskItem};
 use crate::id::{BootId, TaskId};
 use crate::world::{Process, TaskRow};
 
-/// Columns whose cell stays what it is until the row is told again, but for a poll or a wait that goes on, and
-/// for findings. Not those that grow with time for all rows, nor texts that a dictionary may bring later.
-const STILL: [&str; 22] = [
-    "flag",
-    "level",
-    "findings",
-    "id",
-    "state",
-    "busy_ns",
-    "scheduled_ns",
-    "polls",
-    "wakes",
-    "self_wakes",
-    "max_poll_ns",
-    "current_poll_ns",
-    "max_sched_ns",
-    "future_bytes",
-    "wakers",
-    "forced_yields",
-    "parent",
-    "handle",
-    "outcome",
-    "kind",
-    "worker",
-    "mode",
-];
 /// Pages that end further down are not remembered.
 const DEEPEST: u64 = 8_192;
 /// Members beyond those of the page and as many again.
@@ -109,7 +83,7 @@ impl Shortlists {
     ) -> Result<Option<Page>, QueryError> {
         let end = query.offset.saturating_add(query.limit);
         let columns = run::sort_order::<TaskItem<'_>>(query)?;
-        let still = columns.iter().all(|(column, _)| STILL.contains(&FIELDS[*column].column.key));
+        let still = columns.iter().all(|(column, _)| FIELDS[*column].column.still);
         let total: u64 = scope.iter().map(|process| process.task_rows() as u64).sum();
         let keep = end.saturating_mul(2).saturating_add(spare);
         if !still || end > DEEPEST || total <= keep || !query.filter.trim().is_empty() {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::column::{Column, Field, Unit};
+use super::column::{Column, Field, Meaning, Unit};
 use super::page::{Level, RowId};
 use super::run::{Rows, Texts};
 use super::value::Value;
@@ -53,7 +53,8 @@ pub(super) static FIELDS: &[Field<Get>] = &[
             1,
             "stuck in one poll, polling a task that pollscope sees, parked, or busy with something \
              else.",
-        ),
+        )
+        .means(Meaning::State),
         |row| Value::Text(row.state().into()),
     ),
     field(

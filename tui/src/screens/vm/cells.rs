@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pollscope_model::id::TaskId;
-use pollscope_model::query::column::{Column, Kind, Unit, columns};
+use pollscope_model::query::column::{Column, Kind, Meaning, Unit, columns};
 use pollscope_model::query::page::{Level, Row, RowId};
 use pollscope_model::query::value::Value;
 
@@ -81,7 +81,7 @@ pub fn stands_right(column: &Column) -> bool {
 pub fn wish(column: &Column, value: &Value) -> usize {
     match value {
         Value::Series(points) => points.len(),
-        Value::Text(text) if column.key == "site" => fmt::width(&fmt::short_site(text)),
+        Value::Text(text) if column.meaning == Meaning::Site => fmt::width(&fmt::short_site(text)),
         value => fmt::width(&column.unit.show(value)),
     }
 }
@@ -89,22 +89,34 @@ pub fn wish(column: &Column, value: &Value) -> usize {
 /// The cell in exactly that many columns.
 pub fn show(column: &Column, level: Option<Level>, value: &Value, columns: usize, glyphs: Glyphs) -> Span {
     let (text, role) = match value {
-        Value::Text(flag) if matches!(column.key, "flag" | "health") => {
-            (flag.to_string(), role_of_level(level))
-        }
+        Value::Text(text) => of_text(column, level, text, columns),
         Value::Null => ("–".to_owned(), Role::Dim),
         Value::Series(points) => {
             let spark = glyphs.spark(&shares(points), columns);
             return Span { text: fmt::left(&spark, columns), role: Role::Ink };
         }
-        Value::Text(site) if column.key == "site" && fmt::width(site) > columns => {
-            (fmt::cut_front(&fmt::short_site(site), columns).into_owned(), Role::Text)
-        }
-        Value::Text(text) => (text.to_string(), role_of_word(text)),
         value => (column.unit.show(value), Role::Text),
     };
     let text = if stands_right(column) { fmt::right(&text, columns) } else { fmt::left(&text, columns) };
     Span { text, role }
+}
+
+/// What the column means decides how a text looks: one that is only spelled like a state is a text.
+fn of_text(column: &Column, level: Option<Level>, text: &str, columns: usize) -> (String, Role) {
+    let role = match column.meaning {
+        Meaning::Mark => role_of_level(level),
+        Meaning::Level => match Level::from_name(text) {
+            Some(Level::Deny) => Role::Bad,
+            Some(Level::Warn) => Role::Warn,
+            Some(Level::Allow) | None => Role::Text,
+        },
+        Meaning::State => role_of_state(text),
+        Meaning::Site if fmt::width(text) > columns => {
+            return (fmt::cut_front(&fmt::short_site(text), columns).into_owned(), Role::Text);
+        }
+        _ => Role::Text,
+    };
+    (text.to_owned(), role)
 }
 
 /// The role of a level's mark; the mark itself says it as well.
@@ -116,10 +128,11 @@ pub const fn role_of_level(level: Option<Level>) -> Role {
     }
 }
 
-fn role_of_word(word: &str) -> Role {
-    match word {
-        "deny" | "panicked" | "gone" => Role::Bad,
-        "warn" | "stale" | "scheduled" => Role::Warn,
+/// The role of a state, by its name in the table of its kind.
+fn role_of_state(state: &str) -> Role {
+    match state {
+        "panicked" | "gone" => Role::Bad,
+        "stale" | "scheduled" => Role::Warn,
         "running" | "live" | "polling" => Role::Good,
         "completed" | "cancelled" | "ended" | "closed" | "parked" => Role::Dim,
         _ => Role::Text,
@@ -130,4 +143,25 @@ fn role_of_word(word: &str) -> Role {
 pub fn shares(points: &[Option<f32>]) -> Vec<Option<f32>> {
     let largest = points.iter().flatten().copied().fold(1.0_f32, f32::max);
     points.iter().map(|point| point.map(|value| value / largest)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_coloured_by_what_its_column_means_and_not_by_how_its_text_is_spelled() {
+        let role = |key: &str, text: &str| {
+            let tasks = columns(Kind::Tasks);
+            let column = tasks.iter().find(|column| column.key == key).expect("a column");
+            show(column, None, &Value::text(text), 20, Glyphs::default()).role
+        };
+        for word in ["gone", "running", "deny", "panicked", "parked", "warn"] {
+            for key in ["name", "group", "scope", "runtime"] {
+                assert_eq!(role(key, word), Role::Text, "{key} {word}");
+            }
+        }
+        assert_eq!((role("state", "panicked"), role("state", "running")), (Role::Bad, Role::Good));
+        assert_eq!((role("level", "deny"), role("level", "warn")), (Role::Bad, Role::Warn));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::SiteItem;
 use crate::measured::Metric;
-use crate::query::column::{Column, Field, Unit};
+use crate::query::column::{Column, Field, Meaning, Unit};
 use crate::query::tasks::{flag_text, level_text, list};
 use crate::query::value::Value;
 
@@ -23,11 +23,13 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             0,
             "Worst open finding: ! deny, ~ warn, and the rule's letter.",
         )
-        .screen_only(),
+        .screen_only()
+        .means(Meaning::Mark),
         |row| flag_text(row.flag(), false),
     ),
     field(
-        Column::new("site", "SITE", Unit::Text, 24, 0, "Where tasks are spawned: file, line and column."),
+        Column::new("site", "SITE", Unit::Text, 24, 0, "Where tasks are spawned: file, line and column.")
+            .means(Meaning::Site),
         |row| Value::Text(row.text.clone()),
     ),
     field(Column::new("procs", "PROCS", Unit::Count, 5, 6, "Processes that have the site."), |row| {
@@ -302,7 +304,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Level of the worst open finding about it: warn or deny.",
         )
         .hidden()
-        .screen_only(),
+        .screen_only()
+        .means(Meaning::Level),
         |row| level_text(row.flag().map(|flag| flag.level)),
     ),
 ];

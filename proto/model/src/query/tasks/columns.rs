@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use super::{TaskItem, flag_text, handle, level_text, list, woken_by};
 use crate::entity::task::TaskState;
 use crate::measured::Metric;
-use crate::query::column::{Column, Field, Unit};
+use crate::query::column::{Column, Field, Meaning, Unit};
 use crate::query::value::Value;
 
 /// The states' names, made once: filtering 100,000 rows by state allocates nothing.
@@ -28,7 +28,9 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             0,
             "Worst open finding: ! deny, ~ warn, and the rule's letter; - when the task is over.",
         )
-        .screen_only(),
+        .screen_only()
+        .still()
+        .means(Meaning::Mark),
         |row| flag_text(row.flag, row.task.state().is_ended()),
     ),
     field(
@@ -36,7 +38,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         |row| Value::Text(row.process.label().clone()),
     ),
     field(
-        Column::new("id", "ID", Unit::Id, 5, 0, "Number of the task in its process; never reused."),
+        Column::new("id", "ID", Unit::Id, 5, 0, "Number of the task in its process; never reused.").still(),
         |row| Value::Count(row.task.id().0),
     ),
     field(
@@ -48,7 +50,9 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             2,
             "idle, scheduled, running, completed, cancelled or panicked; in hooks mode every end \
                 reads completed (see outcome).",
-        ),
+        )
+        .still()
+        .means(Meaning::State),
         |row| Value::Text(STATES[row.task.state() as usize].clone()),
     ),
     field(
@@ -72,7 +76,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             1,
             "Sum of its polls' wall time, the open poll included.",
         )
-        .alias("busy"),
+        .alias("busy")
+        .still(),
         |row| {
             let open_ns = row.task.current_poll_ns(row.now()).unwrap_or(0);
             row.measured(Metric::Polls, || Value::Nanos(row.task.busy_ns().saturating_add(open_ns)))
@@ -88,7 +93,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Sum of the times between wake and poll, the open wait included; not measured in \
                 hooks mode.",
         )
-        .alias("sched"),
+        .alias("sched")
+        .still(),
         |row| {
             let since_ns = row.task.scheduled_since_ns();
             let open_ns = if since_ns > 0 { row.now().saturating_sub(since_ns) } else { 0 };
@@ -109,7 +115,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         .alias("idle"),
         |row| row.measured(Metric::Polls, || Value::Nanos(row.task.idle_ns(row.now()))),
     ),
-    field(Column::new("polls", "POLLS", Unit::Count, 5, 3, "Polls that have ended."), |row| {
+    field(Column::new("polls", "POLLS", Unit::Count, 5, 3, "Polls that have ended.").still(), |row| {
         row.measured(Metric::Polls, || Value::Count(row.task.polls()))
     }),
     field(
@@ -120,11 +126,13 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             5,
             5,
             "Wakes, self-wakes included; not measured in hooks mode.",
-        ),
+        )
+        .still(),
         |row| row.measured(Metric::Wakes, || Value::Count(row.task.wakes())),
     ),
     field(
-        Column::new("site", "SPAWNED AT", Unit::Text, 24, 1, "Where it was spawned: file, line and column."),
+        Column::new("site", "SPAWNED AT", Unit::Text, 24, 1, "Where it was spawned: file, line and column.")
+            .means(Meaning::Site),
         |row| {
             row.measured(Metric::SpawnSites, || {
                 Value::Text(row.process.dictionary().site_text(row.task.site()))
@@ -133,12 +141,14 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
     ),
     field(
         Column::new("findings", "FINDINGS", Unit::List, 16, 7, "Detectors with an open finding about it.")
-            .hidden(),
+            .hidden()
+            .still(),
         |row| list(row.flag),
     ),
     field(
         Column::new("parent", "PARENT", Unit::Id, 6, 7, "The task that spawned it; null if none is known.")
-            .hidden(),
+            .hidden()
+            .still(),
         |row| row.task.parent().map_or(Value::Null, |parent| Value::Count(parent.0)),
     ),
     field(
@@ -150,13 +160,15 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             7,
             "Wakes of the task by itself during its own poll; not measured in hooks mode.",
         )
-        .hidden(),
+        .hidden()
+        .still(),
         |row| row.measured(Metric::Wakes, || Value::Count(row.task.self_wakes())),
     ),
     field(
         Column::new("max_poll_ns", "MAXPOLL", Unit::Nanos, 7, 6, "Its longest poll, the open one included.")
             .alias("max_poll")
-            .hidden(),
+            .hidden()
+            .still(),
         |row| {
             let open_ns = row.task.current_poll_ns(row.now()).unwrap_or(0);
             row.measured(Metric::Polls, || Value::Nanos(row.task.max_poll_ns().max(open_ns)))
@@ -172,7 +184,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "How long the poll that is open now has lasted; null when none is.",
         )
         .alias("current_poll")
-        .hidden(),
+        .hidden()
+        .still(),
         |row| row.task.current_poll_ns(row.now()).map_or(Value::Null, Value::Nanos),
     ),
     field(
@@ -185,7 +198,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Its longest time between wake and poll; not measured in hooks mode.",
         )
         .alias("max_sched")
-        .hidden(),
+        .hidden()
+        .still(),
         |row| row.measured(Metric::ScheduleDelay, || Value::Nanos(row.task.max_sched_ns())),
     ),
     field(
@@ -204,7 +218,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Size of its future; not measured in hooks mode.",
         )
         .alias("size")
-        .hidden(),
+        .hidden()
+        .still(),
         |row| row.measured(Metric::FutureSize, || Value::Bytes(row.task.future_bytes())),
     ),
     field(
@@ -217,7 +232,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Wakers alive outside of it; 0 while idle means that nothing can wake it. Not measured \
                 in hooks mode.",
         )
-        .hidden(),
+        .hidden()
+        .still(),
         |row| row.measured(Metric::Wakes, || Value::Count(row.task.wakers().into())),
     ),
     field(
@@ -229,7 +245,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             8,
             "Polls that ended with tokio's cooperative budget used up.",
         )
-        .hidden(),
+        .hidden()
+        .still(),
         |row| row.measured(Metric::ForcedYields, || Value::Count(row.task.forced_yields())),
     ),
     field(
@@ -253,7 +270,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             8,
             "Its join handle: held, dropped, joined or aborted; not measured in hooks mode.",
         )
-        .hidden(),
+        .hidden()
+        .still(),
         |row| row.measured(Metric::Handles, || Value::Text(handle(row.task.handle()).into())),
     ),
     field(
@@ -265,14 +283,18 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             8,
             "completed, cancelled or panicked; null while alive, and in hooks mode.",
         )
-        .hidden(),
+        .hidden()
+        .still()
+        .means(Meaning::State),
         |row| match row.task.state() {
             state if state.is_ended() => row.measured(Metric::Outcome, || Value::Text(state.as_str().into())),
             _ => Value::Null,
         },
     ),
     field(
-        Column::new("kind", "KIND", Unit::Text, 8, 8, "async, local, blocking, block-on or future.").hidden(),
+        Column::new("kind", "KIND", Unit::Text, 8, 8, "async, local, blocking, block-on or future.")
+            .hidden()
+            .still(),
         |row| Value::Text(row.task.kind().as_str().into()),
     ),
     field(
@@ -292,7 +314,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
     ),
     field(
         Column::new("worker", "WORKER", Unit::Id, 6, 8, "Worker that polls it now; null when none does.")
-            .hidden(),
+            .hidden()
+            .still(),
         |row| {
             row.task
                 .worker()
@@ -309,7 +332,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             8,
             "How it is observed, which decides what is measured: wrap or hooks.",
         )
-        .hidden(),
+        .hidden()
+        .still(),
         |row| Value::Text(row.task.mode().as_str().into()),
     ),
     field(
@@ -322,7 +346,9 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             "Level of the worst open finding about it: warn or deny.",
         )
         .hidden()
-        .screen_only(),
+        .screen_only()
+        .still()
+        .means(Meaning::Level),
         |row| level_text(row.flag.map(|flag| flag.level)),
     ),
 ];
