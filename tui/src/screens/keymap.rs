@@ -105,7 +105,7 @@ pub fn reference() -> String {
     }
     text.push_str("\n## Commands\n\n| command | does |\n|---|---|\n");
     for command in crate::screens::state::command::COMMANDS {
-        let _ = writeln!(text, "| `:{}` | {} |", command.usage, command.help);
+        let _ = writeln!(text, "| `:{}` | {} |", command.usage(), command.help);
     }
     text
 }

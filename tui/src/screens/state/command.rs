@@ -1,4 +1,4 @@
-//! The command line's language: one table of commands, a parser and completion.
+//! The language of the line that is typed after `:`: one table whose rows parse, complete and document each command.
 
 use pollscope_model::query::column::{Kind, columns};
 use pollscope_model::query::filter::check;
@@ -37,46 +37,139 @@ pub enum Command {
     Quit,
 }
 
-/// One row of the table.
+/// One row of the table: everything that is known of a command.
 pub struct Entry {
     /// The word that is typed.
     pub name: &'static str,
-    /// With its arguments.
-    pub usage: &'static str,
+    /// What follows the word, in the reference; empty if nothing may.
+    pub arguments: &'static str,
     /// What it does.
     pub help: &'static str,
+    /// Reads what follows the word.
+    read: Read,
+    /// Words that may follow, for completion.
+    words: Words,
 }
 
-const fn entry(name: &'static str, usage: &'static str, help: &'static str) -> Entry {
-    Entry { name, usage, help }
+type Read = fn(&str, Kind) -> Result<Command, String>;
+
+/// Whence the words come that may follow a command.
+#[derive(Clone, Copy)]
+enum Words {
+    /// None are offered.
+    None,
+    /// These.
+    These(fn() -> Vec<&'static str>),
+    /// The names of the page's columns.
+    Columns(fn(Kind) -> Vec<&'static str>),
+    /// The detectors.
+    Detectors,
+}
+
+impl Entry {
+    const fn plain(name: &'static str, help: &'static str, read: Read) -> Self {
+        Self { name, arguments: "", help, read, words: Words::None }
+    }
+
+    const fn with(
+        name: &'static str,
+        arguments: &'static str,
+        help: &'static str,
+        read: Read,
+        words: Words,
+    ) -> Self {
+        Self { name, arguments, help, read, words }
+    }
+
+    /// The word with its arguments, as the reference has it.
+    pub fn usage(&self) -> String {
+        if self.arguments.is_empty() {
+            self.name.to_owned()
+        } else {
+            format!("{} {}", self.name, self.arguments)
+        }
+    }
 }
 
 /// Every command.
 pub const COMMANDS: &[Entry] = &[
-    entry("fleet", "fleet", "to the processes"),
-    entry("tasks", "tasks", "to the tasks"),
-    entry("sites", "sites", "to the spawn sites"),
-    entry("workers", "workers", "to the workers"),
-    entry("findings", "findings", "to the findings"),
-    entry(
+    Entry::plain("fleet", "to the processes", |_, _| Ok(Command::Go(Tab::Fleet))),
+    Entry::plain("tasks", "to the tasks", |_, _| Ok(Command::Go(Tab::Tasks))),
+    Entry::plain("sites", "to the spawn sites", |_, _| Ok(Command::Go(Tab::Sites))),
+    Entry::plain("workers", "to the workers", |_, _| Ok(Command::Go(Tab::Workers))),
+    Entry::plain("findings", "to the findings", |_, _| Ok(Command::Go(Tab::Findings))),
+    Entry::with(
         "sort",
-        "sort [COLUMN [asc|desc]]...",
+        "[COLUMN [asc|desc]]...",
         "sort by columns, the first decides; without one: trouble first",
+        |text, kind| sort_keys(text, kind).map(Command::Sort),
+        Words::Columns(|kind| aliases(kind).chain(["asc", "desc"]).collect()),
     ),
-    entry("filter", "filter [EXPRESSION]", "show only rows that match; without an expression: all"),
-    entry("columns", "columns [COLUMN]...", "show these columns; without one: the usual ones"),
-    entry("explain", "explain DETECTOR", "what a detector means and what to do"),
-    entry("theme", "theme dark|light|mono", "change the colours"),
-    entry("glyphs", "glyphs braille|block|ascii", "change the characters that pictures are made of"),
-    entry("freeze", "freeze", "hold the view while data flows on, or let it go"),
-    entry(
+    Entry::with(
+        "filter",
+        "[EXPRESSION]",
+        "show only rows that match; without an expression: all",
+        |text, kind| match check(kind, text) {
+            Ok(()) => Ok(Command::Filter(text.to_owned())),
+            Err(error) => Err(error.to_string()),
+        },
+        Words::Columns(|kind| aliases(kind).collect()),
+    ),
+    Entry::with(
+        "columns",
+        "[COLUMN]...",
+        "show these columns; without one: the usual ones",
+        |text, kind| {
+            let names = text.split([' ', ',']).filter(|name| !name.is_empty());
+            names.map(|name| column(name, kind)).collect::<Result<_, _>>().map(Command::Columns)
+        },
+        Words::Columns(|kind| columns(kind).iter().map(|column| column.key).collect()),
+    ),
+    Entry::with(
+        "explain",
+        "DETECTOR",
+        "what a detector means and what to do",
+        |text, _| match text {
+            "" => Err("explain what? Name a detector, such as blocking-poll".to_owned()),
+            detector => Ok(Command::Explain(detector.to_owned())),
+        },
+        Words::Detectors,
+    ),
+    Entry::with(
+        "theme",
+        "dark|light|mono",
+        "change the colours",
+        |text, _| {
+            let unknown = || format!("no theme `{text}`: dark, light or mono");
+            Palette::from_name(text).map(Command::Theme).ok_or_else(unknown)
+        },
+        Words::These(|| Palette::ALL.map(Palette::as_str).to_vec()),
+    ),
+    Entry::with(
+        "glyphs",
+        "braille|block|ascii",
+        "change the characters that pictures are made of",
+        |text, _| {
+            let unknown = || format!("no glyphs `{text}`: braille, block or ascii");
+            Glyphs::from_name(text).map(Command::Glyphs).ok_or_else(unknown)
+        },
+        Words::These(|| Glyphs::ALL.map(Glyphs::as_str).to_vec()),
+    ),
+    Entry::plain("freeze", "hold the view while data flows on, or let it go", |_, _| Ok(Command::Freeze)),
+    Entry::with(
         "seek",
-        "seek start|end|HH:MM:SS|+DURATION|-DURATION",
+        "start|end|HH:MM:SS|+DURATION|-DURATION",
         "to a place in time (UTC), or so far on or back",
+        |text, _| place_in_time(text).map(Command::Seek),
+        Words::These(|| vec!["start", "end"]),
     ),
-    entry("help", "help", "the keys of this place"),
-    entry("quit", "quit", "quit"),
+    Entry::plain("help", "the keys of this place", |_, _| Ok(Command::Help)),
+    Entry::plain("quit", "quit", |_, _| Ok(Command::Quit)),
 ];
+
+fn aliases(kind: Kind) -> impl Iterator<Item = &'static str> {
+    columns(kind).into_iter().map(|column| column.alias)
+}
 
 /// Reads a line; the error says what was expected. A command may be shortened as long as only one
 /// fits.
@@ -93,40 +186,10 @@ pub fn parse(line: &str, kind: Kind) -> Result<Command, String> {
         }
         (None, None, _) => return Err(format!("no command `{word}`; Tab lists them")),
     };
-    let command = match entry.name {
-        "fleet" => Command::Go(Tab::Fleet),
-        "tasks" => Command::Go(Tab::Tasks),
-        "sites" => Command::Go(Tab::Sites),
-        "workers" => Command::Go(Tab::Workers),
-        "findings" => Command::Go(Tab::Findings),
-        "sort" => Command::Sort(sort_keys(rest, kind)?),
-        "filter" => {
-            check(kind, rest).map_err(|error| error.to_string())?;
-            Command::Filter(rest.to_owned())
-        }
-        "columns" => {
-            let names = rest.split([' ', ',']).filter(|name| !name.is_empty());
-            Command::Columns(names.map(|name| column(name, kind)).collect::<Result<_, _>>()?)
-        }
-        "explain" if rest.is_empty() => {
-            return Err("explain what? Name a detector, such as blocking-poll".into());
-        }
-        "explain" => Command::Explain(rest.to_owned()),
-        "theme" => Command::Theme(
-            Palette::from_name(rest).ok_or_else(|| format!("no theme `{rest}`: dark, light or mono"))?,
-        ),
-        "glyphs" => Command::Glyphs(
-            Glyphs::from_name(rest).ok_or_else(|| format!("no glyphs `{rest}`: braille, block or ascii"))?,
-        ),
-        "freeze" => Command::Freeze,
-        "seek" => Command::Seek(place_in_time(rest)?),
-        "help" => Command::Help,
-        _ => Command::Quit,
-    };
-    if !rest.is_empty() && entry.usage == entry.name {
+    if !rest.is_empty() && entry.arguments.is_empty() {
         return Err(format!("`{}` takes nothing after it", entry.name));
     }
-    Ok(command)
+    (entry.read)(rest, kind)
 }
 
 /// What could stand instead of the line: whole lines, in the table's order.
@@ -139,15 +202,11 @@ pub fn complete(line: &str, kind: Kind, detectors: &[&str]) -> Vec<String> {
             .collect();
     };
     let command = head.split(' ').next().unwrap_or_default();
-    let words: Vec<&str> = match command {
-        "sort" => columns(kind).iter().map(|column| column.alias).chain(["asc", "desc"]).collect(),
-        "columns" => columns(kind).iter().map(|column| column.key).collect(),
-        "filter" => columns(kind).iter().map(|column| column.alias).collect(),
-        "explain" => detectors.to_vec(),
-        "theme" => Palette::ALL.map(Palette::as_str).to_vec(),
-        "seek" => vec!["start", "end"],
-        "glyphs" => Glyphs::ALL.map(Glyphs::as_str).to_vec(),
-        _ => Vec::new(),
+    let words = match COMMANDS.iter().find(|entry| entry.name == command).map(|entry| entry.words) {
+        Some(Words::These(words)) => words(),
+        Some(Words::Columns(words)) => words(kind),
+        Some(Words::Detectors) => detectors.to_vec(),
+        Some(Words::None) | None => Vec::new(),
     };
     words.iter().filter(|word| word.starts_with(last)).map(|word| format!("{head} {word}")).collect()
 }
@@ -273,6 +332,18 @@ mod tests {
             let known = parse(entry.name, Kind::Tasks);
             assert!(known.as_ref().err().is_none_or(|error| !error.contains("no command")), "{}", entry.name);
             assert_eq!(known == Ok(Command::Quit), entry.name == "quit");
+        }
+    }
+
+    #[test]
+    fn words_that_the_table_offers_are_words_that_it_reads() {
+        for entry in COMMANDS {
+            for line in complete(&format!("{} ", entry.name), Kind::Tasks, &["blocking-poll"]) {
+                let read = parse(&line, Kind::Tasks);
+                // A direction follows a column, a comparison follows a field.
+                let half = matches!(entry.name, "sort" | "filter");
+                assert!(read.is_ok() || half, "{line}: {read:?}");
+            }
         }
     }
 }
