@@ -83,7 +83,7 @@ Targets:
 
 Exit codes:
   0  done
-  2  usage, a target that does not answer, input that cannot be read
+  2  usage, a target that does not answer or was killed under `--watch`, input that cannot be read
   4  no data: nothing is there to look at
   6  the peer or the recording is of a version that this program cannot read";
 

@@ -21,7 +21,7 @@ pub struct PageArgs {
     /// Print at most so many rows [default: 50 in a table, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
-    /// Print again every second, until stopped
+    /// Print again every second, until stopped or the target has ended
     #[arg(long)]
     pub watch: bool,
     /// How to print
