@@ -135,6 +135,15 @@ fn a_target_that_went_away_leaves_its_last_state() {
 }
 
 #[test]
+fn a_target_that_has_ended_is_not_said_to_be_tried_again() {
+    let mut rig = Rig::connected(Tab::Tasks, SOME);
+    rig.tell(Status::Ended { reason: Arc::from("process 412 has ended"), orderly: false });
+    let screen = rig.draw(100, 14);
+    let banner = "ENDED: process 412 has ended; below is the last known state.";
+    assert!(screen.contains(banner) && !screen.contains("trying"), "{screen}");
+}
+
+#[test]
 fn what_lies_over_the_screen() {
     for (name, keys) in [
         ("menu_keys", "?"),
