@@ -91,7 +91,7 @@ fn await_cpu() {
         while begin.elapsed() < 50 * MS {
             spin_loop();
         }
-        10 * (on_cpu() - before) >= 9 * begin.elapsed()
+        10 * on_cpu().saturating_sub(before) >= 9 * begin.elapsed()
     };
     while !has_cpu() && Instant::now() < deadline {
         sleep(200 * MS);
