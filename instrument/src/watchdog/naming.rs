@@ -126,12 +126,12 @@ pub(super) fn keep() {
 
 /// A guard ends: nothing is kept, neither what is kept now nor what a thread that still runs has read.
 pub(super) fn keep_nothing() {
-    let dropped = {
+    // What was read is dropped outside of the lock.
+    let _read = {
         let mut kept = kept();
         kept.is_wanted = false;
         kept.resolver.take()
     };
-    drop(dropped);
 }
 
 fn work(tickets: &Receiver<(RawStack, Ticket)>) {
