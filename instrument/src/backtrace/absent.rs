@@ -68,6 +68,9 @@ impl Resolver {
         Self::default()
     }
 
+    /// Holds nothing.
+    pub fn release(&mut self) {}
+
     /// Is never called.
     #[must_use]
     pub fn go_on(self) -> Self {

@@ -17,8 +17,11 @@ use crate::{notice, own_thread};
 
 /// Stacks that wait for their names. Each holds a copy of the thread's stack.
 const QUEUE: usize = 16;
-/// After so long without a stack the debug information is dropped; the next stack reads it again, which takes
-/// milliseconds, and up to some hundred of them where it is large.
+/// After so long without a stack the debug information is released, which is mostly more than all of the recorder,
+/// unless sessions share it. A stack with places that have no name yet reads it again, which takes milliseconds, and up
+/// to some hundred of them where it is large.
+const PAUSE: Duration = Duration::from_secs(1);
+/// After so long the names that were found go, too.
 const IDLE: Duration = Duration::from_secs(20);
 
 /// A look that waits for its stack. Dropped without a name, it says that there is none.
@@ -145,7 +148,13 @@ fn work(tickets: &Receiver<(RawStack, Ticket)>) {
                 Named { stack: stacks::intern(&trace), is: what_is(&trace), taken_ns: stack.taken_ns() };
             ticket.0.name(named);
             drop((stack, ticket));
-            next = tickets.recv_timeout(IDLE);
+            next = tickets.recv_timeout(PAUSE);
+            if matches!(next, Err(RecvTimeoutError::Timeout)) {
+                if !kept().is_wanted {
+                    resolver.release();
+                }
+                next = tickets.recv_timeout(IDLE);
+            }
         }
         if matches!(next, Err(RecvTimeoutError::Disconnected)) {
             let mut kept = kept();

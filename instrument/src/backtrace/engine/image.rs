@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use framehop::{Module, ModuleSectionInfo};
-use memmap2::{Mmap, MmapMut};
+use memmap2::{Mmap, MmapMut, UncheckedAdvice};
 use object::elf::{PF_X, PT_LOAD};
 use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{CompressionFormat, LittleEndian, Object, ObjectSection};
@@ -33,6 +33,8 @@ pub(super) struct Image {
     /// Before `bytes`, which it reads: fields are dropped in this order.
     pub(super) names: Names,
     bytes: Arc<Mmap>,
+    /// The bytes are the file's own, not a copy.
+    is_file: bool,
     /// What to add to an address of the file for the address in memory.
     pub(super) bias: u64,
     /// First address that the file asks for.
@@ -43,14 +45,24 @@ impl Image {
     /// Opens what is mapped there; `None` if it is not to be had any more, or no ELF file.
     /// `is_ours`: this crate is in it, so that its debug information is looked for elsewhere, too.
     pub(super) fn open(mapping: &Mapping, is_ours: bool) -> Option<Self> {
-        let bytes = Arc::new(if mapping.path == VDSO { copy_vdso(mapping)? } else { map_file(mapping)? });
+        let is_file = mapping.path != VDSO;
+        let bytes = Arc::new(if is_file { map_file(mapping)? } else { copy_vdso(mapping)? });
         let elf = Elf::parse(&**bytes).ok()?;
         let (bias, base) = place(&elf, mapping)?;
-        if mapping.path != VDSO && !is_loaded(&elf, &bytes, bias) {
+        if is_file && !is_loaded(&elf, &bytes, bias) {
             return None;
         }
         let path = is_ours.then(|| Path::new(&mapping.path));
-        Some(Self { names: Names::new(&bytes, path), bytes, bias, base })
+        Some(Self { names: Names::new(&bytes, path), bytes, is_file, bias, base })
+    }
+
+    /// Gives back the memory that the last names took: what was parsed, and the pages of the file that were read for it.
+    /// Names that were found stay.
+    pub(super) fn release(&mut self) {
+        self.names.release();
+        if self.is_file {
+            give_back_pages(&self.bytes);
+        }
     }
 
     /// The unwind tables, for one mapping of the file.
@@ -126,6 +138,14 @@ fn map_file(mapping: &Mapping) -> Option<Mmap> {
     // SAFETY: the file is mapped and executed by this process already; a change or truncation of it under
     // us would change the code that runs as well.
     unsafe { Mmap::map(&file) }.ok()
+}
+
+/// Lets the pages of a mapped file go; the next look reads them again, mostly from the system's cache.
+#[expect(unsafe_code, reason = "files are mapped, not read: their debug information can be huge")]
+fn give_back_pages(bytes: &Mmap) {
+    // SAFETY: the mapping is of a file and was never written to, so that what is read from it later is the same. Where the
+    // system refuses, the pages stay.
+    let _ = unsafe { bytes.unchecked_advise(UncheckedAdvice::DontNeed) };
 }
 
 fn copy_vdso(mapping: &Mapping) -> Option<Mmap> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use addr2line::Context;
-use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian as Little, SectionId};
+use addr2line::gimli::{AbbreviationsCacheStrategy, Dwarf, EndianSlice, LittleEndian as Little, SectionId};
 use memmap2::Mmap;
 use object::read::elf::ElfFile64;
 use object::{LittleEndian, Object, ObjectSymbol, SymbolKind};
@@ -86,6 +86,14 @@ impl Names {
         self.debug = parsed.map_or(Debug::Absent, Debug::Parsed);
     }
 
+    /// Drops the parsed debug information and what was read from files beside this one. Names that were found stay, so
+    /// that the same addresses need none of it.
+    pub(super) fn release(&mut self) {
+        self.debug = Debug::Unparsed;
+        // Why there is none stays.
+        self.source.take_if(|source| source.as_ref().is_ok_and(|source| !Arc::ptr_eq(source, &self.bytes)));
+    }
+
     /// The calls at an address of the file, innermost first; empty if nothing is known there.
     ///
     /// Cost: nothing to speak of for an address seen before. The first of a file, and of a compilation unit,
@@ -142,7 +150,10 @@ fn debug_information(bytes: &Arc<Mmap>) -> Option<Context<Reader>> {
             range_of(&elf, id.name().as_bytes()).and_then(|range| bytes.get(range)).unwrap_or_default();
         Ok::<_, addr2line::gimli::Error>(EndianSlice::new(data, Little))
     };
-    Context::from_dwarf(Dwarf::load(section).ok()?).ok()
+    let mut sections = Dwarf::load(section).ok()?;
+    // The units of an object file share theirs. Without this each keeps a copy: half of what is parsed.
+    sections.populate_abbreviations_cache(AbbreviationsCacheStrategy::All);
+    Context::from_dwarf(sections).ok()
 }
 
 /// The calls at an address; where the innermost is at code that the compiler made up for no line (it says 0: a

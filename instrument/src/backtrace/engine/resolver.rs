@@ -96,6 +96,14 @@ impl Resolver {
         trace
     }
 
+    /// Gives back what the last names took: the parsed debug information and the pages of the files that it is in. The
+    /// names of addresses seen before stay, so that they need none of it.
+    pub fn release(&mut self) {
+        for image in self.images.values_mut().flatten() {
+            image.release();
+        }
+    }
+
     /// Forgets what is not loaded any more, so that nothing is named after what was there before.
     fn refresh(&mut self) {
         let now = maps::read();

@@ -24,10 +24,15 @@ fn run(folder: &Path, command: &str, arguments: &[&str]) -> bool {
 
 fn found(folder: &Path, program: &str) -> Result<Arc<Mmap>, String> {
     let path = folder.join(program);
+    find_below(&folder.join("global"), &anonymous(&path), &path)
+}
+
+/// A file's bytes.
+fn anonymous(path: &Path) -> Arc<Mmap> {
     let mut bytes =
-        MmapMut::map_anon(std::fs::metadata(&path).expect("a file").len() as usize).expect("memory");
-    File::open(&path).and_then(|mut file| file.read_exact(&mut bytes)).expect("readable");
-    find_below(&folder.join("global"), &Arc::new(bytes.make_read_only().expect("memory")), &path)
+        MmapMut::map_anon(std::fs::metadata(path).expect("a file").len() as usize).expect("memory");
+    File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).expect("readable");
+    Arc::new(bytes.make_read_only().expect("memory"))
 }
 
 fn has_lines(found: &Result<Arc<Mmap>, String>) -> bool {
@@ -102,6 +107,31 @@ fn lines_are_known_where_a_dwo_tells_of_the_rest() {
     let [main] = &names[..] else { panic!("{names:?}") };
     assert_eq!((main.function.as_deref(), main.line), (Some("main"), Some(1)));
     assert!(main.file.as_deref().is_some_and(|file| file.ends_with("shop.c")), "{main:?}");
+}
+
+#[test]
+fn what_is_released_is_read_again_and_not_for_names_that_were_found() {
+    let Some(folder) = program() else { return };
+    let folder = folder.path();
+    if !run(folder, "objcopy", &["--only-keep-debug", "shop", "shop.debug"])
+        || !run(folder, "objcopy", &["--strip-debug", "--add-gnu-debuglink=shop.debug", "shop", "stripped"])
+    {
+        return;
+    }
+    let path = folder.join("stripped");
+    let bytes = anonymous(&path);
+    let elf = Elf::parse(&**bytes).expect("an ELF file");
+    let main = elf.symbols().find(|symbol| symbol.name() == Ok("main")).expect("it has a main").address();
+    let mut names = Names::new(&bytes, Some(&path));
+    let mut line = |address| names.at(address).first().and_then(|name| name.line);
+    assert_eq!(line(main), Some(1));
+    std::fs::remove_file(folder.join("shop.debug")).expect("removed");
+    assert_eq!(line(main + 1), Some(1), "it was read");
+    names.release();
+    let mut line = |address| names.at(address).first().and_then(|name| name.line);
+    assert_eq!((line(main), line(main + 1)), (Some(1), Some(1)), "both were found");
+    assert_eq!(line(main + 2), None, "it is gone");
+    assert!(names.why().is_some());
 }
 
 #[test]
