@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 
+use crate::deadline::until_stopped;
+
 /// Serves on a free port of this machine until the example is stopped, and lets visitors in: each
 /// asks for `path`, reads the whole answer, waits for `pause`, and asks again.
 ///
@@ -36,7 +38,7 @@ pub async fn serve_visitors(
             }
         })?;
     }
-    axum::serve(listener, app).with_graceful_shutdown(crate::until_stopped()).await
+    axum::serve(listener, app).with_graceful_shutdown(until_stopped()).await
 }
 
 /// One GET on a connection of its own.

@@ -1,5 +1,5 @@
-//! The house rules that no compiler checks, as tests: which package may know which, how large a
-//! file may grow, what a room may be called, what text does not belong in the repository.
+//! The house rules that no compiler checks, as tests: which package and which room may know which, how
+//! large a file may grow, what a room may be called, what text does not belong in the repository.
 //!
 //! Each rule is one small function from a file to complaints; a complaint names the place and the
 //! remedy. `tidy/samples.rs` shows every rule a bad sample, so that a rule that stopped working is
@@ -7,12 +7,18 @@
 
 #[path = "tidy/arrows.rs"]
 mod arrows;
+#[path = "tidy/floors.rs"]
+mod floors;
+#[path = "tidy/imports.rs"]
+mod imports;
 #[path = "tidy/layout.rs"]
 mod layout;
 #[path = "tidy/manual.rs"]
 mod manual;
 #[path = "tidy/persons.rs"]
 mod persons;
+#[path = "tidy/rooms.rs"]
+mod rooms;
 #[path = "tidy/samples.rs"]
 mod samples;
 #[path = "tidy/text.rs"]
@@ -51,6 +57,7 @@ type Rule = fn(&File) -> Vec<Complaint>;
 /// Every rule that looks at one file at a time.
 const RULES: &[Rule] = &[
     arrows::members_depend_on_what_the_table_allows,
+    rooms::the_engine_names_no_detector,
     layout::files_stay_small,
     layout::rooms_have_names_that_say_what_they_are,
     layout::modules_say_what_they_are,
@@ -75,6 +82,7 @@ fn the_house_is_tidy() {
         .map(|complaint| complaint.to_string())
         .collect();
     complaints.extend(arrows::every_member_is_in_the_table(&files).iter().map(ToString::to_string));
+    complaints.extend(rooms::imports_lead_downwards(&files).iter().map(ToString::to_string));
     complaints.extend(manual::the_root_holds_what_a_newcomer_needs(&files).iter().map(ToString::to_string));
     complaints.extend(persons::counts_of_persons_only_fall(&files).iter().map(ToString::to_string));
     complaints.extend(writers::every_writer_is_in_the_list(&files).iter().map(ToString::to_string));

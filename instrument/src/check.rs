@@ -71,9 +71,10 @@ mod text;
 
 pub use judged::Judged;
 pub use phase::{Phase, checkpoint};
-pub use pollscope_model::query::detail::Finding;
-pub use pollscope_model::query::page::Level;
-pub use pollscope_model::verdict::{Allowed, Armed, Expectation, Outcome, Verdict};
+pub use pollscope_model::finding::Finding;
+pub use pollscope_model::level::Level;
+pub use pollscope_model::policy::Expectation;
+pub use pollscope_model::verdict::{Allowed, Armed, Outcome, Verdict};
 pub use session::{Flavor, Session};
 
 #[doc(hidden)]

@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use pollscope_model::entity::presence::Presence;
 use pollscope_model::id::BootId;
 use pollscope_model::monitor::Monitor;
-use pollscope_model::query::page::Presence;
 use pollscope_model::report::{Report, ReportKind};
 use pollscope_model::world::{Applied, Folding, Limits, Process};
 use tokio::sync::{mpsc, oneshot, watch};

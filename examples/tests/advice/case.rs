@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use pollscope::check::{Flavor, Judged, Level, Session};
 use pollscope_model::detect::advice::Advice;
-use pollscope_model::query::detail::Finding;
-use pollscope_model::query::page::Level as Bad;
+use pollscope_model::finding::Finding;
+use pollscope_model::level::Level as Bad;
 use tokio::task::LocalSet;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);

@@ -4,7 +4,7 @@
 use std::sync::PoisonError;
 
 use pollscope_model::query::column::Kind;
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 
 use crate::faults::MACHINE;
 use crate::service::Service;

@@ -8,7 +8,7 @@ use pollscope_model::query::ask::{Answer, Ask, FlightOf, FlightQuery};
 use pollscope_model::query::column::{Kind, columns};
 use pollscope_model::query::flight::Flight;
 use pollscope_model::query::page::{Page, Query, Row, Scope};
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 use pollscope_tui::sources::endpoint::Endpoint;
 use pollscope_tui::sources::fleet::FleetSource;
 use pollscope_tui::sources::lookup::Watched;

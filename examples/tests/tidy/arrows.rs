@@ -30,7 +30,8 @@ const MEMBERS: &[Member] = &[
         folder: "proto/model",
         package: MODEL,
         ours: &[],
-        ours_in_tests: &[],
+        // Itself, with the feature `testkit`.
+        ours_in_tests: &[MODEL],
         others: Some(&["hashbrown", "hdrhistogram", "serde", "thiserror", "toml"]),
     },
     Member {

@@ -1,7 +1,9 @@
 //! Every rule sees one file that breaks it and one that keeps it.
 
+use crate::floors::{self, House};
+use crate::imports::Source;
 use crate::tree::File;
-use crate::{Rule, arrows, layout, manual, text};
+use crate::{Rule, arrows, layout, manual, rooms, text};
 
 fn complaints(rule: Rule, path: &str, sample: &str) -> Vec<String> {
     rule(&File::sample(path, sample)).iter().map(ToString::to_string).collect()
@@ -45,6 +47,91 @@ fn arrows() {
         arrows::every_member_is_in_the_table(&unknown).iter().map(ToString::to_string).collect();
     assert!(complaints[0].starts_with("Cargo.toml:3: member `attic`"), "{complaints:?}");
     assert!(complaints.iter().any(|text| text.contains("`tui` is in the table only")), "{complaints:?}");
+}
+
+/// What the floors say of a crate of two rooms on two floors and one beside the upper, as `PATH:LINE: WHAT`.
+fn wrong_imports(floors: bool, sources: &[(&str, &str)]) -> Vec<String> {
+    const FLOORS: &[&[&str]] = &[&["low"], &["high", "side"]];
+    let house = House { folder: "a/src/", floors: floors.then_some(FLOORS) };
+    let rest = FLOORS.iter().copied().flatten().map(|room| format!("a/src/{room}.rs"));
+    let rest: Vec<String> = rest.filter(|path| sources.iter().all(|(known, _)| known != path)).collect();
+    let sources = sources.iter().map(|(path, text)| Source { path, text });
+    let sources: Vec<_> = sources.chain(rest.iter().map(|path| Source { path, text: "" })).collect();
+    let found = floors::look(&house, &sources);
+    let wrong = found.wrong.iter().chain(&found.pairs);
+    wrong.map(|wrong| format!("{}:{}: {}", wrong.path, wrong.line, wrong.what)).collect()
+}
+
+#[test]
+fn floors() {
+    let up = ("a/src/low.rs", "\nuse crate::{high::deep::Thing, low};");
+    assert_eq!(wrong_imports(true, &[up]), ["a/src/low.rs:2: `low` uses `high`, which is above it"]);
+    let side = ("a/src/high/deep.rs", "fn f() {\n    super::super::side::call();\n}");
+    assert_eq!(
+        wrong_imports(true, &[side]),
+        ["a/src/high/deep.rs:2: `high` uses `side`, which is beside it"]
+    );
+    let down = ("a/src/high.rs", "mod deep;\nuse crate::low::Thing;\nuse deep::Other;");
+    assert!(wrong_imports(true, &[down]).is_empty());
+    assert_eq!(
+        wrong_imports(false, &[up, down]),
+        ["a/src/high.rs:2: `high` and `low` use each other (back at a/src/low.rs:2)"]
+    );
+
+    let root = [("a/src/lib.rs", "pub use crate::{high::Thing};\npub fn f() {}"), ("a/src/low.rs", "")];
+    let shown = ("a/src/low.rs", "use crate::Thing;");
+    assert_eq!(
+        wrong_imports(true, &[root[0], shown]),
+        ["a/src/low.rs:1: `low` uses `high`, which is above it"],
+        "through the crate's root"
+    );
+    let item = ("a/src/low.rs", "use crate::f;");
+    assert_eq!(
+        wrong_imports(true, &[root[0], item]),
+        ["a/src/low.rs:1: `low` uses the crate's root for `f`"]
+    );
+    assert_eq!(
+        wrong_imports(true, &[("a/src/attic.rs", "")]),
+        ["a/src/attic.rs:0: `attic` stands on no floor"]
+    );
+    let house = House { folder: "a/src/", floors: Some(&[&["low", "gone"]]) };
+    let sources = ["a/src/low.rs", "a/src/lib.rs"].map(|path| Source { path, text: "" });
+    assert!(floors::look(&house, &sources).wrong[0].what.contains("`gone` is in the table only"));
+}
+
+#[test]
+fn what_is_no_import() {
+    for text in [
+        "// use crate::high::Thing;\n/* crate::high::f() /* nested */ crate::high::f() */",
+        "const A: &str = \"crate::high::f()\";\nconst B: &str = r#\"\"crate::high\"#;\nconst C: char = '\"';",
+        "#[cfg(test)]\nmod tests {\n    use crate::high::Thing;\n}",
+        "#[cfg(all(test, unix))]\nuse crate::high::{Thing, Other};\nfn f<'a>(_: &'a str) {}",
+        "use std::high::Thing;\nfn f() { other::high::f() }",
+    ] {
+        assert!(wrong_imports(true, &[("a/src/low.rs", text)]).is_empty(), "{text}");
+    }
+    let tests = ("a/src/low/tests.rs", "use crate::high::Thing;");
+    assert!(wrong_imports(true, &[tests]).is_empty());
+    let loom = [("a/src/low.rs", "#[cfg(all(test, loom))]\nmod loom;"), ("a/src/low/loom.rs", tests.1)];
+    assert!(wrong_imports(true, &loom).is_empty());
+    let inner = ("a/src/low.rs", "mod inner {\n    use super::super::high::Thing;\n}");
+    assert_eq!(wrong_imports(true, &[inner]).len(), 1, "{:?}", wrong_imports(true, &[inner]));
+    let both = ("a/src/low.rs", "#[cfg(any(test, unix))]\nuse crate::high::Thing;");
+    assert_eq!(wrong_imports(true, &[both]).len(), 1, "what other builds have too");
+}
+
+#[test]
+fn detectors() {
+    let rule = rooms::the_engine_names_no_detector;
+    let named = "\nuse crate::detect::{ALL, stuck_poll};";
+    breaks(
+        rule,
+        "proto/model/src/engine.rs",
+        named,
+        "proto/model/src/engine.rs:2: the engine names `detect::",
+    );
+    keeps(rule, "proto/model/src/policy.rs", named);
+    keeps(rule, "proto/model/src/engine/scan.rs", "use crate::detect::{ALL, view::View, signal::Key};");
 }
 
 #[test]

@@ -126,7 +126,7 @@ pub(crate) fn own_threads_are_started_in_one_room(file: &File) -> Vec<Complaint>
 
 /// A fix text that stands elsewhere is tried by no test: `advice.rs` beside this test goes through the table.
 pub(crate) fn fix_texts_stand_in_one_table(file: &File) -> Vec<Complaint> {
-    let rooms = ["detect", "verdict", "baseline", "monitor"];
+    let rooms = ["detect", "engine", "verdict", "baseline", "monitor"];
     let speaks = file.path.strip_prefix("proto/model/src/").is_some_and(|path| {
         let room = path.split('/').next().unwrap_or_default();
         rooms.contains(&room.trim_end_matches(".rs"))

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use pollscope_model::level::Level;
 use pollscope_model::policy::Policy;
-use pollscope_model::query::page::Level;
 use pollscope_model::verdict::{Armed, Verdict};
 
 use super::config::{self, Config};
@@ -77,7 +77,7 @@ const FAULTS: [Fault; 5] = [
 
 impl Fault {
     fn was_found(&self, verdict: &Verdict) -> Result<(), String> {
-        let found = |finding: &&pollscope_model::query::detail::Finding| {
+        let found = |finding: &&pollscope_model::finding::Finding| {
             *finding.detector == *self.detector && *finding.task_name == *self.task
         };
         if verdict.failing().any(|finding| found(&finding)) {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pollscope_model::detect;
+use pollscope_model::level::Level;
+use pollscope_model::policy::Limits;
 use pollscope_model::policy::Policy;
-use pollscope_model::query::page::Level;
-use pollscope_model::verdict::Limits;
-use pollscope_model::verdict::Terms;
+use pollscope_model::policy::Terms;
 use pollscope_model::verdict::ending::Levels;
 
 use super::session::Asked;

@@ -1,8 +1,8 @@
 //! From the books of a session to its verdict: the model's judge, and what only the end of a test tells.
 
 use pollscope_model::entity::task::{TaskKind, TaskState};
+use pollscope_model::level::Level;
 use pollscope_model::measured::Mode;
-use pollscope_model::query::page::Level;
 use pollscope_model::verdict::ending::{self, Levels};
 use pollscope_model::verdict::{Allowance, Armed, Verdict};
 use pollscope_model::verdict::{Judge, Run};

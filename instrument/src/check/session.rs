@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pollscope_model::detect;
+use pollscope_model::level::Level;
 use pollscope_model::nearest::nearest;
-use pollscope_model::query::page::Level;
-use pollscope_model::verdict::Expectation;
+use pollscope_model::policy::Expectation;
 use tokio::runtime::Builder;
 
 use super::judged::Judged;

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 
+use pollscope_model::finding::Finding;
 use pollscope_model::hist::Hist;
-use pollscope_model::query::detail::Finding;
-use pollscope_model::query::value::Value;
 use pollscope_model::text::clean;
 use pollscope_model::time::Nanos;
+use pollscope_model::value::Value;
 use pollscope_model::verdict::{Outcome, Verdict};
 
 use super::kept::Kept;

@@ -47,7 +47,7 @@ pub use identity::{Place, SiteKey};
 pub use read::{BaselineError, MAX_BYTES};
 pub use run::{Load, MAX_SITES, Machine, ProcessRun, Run, SiteRun};
 
-use crate::query::page::Level;
+use crate::level::Level;
 use crate::world::World;
 
 /// The version of the file format. Another one is not read.

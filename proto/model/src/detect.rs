@@ -1,5 +1,5 @@
-//! The judge: sixteen detectors that look at a [`Process`] and say what is
-//! wrong with it, and the [`Engine`](engine::Engine) that turns their signals into findings.
+//! The sixteen detectors: each looks at a [`Process`] and says what is wrong with it. The
+//! [engine](crate::engine) calls them by their table, [`ALL`], and turns their signals into findings.
 //!
 //! A detector is a pure function of a [`View`] and its [`Rule`]: it keeps nothing between
 //! two looks and reads no clock. What it cannot judge it says so, with the reason; it never guesses.
@@ -18,20 +18,15 @@ pub mod advice;
 pub mod blocking_poll;
 pub mod blocking_pool_exhausted;
 pub mod detached_failure;
-pub mod engine;
 pub mod explain;
-mod finding;
-mod flags;
 pub mod forgotten_task;
 pub mod large_future;
-pub(crate) mod ledger;
 pub mod lost_waker;
-mod memory;
+pub(crate) mod memory;
 pub mod never_polled;
 pub mod never_yields;
 mod pool;
 pub mod runtime_saturated;
-mod scan;
 pub mod sched_delay;
 pub(crate) mod seen;
 pub mod self_wake_storm;
@@ -42,19 +37,17 @@ pub mod tail_latency;
 pub mod task_leak;
 pub mod unread_outcomes;
 pub mod view;
-mod watchlist;
 
 use crate::entity::task::TaskRecord;
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::world::{Process, TaskRow};
 use signal::{Group, Hit, Signal, Verdict};
 use view::{Moment, View};
 
 pub use explain::{Explain, explain};
-pub(crate) use finding::{fingerprint, without_digits};
 
 /// One detector: everything that is known of it, in one place.
 #[derive(Debug)]
@@ -79,6 +72,8 @@ pub struct Detector {
     pub whole: Option<Whole>,
     /// How it judges single tasks.
     pub tasks: Option<TaskRule>,
+    /// What the engine keeps for it between two looks.
+    keeps: Keeps,
     /// Its source file, whose leading comment is its manual.
     source: &'static str,
 }
@@ -99,6 +94,21 @@ pub struct TaskRule {
     pub due: fn(&Rule, TaskRow<'_>) -> Option<u64>,
     /// Puts what was hit at one site under one name into words.
     pub tell: fn(&View<'_>, &Rule, &Group) -> Signal,
+}
+
+/// What the engine keeps for a detector from one look to the next, so that it needs to know none by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keeps {
+    /// Counts of living tasks over time: of the sites that have at least so many, over a window of so many
+    /// nanoseconds.
+    pub(crate) counts: Option<fn(&Rule) -> (u64, u64)>,
+    /// Its hits are polls that are still open: the number of a task's open poll, `None` for a task that is none
+    /// of these. What was found of such a poll is not found once more when the poll ends.
+    pub(crate) open_poll: Option<fn(&TaskRecord) -> Option<u64>>,
+}
+
+impl Keeps {
+    const NOTHING: Self = Self { counts: None, open_poll: None };
 }
 
 /// Every detector, in the order in which documentation lists them.
@@ -127,6 +137,16 @@ pub fn index_of(id: &str) -> Option<usize> {
 }
 
 impl Detector {
+    /// Its rule with every limit at its default.
+    pub(crate) fn rule(&self) -> Rule {
+        Rule::new(self.level, self.for_ns, self.clear_ns, self.limits)
+    }
+
+    /// What the engine keeps for it.
+    pub(crate) fn keeps(&self) -> Keeps {
+        self.keeps
+    }
+
     /// One sentence: what it reports.
     pub fn summary(&self) -> &'static str {
         explain::summary(self.source)

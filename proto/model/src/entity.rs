@@ -2,6 +2,8 @@
 
 pub mod edge;
 pub mod event;
+pub mod heat;
+pub mod presence;
 pub mod runtime;
 pub mod site;
 pub mod slow_poll;

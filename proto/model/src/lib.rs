@@ -12,19 +12,26 @@
 pub mod baseline;
 pub mod detect;
 pub mod dict;
+pub mod engine;
 pub mod entity;
+pub mod finding;
+pub(crate) mod fingerprint;
 pub mod hello;
 pub mod hist;
 pub mod id;
+pub mod level;
 pub mod measured;
 pub mod monitor;
 pub mod nearest;
 pub mod policy;
 pub mod query;
 pub mod report;
+pub mod rule;
 pub mod size;
+#[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod text;
 pub mod time;
+pub mod value;
 pub mod verdict;
 pub mod world;

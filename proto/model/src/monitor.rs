@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::detect::engine::Engine;
+use crate::engine::Engine;
 use crate::hello::Hello;
 use crate::id::BootId;
+use crate::level::Level;
 use crate::policy::Policy;
 use crate::query::ask::{Answer, Ask};
 use crate::query::flag::Judge as _;
-use crate::query::page::Level;
 use crate::query::{Shortlists, answer_again};
 use crate::report::Report;
 use crate::world::{Applied, Folding, Limits, TooManyProcesses, World};

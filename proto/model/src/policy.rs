@@ -21,21 +21,25 @@
 //! ```
 
 mod check;
-pub mod limit;
+mod expectation;
+mod limits;
 #[cfg(feature = "toml")]
 mod parse;
+mod terms;
 
 use std::fmt::Write as _;
 
-use crate::detect::{self, Detector, blocking_poll};
+use crate::detect::{self, blocking_poll};
 use crate::nearest::nearest;
-use crate::query::page::Level;
-use crate::verdict::{Expectation, Limits, Terms};
-use limit::{Amount, Limit};
+use crate::rule::Rule;
+use crate::rule::limit::Amount;
 
 pub use check::Check;
+pub use expectation::Expectation;
+pub use limits::Limits;
 #[cfg(feature = "toml")]
 pub use parse::PolicyError;
+pub use terms::Terms;
 
 /// The name of the file that a policy is looked for in.
 pub const FILE: &str = "pollscope.toml";
@@ -46,53 +50,6 @@ pub const FOR: &str = "for";
 pub const CLEAR: &str = "clear";
 /// The worst level that a detector may report; a key that every detector has.
 pub const LEVEL: &str = "level";
-
-/// How strict one detector is.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Rule {
-    /// The worst level that it may report.
-    pub level: Level,
-    /// How long a signal must last before it is reported, nanoseconds.
-    pub for_ns: u64,
-    /// How long a signal must be gone before its finding is closed, nanoseconds.
-    pub clear_ns: u64,
-    limits: &'static [Limit],
-    amounts: Box<[Amount]>,
-}
-
-impl Rule {
-    fn of(detector: &Detector) -> Self {
-        Self {
-            level: detector.level,
-            for_ns: detector.for_ns,
-            clear_ns: detector.clear_ns,
-            limits: detector.limits,
-            amounts: detector.limits.iter().map(|limit| limit.default).collect(),
-        }
-    }
-
-    /// What a limit is set to; its default if the detector does not have it.
-    pub fn amount(&self, limit: &Limit) -> Amount {
-        let set = self.limits.iter().zip(&self.amounts).find(|(known, _)| known.key == limit.key);
-        set.map_or(limit.default, |(_, amount)| *amount)
-    }
-
-    /// A limit as a whole number: nanoseconds, bytes or a count.
-    pub fn whole(&self, limit: &Limit) -> u64 {
-        match self.amount(limit) {
-            Amount::Nanos(n) | Amount::Bytes(n) | Amount::Count(n) => n,
-            Amount::Ratio(ratio) => ratio as u64,
-        }
-    }
-
-    /// A share or a factor.
-    pub fn ratio(&self, limit: &Limit) -> f64 {
-        match self.amount(limit) {
-            Amount::Ratio(ratio) => ratio,
-            Amount::Nanos(n) | Amount::Bytes(n) | Amount::Count(n) => n as f64,
-        }
-    }
-}
 
 /// How strict every detector is, what a check asks for, and what it expects.
 #[derive(Clone, PartialEq, Debug)]
@@ -116,7 +73,7 @@ pub struct UnknownProfile {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            rules: detect::ALL.iter().map(|detector| Rule::of(detector)).collect(),
+            rules: detect::ALL.iter().map(|detector| detector.rule()).collect(),
             check: Check::default(),
             expectations: Vec::new(),
             profiles: Vec::new(),
@@ -207,6 +164,11 @@ impl Policy {
     /// The rule of the detector of that id.
     pub fn rule_of(&self, id: &str) -> Option<&Rule> {
         detect::index_of(id).map(|index| &self.rules[index])
+    }
+
+    /// From how long on a poll is slow, nanoseconds: what histograms of polls mark.
+    pub(crate) fn poll_limit_ns(&self) -> u64 {
+        self.rule_of(blocking_poll::DETECTOR.id).map_or(0, |rule| rule.whole(&blocking_poll::WARN))
     }
 
     /// The rules for viewers of the recording of a test that was judged by those limits: a single poll over them

@@ -24,7 +24,6 @@ mod site_detail;
 mod sites;
 mod task_detail;
 mod tasks;
-pub mod value;
 mod workers;
 
 pub use answer::{answer, answer_again};

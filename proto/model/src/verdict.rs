@@ -14,14 +14,14 @@ mod limits;
 use std::sync::Arc;
 
 use crate::baseline::Comparison;
+use crate::finding::Finding;
 use crate::hist::Hist;
+use crate::level::Level;
 use crate::measured::Mode;
-use crate::query::detail::Finding;
-use crate::query::page::Level;
+use crate::policy::Expectation;
 
 pub use allowance::Allowance;
-pub use judge::{Judge, Run, Terms};
-pub use limits::Limits;
+pub use judge::{Judge, Run};
 
 /// What a run is judged to be: the words of the JSON key `verdict`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -99,20 +99,6 @@ pub struct Allowed {
     pub finding: Finding,
     /// The reason that was given for the expectation.
     pub reason: Arc<str>,
-}
-
-/// Something that is known and accepted: `[[expect]]` of the policy, or of a test's session.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Expectation {
-    /// The detector whose findings are expected.
-    pub detector: Arc<str>,
-    /// Where: a part of the spawn site, of the task's name or of a function on the stack, or a pattern
-    /// with `*` for the whole of one of them. `None` is everywhere.
-    pub site: Option<Arc<str>>,
-    /// Why that is all right; never empty.
-    pub reason: Arc<str>,
-    /// Where it is written, `pollscope.toml:12`.
-    pub place: Option<Arc<str>>,
 }
 
 /// Whether the detectors could have found anything in this build and process.

@@ -31,9 +31,9 @@ pub use runtime::{RuntimeView, WorkerRates, WorkerView};
 pub use site::{SitePoint, SiteRates, SiteView, WindowView};
 pub use tasks::{SiteRows, TaskRow};
 
+use crate::entity::presence::Presence;
 use crate::hello::Hello;
 use crate::id::{BootId, TaskId};
-use crate::query::page::Presence;
 use crate::report::Report;
 
 /// See the [module](self).

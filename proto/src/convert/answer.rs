@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use pollscope_model::entity::heat::HeatColumn;
 use pollscope_model::entity::slow_poll::PollKind;
+use pollscope_model::finding::Finding;
 use pollscope_model::hist::Hist;
 use pollscope_model::id::TaskId;
 use pollscope_model::query::ask::Answer;
-use pollscope_model::query::detail::{
-    Finding, HeatColumn, Overview, RuntimeNow, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
-};
+use pollscope_model::query::detail::{Overview, RuntimeNow, SiteDetail, TaskDetail, TaskLink, WorkerHeat};
 
 use super::query::{
     level, meta_from_wire, meta_to_wire, page_from_wire, page_to_wire, row_from_wire, row_to_wire,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use pollscope_model::entity::presence::Presence;
 use pollscope_model::id::{BootId, RuntimeId, TaskId, WorkerId};
+use pollscope_model::level::Level;
 use pollscope_model::measured::Mode;
 use pollscope_model::query::ask::Ask;
 use pollscope_model::query::column::Kind;
-use pollscope_model::query::page::{Level, Meta, Page, Presence, Query, Row, RowId, Scope, Sort};
-use pollscope_model::query::value::Value;
+use pollscope_model::query::page::{Meta, Page, Query, Row, RowId, Scope, Sort};
+use pollscope_model::value::Value;
 
 use super::flight;
 use super::greeting::boot_from_wire;

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use pollscope_model::baseline::{Accepted, Baseline, BaselineError, MAX_BYTES, MAX_RUNS, Run, SiteName};
-use pollscope_model::query::detail::Finding;
+use pollscope_model::finding::Finding;
 
 use crate::commands::cli::baseline::{AcceptArgs, BaselineCommand, SaveArgs, UpkeepArgs};
 use crate::commands::recordings::{self, Folded};

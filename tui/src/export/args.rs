@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::{TaskRecord, WokenBy};
+use pollscope_model::finding::Finding;
 use pollscope_model::id::{NameId, RuntimeId, WorkerId};
 use pollscope_model::measured::Metric;
-use pollscope_model::query::detail::Finding;
 
 use super::cast::Cast;
 use super::lane::{Lanes, runtime_names};

@@ -9,11 +9,12 @@ mod rows;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pollscope_model::entity::presence::Presence;
 use pollscope_model::id::BootId;
 use pollscope_model::measured::Mode;
 use pollscope_model::monitor::Monitor;
 use pollscope_model::query::ask::{Answer, Ask};
-use pollscope_model::query::page::{Meta, Presence, Scope};
+use pollscope_model::query::page::{Meta, Scope};
 use pollscope_model::report::Report;
 use pollscope_model::testkit::Script;
 use pollscope_model::time::SECOND;

@@ -9,8 +9,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::detect::without_digits;
 use crate::dict::Site;
+use crate::fingerprint::without_digits;
 
 /// File and name: what a site is called across runs and edits.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Baseline, MAX_KNOWN};
-use crate::query::detail::Finding;
-use crate::query::page::Level;
+use crate::finding::Finding;
+use crate::level::Level;
 
 /// What stands between a fingerprint and the function that was running, if one was seen.
 const IN: &str = " in ";

@@ -9,9 +9,9 @@ use super::identity::{Place, SiteKey};
 use super::run::{Load, ProcessRun, SiteRun};
 use super::{Baseline, MAX_KNOWN, MAX_RUNS, MAX_SITES, VERSION, text};
 use crate::hist::{Hist, SCALE};
+use crate::level::Level;
 use crate::measured::Mode;
 use crate::nearest::nearest;
-use crate::query::page::Level;
 use crate::time::MILLISECOND;
 
 /// The largest text that is read: five runs with as many sites as are kept, and more.

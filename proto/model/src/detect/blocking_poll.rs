@@ -53,14 +53,14 @@ use super::advice::Advice;
 use super::seen::Tense;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{SiteScene, View};
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
 use crate::entity::slow_poll::{PollKind, SlowPoll};
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{MILLISECOND, Nanos, SECOND};
+use crate::value::Value;
 
 /// Longest poll that is of no interest.
 pub const WARN: Limit = Limit::nanos("warn", 10 * MILLISECOND, "longest poll, without preemption");
@@ -89,6 +89,7 @@ pub(crate) static DETECTOR: Detector = Detector {
     limits: &[WARN, DENY, FACTOR, FLOOR, REPEATS, WITHIN, UNCERTAIN, INITIAL],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("blocking_poll.rs"),
 };
 

@@ -32,13 +32,13 @@
 use super::pool::{Pool, pools};
 use super::signal::{Count, Key, PollFacts, Signal, Verdict, grade, near};
 use super::view::View;
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{Nanos, SECOND};
+use crate::value::Value;
 use crate::world::TaskRow;
 
 const STILL: Limit = Limit::nanos("still", 5 * SECOND, "longest time in which jobs wait and none begins");
@@ -56,6 +56,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[STILL, FACTOR],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("blocking_pool_exhausted.rs"),
 };
 

@@ -21,13 +21,13 @@
 
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::SECOND;
+use crate::value::Value;
 
 const FAILURES: Limit = Limit::count("failures", 0, "most failures of a site that are not reported");
 
@@ -42,6 +42,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[FAILURES],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("detached_failure.rs"),
 };
 

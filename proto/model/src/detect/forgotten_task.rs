@@ -38,15 +38,15 @@ use std::collections::HashMap;
 
 use super::signal::{Count, Group, Hit, Signal, grade, near};
 use super::view::{Moment, View};
-use super::{Detector, TaskRule, TaskTest, advice};
+use super::{Detector, Keeps, TaskRule, TaskTest, advice};
 use crate::entity::task::{TaskKind, TaskRecord, TaskState};
 use crate::id::SiteId;
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{Nanos, SECOND};
+use crate::value::Value;
 use crate::world::TaskRow;
 
 pub(crate) mod usual;
@@ -75,6 +75,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[IDLE, FACTOR, SAMPLES, LONE],
     whole: None,
     tasks: Some(TaskRule { test, due, tell }),
+    keeps: Keeps::NOTHING,
     source: include_str!("forgotten_task.rs"),
 };
 

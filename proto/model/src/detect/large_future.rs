@@ -20,13 +20,13 @@
 
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::SECOND;
+use crate::value::Value;
 
 /// Smallest future that is large.
 pub const SIZE: Limit = Limit::bytes("size", 16 << 10, "smallest future that is reported");
@@ -42,6 +42,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[SIZE],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("large_future.rs"),
 };
 

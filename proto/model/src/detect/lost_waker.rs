@@ -27,14 +27,14 @@
 
 use super::signal::{Count, Group, Hit, Signal};
 use super::view::{Moment, View};
-use super::{Detector, TaskRule, TaskTest, advice};
+use super::{Detector, Keeps, TaskRule, TaskTest, advice};
 use crate::entity::task::{TaskKind, TaskState};
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{Nanos, SECOND};
+use crate::value::Value;
 use crate::world::TaskRow;
 
 const GRACE: Limit = Limit::nanos("grace", SECOND, "longest time without a waker");
@@ -53,6 +53,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[GRACE],
     whole: None,
     tasks: Some(TaskRule { test, due, tell }),
+    keeps: Keeps::NOTHING,
     source: include_str!("lost_waker.rs"),
 };
 

@@ -72,7 +72,7 @@ struct CpuPoint {
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     tracks: HashMap<SiteId, Track>,
     cpu: VecDeque<CpuPoint>,
     shares: VecDeque<(u64, f64)>,
@@ -84,28 +84,28 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(now_ns: u64) -> Self {
+    pub(crate) fn new(now_ns: u64) -> Self {
         Self { since_ns: now_ns, ..Self::default() }
     }
 
-    pub(super) fn since_ns(&self) -> u64 {
+    pub(crate) fn since_ns(&self) -> u64 {
         self.since_ns
     }
 
-    pub(super) fn track(&self, site: SiteId) -> Option<&Track> {
+    pub(crate) fn track(&self, site: SiteId) -> Option<&Track> {
         self.tracks.get(&site)
     }
 
-    pub(super) fn waits(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+    pub(crate) fn waits(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.waits.iter().copied()
     }
 
-    pub(super) fn slow_polls_seen(&self) -> u64 {
+    pub(crate) fn slow_polls_seen(&self) -> u64 {
         self.slow_polls_seen
     }
 
     /// An open poll (by its task and number) is part of a finding of `stuck-poll`.
-    pub(super) fn say_stuck(&mut self, task: TaskId, nth: u64, key: Key) {
+    pub(crate) fn say_stuck(&mut self, task: TaskId, nth: u64, key: Key) {
         if self.stuck.insert((task, nth), key).is_none() {
             self.stuck_order.push_back((task, nth));
         }
@@ -115,12 +115,12 @@ impl Memory {
         }
     }
 
-    pub(super) fn said_stuck(&self, task: TaskId, nth: u64) -> Option<Key> {
+    pub(crate) fn said_stuck(&self, task: TaskId, nth: u64) -> Option<Key> {
         self.stuck.get(&(task, nth)).copied()
     }
 
     /// Follows the sites that have at least `min_alive` tasks, over a window of `window_ns`.
-    pub(super) fn follow(&mut self, process: &Process, min_alive: u64, window_ns: u64) {
+    pub(crate) fn follow(&mut self, process: &Process, min_alive: u64, window_ns: u64) {
         let now_ns = process.now_ns();
         let grain_ns = (window_ns / (TRACK_POINTS as u64 - 1)).max(1);
         let tracks = &mut self.tracks;
@@ -141,7 +141,7 @@ impl Memory {
     }
 
     /// After all detectors have looked.
-    pub(super) fn end_look(&mut self, process: &Process, wait_p99: Option<u64>) {
+    pub(crate) fn end_look(&mut self, process: &Process, wait_p99: Option<u64>) {
         if let Some(p99) = wait_p99 {
             if self.waits.len() >= LOOKS {
                 self.waits.pop_front();
@@ -152,7 +152,7 @@ impl Memory {
     }
 
     /// Takes a share and gives the least of the last minute.
-    pub(super) fn cpu_minute(&mut self, now: Cpu, now_ns: u64) -> Cpu {
+    pub(crate) fn cpu_minute(&mut self, now: Cpu, now_ns: u64) -> Cpu {
         if let Some(share) = now.share {
             if self.shares.len() >= LOOKS {
                 self.shares.pop_front();
@@ -166,7 +166,7 @@ impl Memory {
     }
 
     /// Takes the workers' counters and gives their share of the last 10 seconds.
-    pub(super) fn cpu(&mut self, process: &Process) -> Cpu {
+    pub(crate) fn cpu(&mut self, process: &Process) -> Cpu {
         let now_ns = process.now_ns();
         let mut point = CpuPoint { at: now_ns, ..CpuPoint::default() };
         let mut measured = false;

@@ -27,12 +27,12 @@ use std::cell::OnceCell;
 use super::pool::{Stood, stood};
 use super::signal::{Count, Group, Hit, Signal, grade, near};
 use super::view::{Moment, View};
-use super::{Detector, TaskRule, TaskTest, advice};
+use super::{Detector, Keeps, TaskRule, TaskTest, advice};
 use crate::entity::task::TaskKind;
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{Nanos, SECOND};
 use crate::world::TaskRow;
 
@@ -51,6 +51,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[AGE, JOB, STARTING],
     whole: None,
     tasks: Some(TaskRule { test, due, tell }),
+    keeps: Keeps::NOTHING,
     source: include_str!("never_polled.rs"),
 };
 

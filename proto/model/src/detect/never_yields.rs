@@ -27,14 +27,14 @@
 
 use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
 use super::view::{Moment, SHORT_NS, SiteScene, View};
-use super::{Detector, TaskRule, TaskTest, advice};
+use super::{Detector, Keeps, TaskRule, TaskTest, advice};
 use crate::entity::task::TaskKind;
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{MILLISECOND, Nanos, SECOND};
+use crate::value::Value;
 use crate::world::TaskRow;
 
 const FIRST_POLL: Limit = Limit::nanos("first-poll", SECOND, "longest first poll that is open");
@@ -57,6 +57,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[FIRST_POLL, SHARE, POLLS],
     whole: Some(judge),
     tasks: Some(TaskRule { test, due, tell }),
+    keeps: Keeps::NOTHING,
     source: include_str!("never_yields.rs"),
 };
 

@@ -23,14 +23,14 @@
 
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{LONG_NS, SHORT_NS, View};
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
 use crate::id::RuntimeId;
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{MILLISECOND, Nanos, SECOND};
+use crate::value::Value;
 
 const BUSY: Limit = Limit::ratio("busy", 0.95, "largest busy share of the least busy worker over 10s");
 const RISING: Limit = Limit::ratio("rising", 1.5, "growth of the p99 schedule delay that is none");
@@ -50,6 +50,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[BUSY, RISING, DELAY],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("runtime_saturated.rs"),
 };
 

@@ -33,14 +33,14 @@
 use super::advice::Advice;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict, grade};
 use super::view::{SHORT_NS, SiteScene, View};
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
 use crate::hist::Hist;
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{MILLISECOND, Nanos, SECOND};
+use crate::value::Value;
 use crate::world::WorkerView;
 
 const P99: Limit = Limit::nanos("p99", 5 * MILLISECOND, "longest p99 of the delay over 10s");
@@ -68,6 +68,7 @@ pub(crate) static DETECTOR: Detector = Detector {
     limits: &[P99, CONTENDED, UNKNOWN, SAMPLES],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("sched_delay.rs"),
 };
 

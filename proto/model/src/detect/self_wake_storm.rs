@@ -25,13 +25,13 @@
 
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{Nanos, SECOND};
+use crate::value::Value;
 
 pub(crate) const SHARE: Limit = Limit::ratio("share", 0.5, "largest share of polls that end in a self-wake");
 pub(crate) const POLLS: Limit = Limit::count("polls", 1_000, "polls in 10s that a judgement needs");
@@ -51,6 +51,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[SHARE, POLLS, RATE],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("self_wake_storm.rs"),
 };
 

@@ -6,8 +6,8 @@ use super::advice::Advice;
 use crate::entity::slow_poll::{PollKind, SlowPoll};
 use crate::entity::stall::Stall;
 use crate::id::{NameId, SiteId, StackId, TaskId, WorkerId};
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::level::Level;
+use crate::value::Value;
 
 /// The most signals that one detector gives about one process at one look.
 pub const MAX_SIGNALS: usize = 256;

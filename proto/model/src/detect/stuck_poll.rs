@@ -35,23 +35,21 @@
 
 mod job;
 
-use super::ledger::Ledger;
-use super::scan::Walk;
 use super::seen::Tense;
 use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
 use super::view::{Moment, View};
-use super::{Detector, TaskRule, TaskTest, advice, index_of};
+use super::{Detector, Keeps, TaskRule, TaskTest, advice};
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
-use crate::entity::task::TaskKind;
+use crate::entity::task::{TaskKind, TaskRecord};
 use crate::id::TaskId;
+use crate::level::Level;
 use crate::measured::{Metric, Mode};
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{MILLISECOND, Nanos, SECOND};
-use crate::world::{Process, TaskRow};
+use crate::value::Value;
+use crate::world::TaskRow;
 
 const WARN: Limit = Limit::nanos("warn", 500 * MILLISECOND, "longest time inside one open poll");
 const DENY: Limit = Limit::nanos("deny", 5 * SECOND, "longest such time that is only a warning");
@@ -67,6 +65,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[WARN, DENY, job::JOB, job::JOB_FACTOR],
     whole: Some(judge),
     tasks: Some(TaskRule { test, due, tell }),
+    keeps: Keeps { open_poll: Some(open_poll), ..Keeps::NOTHING },
     source: include_str!("stuck_poll.rs"),
 };
 
@@ -134,7 +133,12 @@ fn limit_of(rule: &Rule, level: Option<Level>) -> u64 {
     rule.whole(if level == Some(Level::Deny) { &DENY } else { &WARN })
 }
 
-/// One poll of one task, as the ledger counts it.
+/// The number of the task's open poll; a job's only poll is its life.
+fn open_poll(task: &TaskRecord) -> Option<u64> {
+    (task.kind != TaskKind::Blocking).then_some(task.polls + 1)
+}
+
+/// One poll of one task, as the engine counts it.
 fn identity(task: TaskId, nth: u64) -> u64 {
     task.0 ^ nth.rotate_left(40)
 }
@@ -235,17 +239,4 @@ fn ended(view: &View<'_>, rule: &Rule, poll: &SlowPoll, key: Key) -> Signal {
         ),
         fix: advice::STUCK,
     }
-}
-
-/// The open polls that are part of an open finding: task, number of the poll, what the finding is
-/// about. `blocking-poll` does not report them once more when they end.
-pub(super) fn reported(process: &Process, walk: &Walk, ledger: &Ledger) -> Vec<(TaskId, u64, Key)> {
-    let Some(this) = index_of(DETECTOR.id) else { return Vec::new() };
-    let stuck = walk.flagged.iter().filter(|(_, detector, _)| *detector == this);
-    let stuck = stuck.filter_map(|(task, ..)| process.task(*task));
-    let stuck = stuck.filter(|task| task.kind != TaskKind::Blocking);
-    stuck
-        .map(|task| (task.id, task.polls + 1, Key::Named(task.site, task.name)))
-        .filter(|(.., key)| ledger.is_open(this, *key))
-        .collect()
 }

@@ -23,13 +23,13 @@
 
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::SECOND;
+use crate::value::Value;
 
 const PANICS: Limit = Limit::count("panics", 0, "most swallowed panics of a site that are not reported");
 
@@ -47,6 +47,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[PANICS],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("swallowed_panic.rs"),
 };
 

@@ -25,15 +25,15 @@
 
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{LONG_NS, SiteScene, View};
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
 use crate::entity::site::SiteDelta;
 use crate::hist::Hist;
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{MILLISECOND, Nanos, SECOND};
+use crate::value::Value;
 
 const SAMPLES: Limit = Limit::count("samples", 200, "ended tasks in a minute that a judgement needs");
 const SPREAD: Limit = Limit::ratio("spread", 10.0, "slow is so many times the median");
@@ -59,6 +59,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[SAMPLES, SPREAD, SHARE, BASELINE, FLOOR],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("tail_latency.rs"),
 };
 

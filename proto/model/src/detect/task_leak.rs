@@ -31,18 +31,18 @@
 use super::memory::{Track, TrackPoint};
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::View;
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{Nanos, SECOND};
+use crate::value::Value;
 
 /// The time that is looked at; the engine records it.
-pub(super) const WINDOW: Limit = Limit::nanos("window", 300 * SECOND, "time over which it must have grown");
+const WINDOW: Limit = Limit::nanos("window", 300 * SECOND, "time over which it must have grown");
 /// The number of living tasks below which growth is of no interest.
-pub(super) const ALIVE: Limit = Limit::count("alive", 100, "most living tasks that are of no interest");
+const ALIVE: Limit = Limit::count("alive", 100, "most living tasks that are of no interest");
 const GROWTH: Limit = Limit::ratio("growth", 2.0, "and so many times the median of the window's first half");
 
 /// With so many of the spawned ended, growth is a matter of noise.
@@ -62,8 +62,14 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[WINDOW, ALIVE, GROWTH],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps { counts: Some(counts), ..Keeps::NOTHING },
     source: include_str!("task_leak.rs"),
 };
+
+/// From a quarter of the limit on, so that the growth up to it is known.
+fn counts(rule: &Rule) -> (u64, u64) {
+    ((rule.whole(&ALIVE) / 4).max(1), rule.whole(&WINDOW))
+}
 
 fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     let (window, most) = (rule.whole(&WINDOW), rule.whole(&ALIVE));

@@ -28,13 +28,13 @@
 
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
 use super::view::{SiteScene, View};
-use super::{Detector, advice};
+use super::{Detector, Keeps, advice};
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{Nanos, SECOND};
+use crate::value::Value;
 
 const WINDOW: Limit = Limit::nanos("window", 60 * SECOND, "time through which they must have piled up");
 const UNREAD: Limit = Limit::count("unread", 1_000, "most unread outcomes of a site that are not reported");
@@ -60,6 +60,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[WINDOW, UNREAD],
     whole: Some(judge),
     tasks: None,
+    keeps: Keeps::NOTHING,
     source: include_str!("unread_outcomes.rs"),
 };
 

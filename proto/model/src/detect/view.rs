@@ -181,7 +181,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(moment: Moment<'a>, memory: &'a Memory) -> Self {
+    pub(crate) fn new(moment: Moment<'a>, memory: &'a Memory) -> Self {
         let mut sites: Vec<_> = moment
             .process
             .sites()

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::entity::task::{HandleState, TaskState};
+use crate::level::Level;
 use crate::query::column::{Kind, columns};
-use crate::query::page::{Level, Page, Query, RowId, Scope};
-use crate::query::value::Value;
+use crate::query::page::{Page, Query, RowId, Scope};
 use crate::testkit::Script;
 use crate::time::{MILLISECOND, SECOND};
+use crate::value::Value;
 
 fn page(monitor: &Monitor, script: &Script, kind: Kind) -> Page {
     match monitor.answer(&Ask::Page(Query::all(kind, 100)), script.now_unix_ns()) {

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::query::page::Level;
+use crate::level::Level;
+use crate::policy::Limits;
 use crate::time::MILLISECOND;
-use crate::verdict::Limits;
 
-use super::limit::Amount;
+use crate::rule::limit::Amount;
 
 /// What `[check]` says; by default nothing is asked for, and what is denied fails.
 #[derive(Clone, PartialEq, Debug)]

@@ -5,11 +5,13 @@ mod check;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::limit::{self, Amount};
-use super::{CLEAR, FOR, LEVEL, Policy, Rule};
+use super::{CLEAR, FOR, LEVEL, Policy};
 use crate::detect;
+use crate::level::Level;
 use crate::nearest::nearest;
-use crate::query::page::Level;
+use crate::rule::Rule;
+use crate::rule::limit;
+use crate::rule::limit::Amount;
 use crate::time::parse_duration;
 
 /// How strict each detector is.
@@ -176,14 +178,14 @@ impl Reader<'_> {
             FOR => rule.for_ns = duration()?,
             CLEAR => rule.clear_ns = duration()?,
             _ => {
-                let Some(index) = rule.limits.iter().position(|limit| limit.key == name) else {
+                let Some(index) = rule.limits().iter().position(|limit| limit.key == name) else {
                     let known =
-                        [LEVEL, FOR, CLEAR].into_iter().chain(rule.limits.iter().map(|limit| limit.key));
+                        [LEVEL, FOR, CLEAR].into_iter().chain(rule.limits().iter().map(|limit| limit.key));
                     return Err(self.unknown(&format!("key in `{path}`:"), key, known));
                 };
-                let like = rule.limits[index].default;
-                rule.amounts[index] =
-                    limit::read(like, value.get_ref()).ok_or_else(|| wrong(like.expected()))?;
+                let like = rule.limits()[index].default;
+                let amount = limit::read(like, value.get_ref());
+                rule.set(index, amount.ok_or_else(|| wrong(like.expected()))?);
             }
         }
         Ok(())

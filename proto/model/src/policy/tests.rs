@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::detect::{blocking_poll, large_future};
+use crate::level::Level;
 use crate::time::MILLISECOND;
 
 fn refused(text: &str) -> String {

@@ -6,14 +6,16 @@ use super::ask::{Answer, Ask};
 use super::column::Kind;
 use super::findings::FindingItem;
 use super::flag::Judge;
-use super::page::{Level, Meta, Page, Presence, Query, Scope};
+use super::page::{Meta, Page, Query, Scope};
 use super::processes::ProcessItem;
 use super::run::QueryError;
 use super::shortlist::Shortlists;
 use super::tasks::TaskItem;
 use super::workers::WorkerItem;
 use super::{findings, flight, overview, processes, run, site_detail, sites, task_detail, tasks, workers};
+use crate::entity::presence::Presence;
 use crate::id::BootId;
+use crate::level::Level;
 use crate::world::{Process, World};
 
 /// Answers a question about a world whose findings the judge holds.

@@ -65,7 +65,7 @@ pub enum Answer {
     /// The site.
     Site(Box<SiteDetail>),
     /// The finding.
-    Finding(Box<super::detail::Finding>),
+    Finding(Box<crate::finding::Finding>),
     /// The scope.
     Overview(Box<Overview>),
     /// The picture.

@@ -3,7 +3,7 @@
 //! One definition drives JSON and CSV keys, `--sort`, the filter's fields, the screen's tables and
 //! the documentation. The keys are part of the command line's contract and never change.
 
-use super::value::Value;
+use crate::value::Value;
 
 /// What a page lists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -87,7 +87,7 @@ pub enum Meaning {
     Plain,
     /// The mark of the worst open finding about the row.
     Mark,
-    /// The name of a [`Level`](super::page::Level).
+    /// The name of a [`Level`](crate::level::Level).
     Level,
     /// The name of one of the states that the row's kind has.
     State,

@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::column::{Column, Field, Meaning, Unit};
-use super::detail::Finding;
-use super::page::{Level, RowId};
+use super::page::RowId;
 use super::run::{Rows, Texts};
-use super::value::Value;
+use crate::finding::Finding;
+use crate::level::Level;
+use crate::value::Value;
 
 /// One finding.
 pub(super) struct FindingItem<'a> {

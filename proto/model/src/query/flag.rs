@@ -6,9 +6,9 @@ use std::collections::HashMap;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::detail::Finding;
-use super::page::Level;
+use crate::finding::Finding;
 use crate::id::{BootId, SiteId, TaskId};
+use crate::level::Level;
 
 /// What the open findings say of a task or a site.
 #[derive(Clone, PartialEq, Eq, Debug)]

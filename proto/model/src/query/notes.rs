@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use super::flag::Judge;
-use super::page::Presence;
-use super::value::Value;
+use crate::entity::presence::Presence;
 use crate::measured::{Capability, Coverage, Mode};
 use crate::report::Detail;
 use crate::time::Nanos;
+use crate::value::Value;
 use crate::world::Process;
 
 /// Notes shown at most; how many more there are is the last one.

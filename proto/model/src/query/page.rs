@@ -3,36 +3,11 @@
 use std::sync::Arc;
 
 use super::column::Kind;
-use super::value::Value;
+use crate::entity::presence::Presence;
 use crate::id::{BootId, TaskId, WorkerId};
+use crate::level::Level;
 use crate::measured::Mode;
-
-/// How bad a finding, or a row that has findings, is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Level {
-    /// Known and allowed: shown, never judged.
-    Allow,
-    /// Worth a look.
-    Warn,
-    /// A fault.
-    Deny,
-}
-
-impl Level {
-    /// The name in JSON and in `pollscope.toml`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Warn => "warn",
-            Self::Deny => "deny",
-        }
-    }
-
-    /// The level of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Allow, Self::Warn, Self::Deny].into_iter().find(|level| level.as_str() == name)
-    }
-}
+use crate::value::Value;
 
 /// Whom a question is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -101,29 +76,6 @@ pub struct Row {
     pub level: Option<Level>,
     /// The cells, in the order of the kind's column table.
     pub cells: Vec<Value>,
-}
-
-/// Whether the data's source is there.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Presence {
-    /// Reports arrive.
-    #[default]
-    Live,
-    /// Connected, but no report for longer than it should take.
-    Stale,
-    /// The stream ended; what is shown is the last that was known.
-    Gone,
-}
-
-impl Presence {
-    /// The name in JSON and on screen.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Stale => "stale",
-            Self::Gone => "gone",
-        }
-    }
 }
 
 /// What every answer says of its source.

@@ -3,11 +3,13 @@
 use std::cmp::Ordering;
 
 use super::column::{Column, Field, Meaning, Unit};
-use super::page::{Level, Presence, RowId};
+use super::page::RowId;
 use super::run::{Rows, Texts};
 use super::tasks::level_text;
-use super::value::Value;
+use crate::entity::presence::Presence;
+use crate::level::Level;
 use crate::measured::{Metric, Mode};
+use crate::value::Value;
 use crate::world::Process;
 
 /// One process, with what a cell may need.

@@ -6,7 +6,8 @@ use std::cmp::Ordering;
 
 use super::column::{Column, Fields, Unit, columns};
 use super::filter::{Filter, FilterError, Sieve};
-use super::page::{Level, Meta, Page, Query, Row, RowId};
+use super::page::{Meta, Page, Query, Row, RowId};
+use crate::level::Level;
 use crate::nearest::nearest;
 use best::{Best, Order};
 

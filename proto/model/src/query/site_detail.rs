@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::answer::meta;
-use super::detail::{Finding, HeatColumn, SiteDetail, TaskLink};
+use super::detail::{SiteDetail, TaskLink};
 use super::flag::Judge;
-use super::page::Level;
 use super::run;
 use super::sites::{FIELDS, SiteItem, collect};
 use super::task_detail::link;
 use crate::entity::edge::Waker;
+use crate::entity::heat::HeatColumn;
+use crate::finding::Finding;
+use crate::level::Level;
 use crate::measured::Metric;
 use crate::world::Process;
 

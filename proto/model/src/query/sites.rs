@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::flag::{Flag, Judge};
-use super::page::{Level, RowId};
+use super::page::RowId;
 use super::run::{Rows, Texts};
-use super::value::Value;
 use crate::entity::site::SiteDelta;
 use crate::hist::Hist;
+use crate::level::Level;
 use crate::measured::{Coverage, Metric};
 use crate::time::SECOND;
+use crate::value::Value;
 use crate::world::{Process, SiteRates, SiteView};
 pub(super) use columns::FIELDS;
 

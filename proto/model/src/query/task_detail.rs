@@ -36,7 +36,7 @@ pub(super) fn build(process: &Process, judge: &dyn Judge, id: TaskId) -> Option<
     let of_it = site.into_iter().flat_map(|site| site.slow_polls()).filter(|poll| poll.task == id);
     let mut slow_polls: Vec<_> = of_it.map(|poll| seen(process, poll)).collect();
     slow_polls.sort_by_key(|seen| seen.poll.start_ns);
-    let about = |finding: &&super::detail::Finding| {
+    let about = |finding: &&crate::finding::Finding| {
         finding.open && (finding.task == Some(id) || finding.site == site_text)
     };
     let item = TaskItem { process, task: row, flag: judge.task(process.boot(), id) };

@@ -3,11 +3,12 @@
 mod columns;
 
 use super::flag::Flag;
-use super::page::{Level, RowId};
+use super::page::RowId;
 use super::run::{Rows, Texts};
-use super::value::Value;
 use crate::entity::task::{HandleState, WokenBy};
+use crate::level::Level;
 use crate::measured::Metric;
+use crate::value::Value;
 use crate::world::{Process, TaskRow};
 pub(super) use columns::FIELDS;
 

@@ -11,16 +11,17 @@ use std::collections::HashMap;
 use super::answer;
 use super::ask::{Answer, Ask};
 use super::column::{Kind, columns};
-use super::detail::Finding;
 use super::flag::{Flag, Judge, TaskFlags};
-use super::page::{Level, Page, Query, Scope, Sort};
-use super::value::Value;
+use super::page::{Page, Query, Scope, Sort};
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::task::TaskState;
+use crate::finding::Finding;
 use crate::id::{BootId, RuntimeId, SiteId, TaskId, WorkerId};
+use crate::level::Level;
 use crate::measured::Mode;
 use crate::testkit::Script;
 use crate::time::{MILLISECOND, SECOND};
+use crate::value::Value;
 use crate::world::{Limits, World};
 
 /// A judge that says what a test tells it.

@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::column::{Column, Field, Meaning, Unit};
-use super::page::{Level, RowId};
+use super::page::RowId;
 use super::run::{Rows, Texts};
-use super::value::Value;
 use crate::entity::runtime::WorkerDelta;
 use crate::entity::stall::Stall;
 use crate::entity::task::TaskRecord;
+use crate::level::Level;
+use crate::value::Value;
 use crate::world::{Process, WorkerRates, WorkerView};
 
 /// One worker, with what a cell may need.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use super::START_UNIX_NS;
 use crate::baseline::{Change, Compared, Comparison, Figure, Measured, SiteName};
 use crate::entity::slow_poll::PollKind;
+use crate::finding::Finding;
 use crate::hist::Hist;
 use crate::id::TaskId;
+use crate::level::Level;
 use crate::measured::Mode;
-use crate::query::detail::Finding;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::policy::Expectation;
 use crate::time::{MILLISECOND, SECOND};
-use crate::verdict::{Allowed, Armed, Distribution, Expectation, Outcome, Subject, Verdict};
+use crate::value::Value;
+use crate::verdict::{Allowed, Armed, Distribution, Outcome, Subject, Verdict};
 
 /// Two processes; a blocking poll at deny with all that can be known of one, a schedule delay and an
 /// unused expectation at warn, an allowed leak, and a detector that could not tell.

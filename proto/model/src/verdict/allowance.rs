@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::expect::UNUSED;
-use super::{Expectation, Limits};
 use crate::detect::advice;
 use crate::detect::blocking_poll;
-use crate::query::detail::Finding;
-use crate::query::page::Level;
+use crate::finding::Finding;
+use crate::level::Level;
+use crate::policy::{Expectation, Limits};
 use crate::time::{MILLISECOND, Nanos};
 
 /// What stays below this part of the limit did not come near it, whatever the machine.

@@ -11,16 +11,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::detect::forgotten_task::{self, usual};
-use crate::detect::{advice, fingerprint, lost_waker, self_wake_storm, swallowed_panic, task_leak};
+use crate::detect::{advice, lost_waker, self_wake_storm, swallowed_panic, task_leak};
 use crate::entity::site::SiteDelta;
 use crate::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WokenBy};
+use crate::finding::Finding;
+use crate::fingerprint::fingerprint;
 use crate::id::{NameId, SiteId};
+use crate::level::Level;
 use crate::measured::Metric;
 use crate::policy::Policy;
-use crate::query::detail::Finding;
-use crate::query::page::Level;
-use crate::query::value::Value;
 use crate::time::{Nanos, SECOND};
+use crate::value::Value;
 use crate::world::Process;
 
 /// How bad it is what a run leaves behind.

@@ -8,36 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::limits::{self, Judged};
-use super::{Allowance, Allowed, Armed, Distribution, Expectation, Limits, Outcome, Subject, Verdict};
+use super::{Allowance, Allowed, Armed, Distribution, Outcome, Subject, Verdict};
 use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
 use crate::detect::view::View;
+use crate::finding::Finding;
+use crate::level::Level;
 use crate::measured::{Metric, Mode};
 use crate::monitor::Monitor;
-use crate::query::detail::Finding;
+use crate::policy::{Expectation, Terms};
 use crate::query::flag::Judge as _;
-use crate::query::page::Level;
 use crate::world::Process;
-
-/// What a run is judged by, beside the detectors' own rules.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Terms {
-    /// What was asked for.
-    pub limits: Limits,
-    /// Levels that were set for detectors; of one named twice the last counts. `Deny` raises what
-    /// would be a warning, `Warn` lowers what would be denied, `Allow` keeps it from counting.
-    pub levels: Vec<(Arc<str>, Level)>,
-    /// The level from which on a finding fails the run.
-    pub fail_on: Level,
-    /// What is known and accepted.
-    pub expectations: Vec<Expectation>,
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        Self { limits: Limits::default(), levels: Vec::new(), fail_on: Level::Deny, expectations: Vec::new() }
-    }
-}
 
 /// Something that ran: a recording that was folded, or a session's own monitor.
 #[derive(Debug)]

@@ -11,34 +11,20 @@ use super::Allowed;
 use super::judge::Run;
 use crate::detect::advice::Advice;
 use crate::detect::index_of;
-use crate::detect::ledger::tell;
 use crate::detect::signal::{Count, Key, PollFacts, Signal};
 use crate::detect::view::{SiteScene, View};
+use crate::engine::hysteresis::tell;
+use crate::finding::Finding;
+use crate::level::Level;
 use crate::measured::Metric;
-use crate::query::detail::Finding;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::policy::Limits;
+use crate::value::Value;
 use polls::Polls;
 
 mod allowed;
 mod delays;
 mod leaks;
 mod polls;
-
-/// The limits of a run. All are off by default.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Limits {
-    /// No poll on a worker may take longer, nanoseconds.
-    pub max_poll_ns: Option<u64>,
-    /// At no site may more than one poll in a hundred take longer, nanoseconds.
-    pub p99_poll_ns: Option<u64>,
-    /// No woken task may wait longer for a worker, nanoseconds.
-    pub max_sched_delay_ns: Option<u64>,
-    /// At the end no task may be left, unless it was declared long-lived.
-    pub no_leaks: bool,
-    /// Time without a CPU counts too.
-    pub count_preempted: bool,
-}
 
 /// Polls that a site's 99th percentile needs to mean anything.
 pub(super) const P99_NEEDS: u64 = 100;

@@ -18,6 +18,7 @@ use super::runtime::{Busy, RuntimeState, WorkerState};
 use super::site::SiteState;
 use super::tasks::TaskTable;
 use crate::dict::Dictionary;
+use crate::entity::presence::Presence;
 use crate::entity::runtime::WorkerDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
@@ -26,7 +27,6 @@ use crate::hello::Hello;
 use crate::hist::Hist;
 use crate::id::{BootId, RuntimeId, SiteId, WorkerId};
 use crate::measured::{Coverage, Metric};
-use crate::query::page::Presence;
 use crate::report::{Detail, Losses};
 pub use losses::{Gaps, Refused};
 

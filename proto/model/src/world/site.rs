@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use super::process::Process;
 use super::ring::Ring;
+use crate::entity::heat::HeatColumn;
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::hist::{Hist, upper_edge};
 use crate::id::SiteId;
-use crate::query::detail::HeatColumn;
 use crate::time::{MICROSECOND, SECOND};
 
 pub(super) use weight::Thrift;

@@ -1,7 +1,7 @@
 //! The scenario format, as README.md beside the scenarios tells it.
 
 use pollscope_model::hist::Hist;
-use pollscope_model::query::page::Level;
+use pollscope_model::level::Level;
 use pollscope_model::time::parse_duration;
 use serde::Deserialize;
 

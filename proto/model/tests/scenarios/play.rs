@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pollscope_model::detect::advice::{self, Advice};
 use pollscope_model::entity::slow_poll::PollKind;
+use pollscope_model::finding::Finding;
+use pollscope_model::level::Level;
 use pollscope_model::monitor::Monitor;
-use pollscope_model::query::detail::Finding;
 use pollscope_model::query::flag::Judge as _;
-use pollscope_model::query::page::Level;
 use pollscope_model::world::Limits;
 
 use super::format::{Expect, Scenario};

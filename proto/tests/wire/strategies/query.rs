@@ -1,17 +1,21 @@
 //! Arbitrary questions and answers.
 
+use pollscope_model::entity::heat::HeatColumn;
+use pollscope_model::entity::presence::Presence;
 use pollscope_model::entity::slow_poll::PollKind;
+use pollscope_model::finding::Finding;
 use pollscope_model::id::{RuntimeId, TaskId, WorkerId};
+use pollscope_model::level::Level;
 use pollscope_model::query::ask::{Answer, Ask, FlightOf, FlightQuery};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::detail::{
-    Finding, HeatColumn, Overview, RuntimeNow, SeenPoll, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
+    Overview, RuntimeNow, SeenPoll, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
 };
 use pollscope_model::query::flight::{
     DIGITS, Flight, Lane, LaneCell, Lanes, LongPoll, Picture, TimeCell, Timeline,
 };
-use pollscope_model::query::page::{Level, Meta, Page, Presence, Query, Row, RowId, Scope, Sort};
-use pollscope_model::query::value::Value;
+use pollscope_model::query::page::{Meta, Page, Query, Row, RowId, Scope, Sort};
+use pollscope_model::value::Value;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

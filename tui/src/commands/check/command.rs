@@ -8,9 +8,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use pollscope_model::policy::limit::Amount;
+use pollscope_model::policy::Limits;
+use pollscope_model::rule::limit::Amount;
 use pollscope_model::time::MILLISECOND;
-use pollscope_model::verdict::Limits;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use pollscope_model::detect;
+use pollscope_model::level::Level;
 use pollscope_model::nearest::nearest;
+use pollscope_model::policy::Terms;
 use pollscope_model::policy::{FILE, Policy};
-use pollscope_model::query::page::Level;
-use pollscope_model::verdict::Terms;
 use pollscope_system::file::{MAX_TEXT_BYTES, read_text};
 
 use crate::commands::cli::check::{FailOn, LimitArgs, PolicyArgs};

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 
 use super::sheet::{Sheet, cell};
 use crate::output::fmt::clean;

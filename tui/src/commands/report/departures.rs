@@ -9,7 +9,7 @@ use pollscope_model::id::BootId;
 use pollscope_model::query::ask::Ask;
 use pollscope_model::query::column::{Kind, columns};
 use pollscope_model::query::page::{Page, Query, RowId, Sort};
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 
 use crate::sources::Status;
 use crate::sources::lookup::Watched;

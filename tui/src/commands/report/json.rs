@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use pollscope_model::query::column::Column;
 use pollscope_model::query::page::{Meta, Row};
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::sheet::{Sheet, cell};

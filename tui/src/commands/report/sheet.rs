@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pollscope_model::query::column::{Column, columns};
 use pollscope_model::query::page::{Page, Row};
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 
 /// A page that was answered, and what is said beside it.
 pub(super) struct Sheet {

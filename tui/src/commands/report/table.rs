@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use pollscope_model::query::column::{Column, Kind, Unit};
-use pollscope_model::query::value::Value;
 use pollscope_model::time::Nanos;
+use pollscope_model::value::Value;
 
 use super::sheet::{Sheet, cell};
 use crate::output::fmt::{self, clean, width};

@@ -1,12 +1,13 @@
 //! The writers against pages of a made-up process: the keys are a contract.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+use pollscope_model::level::Level;
 use pollscope_model::monitor::Monitor;
 use pollscope_model::query::ask::{Answer, Ask};
-use pollscope_model::query::page::{Level, Meta, Page, Row, RowId};
-use pollscope_model::query::value::Value;
+use pollscope_model::query::page::{Meta, Page, Row, RowId};
 use pollscope_model::testkit::Script;
 use pollscope_model::time::MILLISECOND;
+use pollscope_model::value::Value;
 use pollscope_model::world::Limits;
 use serde_json::Value as Json;
 

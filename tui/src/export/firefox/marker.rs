@@ -6,7 +6,7 @@ use fxprof_processed_profile::{
     StaticSchemaMarkerField, StringHandle,
 };
 use pollscope_model::entity::slow_poll::SlowPoll;
-use pollscope_model::query::detail::Finding;
+use pollscope_model::finding::Finding;
 use pollscope_model::time::Nanos;
 
 use crate::export::cast::Cast;

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use pollscope_model::entity::heat::HeatColumn;
+use pollscope_model::finding::Finding;
 use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::hist::Hist;
 use pollscope_model::id::TaskId;
 use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::detail::{
-    Finding, HeatColumn, Overview, RuntimeNow, SeenPoll, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
+    Overview, RuntimeNow, SeenPoll, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
 };
 use pollscope_model::query::page::{Row, RowId};
-use pollscope_model::query::value::Value;
 use pollscope_model::time::{ClockAnchor, MILLISECOND, SECOND};
+use pollscope_model::value::Value;
 
 use super::rows::{DETECTORS, LEVELS, NAMES, SITES, row};
 use super::{Amount, BOOT, NOW, meta};

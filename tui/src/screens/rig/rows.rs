@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use pollscope_model::id::{BootId, RuntimeId, TaskId, WorkerId};
+use pollscope_model::level::Level;
 use pollscope_model::query::column::{Column, Kind, Unit, columns};
-use pollscope_model::query::page::{Level, Page, Query, Row, RowId};
-use pollscope_model::query::value::Value;
+use pollscope_model::query::page::{Page, Query, Row, RowId};
 use pollscope_model::time::{MILLISECOND, SECOND};
+use pollscope_model::value::Value;
 
 use super::details::wave;
 use super::{Amount, BOOT, NOW, meta};

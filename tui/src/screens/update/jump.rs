@@ -178,7 +178,7 @@ pub(super) fn explain_text(state: &mut State, detector: &str) {
 }
 
 /// The finding that is on screen, or the first one about what is on screen.
-fn shown_finding(state: &State) -> Option<&pollscope_model::query::detail::Finding> {
+fn shown_finding(state: &State) -> Option<&pollscope_model::finding::Finding> {
     let answer = match state.stack.last() {
         Some(Level::Detail(detail)) => detail.answer.as_deref(),
         _ if panel_is_current(state) => state.answers.panel.as_deref(),

@@ -220,7 +220,7 @@ fn answers_to_questions_that_no_longer_stand_change_nothing() {
     rig.draw(100, 30);
 }
 
-fn match_finding(rig: &mut Rig) -> pollscope_model::query::detail::Finding {
+fn match_finding(rig: &mut Rig) -> pollscope_model::finding::Finding {
     let mut other = Rig::connected(Tab::Findings, rig.amount);
     other.press("\n");
     match other.state.stack.last() {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use pollscope_model::id::TaskId;
+use pollscope_model::level::Level;
 use pollscope_model::query::column::{Column, Kind, Meaning, Unit, columns};
-use pollscope_model::query::page::{Level, Row, RowId};
-use pollscope_model::query::value::Value;
+use pollscope_model::query::page::{Row, RowId};
+use pollscope_model::value::Value;
 
 use super::text::Span;
 use crate::output::fmt;

@@ -1,11 +1,11 @@
 //! What is selected as text or as JSON, for the clipboard: clean, since what is pasted into a shell is typed there.
 
 use pollscope_model::entity::slow_poll::PollKind;
+use pollscope_model::finding::Finding;
 use pollscope_model::query::ask::Answer;
 use pollscope_model::query::column::columns;
-use pollscope_model::query::detail::Finding;
 use pollscope_model::query::page::Row;
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 use serde_json::{Map, Value as Json, json};
 
 use super::{cells, detail_lines};

@@ -1,9 +1,10 @@
 //! A finding as a person reads it: what, why, where, the proof, what to do, and the manual.
 
-use pollscope_model::query::detail::Finding;
-use pollscope_model::query::page::{Level, Page};
-use pollscope_model::query::value::Value;
+use pollscope_model::finding::Finding;
+use pollscope_model::level::Level;
+use pollscope_model::query::page::Page;
 use pollscope_model::time::Nanos;
+use pollscope_model::value::Value;
 
 use super::cells::role_of_level;
 use super::text::Line;

@@ -2,8 +2,8 @@
 
 use pollscope_model::query::ask::Answer;
 use pollscope_model::query::flight::{DIGITS, Flight, Lane, LaneCell, Lanes, Picture, TimeCell, Timeline};
-use pollscope_model::query::value::Value;
 use pollscope_model::time::{MILLISECOND, Nanos, SECOND};
+use pollscope_model::value::Value;
 
 use super::text::Line;
 use crate::output::fmt;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use pollscope_model::query::page::{Meta, Presence};
-use pollscope_model::query::value::Value;
+use pollscope_model::entity::presence::Presence;
+use pollscope_model::query::page::Meta;
 use pollscope_model::time::Nanos;
+use pollscope_model::value::Value;
 
 use super::Screen;
 use super::text::Line;

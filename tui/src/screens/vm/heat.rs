@@ -1,6 +1,7 @@
 //! Heat maps: poll times over time, and how busy workers were.
 
-use pollscope_model::query::detail::{HeatColumn, WorkerHeat};
+use pollscope_model::entity::heat::HeatColumn;
+use pollscope_model::query::detail::WorkerHeat;
 
 use super::text::Line;
 use crate::output::fmt;

@@ -5,8 +5,8 @@
 //! still a mode. The count stands beside each bar.
 
 use pollscope_model::hist::{Hist, upper_edge};
-use pollscope_model::query::value::Value;
 use pollscope_model::time::Nanos;
+use pollscope_model::value::Value;
 
 use super::text::Line;
 use crate::output::fmt;

@@ -1,7 +1,7 @@
 //! One spawn site: its poll times as histogram and over time, its tasks, its findings.
 
 use pollscope_model::query::detail::SiteDetail;
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 
 use super::text::{Line, flow};
 use super::{cells, finding, heat, histogram, task};

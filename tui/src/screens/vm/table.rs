@@ -5,7 +5,7 @@
 
 use pollscope_model::query::column::{Column, Unit, columns};
 use pollscope_model::query::page::Row;
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 
 use super::cells;
 use super::text::Line;

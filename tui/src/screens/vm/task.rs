@@ -3,8 +3,8 @@
 use pollscope_model::query::column::{Unit, columns};
 use pollscope_model::query::detail::{SeenPoll, TaskDetail};
 use pollscope_model::query::page::Row;
-use pollscope_model::query::value::Value;
 use pollscope_model::time::Nanos;
+use pollscope_model::value::Value;
 
 use super::text::{Line, flow, side_by_side};
 use super::{cells, finding, histogram};

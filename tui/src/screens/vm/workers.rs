@@ -2,7 +2,7 @@
 
 use pollscope_model::query::detail::RuntimeNow;
 use pollscope_model::query::page::Row;
-use pollscope_model::query::value::Value;
+use pollscope_model::value::Value;
 
 use super::stack::{Need, split};
 use super::text::Line;

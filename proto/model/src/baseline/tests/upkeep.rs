@@ -1,7 +1,7 @@
 //! Accepting, pruning, and findings that are known.
 
 use super::*;
-use crate::query::detail::Finding;
+use crate::finding::Finding;
 
 fn finding(fingerprint: &str, level: Level) -> Finding {
     Finding {

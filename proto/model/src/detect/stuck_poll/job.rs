@@ -10,8 +10,8 @@ use super::super::view::{Moment, View};
 use super::identity;
 use crate::entity::task::TaskRecord;
 use crate::id::SiteId;
-use crate::policy::Rule;
-use crate::policy::limit::Limit;
+use crate::rule::Rule;
+use crate::rule::limit::Limit;
 use crate::time::{Nanos, SECOND};
 use crate::world::{Process, TaskRow};
 

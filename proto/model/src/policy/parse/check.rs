@@ -7,10 +7,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::{PolicyError, Reader};
 use crate::detect;
+use crate::level::Level;
+use crate::policy::Expectation;
 use crate::policy::check::{Check, KEYS, Set};
-use crate::policy::limit::{self, Amount};
-use crate::query::page::Level;
-use crate::verdict::Expectation;
+use crate::rule::limit;
+use crate::rule::limit::Amount;
 
 const DETECTOR: &str = "detector";
 const SITE: &str = "site";

@@ -2,10 +2,10 @@
 
 use super::parse::{Filter, Op, Operand, Test};
 use crate::id::{BootId, NameId, SiteId};
+use crate::level::Level;
 use crate::query::column::Fields;
-use crate::query::page::Level;
 use crate::query::run::Rows;
-use crate::query::value::Value;
+use crate::value::Value;
 use crate::world::Process;
 
 /// A filter at work: it remembers which names and sites held which word, so that a word costs a row

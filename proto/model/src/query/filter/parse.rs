@@ -1,8 +1,8 @@
 //! Reading a filter: text in, terms out, or an error that names the place.
 
+use crate::level::Level;
 use crate::nearest::nearest;
 use crate::query::column::{Column, Kind, Unit, columns};
-use crate::query::page::Level;
 use crate::time::parse_duration;
 
 /// Why a filter could not be read.

@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Rows;
+use crate::level::Level;
 use crate::query::column::Fields;
-use crate::query::page::{Level, RowId};
-use crate::query::value::Value;
+use crate::query::page::RowId;
+use crate::value::Value;
 
 /// A cell to sort by. What is not measured comes last in either direction.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::query::column::{Field, Kind};
 use crate::query::page::{Scope, Sort};
-use crate::query::value::Value;
+use crate::value::Value;
 
 /// A task's stand-in: the columns of tasks that are tested, with few different values.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use super::SiteItem;
 use crate::measured::Metric;
 use crate::query::column::{Column, Field, Meaning, Unit};
 use crate::query::tasks::{flag_text, level_text, list};
-use crate::query::value::Value;
+use crate::value::Value;
 
 type Get = for<'a, 'b> fn(&'b SiteItem<'a>) -> Value;
 

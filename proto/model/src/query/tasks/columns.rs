@@ -6,7 +6,7 @@ use super::{TaskItem, flag_text, handle, level_text, list, woken_by};
 use crate::entity::task::TaskState;
 use crate::measured::Metric;
 use crate::query::column::{Column, Field, Meaning, Unit};
-use crate::query::value::Value;
+use crate::value::Value;
 
 /// The states' names, made once: filtering 100,000 rows by state allocates nothing.
 static STATES: LazyLock<[Arc<str>; 6]> = LazyLock::new(|| TaskState::ALL.map(|state| state.as_str().into()));

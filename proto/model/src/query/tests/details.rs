@@ -61,7 +61,7 @@ fn one_liar_does_not_hide_what_others_lost() {
         script.lose(Losses { slow_polls: lost, ..Losses::default() });
         world.apply(script.second(), 0);
     }
-    let engine = crate::detect::engine::Engine::new();
+    let engine = crate::engine::Engine::new();
     let Answer::Overview(overview) = crate::query::answer(&world, &engine, &Ask::Overview(Scope::All), 0)
     else {
         panic!("no overview")

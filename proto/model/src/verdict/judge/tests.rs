@@ -5,6 +5,7 @@ use crate::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use crate::entity::task::TaskKind;
 use crate::id::{RuntimeId, WorkerId};
 use crate::measured::Mode;
+use crate::policy::Limits;
 use crate::report::Losses;
 use crate::testkit::{Script, hello};
 use crate::time::{MILLISECOND, SECOND};

@@ -3,14 +3,14 @@
 use super::polls::Polls;
 use super::{Judged, forbidden};
 use crate::detect::advice;
-use crate::detect::ledger::tell as finding;
 use crate::detect::signal::{PollFacts, Signal};
 use crate::detect::view::{SiteScene, View};
 use crate::detect::{blocking_poll, index_of};
+use crate::engine::hysteresis::tell as finding;
 use crate::entity::slow_poll::SlowPoll;
-use crate::query::page::Level;
-use crate::query::value::Value;
+use crate::level::Level;
 use crate::time::{MILLISECOND, Nanos};
+use crate::value::Value;
 use crate::verdict::Allowed;
 
 /// Without a limit, what `blocking-poll` would warn of.

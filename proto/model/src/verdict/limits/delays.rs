@@ -7,8 +7,8 @@ use crate::detect::view::{SiteScene, View};
 use crate::detect::{advice, blocking_poll, sched_delay};
 use crate::entity::slow_poll::SlowPoll;
 use crate::measured::Metric;
-use crate::query::value::Value;
 use crate::time::Nanos;
+use crate::value::Value;
 
 const NAME: &str = "max-sched-delay";
 

@@ -7,8 +7,8 @@ use crate::detect::task_leak;
 use crate::detect::view::{SiteScene, View};
 use crate::entity::task::TaskKind;
 use crate::measured::Metric;
-use crate::query::value::Value;
 use crate::time::Nanos;
+use crate::value::Value;
 use crate::world::TaskRow;
 
 const NAME: &str = "no-leaks";

@@ -1,6 +1,6 @@
 //! Limits on polls: the longest, and the 99th percentile of a site.
 
-use super::{Judged, Limits, P99_NEEDS, forbidden, why_not};
+use super::{Judged, P99_NEEDS, forbidden, why_not};
 use crate::detect::seen::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
 use crate::detect::view::{SiteScene, View};
@@ -11,8 +11,9 @@ use crate::entity::word::Doing;
 use crate::hist::Hist;
 use crate::id::StackId;
 use crate::measured::Metric;
-use crate::query::value::Value;
+use crate::policy::Limits;
 use crate::time::Nanos;
+use crate::value::Value;
 
 /// A limit on the length of polls.
 pub(super) struct Polls<'a, 'v> {

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use pollscope_model::baseline::{Compared, Comparison};
-use pollscope_model::query::detail::Finding;
+use pollscope_model::finding::Finding;
 use pollscope_model::verdict::{Outcome, Verdict};
 
 use super::place::{self, Repository, Spot};

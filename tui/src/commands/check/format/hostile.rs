@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use pollscope_model::query::detail::Finding;
-use pollscope_model::query::page::Level;
+use pollscope_model::finding::Finding;
+use pollscope_model::level::Level;
 use pollscope_model::testkit;
 use pollscope_model::verdict::{Outcome, Verdict};
 use proptest::prelude::*;

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use pollscope_model::entity::slow_poll::PollKind;
+use pollscope_model::finding::Finding;
 use pollscope_model::hist::Hist;
-use pollscope_model::query::detail::Finding;
-use pollscope_model::query::value::Value;
-use pollscope_model::verdict::{Expectation, Subject, Verdict};
+use pollscope_model::policy::Expectation;
+use pollscope_model::value::Value;
+use pollscope_model::verdict::{Subject, Verdict};
 use serde::Serialize;
 
 use super::Sheet;

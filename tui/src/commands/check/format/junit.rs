@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pollscope_model::baseline::{Change, Compared, Comparison};
 use pollscope_model::detect;
-use pollscope_model::query::detail::Finding;
+use pollscope_model::finding::Finding;
 use pollscope_model::text::clean_lines;
 use pollscope_model::verdict::{Allowed, Outcome, Subject, Verdict};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use pollscope_model::baseline::Change;
-use pollscope_model::query::detail::Finding;
+use pollscope_model::finding::Finding;
 use pollscope_model::verdict::{Allowed, Verdict};
 
 use super::place::{Repository, Spot};

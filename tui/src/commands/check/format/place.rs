@@ -5,7 +5,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use pollscope_model::query::detail::Finding;
+use pollscope_model::finding::Finding;
 
 use crate::output::fmt::clean;
 

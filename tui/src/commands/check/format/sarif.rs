@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use pollscope_model::baseline::{Compared, Comparison};
 use pollscope_model::detect::{self, Detector, Explain};
 use pollscope_model::entity::slow_poll::PollKind;
-use pollscope_model::query::detail::Finding;
-use pollscope_model::query::page::Level;
-use pollscope_model::query::value::Value;
+use pollscope_model::finding::Finding;
+use pollscope_model::level::Level;
+use pollscope_model::value::Value;
 use pollscope_model::verdict::{Outcome, Verdict};
 
 use super::place::{self, Repository, Spot};

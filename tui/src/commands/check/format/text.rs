@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use pollscope_model::query::detail::Finding;
-use pollscope_model::query::page::Level;
-use pollscope_model::query::value::Value;
+use pollscope_model::finding::Finding;
+use pollscope_model::level::Level;
 use pollscope_model::time::Nanos;
+use pollscope_model::value::Value;
 use pollscope_model::verdict::{Outcome, Subject, Verdict};
 
 use super::{Sheet, Style, told};

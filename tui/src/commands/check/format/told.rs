@@ -6,10 +6,11 @@
 use std::fmt::Write as _;
 
 use pollscope_model::baseline::{Compared, SiteName};
+use pollscope_model::finding::Finding;
 use pollscope_model::hist::Hist;
-use pollscope_model::query::detail::Finding;
+use pollscope_model::policy::Expectation;
 use pollscope_model::time::Nanos;
-use pollscope_model::verdict::{Expectation, Outcome, Verdict};
+use pollscope_model::verdict::{Outcome, Verdict};
 
 use crate::output::fmt::{clean, cut, cut_front, thousands};
 

@@ -111,7 +111,7 @@ fn clock_time(unix_ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::value::*;
 
     #[test]
     fn cells_read_like_a_person_writes_them() {

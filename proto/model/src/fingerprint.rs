@@ -1,35 +1,6 @@
-//! A finding as the engine keeps it: what people read, and what it is about.
-
-use super::signal::Key;
-use crate::id::{BootId, SiteId, TaskId};
-use crate::query::detail::Finding;
-
-/// One finding, open or closed.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Found {
-    /// The process.
-    pub(super) boot: BootId,
-    /// The detector's index in [`ALL`](super::ALL).
-    pub(super) detector: usize,
-    /// What it is about.
-    pub(super) key: Key,
-    /// The fingerprint names the function that was running.
-    pub(super) framed: bool,
-    /// All that is shown of it.
-    pub(super) shown: Finding,
-}
-
-impl Found {
-    /// The site that it is about.
-    pub(super) fn site(&self) -> Option<SiteId> {
-        self.key.site()
-    }
-
-    /// A task that shows it.
-    pub(super) fn task(&self) -> Option<TaskId> {
-        self.shown.task
-    }
-}
+//! Fingerprints: the same text for the same fault, across runs and edits.
+//!
+//! Pure functions of texts. The engine, the verdict and the baseline make fingerprints with them.
 
 /// Same fault, same text, across runs and edits: detector, source file of the spawn site and name of the
 /// tasks, with digits replaced, so that no line number and no id is in it.
@@ -43,7 +14,7 @@ pub(crate) fn fingerprint(detector: &str, file: &str, name: &str) -> String {
 }
 
 /// The same with the function, of the user's, that was running.
-pub(super) fn with_frame(fingerprint: &str, function: &str) -> String {
+pub(crate) fn with_frame(fingerprint: &str, function: &str) -> String {
     format!("{fingerprint} in {}", without_digits(function))
 }
 

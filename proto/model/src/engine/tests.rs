@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::hello::Hello;
-use crate::query::page::Level;
+use crate::level::Level;
 use crate::testkit::{Script, hello};
 use crate::time::MILLISECOND;
 use crate::world::Limits;
@@ -123,7 +123,7 @@ fn findings_are_bounded_and_the_rest_is_counted() {
     assert_eq!(shop.findings().len(), 64, "not all at once");
     shop.seconds(600);
     // Of each of two detectors so many as it may give at one look.
-    assert_eq!(shop.findings().len(), 2 * super::super::signal::MAX_SIGNALS);
+    assert_eq!(shop.findings().len(), 2 * crate::detect::signal::MAX_SIGNALS);
     let note = shop.engine.note(shop.script.boot()).expect("a note");
     assert!(note.contains("are not shown: there are too many"), "{note}");
 }

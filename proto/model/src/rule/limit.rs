@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use crate::query::value::Value;
 use crate::time::{MICROSECOND, MILLISECOND, SECOND};
+use crate::value::Value;
 
 /// What a limit is set to.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -121,7 +121,7 @@ fn parse_size(text: &str) -> Option<u64> {
 
 /// Reads an amount of the same sort as `like` from a TOML value.
 #[cfg(feature = "toml")]
-pub(super) fn read(like: Amount, value: &toml::de::DeValue<'_>) -> Option<Amount> {
+pub(crate) fn read(like: Amount, value: &toml::de::DeValue<'_>) -> Option<Amount> {
     let whole = || i128::from_str_radix(value.as_integer()?.as_str(), value.as_integer()?.radix()).ok();
     match like {
         Amount::Nanos(_) => crate::time::parse_duration(value.as_str()?).ok().map(Amount::Nanos),
@@ -139,7 +139,7 @@ pub(super) fn read(like: Amount, value: &toml::de::DeValue<'_>) -> Option<Amount
 
 #[cfg(all(test, feature = "toml"))]
 mod tests {
-    use super::*;
+    use crate::rule::limit::*;
 
     #[test]
     fn amounts_print_as_they_are_read() {

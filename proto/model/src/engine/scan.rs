@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
-use super::signal::{Group, Hit};
-use super::view::Moment;
 use super::watchlist::Watchlist;
-use super::{ALL, TaskRule, TaskTest};
+use crate::detect::signal::{Group, Hit};
+use crate::detect::view::Moment;
+use crate::detect::{ALL, TaskRule, TaskTest};
 use crate::id::{NameId, SiteId, TaskId};
+use crate::level::Level;
 use crate::policy::Policy;
-use crate::query::page::Level;
 use crate::world::TaskRow;
 
 /// The most tasks of one process that carry flags of their own; findings count all of them.

@@ -1,9 +1,9 @@
 //! Which tasks the rules have to look at: those whose time has come.
 //!
 //! Most rules about single tasks are about something that lasts: a poll that is open, a wait that does
-//! not end. Each can tell from a row when at the earliest that may be too long ([`due`](super::TaskRule)).
+//! not end. Each can tell from a row when at the earliest that may be too long ([`due`](crate::detect::TaskRule)).
 //! So a row is looked at when it changed, and then left alone until that time. Only
-//! [`scan`](super::scan) calls this.
+//! [`scan`](crate::engine::scan) calls this.
 //!
 //! Cost of a look: that of what changed, of the times that came, and of the tasks whose time has come
 //! and that are still so; nothing for all others. Four bytes for each row, and as many for each time.

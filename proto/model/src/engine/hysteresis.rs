@@ -1,4 +1,4 @@
-//! The ledger of one process: which signal has lasted long enough to be a finding, which finding is
+//! The findings of one process: which signal has lasted long enough to be a finding, which finding is
 //! over. Hysteresis lives here and nowhere else.
 //!
 //! A key goes from candidate (seen, not yet for long enough) to open, to closed, and back to open under
@@ -7,14 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ALL;
-use super::finding::{Found, fingerprint, with_frame};
-use super::signal::{Count, Key, PollFacts, Signal};
-use super::view::View;
+use super::found::Found;
+use crate::detect::ALL;
+use crate::detect::signal::{Count, Key, PollFacts, Signal};
+use crate::detect::view::View;
 use crate::dict::Stack;
-use crate::policy::{Policy, Rule};
-use crate::query::detail::Finding;
-use crate::query::page::Level;
+use crate::finding::Finding;
+use crate::fingerprint::{fingerprint, with_frame};
+use crate::level::Level;
+use crate::policy::Policy;
+use crate::rule::Rule;
 use crate::time::SECOND;
 
 /// The most keys of one process, whatever their phase.
@@ -42,14 +44,14 @@ struct Entry {
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Hysteresis {
     entries: BTreeMap<(usize, Key), Entry>,
     minute: u64,
     opened: u32,
     refused: u64,
 }
 
-impl Ledger {
+impl Hysteresis {
     /// Findings, open and closed, by detector and key.
     pub(super) fn found(&self) -> impl Iterator<Item = &Found> + '_ {
         self.entries.values().filter_map(|entry| match &entry.phase {

@@ -7,26 +7,29 @@
 //! Cost: that of the task rows that changed since the look before and of those whose time has come (see
 //! `watchlist.rs`), and work for sites that are active; an idle task costs nothing.
 
+mod flags;
+mod found;
+pub(crate) mod hysteresis;
+mod scan;
+mod watchlist;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ALL;
-use super::blocking_poll;
-use super::flags::Flags;
-use super::ledger::Ledger;
-use super::memory::Memory;
-use super::scan::{self, Watched};
-use super::signal::Verdict;
-use super::stuck_poll;
-use super::task_leak;
-use super::view::{Cpu, Moment, View};
-use crate::id::{BootId, SiteId};
+use crate::detect::ALL;
+use crate::detect::memory::Memory;
+use crate::detect::signal::{Key, Verdict};
+use crate::detect::view::{Cpu, Moment, View};
+use crate::finding::Finding;
+use crate::id::{BootId, SiteId, TaskId};
 use crate::policy::Policy;
-use crate::query::detail::Finding;
 use crate::query::flag::{Flag, Judge, TaskFlags};
-use crate::query::value::Value;
 use crate::time::SECOND;
+use crate::value::Value;
 use crate::world::{Process, World};
+use flags::Flags;
+use hysteresis::Hysteresis;
+use scan::{Walk, Watched};
 
 /// Time between two looks at a process, a little less than a second so that reports that come every
 /// second are all looked at.
@@ -39,7 +42,7 @@ struct Case {
     note: Option<String>,
     memory: Memory,
     watched: Watched,
-    ledger: Ledger,
+    hysteresis: Hysteresis,
     looked_ns: Option<u64>,
     cpu: Cpu,
     cpu_minute: Cpu,
@@ -135,7 +138,7 @@ impl Judge for Engine {
         self.cases
             .get(&boot)
             .into_iter()
-            .flat_map(|case| case.ledger.found())
+            .flat_map(|case| case.hysteresis.found())
             .map(|found| &found.shown)
             .collect()
     }
@@ -146,7 +149,7 @@ impl Judge for Engine {
 
     fn note(&self, boot: BootId) -> Option<String> {
         let case = self.cases.get(&boot)?;
-        let dropped = case.dropped.saturating_add(case.ledger.refused());
+        let dropped = case.dropped.saturating_add(case.hysteresis.refused());
         let room = (dropped > 0).then(|| {
             format!("{} findings are not shown: there are too many at once.", Value::Count(dropped))
         });
@@ -158,7 +161,7 @@ impl Judge for Engine {
 
     fn poll_limit_ns(&self, boot: BootId) -> u64 {
         let policy = self.cases.get(&boot).map_or(&self.policy, |case| &case.policy);
-        policy.rule_of(blocking_poll::DETECTOR.id).map_or(0, |rule| rule.whole(&blocking_poll::WARN))
+        policy.poll_limit_ns()
     }
 }
 
@@ -178,7 +181,7 @@ impl Case {
             note,
             memory: Memory::new(process.now_ns()),
             watched: Watched::default(),
-            ledger: Ledger::default(),
+            hysteresis: Hysteresis::default(),
             looked_ns: None,
             cpu: Cpu::UNKNOWN,
             cpu_minute: Cpu::UNKNOWN,
@@ -191,10 +194,11 @@ impl Case {
     fn look(&mut self, process: &Process, number: &mut u64) {
         let policy = self.policy.clone();
         self.looked_ns = Some(process.now_ns());
-        if let Some(rule) = policy.rule_of(task_leak::DETECTOR.id) {
-            // From a quarter of the limit on, so that the growth up to it is known.
-            let (alive, window) = (rule.whole(&task_leak::ALIVE), rule.whole(&task_leak::WINDOW));
-            self.memory.follow(process, (alive / 4).max(1), window);
+        for (index, detector) in ALL.iter().enumerate() {
+            if let Some(counts) = detector.keeps().counts {
+                let (alive, window_ns) = counts(policy.rule(index));
+                self.memory.follow(process, alive, window_ns);
+            }
         }
         let cpu = self.memory.cpu(process);
         let now_ns = process.now_ns();
@@ -221,15 +225,26 @@ impl Case {
             }
             self.undecided.extend(verdict.undecided().map(|reason| (detector.id, reason.to_owned())));
             self.dropped = self.dropped.saturating_add(verdict.dropped());
-            self.ledger.take(&view, index, rule, verdict.signals(), number);
+            self.hysteresis.take(&view, index, rule, verdict.signals(), number);
         }
-        let stuck = stuck_poll::reported(process, &walk, &self.ledger);
+        let stuck = self.open_polls(process, &walk);
         let wait_p99 = view.waits().quantile(0.99);
-        self.flags = Flags::new(self.ledger.found(), &walk, process);
+        self.flags = Flags::new(self.hysteresis.found(), &walk, process);
         for (task, nth, key) in stuck {
             self.memory.say_stuck(task, nth, key);
         }
         self.memory.end_look(process, wait_p99);
+    }
+
+    /// The open polls that are part of an open finding: task, number of the poll, what the finding is about.
+    fn open_polls(&self, process: &Process, walk: &Walk) -> Vec<(TaskId, u64, Key)> {
+        let found = walk.flagged.iter().filter_map(|(task, detector, _)| {
+            let open_poll = ALL[*detector].keeps().open_poll?;
+            let task = process.task(*task)?;
+            let key = Key::Named(task.site, task.name);
+            Some((task.id, open_poll(&task)?, key)).filter(|_| self.hysteresis.is_open(*detector, key))
+        });
+        found.collect()
     }
 }
 

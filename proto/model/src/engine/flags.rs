@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
-use super::ALL;
-use super::finding::Found;
+use super::found::Found;
 use super::scan::Walk;
-use super::signal::Key;
+use crate::detect::ALL;
+use crate::detect::signal::Key;
 use crate::id::SiteId;
+use crate::level::Level;
 use crate::query::flag::{Flag, TaskFlags};
-use crate::query::page::Level;
 use crate::world::Process;
 
 /// The flags of one process; made anew at each look, from what is open.
