@@ -35,11 +35,13 @@ fn components(modules: &[Module]) -> Vec<Vec<String>> {
     let reach: Vec<Vec<bool>> = (0..modules.len()).map(|from| reached(from, &next)).collect();
     let mut done = vec![false; modules.len()];
     let mut cycles = Vec::new();
-    for from in 0..modules.len() {
+    for (from, reached) in reach.iter().enumerate() {
         let cycle: Vec<usize> =
-            (from..modules.len()).filter(|to| !done[*to] && reach[from][*to] && reach[*to][from]).collect();
+            (from..modules.len()).filter(|to| !done[*to] && reached[*to] && reach[*to][from]).collect();
         if cycle.len() > 1 {
-            cycle.iter().for_each(|at| done[*at] = true);
+            for at in &cycle {
+                done[*at] = true;
+            }
             cycles.push(cycle.iter().map(|at| modules[*at].path.clone()).collect());
         }
     }

@@ -17,6 +17,8 @@ use std::process::ExitCode;
 
 use imports::Source;
 
+#[expect(clippy::disallowed_methods, reason = "the rim: the program's one argument")]
+#[expect(clippy::print_stdout, reason = "the command's output")]
 fn main() -> ExitCode {
     let root = std::env::args_os()
         .nth(1)
@@ -56,7 +58,7 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<(String, String)>) {
         let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
             walk(&entry.path(), &format!("{path}/"), files);
-        } else if path.ends_with(".rs")
+        } else if Path::new(&path).extension().is_some_and(|extension| extension == "rs")
             && let Ok(text) = fs::read_to_string(entry.path())
         {
             files.push((path, text));

@@ -66,8 +66,7 @@ pub(crate) fn modules(folder: &str, sources: &[Source<'_>]) -> Vec<Module> {
 /// The path with a re-export of the crate's root replaced by what it stands for.
 pub(crate) fn through_root(modules: &[Module], path: &[String]) -> Vec<String> {
     let root = modules.iter().find(|module| module.name.is_empty());
-    let is_module =
-        modules.iter().any(|module| module.name.first() == path.first() && path.first().is_some());
+    let is_module = modules.iter().any(|module| !path.is_empty() && module.name.first() == path.first());
     match root.and_then(|root| root.scope.iter().find(|(name, _)| Some(name) == path.first())) {
         Some((_, to)) if !is_module => to.clone(),
         _ => path.to_vec(),
@@ -186,10 +185,9 @@ fn item(all: &[(usize, Token)], start: usize) -> Range<usize> {
     let is_import = words(&all[at..head.map_or(all.len(), |head| at + head)]).contains(&"use");
     while at < all.len() {
         match &all[at].1 {
-            Token::Sign(';') => return start..at + 1,
-            Token::Sign('{') if !is_import => return start..closed(all, at),
             // A field or an arm ends where the list goes on, or ends itself.
-            Token::Sign(',') => return start..at + 1,
+            Token::Sign(';' | ',') => return start..at + 1,
+            Token::Sign('{') if !is_import => return start..closed(all, at),
             Token::Sign('}' | ')') => return start..at,
             Token::Sign('(' | '[' | '{') => at = closed(all, at),
             _ => at += 1,

@@ -57,14 +57,13 @@ fn judge(files: &[File], left: &[(&str, usize)]) -> Vec<Complaint> {
 }
 
 fn is_read(file: &File) -> bool {
-    let is_document = file.path.ends_with(".md");
-    let is_schema = file.path.ends_with(".proto");
-    (file.is_rust() || is_document || is_schema) && !file.is_generated() && file.path != LIST
+    let is_text = file.is_rust() || file.ends_in("md") || file.ends_in("proto");
+    is_text && !file.is_generated() && file.path != LIST
 }
 
 /// The words of a line: of its comment in code, of all of it in a document.
 fn words_of<'a>(file: &File, line: &'a str) -> impl Iterator<Item = &'a str> {
-    let read = if file.path.ends_with(".md") { line } else { line.find("//").map_or("", |at| &line[at..]) };
+    let read = if file.ends_in("md") { line } else { line.find("//").map_or("", |at| &line[at..]) };
     read.split(|c: char| !c.is_alphanumeric() && c != '_')
         .filter(|word| WORDS.contains(&word.to_lowercase().as_str()))
 }

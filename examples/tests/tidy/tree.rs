@@ -19,7 +19,12 @@ impl File {
 
     /// Whether it is Rust.
     pub(crate) fn is_rust(&self) -> bool {
-        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
+        self.ends_in("rs")
+    }
+
+    /// Whether its name ends in a dot and that.
+    pub(crate) fn ends_in(&self, ending: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|extension| extension == ending)
     }
 
     /// Whether a program wrote it.

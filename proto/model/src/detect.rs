@@ -96,12 +96,14 @@ pub struct TaskRule {
     pub tell: fn(&View<'_>, &Rule, &Group) -> Signal,
 }
 
+/// From how many living tasks on a site's are counted over time, and over how many nanoseconds.
+pub(crate) type CountRule = fn(&Rule) -> (u64, u64);
+
 /// What the engine keeps for a detector from one look to the next, so that it needs to know none by name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keeps {
-    /// Counts of living tasks over time: of the sites that have at least so many, over a window of so many
-    /// nanoseconds.
-    pub(crate) counts: Option<fn(&Rule) -> (u64, u64)>,
+    /// Counts of living tasks over time.
+    pub(crate) counts: Option<CountRule>,
     /// Its hits are polls that are still open: the number of a task's open poll, `None` for a task that is none
     /// of these. What was found of such a poll is not found once more when the poll ends.
     pub(crate) open_poll: Option<fn(&TaskRecord) -> Option<u64>>,
