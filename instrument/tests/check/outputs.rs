@@ -25,13 +25,20 @@ fn run(flavor: Flavor, keeps_handle: bool) -> Judged<()> {
     Session::new("outputs").flavor(flavor).max_poll(100 * MS).run(async move {
         let closed = Arc::new(Notify::new());
         let output = ClosesSlowly(Arc::clone(&closed));
-        let handle = pollscope::spawn(async move { output });
+        let (gone, wait) = std::sync::mpsc::channel::<()>();
+        let handle = pollscope::spawn(async move {
+            // In one poll, which ends after the handle is gone.
+            assert!(wait.recv().is_err());
+            output
+        });
         if keeps_handle {
+            drop(gone);
             let output = handle.await.expect("returns");
             let close = tokio::task::spawn_blocking(move || drop(output));
             close.await.expect("returns");
         } else {
             drop(handle);
+            drop(gone);
         }
         closed.notified().await;
     })
@@ -39,7 +46,7 @@ fn run(flavor: Flavor, keeps_handle: bool) -> Judged<()> {
 
 #[test]
 fn a_slow_drop_of_an_output_that_no_handle_takes_is_blocking_at_the_spawn() {
-    let line = line!() - 14;
+    let line = line!() - 20;
     for flavor in [Flavor::CurrentThread, Flavor::MultiThread] {
         let judged = decided(|| run(flavor, false));
         let findings: Vec<_> = judged.verdict().failing().collect();

@@ -44,7 +44,15 @@ fn a_slow_drop_of_an_output_that_no_handle_takes_is_a_poll_of_its_task() {
     record();
     for runtime in runtimes() {
         let before = fold().named("drops-slowly").len();
-        runtime.block_on(async { drop(task("drops-slowly").spawn(async { Slow })) });
+        runtime.block_on(async {
+            // In one poll, which ends after the handle is gone.
+            let (gone, wait) = std::sync::mpsc::channel::<()>();
+            drop(task("drops-slowly").spawn(async move {
+                assert!(wait.recv().is_err());
+                Slow
+            }));
+            drop(gone);
+        });
         run_until_all_have_ended(runtime);
         let fold = fold();
         let mut rows = fold.named("drops-slowly");
