@@ -1,7 +1,6 @@
-//! The settings of one process and the [`Builder`] that makes them. Pure: reads no environment,
+//! The settings of one process; the [`Builder`](crate::Builder) makes them. Pure: reads no environment,
 //! opens nothing.
 
-mod builder;
 mod checked;
 mod choices;
 
@@ -11,9 +10,8 @@ use std::time::Duration;
 use crate::notice::LogLevel;
 use crate::overload;
 use crate::record::Settings;
-pub use builder::Builder;
 pub(crate) use checked::{endpoint, interval, policy, record, record_limit};
-pub use choices::{DumpSignal, Flight, Listen};
+pub use choices::{DumpSignal, Listen};
 
 /// Time between two reports while a reader takes them.
 ///
@@ -41,7 +39,7 @@ pub(crate) struct Dump {
     pub(crate) signal: Option<DumpSignal>,
 }
 
-/// What was decided; see [`Builder`] for the meaning of each.
+/// What was decided; see [`Builder`](crate::Builder) for the meaning of each.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) enabled: bool,

@@ -30,9 +30,10 @@ use pollscope_proto::EventsRequest;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use crate::config::{Flight, Listen};
+use crate::config::Listen;
 use crate::identity::Identity;
 use crate::record::flight;
+use crate::record::flight::Flight;
 use crate::reporter::Reporter;
 use crate::{notice, own_thread};
 use backlog::Backlog;

@@ -3,7 +3,7 @@
 //! no thread of ours, holds no socket and no file of its parent's ([`held`]), and starts nothing.
 //!
 //! The C library calls a function of ours in the child, which only stores into atomics and closes descriptors, as is
-//! allowed there. It is registered with the first thread of ours ([`own_thread`](crate::own_thread)) and for the
+//! allowed there. It is registered with the first thread of ours (`own_thread`) and for the
 //! process's life, costs the parent nothing, and the recording path has no check. A page that the kernel wipes at a
 //! fork (`MADV_WIPEONFORK`) would do the same for the switch, also where a program forks by a bare `clone`, which calls
 //! no such functions; but it closes no socket, and it has to lie in memory that is private to the process and its own,
@@ -12,21 +12,14 @@
 
 pub(crate) mod held;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::init;
 #[cfg(unix)]
 use crate::record::{Recorder, session, thread};
-#[cfg(unix)]
-use crate::{overload, sample, watchdog};
-
-/// This process was forked while pollscope ran. What its threads had locked at that moment is locked for good here.
-static FORKED: AtomicBool = AtomicBool::new(false);
+use crate::switches;
 
 /// Whether this process is the child of one in which pollscope ran when it was forked, without an `exec` since.
 pub(crate) fn is_child() -> bool {
-    let owner = init::running_in();
-    FORKED.load(Ordering::Relaxed) || owner != 0 && owner != std::process::id()
+    let owner = switches::running_in();
+    switches::is_forked() || owner != 0 && owner != std::process::id()
 }
 
 /// Recognises forks from now on. Where the C library has no room for it, [`is_child`] still tells.
@@ -53,13 +46,8 @@ pub(crate) fn watch() {}
 /// memory, and cannot panic.
 #[cfg(unix)]
 extern "C" fn in_child() {
-    if init::running_in() != 0 || session::any() {
-        FORKED.store(true, Ordering::Relaxed);
-        sample::stop_in_child();
-    }
+    switches::begin_child(switches::running_in() != 0 || session::any());
     Recorder::global().stop_in_child();
     thread::keep_only_this_in_child();
-    overload::forget();
-    watchdog::ends();
     held::close_in_child();
 }

@@ -16,7 +16,7 @@ use crate::export::Exports;
 use crate::record::Recorder;
 use crate::reporter::Reporter;
 use crate::watchdog::Watchdog;
-use crate::{fork, init, mode, notice, own_thread, sample, watchdog};
+use crate::{fork, mode, notice, own_thread, sample, switches, watchdog};
 
 /// The longest that a guard's end, a flush or a report takes, whatever hangs.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -160,7 +160,7 @@ impl Drop for Guard {
             return Recorder::global().stop();
         }
         Recorder::global().stop();
-        init::release();
+        switches::end();
     }
 }
 

@@ -10,7 +10,7 @@
 
 mod attach;
 mod known;
-pub(crate) mod output;
+mod output;
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
@@ -25,7 +25,7 @@ use tokio::task::Id;
 use crate::clock;
 use crate::record::Recorder;
 use crate::record::hold::Record;
-use crate::record::life::{OpenOutput, evidence, slow_poll};
+use crate::record::life::{OpenOutput, evidence, keep_outputs_by, slow_poll};
 use crate::record::session::{self, Session};
 use crate::record::shard::SiteShard;
 use crate::record::task::{Birth, HookedPoll, Labels, Outcome, TaskState};
@@ -84,6 +84,12 @@ fn tells_of_jobs() {
     {
         crate::sample::jobs::are_told(at);
     }
+}
+
+/// Hooks are called in this process from now on.
+fn set_hooked() {
+    keep_outputs_by(output::keep);
+    Recorder::global().set_hooked();
 }
 
 /// In front of [`known`]: a task is mostly polled where it was polled before.
@@ -229,7 +235,7 @@ fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>)
     let Some(state) = thread.new_record(recorder.max_tasks()) else {
         return of_site.uncounted.add(1);
     };
-    recorder.set_hooked();
+    set_hooked();
     of_site.spawned.add(1);
     let birth = Birth {
         id: thread.next_task_id(),

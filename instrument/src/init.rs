@@ -2,10 +2,9 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::config::{Builder, Config};
+use crate::config::Config;
 use crate::drain::Drain;
 use crate::dump::{self, Dumper};
 use crate::export::{self, Door, Dumps, Exports, Tape};
@@ -16,7 +15,7 @@ use crate::record::Recorder;
 use crate::record::session::Session;
 use crate::reporter::Reporter;
 use crate::watchdog::{NAMING, Watchdog};
-use crate::{clock, env, fork, notice, sample};
+use crate::{clock, env, fork, notice, sample, switches};
 
 /// Why pollscope did not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,41 +48,6 @@ pub enum InitError {
     Thread(#[source] std::io::Error),
 }
 
-/// Starts pollscope with default settings, overridden by the environment (see
-/// [`env`](mod@crate::env)): the one line that a service adds.
-///
-/// ```no_run
-/// let _guard = pollscope::init();
-/// ```
-///
-/// Never panics, never fails: what does not work is said in one line on stderr. With `POLLSCOPE=off`
-/// nothing happens at all. If an earlier guard is alive, this one does nothing and its
-/// [`status`](Guard::status) is [`Status::Secondary`].
-///
-/// A program that forks without `exec` (a daemon, a preforking server) calls it in the child: after a fork nothing that
-/// ran before is recorded in the child any more, and a child of a process in which a guard is alive is refused here.
-pub fn init() -> Guard {
-    Builder::new().init()
-}
-
-/// Starts pollscope like [`init`], or says what is in the way; then nothing is running.
-pub fn try_init() -> Result<Guard, InitError> {
-    Builder::new().try_init()
-}
-
-/// Every setting, for a process that wants more than [`init`].
-pub fn builder() -> Builder {
-    Builder::new()
-}
-
-/// The process in which a guard is alive; 0: none is.
-static RUNNING: AtomicU32 = AtomicU32::new(0);
-
-/// The process in which a guard is alive, which is not this one after a fork; 0 if none is.
-pub(crate) fn running_in() -> u32 {
-    RUNNING.load(Ordering::Relaxed)
-}
-
 #[expect(clippy::disallowed_methods, reason = "the rim: the environment is read here and nowhere else")]
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
@@ -94,11 +58,6 @@ fn warn_of_strangers() {
     for complaint in env::strangers(std::env::vars_os().map(|(name, _)| name)) {
         notice::warn(&complaint);
     }
-}
-
-/// The guard is gone; the next `init` starts a new incarnation.
-pub(crate) fn release() {
-    RUNNING.store(0, Ordering::Release);
 }
 
 pub(crate) fn start_anyway(mut config: Config, mut complaints: Vec<String>) -> Guard {
@@ -148,14 +107,13 @@ fn start(
     if fork::is_child() {
         return Err(InitError::Forked);
     }
-    let id = std::process::id();
-    if RUNNING.compare_exchange(0, id, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+    if !switches::start(std::process::id()) {
         return Err(InitError::AlreadyRunning);
     }
     let started = start_threads(config, failed);
     if started.is_err() {
         Recorder::global().stop();
-        release();
+        switches::end();
     }
     started.map(Guard::recording)
 }

@@ -9,6 +9,8 @@ mod allow;
 mod backtrace;
 #[cfg(all(any(feature = "check", test), not(loom)))]
 mod book;
+#[cfg(not(loom))]
+mod builder;
 #[cfg(all(feature = "check", not(loom)))]
 pub mod check;
 #[cfg(not(loom))]
@@ -66,6 +68,8 @@ mod spawn;
 #[cfg(all(any(feature = "check", test), not(loom)))]
 mod spins;
 #[cfg(not(loom))]
+mod switches;
+#[cfg(not(loom))]
 mod task;
 #[cfg(all(test, not(loom)))]
 mod testkit;
@@ -79,15 +83,17 @@ mod watchdog;
 #[cfg(not(loom))]
 pub use crate::{
     allow::allow_blocking,
-    config::{Builder, DumpSignal, Flight, Listen},
+    builder::{Builder, builder, init, try_init},
+    config::{DumpSignal, Listen},
     dump::dump,
     guard::{Guard, Status},
     handle::JoinHandle,
     hooks::{Callbacks, attach, attach_with},
-    init::{InitError, builder, init, try_init},
+    init::InitError,
     join_set::JoinSet,
     notice::LogLevel,
     overload::{overloaded, schedule_delay},
+    record::flight::Flight,
     sample::observe,
     scope::{Scoped, Traced, TracedFuture, scope},
     spawn::{spawn, spawn_blocking, spawn_local, spawn_on},

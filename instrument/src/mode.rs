@@ -2,9 +2,9 @@
 
 use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
 
-use crate::config::Flight;
 use crate::fork;
-use crate::record::{Recorder, flight};
+use crate::record::Recorder;
+use crate::record::flight::{self, Flight};
 use crate::watchdog;
 
 /// Whether tokio shows its unstable hooks and metrics in this build.

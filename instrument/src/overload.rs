@@ -6,12 +6,13 @@
 
 mod gauge;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use gauge::{Gauge, Verdict};
 
 use crate::record::thread;
+use crate::switches::{OVERLOAD as WORD, OVERLOAD_UNASKED as UNASKED};
 use crate::{clock, sample};
 
 /// Three waits of it, as a request may meet on its way, stay below a quarter of a second; a healthy
@@ -25,11 +26,7 @@ const BETWEEN: Duration = Duration::from_millis(25);
 /// How long an answer holds. Looks follow each other a hundred times as fast, unless our thread gets no CPU.
 const HOLDS: Duration = Duration::from_secs(2);
 
-/// `time of the look << 28 | delay << 2 | state`, see [`Word`].
-static WORD: AtomicU64 = AtomicU64::new(UNASKED);
 const STATE: u64 = 3;
-/// Not asked yet, so that the gauge does not look.
-const UNASKED: u64 = 0;
 /// The delay is not known.
 const UNKNOWN: u64 = 1;
 const CALM: u64 = 2;
@@ -124,13 +121,6 @@ impl Word {
 fn ask() {
     // The gauge may have been faster.
     let _ = WORD.compare_exchange(UNASKED, UNKNOWN, Ordering::Relaxed, Ordering::Relaxed);
-}
-
-/// Nothing is known in a forked child, where no thread looks. Called while the child begins: stores and does nothing
-/// else.
-#[cfg(unix)]
-pub(crate) fn forget() {
-    WORD.store(UNASKED, Ordering::Relaxed);
 }
 
 /// Checks a limit that a user sets.

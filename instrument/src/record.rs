@@ -41,6 +41,8 @@ pub(crate) mod intern;
 #[cfg(not(loom))]
 pub(crate) mod life;
 #[cfg(not(loom))]
+pub(crate) mod place;
+#[cfg(not(loom))]
 mod recorder;
 #[cfg(not(loom))]
 pub(crate) mod session;

@@ -17,12 +17,10 @@ use tokio::runtime::{RuntimeFlavor, RuntimeMetrics};
 
 use crate::record::session::Session;
 pub use observed::observe;
-#[cfg(unix)]
-pub(crate) use observed::stop_in_child;
 use observed::{Observed, table};
 pub(crate) use observed::{
-    guard_ends, guards_ended, handles, observe_unnamed, observes_a_runtime, place_of_this_thread,
-    release_gone, switch_off, switch_on, thread_starts, thread_stops, unseen,
+    guard_ends, guards_ended, handles, observe_unnamed, observes_a_runtime, release_gone, switch_off,
+    switch_on, thread_starts, thread_stops, unseen,
 };
 #[cfg(any(feature = "check", test))]
 pub(crate) use observed::{observe_in, session_ends, session_of};
@@ -213,7 +211,7 @@ mod tests {
         let known = super::table().all.iter().position(|known| known.id == runtime.handle().id());
         let (tell, told) = std::sync::mpsc::channel();
         let reading = super::table();
-        runtime.spawn(async move { tell.send(super::place_of_this_thread()) });
+        runtime.spawn(async move { tell.send(crate::record::place::of_this_thread()) });
         let place = told.recv_timeout(Duration::from_secs(60)).expect("it does not wait");
         drop(reading);
         assert_eq!(known.map(|at| (at as u64 + 1) << 32 | 1), Some(place));

@@ -28,13 +28,14 @@ mod workers;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::record::session::Session;
+use crate::switches::SEES_STALLS;
 use crate::{backtrace, notice, own_thread};
 use desk::Desk;
 
@@ -42,8 +43,6 @@ use desk::Desk;
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// How long a service that ends, or is asked for a report, waits for names.
 pub(crate) const NAMING: Duration = Duration::from_secs(3);
-
-static RUNS: AtomicBool = AtomicBool::new(false);
 
 /// Whether stacks can be taken here, and why not.
 static STACKS: LazyLock<Result<(), &'static str>> = LazyLock::new(backtrace::install);
@@ -72,12 +71,12 @@ fn await_look(deadline: Instant) {
 
 /// Whether the guard's stalls are being seen, up to the last report of a guard that ends.
 pub(crate) fn runs() -> bool {
-    RUNS.load(Ordering::Relaxed)
+    SEES_STALLS.load(Ordering::Relaxed)
 }
 
 /// The guard's last report is out.
 pub(crate) fn ends() {
-    RUNS.store(false, Ordering::Relaxed);
+    SEES_STALLS.store(false, Ordering::Relaxed);
 }
 
 /// The thread, while it is wanted.
@@ -105,7 +104,7 @@ impl Shared {
                 notice::warn(
                     "internal error in pollscope-watchdog: no more stalls are seen, all else goes on",
                 );
-                RUNS.store(false, Ordering::Relaxed);
+                SEES_STALLS.store(false, Ordering::Relaxed);
             }
             shelf::set_open(Vec::new());
         })?;
@@ -137,7 +136,7 @@ impl Watchdog {
         }
         if of.is_none() {
             // At once, and not when the thread has come to run.
-            RUNS.store(true, Ordering::Relaxed);
+            SEES_STALLS.store(true, Ordering::Relaxed);
         } else {
             naming::keep();
             let _ = looks.recv_timeout(FIRST_LOOK);

@@ -52,42 +52,6 @@ impl FromStr for Listen {
     }
 }
 
-/// When the flight recorder records: single polls and wakes, the newest of each thread.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum Flight {
-    /// Never: a viewer that asks is told so.
-    Off,
-    /// While a viewer looks at them.
-    #[default]
-    Demand,
-    /// From the start, so that a viewer also gets the moments before it asked. A file that is recorded into
-    /// (`POLLSCOPE_RECORD`) holds them all then.
-    Always,
-}
-
-impl Flight {
-    const ALL: [Self; 3] = [Self::Off, Self::Demand, Self::Always];
-
-    /// The name in `POLLSCOPE_FLIGHT`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Demand => "demand",
-            Self::Always => "always",
-        }
-    }
-}
-
-impl FromStr for Flight {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let named = Self::ALL.into_iter().find(|mode| mode.as_str() == text.trim());
-        named.ok_or_else(|| "there is no such setting".to_owned())
-    }
-}
-
 /// A signal that asks a process for a dump.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]

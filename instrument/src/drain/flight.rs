@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use pollscope_model::entity::event::{Event, EventBlock, MAX_BLOCK_EVENTS};
 
-use crate::config::Flight;
 use crate::record::flight;
+use crate::record::flight::Flight;
 use crate::record::thread::{Reading, Thread};
 
 /// Events of one report; of more than that the newest are told, and the rest is told as missing.

@@ -192,7 +192,7 @@ fn parks() {
 /// The service's callbacks come outside of ours, so that their time is no poll's.
 #[cfg(tokio_unstable)]
 fn attach_to_tasks(builder: &mut tokio::runtime::Builder, callbacks: Callbacks, session: Session) {
-    crate::record::Recorder::global().set_hooked();
+    super::set_hooked();
     let spawn = move |task: &TaskMeta<'_>| super::on_spawn_in(session, task.id(), task.spawned_at());
     match callbacks.spawn {
         None => builder.on_task_spawn(spawn),

@@ -12,7 +12,7 @@ use crate::record::life::OpenOutput;
 
 /// The task that is polled here has returned an output that tokio drops next. Keeps what `open` opens for it until
 /// [`is_dropped`], if a hook told of the task's poll; else calls nothing and returns `false`.
-pub(crate) fn keep(open: impl FnOnce() -> OpenOutput) -> bool {
+pub(super) fn keep(open: &mut dyn FnMut() -> OpenOutput) -> bool {
     let Some(id) = tokio::task::try_id() else { return false };
     let is_told = LOCAL.try_with(|local| {
         let local = local.borrow();

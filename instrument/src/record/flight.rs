@@ -7,6 +7,7 @@
 //! system ([`give_back`]): the ring and its numbers stay, and memory comes with the next event. The state stays as long
 //! as its ring, which may be read after the thread's end; a state without a thread gets none.
 
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +18,42 @@ use pollscope_model::id::{RuntimeId, SiteId, TaskId, WorkerId};
 use super::ring::{Ring, Words};
 use super::task::who;
 use super::thread;
-use crate::config::Flight;
+
+/// When the flight recorder records: single polls and wakes, the newest of each thread.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Flight {
+    /// Never: a viewer that asks is told so.
+    Off,
+    /// While a viewer looks at them.
+    #[default]
+    Demand,
+    /// From the start, so that a viewer also gets the moments before it asked. A file that is recorded into
+    /// (`POLLSCOPE_RECORD`) holds them all then.
+    Always,
+}
+
+impl Flight {
+    const ALL: [Self; 3] = [Self::Off, Self::Demand, Self::Always];
+
+    /// The name in `POLLSCOPE_FLIGHT`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Demand => "demand",
+            Self::Always => "always",
+        }
+    }
+}
+
+impl FromStr for Flight {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|mode| mode.as_str() == text.trim());
+        named.ok_or_else(|| "there is no such setting".to_owned())
+    }
+}
 
 /// Rings at most; a thread beyond them is told as not recorded.
 const MAX_RINGS: usize = 128;

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use pollscope_model::measured::Mode;
 
-use super::flight;
+use super::flight::{self, Flight};
 use super::session::{self, Session};
-use crate::config::Flight;
 
 /// What the builder decides about recording.
 #[derive(Clone, Copy, Debug)]

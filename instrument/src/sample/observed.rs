@@ -4,7 +4,7 @@
 //! runtime is known to be gone, and none is kept while pollscope is switched off. A place is used again only after
 //! its runtime is gone, the longest gone first. What finds no place is counted.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pollscope_model::id::RuntimeId;
@@ -12,18 +12,16 @@ use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
 use super::presence::Presence;
 use crate::clock;
+use crate::record::place::{self, MAX_RUNTIMES};
 use crate::record::session::{self, Session};
-use crate::record::{Recorder, intern, tokio_id};
+use crate::record::{Recorder, intern};
 use crate::spawn::Wrapping;
+use crate::switches::OBSERVES_NOTHING;
 
-/// More runtimes than this are not observed: a service that makes one per request must not fill us.
-pub(super) const MAX_RUNTIMES: usize = 256;
 /// The same while nothing is recorded, since a process may never start to.
 const MAX_UNRECORDED: usize = 32;
 /// So many runtimes are kept before those that stand still are asked whether they are there.
 const FEW: usize = 8;
-/// Stands for a runtime that is gone.
-const GONE: u64 = u64::MAX;
 
 pub(super) struct Observed {
     /// `None` once the runtime is gone.
@@ -51,16 +49,11 @@ pub(super) struct Table {
 }
 
 static TABLE: Mutex<Table> = Mutex::new(Table { all: Vec::new(), departures: 0, ask_at: FEW, refused: None });
-/// Which runtimes they are ([`tokio_id::number`]; 0: none), for threads of the service, which never wait for the lock:
-/// a worker that parks once and has nothing to do after that has no second time to tell where it belongs.
-static IDS: [AtomicU64; MAX_RUNTIMES] = [const { AtomicU64::new(0) }; MAX_RUNTIMES];
 /// Grows with every runtime that comes or goes.
 static CHANGES: AtomicU64 = AtomicU64::new(1);
 /// Runtimes that found no place.
 static UNSEEN: AtomicU64 = AtomicU64::new(0);
 static GUARDS_ENDED: AtomicU64 = AtomicU64::new(0);
-/// `POLLSCOPE=off` was read, or this process was forked from the one that observes.
-static IS_OFF: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn table() -> MutexGuard<'static, Table> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -95,7 +88,7 @@ pub(crate) fn observe_unnamed(handle: &Handle, session: Session) {
 }
 
 fn register(handle: &Handle, given: Option<&str>, session: Session) {
-    if session.is_none() && IS_OFF.load(Ordering::Relaxed) {
+    if session.is_none() && OBSERVES_NOTHING.load(Ordering::Relaxed) {
         return;
     }
     let id = handle.id();
@@ -123,7 +116,7 @@ fn register(handle: &Handle, given: Option<&str>, session: Session) {
     let given = given.or_else(|| earlier.filter(|known| known.is_name_given).map(|known| known.name));
     let name = given.unwrap_or_else(|| intern::name(handle.name().unwrap_or("runtime")));
     super::jobs::forget(at);
-    IDS[at].store(tokio_id::number(id), Ordering::Release);
+    place::set_runtime(at, id);
     let observed = Observed {
         handle: Some(handle.clone()),
         id,
@@ -192,9 +185,9 @@ impl Table {
     /// thing that keeps the memory of its runtime.
     fn release(&mut self, is_gone: impl Fn(&Observed) -> bool) -> Vec<Handle> {
         let mut handles = Vec::new();
-        for (known, id) in self.all.iter_mut().zip(&IDS) {
+        for (at, known) in self.all.iter_mut().enumerate() {
             if known.handle.is_some() && is_gone(known) {
-                id.store(GONE, Ordering::Release);
+                place::clear_runtime(at);
                 self.departures += 1;
                 known.gone_nth = self.departures;
                 known.presence = Presence::default();
@@ -237,7 +230,7 @@ pub(crate) fn release_gone(now_ns: u64, pressed: bool) {
 
 /// Pollscope is switched off: keeps nothing from now on and gives back what was kept.
 pub(crate) fn switch_off() {
-    IS_OFF.store(true, Ordering::Relaxed);
+    OBSERVES_NOTHING.store(true, Ordering::Relaxed);
     let gone = table().release(|known| known.session.is_none());
     drop(gone);
 }
@@ -255,15 +248,9 @@ pub(crate) fn guards_ended() -> u64 {
     GUARDS_ENDED.load(Ordering::Relaxed)
 }
 
-/// Nothing is observed in a forked child, where no thread looks. Called while the child begins: takes no lock.
-#[cfg(unix)]
-pub(crate) fn stop_in_child() {
-    IS_OFF.store(true, Ordering::Relaxed);
-}
-
 /// Pollscope starts.
 pub(crate) fn switch_on() {
-    IS_OFF.store(false, Ordering::Relaxed);
+    OBSERVES_NOTHING.store(false, Ordering::Relaxed);
 }
 
 /// Runtimes that were to be observed and found no place.
@@ -333,19 +320,4 @@ pub(crate) fn handles(known: &mut u64) -> Option<Vec<(RuntimeId, Session, Handle
 /// Whether any runtime is observed.
 pub(crate) fn observes_a_runtime() -> bool {
     !table().all.is_empty()
-}
-
-/// Runtime and worker of the calling thread, each plus one, 0 for unknown: `runtime << 32 | worker`.
-/// Never waits.
-pub(crate) fn place_of_this_thread() -> u64 {
-    let worker = tokio::runtime::worker_index().map_or(0, |index| index as u64 + 1);
-    let runtime = runtime_of_this_thread().map_or(0, |at| u64::from(at) + 1);
-    runtime << 32 | worker
-}
-
-/// The place of the calling thread's runtime, if it is observed. Never waits.
-pub(super) fn runtime_of_this_thread() -> Option<u32> {
-    let id = tokio_id::number(Handle::try_current().ok()?.id());
-    let known = IDS.iter().map(|known| known.load(Ordering::Acquire)).take_while(|known| *known != 0);
-    known.zip(0..).find(|(known, _)| *known == id).map(|(_, at)| at)
 }

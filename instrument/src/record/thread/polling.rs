@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{LONG_WAIT_NS, Label, Thread};
 use crate::record::flight;
+use crate::record::place;
 use crate::record::ring::Ring;
 use crate::record::thread::registry;
 
@@ -116,7 +117,7 @@ impl Thread {
     /// Notes where the thread belongs; whether it is a worker of an observed runtime, and that is news. For the
     /// thread itself.
     pub(crate) fn find_place(&self) -> bool {
-        let place = crate::sample::place_of_this_thread();
+        let place = place::of_this_thread();
         let is_news = place != self.place.load(Ordering::Relaxed);
         if is_news {
             self.set_place(place);

@@ -1,4 +1,6 @@
-//! The [`Builder`]: every setting, by a method of its own.
+//! The [`Builder`], every setting by a method of its own, and [`init`], which starts without one.
+//!
+//! Above everything that it starts; the crate's root shows it, and no other room calls it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,11 +8,12 @@ use std::time::Duration;
 use pollscope_model::measured::Mode;
 use pollscope_model::time::Nanos;
 
-use super::{Config, DumpSignal, Flight, Listen, endpoint, interval, policy, record, record_limit};
+use crate::config::{Config, DumpSignal, Listen, endpoint, interval, policy, record, record_limit};
 use crate::guard::Guard;
 use crate::init::{self, InitError};
 use crate::notice::LogLevel;
 use crate::overload;
+use crate::record::flight::Flight;
 
 /// Every setting of pollscope, for a process that wants more than [`init`](crate::init()).
 ///
@@ -181,4 +184,31 @@ impl Builder {
         }
         self
     }
+}
+
+/// Starts pollscope with default settings, overridden by the environment (see
+/// [`env`](mod@crate::env)): the one line that a service adds.
+///
+/// ```no_run
+/// let _guard = pollscope::init();
+/// ```
+///
+/// Never panics, never fails: what does not work is said in one line on stderr. With `POLLSCOPE=off`
+/// nothing happens at all. If an earlier guard is alive, this one does nothing and its
+/// [`status`](Guard::status) is [`Status::Secondary`](crate::Status::Secondary).
+///
+/// A program that forks without `exec` (a daemon, a preforking server) calls it in the child: after a fork nothing that
+/// ran before is recorded in the child any more, and a child of a process in which a guard is alive is refused here.
+pub fn init() -> Guard {
+    Builder::new().init()
+}
+
+/// Starts pollscope like [`init`], or says what is in the way; then nothing is running.
+pub fn try_init() -> Result<Guard, InitError> {
+    Builder::new().try_init()
+}
+
+/// Every setting, for a process that wants more than [`init`].
+pub fn builder() -> Builder {
+    Builder::new()
 }
