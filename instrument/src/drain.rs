@@ -3,7 +3,7 @@
 //! A session that keeps its own books has a [`ledger`](ledger::Ledger) beside it.
 //!
 //! Its cost grows with what changed since the last tick, not with what exists: it visits the tasks
-//! that were touched and the sites whose counters moved.
+//! that were touched, and of the threads that counted something the sites whose counters moved.
 
 mod cpu;
 mod edges;
@@ -116,7 +116,9 @@ impl Drain {
         let threads = thread::read();
         let (runtimes, workers) = self.workers.tick(&threads, now, self.recorder.wraps());
         self.seq += 1;
-        let edges = self.edges.changes(&threads, self.seq == 1);
+        let first = self.seq == 1;
+        let changed = threads.take_changed(first);
+        let edges = self.edges.changes(&changed, first);
         let mut report = Report {
             boot: self.boot,
             first_seq: self.seq,
@@ -124,7 +126,7 @@ impl Drain {
             start_ns: std::mem::replace(&mut self.last_ns, now),
             end_ns: now,
             tasks: taken.tasks,
-            sites: self.sites.changes(&threads.shards().collect::<Vec<_>>(), &edges, self.seq == 1),
+            sites: self.sites.changes(&changed, &edges, first),
             edges,
             runtimes,
             workers,
@@ -140,12 +142,10 @@ impl Drain {
         let (stacks, end) = stacks::entries(self.stacks, usize::MAX);
         self.stacks = end;
         report.dict.extend(stacks);
-        let ended = threads.rest();
-        self.losses.tasks_uncounted = threads.sum(|thread| thread.uncounted.get(), ended.uncounted);
-        self.losses.ended_rows =
-            taken.ends_unsaid + threads.sum(|thread| thread.ends_unsaid.get(), ended.ends_unsaid);
-        self.losses.slow_polls =
-            taken.slow_polls_lost + threads.sum(|thread| thread.evidence.lost.get(), ended.evidence_lost);
+        let lost = self.sites.lost();
+        self.losses.tasks_uncounted = lost.tasks;
+        self.losses.ended_rows = taken.ends_unsaid + lost.ends;
+        self.losses.slow_polls = taken.slow_polls_lost + lost.slow_polls;
         self.losses.threads_uncounted = thread::refused();
         self.losses.dict_entries = intern::refused() + stacks::refused();
         self.losses.runtimes_unseen = sample::unseen();

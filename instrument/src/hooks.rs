@@ -232,11 +232,12 @@ fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>)
     }
     let Some(site) = session::hooked_site(spawned_at, session, thread) else { return };
     let of_site = thread.site(site);
-    let Some(state) = thread.new_record(recorder.max_tasks()) else {
-        return of_site.uncounted.add(1);
-    };
+    let record = thread.slots.take(recorder.max_tasks());
+    let counter = if record.is_some() { &of_site.spawned } else { &of_site.uncounted };
+    counter.add(1);
+    thread.raise_version();
+    let Some(state) = record else { return };
     set_hooked();
-    of_site.spawned.add(1);
     let birth = Birth {
         id: thread.next_task_id(),
         parent: thread.task(),
@@ -387,6 +388,7 @@ fn end(state: &'static TaskState, now: u64, claims: u16) {
     site.ended.add(1);
     site.life.record(now.saturating_sub(state.spawned_ns.get()));
     let drains = state.end(thread, Outcome::Unknown, now);
+    thread.raise_version();
     state.give_up(claims + u16::from(drains));
 }
 

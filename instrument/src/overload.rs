@@ -157,7 +157,7 @@ impl Lookout {
             let ended = threads.rest();
             let long_waits = threads.states().map(|thread| &thread.long_waits);
             long_waits.chain([&ended.long_waits]).for_each(|waits| waits.add_to(&mut reading.long_waits));
-            reading.polls = threads.sum(|thread| thread.polls.get(), ended.polls);
+            reading.polls = threads.sum(thread::Thread::polls, ended.polls);
             reading.blind_polls = threads.sum(|thread| thread.blind_polls.get(), ended.blind_polls);
         }
         if reading.blind_polls > 0 {

@@ -6,7 +6,8 @@
 //! threads write is a read-modify-write, and there are few of those.
 //!
 //! Under `cfg(loom)` only the protocols that threads race on are built: [`claims`],
-//! [`directory`], [`evidence`], [`hist`], [`inner`], [`mailbox`], [`marks`], `quiet`, [`ring`] and [`roster`].
+//! [`directory`], [`evidence`], [`hist`], [`inner`], [`mailbox`], [`marks`], `quiet`, [`ring`], [`roster`] and
+//! [`version`].
 
 pub(crate) mod atomic;
 pub(crate) mod claims;
@@ -23,6 +24,7 @@ mod room;
 pub(crate) mod roster;
 mod tally;
 mod turn;
+pub(crate) mod version;
 
 #[cfg(not(loom))]
 pub(crate) mod allowed;

@@ -7,6 +7,8 @@ use pollscope_model::id::SiteId;
 
 #[cfg(any(feature = "check", test))]
 use crate::record::session::{self, Session};
+use crate::record::thread::Changed;
+#[cfg(any(feature = "check", test))]
 use crate::record::thread::Reading;
 
 /// Totals of every edge since the start.
@@ -16,12 +18,11 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// How often each edge was seen since the last call, or so far if it is the `first`; those that
-    /// were not are left out.
-    pub(super) fn changes(&mut self, threads: &Reading, first: bool) -> Vec<WakeEdge> {
+    /// How often each edge was seen since the last call on the threads that counted something, or so far if it is the
+    /// `first`; those that were not are left out.
+    pub(super) fn changes(&mut self, threads: &Changed<'_>, first: bool) -> Vec<WakeEdge> {
         let mut changed: HashMap<(SiteId, Waker), u64> = HashMap::new();
-        let of_threads = threads.states().flat_map(|thread| thread.edges.changes(first));
-        for (from, to, count) in of_threads.chain(threads.rest().edges.changes(first)) {
+        for (from, to, count) in threads.edges(first) {
             *changed.entry((to, from)).or_default() += count;
         }
         for (edge, count) in &changed {

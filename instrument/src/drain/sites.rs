@@ -1,40 +1,66 @@
 //! The sites' totals, and their change since the last tick.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+#[cfg(any(feature = "check", test))]
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use pollscope_model::entity::edge::WakeEdge;
 use pollscope_model::entity::site::SiteDelta;
-use pollscope_model::hist::{Hist, upper_edge};
 use pollscope_model::id::SiteId;
 
-use crate::record::shard::Shards;
+#[cfg(any(feature = "check", test))]
+use crate::record::shard::since;
+use crate::record::shard::{Lost, Shards};
+use crate::record::thread::Changed;
 
 /// Totals of every site since the start, by number.
 #[derive(Default)]
 pub(super) struct Totals {
     said: BTreeMap<u32, SiteDelta>,
-    /// Wakes that are in edges, by site.
+    lost: Lost,
+    /// Wakes that are in edges, by site. Of a session: of all, they are in what was said.
+    #[cfg(any(feature = "check", test))]
     woken: HashMap<u32, u64>,
 }
 
 impl Totals {
-    /// The change of every site that changed since the last call, or of all if it is the `first`. `edges` are
-    /// those that changed.
-    pub(super) fn changes(&mut self, threads: &[&Shards], edges: &[WakeEdge], first: bool) -> Vec<SiteDelta> {
-        self.are_woken(edges);
-        let mut changed: BTreeSet<u32> = edges.iter().map(|edge| edge.to.0).collect();
-        for shards in threads {
-            for (site, shard) in shards.iter() {
-                // Always asked, since asking moves the shard's mark.
-                if shard.changed() || first {
-                    changed.insert(site);
-                }
+    /// The change of every site that changed since the last call on the threads that counted something, or all of it if
+    /// it is the `first`. `edges` are those that changed.
+    pub(super) fn changes(
+        &mut self,
+        threads: &Changed<'_>,
+        edges: &[WakeEdge],
+        first: bool,
+    ) -> Vec<SiteDelta> {
+        let mut changed: BTreeMap<u32, SiteDelta> = BTreeMap::new();
+        for edge in edges {
+            changed.entry(edge.to.0).or_default().wakes += edge.count;
+        }
+        for (site, shard) in threads.shards().flat_map(Shards::iter) {
+            if let Some(count) = shard.take_change(first) {
+                changed.entry(site).or_default().merge(&count.site);
+                self.lost.add(count.lost);
             }
         }
-        changed.into_iter().filter_map(|site| self.change(site, threads)).collect()
+        let is_new = |site: &SiteDelta| *site != SiteDelta { site: site.site, ..SiteDelta::default() };
+        let numbered =
+            changed.into_iter().map(|(number, change)| SiteDelta { site: SiteId(number), ..change });
+        let changes: Vec<_> = numbered.filter(is_new).collect();
+        for change in &changes {
+            match self.said.entry(change.site.0) {
+                Entry::Occupied(mut said) => said.get_mut().merge(change),
+                Entry::Vacant(place) => _ = place.insert(change.clone()),
+            }
+        }
+        changes
     }
 
-    /// The same of those sites only, whatever other readers take.
+    /// What was lost since the start.
+    pub(super) fn lost(&self) -> Lost {
+        self.lost
+    }
+
+    /// The change of those sites only, whatever other readers take.
     #[cfg(any(feature = "check", test))]
     pub(super) fn changes_of(
         &mut self,
@@ -42,16 +68,13 @@ impl Totals {
         threads: &[&Shards],
         edges: &[WakeEdge],
     ) -> Vec<SiteDelta> {
-        self.are_woken(edges);
-        sites.iter().filter_map(|site| self.change(*site, threads)).collect()
-    }
-
-    fn are_woken(&mut self, edges: &[WakeEdge]) {
         for edge in edges {
             *self.woken.entry(edge.to.0).or_default() += edge.count;
         }
+        sites.iter().filter_map(|site| self.change(*site, threads)).collect()
     }
 
+    #[cfg(any(feature = "check", test))]
     fn change(&mut self, site: u32, threads: &[&Shards]) -> Option<SiteDelta> {
         let wakes = self.woken.get(&site).copied().unwrap_or(0);
         let mut total = SiteDelta { site: SiteId(site), wakes, ..SiteDelta::default() };
@@ -74,54 +97,6 @@ impl Totals {
     }
 }
 
-fn since(now: &SiteDelta, before: &SiteDelta) -> SiteDelta {
-    SiteDelta {
-        site: now.site,
-        spawned: now.spawned.saturating_sub(before.spawned),
-        completed: now.completed.saturating_sub(before.completed),
-        cancelled: now.cancelled.saturating_sub(before.cancelled),
-        panicked: now.panicked.saturating_sub(before.panicked),
-        ended: now.ended.saturating_sub(before.ended),
-        swallowed_panics: now.swallowed_panics.saturating_sub(before.swallowed_panics),
-        detached_failures: now.detached_failures.saturating_sub(before.detached_failures),
-        outcomes_left: now.outcomes_left.saturating_sub(before.outcomes_left),
-        outcomes_taken: now.outcomes_taken.saturating_sub(before.outcomes_taken),
-        wakes: now.wakes.saturating_sub(before.wakes),
-        self_wakes: now.self_wakes.saturating_sub(before.self_wakes),
-        forced_yields: now.forced_yields.saturating_sub(before.forced_yields),
-        slow_polls: now.slow_polls.saturating_sub(before.slow_polls),
-        max_future_bytes: now.max_future_bytes,
-        poll: hist_since(&now.poll, &before.poll),
-        sched: hist_since(&now.sched, &before.sched),
-        life: hist_since(&now.life, &before.life),
-    }
-}
-
-/// What was counted between two readings of one histogram.
-///
-/// The maximum of the interval is exact when it is a new record; else it is the upper edge of the
-/// highest bucket that moved, at most 4.4 % above.
-fn hist_since(now: &Hist, before: &Hist) -> Hist {
-    let mut delta = Hist::new();
-    let mut earlier = before.buckets().peekable();
-    let mut highest = None;
-    for (bucket, count) in now.buckets() {
-        while earlier.next_if(|(b, _)| *b < bucket).is_some() {}
-        let count = count.saturating_sub(earlier.next_if(|(b, _)| *b == bucket).map_or(0, |(_, n)| n));
-        if count > 0 {
-            highest = Some(bucket);
-            delta.add_bucket(bucket, count);
-        }
-    }
-    let max = match highest {
-        Some(_) if now.max() > before.max() => now.max(),
-        Some(bucket) => upper_edge(bucket).min(now.max()),
-        None => 0,
-    };
-    delta.add_totals(now.sum().saturating_sub(before.sum()), max);
-    delta
-}
-
 #[cfg(test)]
 mod tests {
     use pollscope_model::entity::edge::Waker;
@@ -133,28 +108,12 @@ mod tests {
         let mut totals = Totals::default();
         let edge = |from, count| WakeEdge { from, to: SiteId(7), count };
         let mut wakes = |edges: &[WakeEdge]| {
-            let changes = totals.changes(&[], edges, false);
+            let changes = totals.changes(&Changed::none(), edges, false);
             changes.iter().map(|site| (site.site.0, site.wakes)).collect::<Vec<_>>()
         };
         assert_eq!(wakes(&[edge(Waker::Runtime, 3), edge(Waker::Site(SiteId(7)), 2)]), [(7, 5)]);
         assert_eq!(wakes(&[]), []);
         assert_eq!(wakes(&[edge(Waker::OtherThread, 1)]), [(7, 1)]);
         assert_eq!(totals.all()[0].wakes, 6);
-    }
-
-    #[test]
-    fn the_change_of_a_histogram_is_what_was_recorded_in_between() {
-        let mut before = Hist::new();
-        for value in [10, 20, 5_000_000] {
-            before.record(value);
-        }
-        let mut now = before.clone();
-        for value in [20, 300, 4] {
-            now.record(value);
-        }
-        let delta = hist_since(&now, &before);
-        assert_eq!((delta.count(), delta.sum()), (3, 324));
-        assert!((300..=313).contains(&delta.max()), "{}", delta.max());
-        assert!(hist_since(&now, &now).is_empty());
     }
 }

@@ -76,6 +76,7 @@ impl Tasks {
         self.known.resize(self.chunks.len(), [Known::default(); WORDS]);
         let (freed, held) = (&mut self.freed, &mut self.held);
         let mut tick = Tick { wanted, rows: Vec::new(), ended: 0, unsaid: HashMap::new(), freed, held };
+        let mut over = 0;
         for (at, (chunk, known)) in self.chunks.iter().zip(&mut self.known).enumerate() {
             for (word, known) in known.iter_mut().enumerate() {
                 let taken = chunk.marks.take(word);
@@ -85,6 +86,7 @@ impl Tasks {
                     let slot = at * CHUNK + word * 64 + bit;
                     tick.visit(&chunk.slots[word * 64 + bit], slot, known, 1 << bit);
                 }
+                over += u64::from(known.over.count_ones());
             }
         }
         let max_tasks = Recorder::global().max_tasks() as usize;
@@ -94,12 +96,12 @@ impl Tasks {
         {
             let (chunk, at) = (slot / CHUNK, slot % CHUNK);
             let (state, known) = (&self.chunks[chunk].slots[at], &mut self.known[chunk][at / 64]);
-            tick.give_back(state, id, known, 1 << (at % 64), max_tasks);
+            let is_free = tick.give_back(state, id, known, 1 << (at % 64), max_tasks);
+            over -= u64::from(is_free);
         }
         let found = (tick.rows, tick.unsaid);
         self.held.shrink_to(4 * most);
-        let over = self.known.iter().flatten().map(|known| u64::from(known.over.count_ones()));
-        slots::give_back(&mut self.freed, over.sum());
+        slots::give_back(&mut self.freed, over);
         found
     }
 }
@@ -154,22 +156,31 @@ impl Tick<'_> {
         }
     }
 
-    /// The record of an ended task goes to the next, though the join handle exists. If the handle is used meanwhile it
-    /// goes at the next visit.
-    fn give_back(&mut self, state: &'static TaskState, id: u64, known: &mut Known, bit: u64, max: usize) {
+    /// The record of an ended task goes to the next, though the join handle exists; whether it did. If the handle is used
+    /// meanwhile it goes at the next visit.
+    fn give_back(
+        &mut self,
+        state: &'static TaskState,
+        id: u64,
+        known: &mut Known,
+        bit: u64,
+        max: usize,
+    ) -> bool {
         let word = state.claims.word();
         if known.held & bit == 0 || word.id() != id {
-            return;
+            return false;
         }
         known.held &= !bit;
         if !word.is_held() {
-            return;
+            return false;
         }
         self.say_fate(state);
-        if given_back::give_back(state, word, max) {
+        let is_free = given_back::give_back(state, word, max);
+        if is_free {
             known.forget(bit);
             self.freed.push(state);
         }
+        is_free
     }
 
     /// Says what changed of a task whose end was said.

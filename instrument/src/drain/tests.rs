@@ -1,5 +1,6 @@
 //! Exactness: what was spawned, polled and woken is what the reports say, to the last one.
 
+mod quiet;
 mod threads;
 
 use std::collections::HashSet;

@@ -15,8 +15,8 @@ pub(super) struct Workers {
     /// `None`: of everything.
     of: Option<Session>,
     sampler: Sampler,
-    /// Polls of each thread at the last tick, by index.
-    thread_polls: HashMap<u32, u64>,
+    /// Polls of each thread at the last tick, by its index, which the threads are in the order of.
+    thread_polls: Vec<(u32, u64)>,
     cpu: Cpu,
     runtimes: Vec<RuntimeRecord>,
     /// Runtimes that are gone, whose number no other one has.
@@ -30,7 +30,7 @@ impl Workers {
         Self {
             of,
             sampler: Sampler::default(),
-            thread_polls: HashMap::new(),
+            thread_polls: Vec::new(),
             cpu: Cpu::default(),
             runtimes: Vec::new(),
             gone: HashSet::new(),
@@ -50,11 +50,16 @@ impl Workers {
         }
         let Sample { runtimes, mut workers } = self.sampler.sample(now, self.of);
         self.forget_replaced(&runtimes);
-        let mut thread_polls = HashMap::with_capacity(threads.states().len());
+        let known = self.thread_polls.len();
+        let mut next = 0;
         for thread in threads.states() {
-            let total = thread.polls.get();
-            thread_polls.insert(thread.index, total);
-            let before = self.thread_polls.get(&thread.index).copied().unwrap_or(0);
+            let total = thread.polls();
+            while next < known && self.thread_polls[next].0 < thread.index {
+                next += 1;
+            }
+            let of_thread = self.thread_polls[..known].get(next).filter(|(index, _)| *index == thread.index);
+            let before = of_thread.map_or(0, |(_, polls)| *polls);
+            self.thread_polls.push((thread.index, total));
             let polls = total.saturating_sub(match self.of {
                 Some(session) if session == thread.session() => before.max(thread.foreign_polls()),
                 _ => before,
@@ -74,7 +79,7 @@ impl Workers {
                 worker.polling = polling;
             }
         }
-        self.thread_polls = thread_polls;
+        self.thread_polls.drain(..known);
         self.cpu.fill(&mut workers);
         for worker in &mut workers {
             if polls_seen && worker.polls.is_none() {

@@ -150,6 +150,7 @@ impl Life {
         if let Stage::Recorded(hold) = std::mem::replace(&mut self.0, Stage::Over) {
             hold.end(thread, outcome, now);
         }
+        thread.raise_version();
     }
 }
 
@@ -175,11 +176,14 @@ fn begin(
     let shard = thread.site(site);
     shard.spawned.add(1);
     shard.max_future_bytes.raise(future_bytes as u64);
-    let record = thread.new_record(Recorder::global().max_tasks());
+    let record = thread.slots.take(Recorder::global().max_tasks());
     // After both, which may allocate: that is nothing that the task waits for.
     let spawned_ns = clock::now_ns();
-    let Some(state) = record else {
+    if record.is_none() {
         shard.uncounted.add(1);
+    }
+    thread.raise_version();
+    let Some(state) = record else {
         let label = Label::new(site, scope, kind == TaskKind::Blocking);
         return Err(Box::new(Counted { id, spawned_ns, label }));
     };

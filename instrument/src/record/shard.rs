@@ -2,8 +2,10 @@
 //! the drain adds the threads' shares up. Rooms are made when a site is first used on the thread, and hang together
 //! from then on, so that the drain looks at the shares that exist and at no room that is empty.
 
+mod told;
+
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 
 use pollscope_model::entity::site::SiteDelta;
 
@@ -11,6 +13,10 @@ use super::hist::HistShard;
 use super::intern::NO_SITE;
 use super::room::Room;
 use super::tally::{Note32, Tally};
+use told::Told;
+#[cfg(any(feature = "check", test))]
+pub(crate) use told::since;
+pub(crate) use told::{Count, Lost};
 
 const PAGE: usize = 256;
 const PAGES: usize = NO_SITE as usize / PAGE + 1;
@@ -87,6 +93,7 @@ impl Shards {
     }
 
     /// The site's share if the thread ever used it.
+    #[cfg(any(feature = "check", test))]
     pub(crate) fn known(&self, site: u32) -> Option<&SiteShard> {
         let site = site.min(NO_SITE) as usize;
         match self.first.get(site) {
@@ -137,15 +144,32 @@ pub(crate) struct SiteShard {
     pub(crate) evidence_lost: Tally,
     pub(crate) max_future_bytes: Tally,
     /// The drain's own: the sum at its last visit.
-    seen: AtomicU64,
+    seen: Tally,
     site: Note32,
     /// The one that was made before on the thread; null for none.
     before: AtomicPtr<SiteShard>,
+    /// The drain's own: what it read at its last visit.
+    told: Told,
 }
 
 impl SiteShard {
-    /// Whether anything was recorded since the last call. For the drain.
-    pub(crate) fn changed(&self) -> bool {
+    /// What was counted since the last call, but for the wakes that the edges count; all of it if it is the `first` of
+    /// a drain. `None` if nothing was: some loads. For the drain.
+    pub(crate) fn take_change(&self, first: bool) -> Option<Count> {
+        // Always asked, since asking moves the mark.
+        if !self.changed() && !first {
+            return None;
+        }
+        let mut now = Count::default();
+        now.lost.tasks = self.uncounted.get();
+        now.lost.ends = self.ends_unsaid.get();
+        now.lost.slow_polls = self.evidence_lost.get();
+        self.add_to(&mut now.site);
+        Some(self.told.replace(now, first))
+    }
+
+    /// Whether anything was recorded since the last call.
+    fn changed(&self) -> bool {
         // Every counter only grows, so that the sum stands still exactly when all do.
         let sum = [
             &self.spawned,
@@ -154,16 +178,27 @@ impl SiteShard {
             &self.panicked,
             &self.ended,
             &self.swallowed_panics,
+            &self.detached_failures,
             &self.outcomes_left,
             &self.outcomes_taken,
             &self.edgeless_wakes,
+            &self.self_wakes,
             &self.forced_yields,
+            &self.slow_polls,
+            &self.uncounted,
+            &self.ends_unsaid,
+            &self.evidence_lost,
+            &self.max_future_bytes,
         ]
         .map(Tally::get)
         .into_iter()
         .chain([self.poll.count(), self.sched.count(), self.life.count()])
         .fold(0u64, u64::wrapping_add);
-        self.seen.swap(sum, Ordering::Relaxed) != sum
+        if self.seen.get() == sum {
+            return false;
+        }
+        self.seen.set(sum);
+        true
     }
 
     /// The poll that was recorded last was slow. Only for the one writer.
@@ -197,6 +232,7 @@ impl SiteShard {
             max_future_bytes,
             outcomes_left,
             outcomes_taken,
+            told,
             seen: _,
             site: _,
             before: _,
@@ -221,6 +257,7 @@ impl SiteShard {
         self.max_future_bytes.raise(max_future_bytes.get());
         self.outcomes_left.add(outcomes_left.get());
         self.outcomes_taken.add(outcomes_taken.get());
+        self.told.fold(told);
     }
 
     /// Adds this share to a site's totals, but for the wakes that the edges count. For the drain.
@@ -260,7 +297,7 @@ mod tests {
         let seen: Vec<_> = shards.iter().map(|(id, shard)| (id, shard.spawned.get())).collect();
         assert_eq!(seen, [(0, 1), (NO_SITE, 2)]);
         assert!(shards.known(1).is_none());
-        assert!(shards.site(0).changed());
-        assert!(!shards.site(0).changed());
+        let change = |first| shards.site(0).take_change(first).map(|count| count.site.spawned);
+        assert_eq!([change(false), change(false), change(true)], [Some(1), None, Some(1)]);
     }
 }

@@ -23,8 +23,6 @@ const EVERY_NS: u64 = 1_000_000;
 #[derive(Default)]
 #[repr(C)]
 pub(crate) struct Split {
-    /// First: all that most polls look at.
-    due_ns: Tally,
     at_ns: Tally,
     cpu_ns: Tally,
     waited_ns: Tally,
@@ -35,6 +33,8 @@ pub(crate) struct Split {
     /// See [`Split::held_up_ns`].
     held_up_ns: Tally,
     readable: AtomicU64,
+    /// Last, beside what follows in a thread's state: all that most polls look at.
+    due_ns: Tally,
 }
 
 impl Split {

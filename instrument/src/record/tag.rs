@@ -10,6 +10,7 @@
 use super::claims::{ABORTED, HANDLE_DROPPED, JOINED, PANICKED, Word};
 use super::given_back;
 use super::intern::NO_SITE;
+use super::tally::Tally;
 use super::task::TaskState;
 use super::thread;
 
@@ -64,11 +65,16 @@ impl Tag {
             }
         }
         let site = (self.task & SITE) as u32;
-        let shard = thread::here().site(site);
-        shard.outcomes_taken.add(1);
+        let thread = thread::here();
+        let shard = thread.site(site);
+        let count = |tally: &Tally| {
+            tally.add(1);
+            thread.raise_version();
+        };
+        count(&shard.outcomes_taken);
         let was_mine = self.is_mine(word);
         if was_mine && fate == HANDLE_DROPPED && word.flags() & PANICKED != 0 {
-            shard.swallowed_panics.add(1);
+            count(&shard.swallowed_panics);
         }
         while self.is_mine(word) {
             match self.state.claims.replace(word, word.with(fate)) {
@@ -79,7 +85,7 @@ impl Tag {
         }
         let panicked = given_back::forget(self.task >> SITE_BITS, site);
         if panicked && !was_mine && fate == HANDLE_DROPPED {
-            shard.swallowed_panics.add(1);
+            count(&shard.swallowed_panics);
         }
     }
 }

@@ -20,6 +20,19 @@ impl Tally {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
+    /// Adds, after all that the writer wrote before: what [`Tally::acquire`] sees of it comes with that. Only for the
+    /// one writer.
+    #[inline]
+    pub(crate) fn publish(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Release);
+    }
+
+    /// The value, with all that was written before it was [published](Tally::publish).
+    #[inline]
+    pub(crate) fn acquire(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
     /// Adds beside other writers that do the same; costs a locked instruction.
     #[inline]
     pub(crate) fn add_shared(&self, n: u64) {

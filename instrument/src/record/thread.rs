@@ -24,7 +24,7 @@ use super::shard::{Shards, SiteShard};
 use super::slots::Magazine;
 use super::split::Split;
 use super::tally::{Note16, Note32, Tally};
-use super::task::TaskState;
+use super::version::Version;
 pub(crate) use label::Label;
 pub(crate) use polling::Outer;
 #[cfg(any(feature = "check", test))]
@@ -33,7 +33,7 @@ pub(crate) use registry::here_for;
 pub(crate) use registry::keep_only_this_in_child;
 #[cfg(test)]
 pub(crate) use registry::set_most_states;
-pub(crate) use registry::{Reading, at, at_end, fold_ended, here, known, read, refused};
+pub(crate) use registry::{Changed, Reading, at, at_end, fold_ended, here, known, read, refused};
 pub(crate) use retired::Retired;
 
 const IDS_AT_ONCE: u64 = 1 << 10;
@@ -48,11 +48,13 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static TICKS: AtomicU32 = AtomicU32::new(0);
 
 /// See the module. It shares no cache line with another thread's, and a service that does something between its polls
-/// finds few of its lines in the cache: what polls and wakes look at comes first, and fills the first three.
+/// finds few of its lines in the cache: what polls and wakes look at lies in three of its first four.
 #[repr(C, align(64))]
 pub(crate) struct Thread {
     /// From 1, distinct for all that exist.
     pub(crate) index: u32,
+    /// Several threads may write it at once, which lose counts then.
+    is_shared: bool,
     /// See [`Thread::is_pooled`].
     pooled: AtomicBool,
     /// A thread has it.
@@ -65,16 +67,19 @@ pub(crate) struct Thread {
     since: AtomicU64,
     /// A [`Label`]: of that task, with the scope that spawns made here get.
     label: AtomicU64,
-    /// Outermost polls that ended here.
-    pub(crate) polls: Tally,
+    /// With the outermost polls that ended here.
+    version: Version,
     /// Their wall time.
     pub(crate) polled_ns: Tally,
-    /// Of the polls, those of which it is unknown since when they were due.
-    pub(crate) blind_polls: Tally,
+
     /// Wakes made here.
     pub(crate) edges: Edges,
-
     pub(crate) flight: Recording,
+    /// Of the polls, those of which it is unknown since when they were due.
+    pub(crate) blind_polls: Tally,
+    /// `(runtime + 1) << 32 | (worker + 1)`, each 0 when unknown.
+    place: AtomicU64,
+
     pub(crate) split: Split,
     /// Its slow polls.
     pub(crate) evidence: Evidence,
@@ -85,10 +90,6 @@ pub(crate) struct Thread {
     /// Free records.
     pub(crate) slots: Magazine,
     pub(crate) allowance: Allowance,
-    /// Tasks that got no record.
-    pub(crate) uncounted: Tally,
-    /// Tasks whose end had no room for a row.
-    pub(crate) ends_unsaid: Tally,
     next_id: Tally,
     last_id: Tally,
     /// The tick since which [`Thread::ends`] counts.
@@ -98,8 +99,6 @@ pub(crate) struct Thread {
     pub(crate) ended_ns: Tally,
     tid: AtomicU32,
     name: AtomicU32,
-    /// `(runtime + 1) << 32 | (worker + 1)`, each 0 when unknown.
-    place: AtomicU64,
     /// When another thread became the worker that this one was.
     replaced_ns: AtomicU64,
     /// Whose the thread is: see [`session`](super::session).
@@ -159,6 +158,28 @@ impl Thread {
         if !self.edges.add(from, site) {
             self.site(site).edgeless_wakes.add(1);
         }
+        self.raise_version();
+    }
+
+    /// Something was counted here just now, at a site or of a wake: the drain reads this thread at its next tick, as it
+    /// does in any case while a poll is open here. For the thread itself, after what it counts.
+    #[inline]
+    pub(crate) fn raise_version(&self) {
+        if self.task() == 0 {
+            self.version.raise();
+        }
+    }
+
+    /// Whether anything was counted here since the last call. For the drain, before it reads what was.
+    pub(crate) fn take_change(&self) -> bool {
+        let is_new = self.version.take_change(|| self.task.load(Ordering::Relaxed) != 0);
+        is_new || self.is_shared
+    }
+
+    /// Outermost polls that ended here.
+    #[inline]
+    pub(crate) fn polls(&self) -> u64 {
+        self.version.polls()
     }
 
     /// The calling thread's share of a site.
@@ -177,16 +198,6 @@ impl Thread {
         }
         self.next_id.set(id + 1);
         id
-    }
-
-    /// A record for a task that begins; that there is none is counted.
-    #[inline]
-    pub(crate) fn new_record(&self, max_records: u64) -> Option<&'static TaskState> {
-        let slot = self.slots.take(max_records);
-        if slot.is_none() {
-            self.uncounted.add(1);
-        }
-        slot
     }
 
     /// Whether one more end may wait here for the drain.
@@ -250,7 +261,7 @@ impl Thread {
         if before != session && !self.flight.is_closed() {
             self.session.set(session.number());
             self.last_session.set(session.number());
-            self.foreign_polls.set(self.polls.get());
+            self.foreign_polls.set(self.polls());
             // It may be another runtime's now, which the next poll finds out.
             self.place.store(0, Ordering::Relaxed);
             self.split.forget();

@@ -174,7 +174,7 @@ impl Desk {
     }
 
     fn pause(&mut self, threads: &Reading, busy: bool, next: u64, now: u64) -> u64 {
-        let ended = threads.sum(|thread| thread.polls.get(), threads.rest().polls);
+        let ended = threads.sum(Thread::polls, threads.rest().polls);
         let idle =
             std::mem::replace(&mut self.ended, ended) == ended && !busy && !self.workers.is_any_active();
         let pause = self.limit_ns.saturating_mul(2).clamp(*PAUSES.start(), *PAUSES.end());

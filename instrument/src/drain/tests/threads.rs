@@ -89,7 +89,7 @@ fn shards() -> usize {
 
 fn polls() -> u64 {
     let threads = thread::read();
-    threads.sum(|thread| thread.polls.get(), threads.rest().polls)
+    threads.sum(thread::Thread::polls, threads.rest().polls)
 }
 
 #[test]

@@ -65,6 +65,5 @@ fn loom_a_case_changes_hands_under_the_drains_eyes() {
         for number in 0..POLLS {
             assert_eq!(drain.waited_ns[&number], waited_ns(number), "{number}");
         }
-        assert_eq!(evidence.lost.get(), 0);
     });
 }

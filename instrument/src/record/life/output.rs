@@ -68,7 +68,11 @@ impl OpenOutput {
         let wall_ns = clock::now_ns().saturating_sub(self.start);
         let thread = thread::here();
         let Self { mut life, outer, start, polled_ns } = self;
-        let Stage::Recorded(state) = &life.0 else { return thread.return_to(outer) };
+        let Stage::Recorded(state) = &life.0 else {
+            thread.return_to(outer);
+            // Of what was counted meanwhile.
+            return thread.raise_version();
+        };
         let site = state.site();
         if wall_ns >= session::slow_poll_ns(site) {
             let shard = thread.site(site);

@@ -32,7 +32,6 @@ impl TaskState {
         if !ended.waived {
             self.mark();
         } else if row == LastRow::Lost {
-            thread.ends_unsaid.add(1);
             thread.site(self.site()).ends_unsaid.add(1);
         }
         ended.waived

@@ -168,8 +168,8 @@ impl Thread {
     #[inline]
     pub(crate) fn leave(&self, outer: Outer, wall_ns: u64) {
         if outer.task == 0 {
-            self.polls.add(1);
             self.polled_ns.add(wall_ns);
+            self.version.end_poll();
         }
         self.return_to(outer);
     }

@@ -5,6 +5,9 @@ use std::ptr::NonNull;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use pollscope_model::entity::edge::Waker;
+use pollscope_model::id::SiteId;
+
 use super::{Retired, Thread};
 use crate::record::allowed::Allowance;
 use crate::record::edges::Edges;
@@ -18,6 +21,7 @@ use crate::record::shard::Shards;
 use crate::record::slots::Magazine;
 use crate::record::split::Split;
 use crate::record::tally::{Note16, Note32, Tally};
+use crate::record::version::Version;
 
 /// States that threads have, or left behind since the drain's last visit, at most. A thread beyond them is counted as
 /// a loss ([`refused`]), and what it does is in no total.
@@ -35,7 +39,8 @@ static REFUSED: AtomicU64 = AtomicU64::new(0);
 /// dropped. Its counters have several writers then and may lose counts.
 static LATE: LazyLock<&'static Thread> = LazyLock::new(|| {
     THREADS.add_for_ever(|index| {
-        let late = Thread::new(index, Magazine::shared());
+        let mut late = Thread::new(index, Magazine::shared());
+        late.is_shared = true;
         late.flight.close();
         late.is_taken.store(true, Ordering::Relaxed);
         late
@@ -115,13 +120,47 @@ pub(crate) fn keep_only_this_in_child() {
 
 impl Reading {
     /// Of each thread its share of the sites, and that of all that ended.
+    #[cfg(any(feature = "check", test))]
     pub(crate) fn shards(&self) -> impl Iterator<Item = &Shards> + Clone {
         self.states().map(|thread| &thread.shards).chain([&self.rest().shards])
+    }
+
+    /// Those that counted something since the last call, or all if it is the `first` of a drain. For the drain: of a
+    /// thread that did not it reads four words.
+    pub(crate) fn take_changed(&self, first: bool) -> Changed<'_> {
+        let threads = self.states().filter(|thread| thread.take_change() || first).collect();
+        let rest = Some(self.rest()).filter(|rest| rest.take_change() || first);
+        Changed { threads, rest }
     }
 
     /// The sum of a count over all threads, those that ended included.
     pub(crate) fn sum(&self, of: impl Fn(&Thread) -> u64, ended: u64) -> u64 {
         self.states().map(of).fold(ended, u64::wrapping_add)
+    }
+}
+
+/// What counted something since the drain's last tick.
+pub(crate) struct Changed<'a> {
+    threads: Vec<&'a Thread>,
+    rest: Option<&'a Retired>,
+}
+
+impl Changed<'_> {
+    /// No thread did.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self { threads: Vec::new(), rest: None }
+    }
+
+    /// The share of the sites of each of them.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &Shards> {
+        self.threads.iter().map(|thread| &thread.shards).chain(self.rest.map(|rest| &rest.shards))
+    }
+
+    /// How often each wake edge was seen on one of them since the last call, or so far if it is the `first` of a drain.
+    pub(crate) fn edges(&self, first: bool) -> impl Iterator<Item = (Waker, SiteId, u64)> {
+        let of_threads = self.threads.iter().flat_map(move |thread| thread.edges.changes(first));
+        of_threads.chain(self.rest.into_iter().flat_map(move |rest| rest.edges.changes(first)))
     }
 }
 
@@ -264,7 +303,7 @@ impl Thread {
             task: AtomicU64::new(0),
             since: AtomicU64::new(0),
             label: AtomicU64::new(0),
-            polls: Tally::new(),
+            version: Version::new(),
             polled_ns: Tally::new(),
             blind_polls: Tally::new(),
             long_waits: HistShard::default(),
@@ -275,8 +314,7 @@ impl Thread {
             allowance: Allowance::default(),
             evidence: Evidence::default(),
             flight: Recording::new(),
-            uncounted: Tally::new(),
-            ends_unsaid: Tally::new(),
+            is_shared: false,
             pooled: AtomicBool::new(false),
             is_taken: AtomicBool::new(false),
             wrapping: AtomicBool::new(false),
@@ -296,6 +334,8 @@ impl Thread {
     }
 
     fn retire(&self) {
+        // What was counted in a poll that is still open is followed by no end of it.
+        self.version.raise();
         self.task.store(0, Ordering::Relaxed);
         self.since.store(0, Ordering::Relaxed);
         self.label.store(0, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use super::Thread;
 use crate::record::hist::HistShard;
 use crate::record::shard::Shards;
 use crate::record::tally::Tally;
+use crate::record::version::Version;
 
 /// Pairs of sites that are kept. A state whose pairs might find no room stays for the next thread.
 const MAX_PAIRS: usize = 1 << 16;
@@ -21,9 +22,7 @@ pub(crate) struct Retired {
     pub(crate) long_waits: HistShard,
     pub(crate) polls: u64,
     pub(crate) blind_polls: u64,
-    pub(crate) uncounted: u64,
-    pub(crate) ends_unsaid: u64,
-    pub(crate) evidence_lost: u64,
+    version: Version,
 }
 
 impl Retired {
@@ -35,9 +34,7 @@ impl Retired {
             long_waits: HistShard::default(),
             polls: 0,
             blind_polls: 0,
-            uncounted: 0,
-            ends_unsaid: 0,
-            evidence_lost: 0,
+            version: Version::new(),
         }
     }
 
@@ -53,11 +50,14 @@ impl Retired {
         }
         self.edges.fold(&ended.edges);
         self.long_waits.fold(&ended.long_waits);
-        self.polls = self.polls.wrapping_add(ended.polls.get());
+        self.polls = self.polls.wrapping_add(ended.polls());
         self.blind_polls = self.blind_polls.wrapping_add(ended.blind_polls.get());
-        self.uncounted = self.uncounted.wrapping_add(ended.uncounted.get());
-        self.ends_unsaid = self.ends_unsaid.wrapping_add(ended.ends_unsaid.get());
-        self.evidence_lost = self.evidence_lost.wrapping_add(ended.evidence.lost.get());
+        self.version.raise();
+    }
+
+    /// Whether a thread was folded since the last call. For the drain.
+    pub(super) fn take_change(&self) -> bool {
+        self.version.take_change(|| false)
     }
 }
 
@@ -65,8 +65,6 @@ impl Retired {
 #[derive(Default)]
 pub(crate) struct Edges {
     pairs: HashMap<(Waker, SiteId), Pair>,
-    /// 1 if a thread was folded since the drain's last visit.
-    is_new: Tally,
 }
 
 #[derive(Default)]
@@ -82,17 +80,13 @@ impl Edges {
             let pair = self.pairs.entry((from, to)).or_default();
             pair.count = pair.count.wrapping_add(count);
             pair.seen.add(seen);
-            self.is_new.set(1);
         }
     }
 
     /// As those of a thread: how often each pair was seen since the last call, or so far if it is the `first` of a
-    /// drain. One load where no thread was folded since. For the drain.
+    /// drain. For the drain.
     pub(crate) fn changes(&self, first: bool) -> impl Iterator<Item = (Waker, SiteId, u64)> {
-        let is_new = first || self.is_new.get() != 0;
-        self.is_new.set(0);
-        let pairs = is_new.then_some(&self.pairs).into_iter().flatten();
-        pairs.filter_map(move |((from, to), pair)| {
+        self.pairs.iter().filter_map(move |((from, to), pair)| {
             let before = if first { 0 } else { pair.seen.get() };
             pair.seen.set(pair.count);
             (pair.count > before).then(|| (*from, *to, pair.count - before))

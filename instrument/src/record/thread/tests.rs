@@ -38,7 +38,7 @@ fn the_open_poll_is_the_innermost_task_since_the_outermost_start() {
     leave(&thread, inner, 10);
     assert_eq!((thread.polling(), thread.scope()), (Some(open(7, 3, 100, false)), 4));
     leave(&thread, outer, 200);
-    assert_eq!((thread.polling(), thread.scope(), thread.polls.get()), (None, 0, 1));
+    assert_eq!((thread.polling(), thread.scope(), thread.polls()), (None, 0, 1));
 }
 
 #[test]
@@ -93,5 +93,5 @@ fn a_poll_that_is_sampled_begins_after_that_and_shows_no_earlier() {
     thread.close(outer);
     assert_eq!((thread.polling(), thread.task()), (None, 7), "it is over and being recorded");
     thread.leave(outer, 20);
-    assert_eq!((thread.task(), thread.polls.get()), (0, 1));
+    assert_eq!((thread.task(), thread.polls()), (0, 1));
 }
