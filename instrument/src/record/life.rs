@@ -274,13 +274,31 @@ impl Drop for OpenPoll<'_> {
         if let Some(state) = self.state() {
             state.poll_ends(wall_ns, now);
         }
-        self.thread.leave(self.outer, wall_ns);
-        if let Some(outcome) = self.outcome {
-            if self.has_output && Recorder::global().hooked() && self.life.leaves_output(now) {
-                return;
+        let leave = Leave { thread: self.thread, outer: self.outer, wall_ns };
+        let Some(outcome) = self.outcome else { return };
+        if self.has_output && Recorder::global().hooked() {
+            drop(leave);
+            if !self.life.leaves_output(now) {
+                self.life.end(self.thread, outcome, now);
             }
-            self.life.end(self.thread, outcome, now);
+            return;
         }
+        self.life.end(self.thread, outcome, now);
+    }
+}
+
+/// The poll is left when this is dropped: after the end of its task, which is told to the drain with it, also where an
+/// executor's waker panics meanwhile.
+struct Leave {
+    thread: &'static Thread,
+    outer: Outer,
+    wall_ns: u64,
+}
+
+impl Drop for Leave {
+    #[inline]
+    fn drop(&mut self) {
+        self.thread.leave(self.outer, self.wall_ns);
     }
 }
 
