@@ -1,7 +1,7 @@
 //! The one query language: a screen, a script and a test all ask a [`World`](crate::world::World)
 //! with the same [`Ask`](ask::Ask) and get the same [`Answer`](ask::Answer).
 //!
-//! A page is generic: rows of [`Value`](value::Value)s in the order of the kind's
+//! A page is generic: rows of [`Value`](crate::value::Value)s in the order of the kind's
 //! [column table](column::columns), which also names the JSON keys, the filter's fields and the
 //! screen's headers. Answers hold text and numbers only, never references into a `World`, so they
 //! travel the wire as they are.
