@@ -72,11 +72,33 @@ impl Life {
 
     /// Opens a poll. The guard closes it when it is dropped; without [`OpenPoll::returned`], by
     /// unwinding, it counts a panic.
-    ///
-    /// The poll's time begins when all memory is there that recording it takes: an allocator may wait for a thread that
-    /// has no CPU, which is not the task's doing.
     #[inline]
     pub(crate) fn open_poll(&mut self) -> OpenPoll<'_> {
+        self.open(|state, thread, shard, outer, start| {
+            if state.poll_begins(thread, shard, start) { postponed(state, thread, outer) } else { start }
+        })
+    }
+
+    /// Opens the turn in which the future is dropped before its end: a poll, but for what was due when. Until
+    /// [`OpenPoll::dropped`] it counts as a panic.
+    #[cold]
+    pub(crate) fn open_drop(&mut self) -> OpenPoll<'_> {
+        self.open(|state, thread, _, _, start| {
+            state.drop_begins(thread, start);
+            start
+        })
+    }
+
+    /// Opens what the thread runs of the task next. `begins` writes it to the task's record, if there is one, and says
+    /// when it begins.
+    ///
+    /// The time begins when all memory is there that recording it takes: an allocator may wait for a thread that has no
+    /// CPU, which is not the task's doing.
+    #[inline]
+    fn open(
+        &mut self,
+        begins: impl FnOnce(&TaskState, &'static Thread, &'static SiteShard, Outer, u64) -> u64,
+    ) -> OpenPoll<'_> {
         let thread = thread::here();
         let (id, label) = match &self.0 {
             Stage::Recorded(state) => (state.id(), state.label()),
@@ -87,38 +109,8 @@ impl Life {
         let site = label.site();
         let shard = thread.site(site);
         let (outer, mut start) = thread.enter(id, label, clock::now_ns());
-        if let Stage::Recorded(state) = &self.0
-            && state.poll_begins(thread, shard, start)
-        {
-            start = postponed(state, thread, outer);
-        }
-        OpenPoll {
-            life: self,
-            thread,
-            outer,
-            start,
-            site,
-            shard,
-            outcome: Some(Outcome::Panicked),
-            has_output: false,
-        }
-    }
-
-    /// Opens the turn in which the future is dropped before its end: a poll, but for what was due when. Until
-    /// [`OpenPoll::dropped`] it counts as a panic.
-    #[cold]
-    pub(crate) fn open_drop(&mut self) -> OpenPoll<'_> {
-        let thread = thread::here();
-        let (id, label) = match &self.0 {
-            Stage::Recorded(state) => (state.id(), state.label()),
-            Stage::Counted(task) => (task.id, task.label),
-            Stage::Over => (thread.task(), Label::new(NO_SITE, thread.scope(), false)),
-        };
-        let site = label.site();
-        let shard = thread.site(site);
-        let (outer, start) = thread.enter(id, label, clock::now_ns());
         if let Stage::Recorded(state) = &self.0 {
-            state.drop_begins(thread, start);
+            start = begins(state, thread, shard, outer, start);
         }
         OpenPoll {
             life: self,
