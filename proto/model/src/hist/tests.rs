@@ -49,6 +49,34 @@ fn memory_is_that_of_the_named_buckets() {
     assert!(far.heap_bytes() <= 64, "{}", far.heap_bytes());
 }
 
+#[test]
+fn the_change_of_a_histogram_is_what_was_recorded_in_between() {
+    let mut before = Hist::new();
+    for value in [10, 20, 5_000_000] {
+        before.record(value);
+    }
+    let mut now = before.clone();
+    for value in [20, 300, 4] {
+        now.record(value);
+    }
+    let delta = now.since(&before);
+    assert_eq!((delta.count(), delta.sum()), (3, 324));
+    assert!((300..=313).contains(&delta.max()), "{}", delta.max());
+    assert!(now.since(&now).is_empty());
+}
+
+#[test]
+fn a_sum_that_was_read_before_its_bucket_is_not_lost() {
+    let before = Hist::new();
+    let mut early = before.clone();
+    early.add_totals(20, 0);
+    let mut now = Hist::new();
+    now.record(20);
+    let (first, second) = (early.since(&before), now.since(&early));
+    assert_eq!((first.count(), first.sum()), (0, 20));
+    assert_eq!((second.count(), second.sum()), (1, 0));
+}
+
 proptest! {
     #[test]
     fn a_value_lies_between_the_edges_of_its_bucket(value in any::<u64>(), shift in 0u32..64) {
