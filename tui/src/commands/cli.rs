@@ -59,23 +59,25 @@ pub struct ViewArgs {
     pub no_mouse: bool,
 }
 
-const EXAMPLES: &str = "\
+/// What a first look at the command line shows.
+macro_rules! examples {
+    () => {
+        "\
 Examples:
   pollscope demo                              a live service with known faults
   pollscope                                   every instrumented process of this machine
   pollscope attach checkout                   one of them, by name
   pollscope tasks --filter 'busy>1ms'         one page, no terminal needed
   pollscope findings --from 412 --format json
-  pollscope record checkout -o run.mcap       what it says, for `pollscope open run.mcap`";
+  pollscope record checkout -o run.mcap       what it says, for `pollscope open run.mcap`"
+    };
+}
 
-const LONG_EXAMPLES: &str = "\
-Examples:
-  pollscope demo                              a live service with known faults
-  pollscope                                   every instrumented process of this machine
-  pollscope attach checkout                   one of them, by name
-  pollscope tasks --filter 'busy>1ms'         one page, no terminal needed
-  pollscope findings --from 412 --format json
-  pollscope record checkout -o run.mcap       what it says, for `pollscope open run.mcap`
+const EXAMPLES: &str = examples!();
+
+const LONG_EXAMPLES: &str = concat!(
+    examples!(),
+    "
 
 Targets:
   HOST:PORT, http://HOST:PORT, unix:PATH, the PID or the service name of a process on this machine;
@@ -85,7 +87,8 @@ Exit codes:
   0  done
   2  usage, a target that does not answer or was killed under `--watch`, input that cannot be read
   4  no data: nothing is there to look at
-  6  the peer or the recording is of a version that this program cannot read";
+  6  the peer or the recording is of a version that this program cannot read"
+);
 
 /// The commands.
 #[derive(Subcommand, Debug)]

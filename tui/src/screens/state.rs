@@ -49,15 +49,9 @@ impl Tab {
     /// Every tab, from 1 on.
     pub const ALL: [Self; 5] = [Self::Fleet, Self::Tasks, Self::Sites, Self::Workers, Self::Findings];
 
-    /// Its name on screen.
+    /// Its name on screen, that of its keys.
     pub const fn title(self) -> &'static str {
-        match self {
-            Self::Fleet => "Fleet",
-            Self::Tasks => "Tasks",
-            Self::Sites => "Sites",
-            Self::Workers => "Workers",
-            Self::Findings => "Findings",
-        }
+        self.context().title()
     }
 
     /// What it lists.
