@@ -45,9 +45,9 @@
 //! (256 MiB) at most, then its time becomes coarser; of one test of one process the newest four stay.
 //!
 //! # What is seen
-//! On stock tokio what is spawned through `pollscope`; with `--cfg tokio_unstable` every task of the runtime but
-//! those of a `LocalSet`, with poll times, spawn site and end, but without wakes: `tokio::spawn`ed tasks are never found to be forgotten or to
-//! have lost their waker, only to be left.
+//! On stock tokio what is spawned through `pollscope`; with `--cfg tokio_unstable` every task of the runtime but those
+//! of a `LocalSet`, with poll times, spawn site and end, but without wakes: `tokio::spawn`ed tasks are never found to
+//! be forgotten or to have lost their waker, only to be left.
 
 mod canary;
 mod clerk;

@@ -19,9 +19,9 @@ use crate::record::session::numbers::Lease;
 /// service set before is never called. Use [`attach_with`] if it has any, which calls both.
 ///
 /// With the task callbacks every task of the runtime is seen, libraries' included, but for those of a `LocalSet`; on
-/// stock tokio they do not exist, and none is taken. `on_thread_park` tells which thread is which worker, and observes the runtime (see
-/// [`observe`](crate::observe)) under its own name when a worker parks or polls a task for the first time. `on_thread_start`,
-/// `on_thread_stop` and `on_thread_unpark` stay the service's.
+/// stock tokio they do not exist, and none is taken. `on_thread_park` tells which thread is which worker, and observes
+/// the runtime (see [`observe`](crate::observe)) under its own name when a worker parks or polls a task for the first
+/// time. `on_thread_start`, `on_thread_stop` and `on_thread_unpark` stay the service's.
 ///
 /// A later registration replaces ours as silently: call this after everything else that sets callbacks and give those to
 /// [`attach_with`], or call the functions of [`hooks`](crate::hooks) from callbacks of your own.

@@ -66,12 +66,12 @@ pub(super) fn table() -> MutexGuard<'static, Table> {
 /// [`attach`](crate::attach). On others a few tasks of ours, over after 0.2 ms and some turns, ask for it while a worker
 /// that is not known moves: soon after this call, and less and less often.
 ///
-/// A runtime that is observed already is renamed; no callback of ours changes a name that was given here. A handle is kept for each, which does not keep the runtime from
-/// shutting down and holds the two or three descriptors of its driver: until the runtime is gone, which pollscope
-/// finds out within seconds to a minute (a runtime without tasks that stands still is asked by one short task of ours).
-/// At most 256 are observed at once, and 32 before `init`; more are counted as a loss. With `POLLSCOPE=off` nothing is
-/// kept, and the end of the guard gives back what was: call this again after another `init` (runtimes that were built
-/// with [`attach`](crate::attach) do it themselves).
+/// A runtime that is observed already is renamed; no callback of ours changes a name that was given here. A handle is
+/// kept for each, which does not keep the runtime from shutting down and holds the two or three descriptors of its
+/// driver: until the runtime is gone, which pollscope finds out within seconds to a minute (a runtime without tasks
+/// that stands still is asked by one short task of ours). At most 256 are observed at once, and 32 before `init`; more
+/// are counted as a loss. With `POLLSCOPE=off` nothing is kept, and the end of the guard gives back what was: call this
+/// again after another `init` (runtimes that were built with [`attach`](crate::attach) do it themselves).
 pub fn observe(handle: &Handle, name: &str) {
     observe_in(handle, name, session::current());
 }

@@ -1,5 +1,6 @@
 //! A child that is forked without exec is off: it records nothing, waits for nothing, and holds nothing of its
-//! parent's, which goes on as if there were no child. A child of a process in which pollscope never ran is a process like others.
+//! parent's, which goes on as if there were no child. A child of a process in which pollscope never ran is a process
+//! like others.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -31,7 +31,8 @@
 //! woken by the runtime alone (timers, sockets, joins), or this one lacks only such a wake in comparison with its
 //! siblings, it is told at `allow`: a quiet connection is no fault. Exempt are tasks that were declared long-lived,
 //! tasks that have living children to wait for, `block_on` bodies, futures that are part of another task, and
-//! `spawn_blocking` jobs, which `stuck-poll` and `never-polled` judge. Tasks that only tokio's hooks see cannot be judged, since their wakes are not counted.
+//! `spawn_blocking` jobs, which `stuck-poll` and `never-polled` judge. Tasks that only tokio's hooks see cannot be
+//! judged, since their wakes are not counted.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
