@@ -26,6 +26,7 @@ use crate::hooks::Callbacks;
 use crate::identity::Identity;
 use crate::record;
 use crate::record::allowed::ran;
+use crate::record::session::Session;
 use crate::record::session::numbers::{self, Entered, Lease};
 use crate::spawn::Spawn;
 use crate::watchdog::{self, Watchdog};
@@ -146,6 +147,11 @@ impl Book {
     /// `block_on` in between.
     pub(crate) fn enter(&self) -> Entered {
         self.lease.enter()
+    }
+
+    /// The session whose books these are.
+    pub(crate) fn session(&self) -> Session {
+        self.lease.session()
     }
 
     /// Spawns a task of the session: its body.

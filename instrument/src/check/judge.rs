@@ -25,7 +25,8 @@ pub(super) fn verdict(
     } else {
         Levels { leaks: Level::Allow, lost_wakers: Level::Allow, forgotten: Level::Allow, ..config.levels }
     };
-    let without_cpu_ns = clerk.process().and_then(|process| clerk.pressure.longest(process));
+    let without_cpu_ns =
+        clerk.process().and_then(|process| clerk.pressure.longest(process, clerk.book.session()));
     let mut found = Vec::new();
     let mut notes = Vec::new();
     if let Some(process) = clerk.process() {

@@ -33,8 +33,8 @@ pub struct Run<'a> {
     pub ended: bool,
     /// Whether the detectors proved that they work here; `None` goes by what was measured.
     pub armed: Option<Armed>,
-    /// The longest that any thread of its runtimes could run and had no CPU, all in all, if the runner
-    /// knows: no delay that is shorter is a task's fault.
+    /// How long the threads between a wake and its poll could run and had no CPU, at most and all in all, if the
+    /// runner knows: no delay that is shorter is a task's fault.
     pub without_cpu_ns: Option<u64>,
     /// How long, all in all, anything on the machine could run and had no CPU, if the runner knows: no thread
     /// waited longer for another that had none.

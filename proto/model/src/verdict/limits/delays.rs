@@ -56,7 +56,7 @@ pub(super) fn judge(
         }
         if own(running(waits.max())) <= limit {
             let machine = match without_cpu_ns {
-                Some(ns) => format!("a worker was without a CPU for {}", Nanos(ns)),
+                Some(ns) => format!("threads of its runtime were without a CPU for {}", Nanos(ns)),
                 None => format!("{} of what was wanted", Value::Ratio(cpu.share.unwrap_or(1.0))),
             };
             judged.cannot_tell(
