@@ -2,8 +2,9 @@
 //!
 //! `cargo run --release -p pollscope-examples --example verdict_rates -- 1000` runs the clean suite (every repaired
 //! fault) as often and counts failures, and the blocking fault as often and counts catches. As `cargo test` does, it
-//! runs several tests of one process at once: two for each CPU, or as many as a second argument says. What was wrong
-//! is printed with its text; the exit code is 1 if anything was.
+//! runs several tests of one process at once: two for each CPU, or as many as a second argument says. With the name of
+//! a case as third argument (`… -- 10000 4 starve`), only its repaired form runs. What was wrong is printed with its
+//! text; the exit code is 1 if anything was, and 2 if there is no such case.
 
 #![expect(clippy::print_stdout, reason = "a report")]
 
@@ -32,6 +33,11 @@ fn main() -> ExitCode {
     let rounds = argument(1).unwrap_or(100);
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let at_once = argument(2).map_or(cpus * AT_ONCE, |tests| tests.max(1) as usize);
+    let only = std::env::args().nth(3);
+    if let Some(name) = only.as_deref().filter(|name| suite::ALL.iter().all(|case| case.name != *name)) {
+        println!("there is no case '{name}', there are: {}", suite::ALL.map(|case| case.name).join(", "));
+        return ExitCode::from(2);
+    }
     let load = Load::start(cpus * BUSY);
     let begun = AtomicU32::new(0);
     let count = Mutex::new(Count { begin: Instant::now(), rounds: 0, clean: 0, caught: 0, wrong: 0 });
@@ -39,7 +45,7 @@ fn main() -> ExitCode {
         for _ in 0..at_once {
             scope.spawn(|| {
                 while begun.fetch_add(1, Ordering::Relaxed) < rounds {
-                    round(&count, rounds);
+                    round(&count, rounds, only.as_deref());
                 }
             });
         }
@@ -50,16 +56,19 @@ fn main() -> ExitCode {
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Every repaired fault once, and the blocking one as it is.
-fn round(count: &Mutex<Count>, of: u32) {
+/// Every repaired fault once (or only one), and the blocking one as it is (unless only one is asked for).
+fn round(count: &Mutex<Count>, of: u32, only: Option<&str>) {
     let count = || count.lock().unwrap_or_else(PoisonError::into_inner);
-    for case in &suite::ALL {
+    for case in suite::ALL.iter().filter(|case| only.is_none_or(|only| case.name == only)) {
         let judged = (case.run)(false);
         let clean = judged.is_clean();
         count().clean += u32::from(clean);
         if !clean {
             count().tell("false alarm", &judged);
         }
+    }
+    if only.is_some() {
+        return count().end_round(of);
     }
     let judged = (suite::ALL[0].run)(true);
     let caught = judged.verdict().failing().any(|finding| *finding.detector == *suite::ALL[0].detector);
@@ -91,11 +100,10 @@ impl Count {
         self.rounds += 1;
         if self.rounds.is_multiple_of(50) || self.rounds == of {
             println!(
-                "{} rounds in {:.0?}: {} clean tests passed ({} a round), {} blocking faults caught",
+                "{} rounds in {:.0?}: {} clean tests passed, {} blocking faults caught",
                 self.rounds,
                 self.begin.elapsed(),
                 self.clean,
-                suite::ALL.len(),
                 self.caught,
             );
         }
