@@ -60,7 +60,7 @@ fn convert(messages: Vec<Vec<PushMessage>>) -> Vec<Report> {
     let pushes = messages.into_iter().flatten().filter_map(|message| reader.take(message).ok().flatten());
     let report = |push| match push {
         Push::Report(report) => Some(*report),
-        Push::Hello { .. } | Push::Goodbye { .. } => None,
+        Push::Hello(_) | Push::Goodbye { .. } => None,
     };
     pushes.filter_map(report).collect()
 }

@@ -23,12 +23,7 @@ pub const FOLDER_SOCKET: &str = "collector.sock";
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Push {
     /// First; and again, with the same boot, when what the process measures has changed.
-    Hello {
-        /// Who it is.
-        hello: Box<Hello>,
-        /// Proof that it may push.
-        token: Option<String>,
-    },
+    Hello(Box<Hello>),
     /// A whole report, put together from its frames.
     Report(Box<Report>),
     /// Last: the process ends in good order.
@@ -68,15 +63,13 @@ pub struct Welcome {
     pub last_seq: Option<u64>,
     /// How much of the tasks it wants when no viewer watches.
     pub detail: Detail,
-    /// Nanoseconds between two reports that it asks for; 0 leaves it to the process.
-    pub interval_ns: u64,
 }
 
 /// The process's greeting.
-pub fn hello(hello: &Hello, token: Option<&str>) -> PushMessage {
+pub fn hello(hello: &Hello) -> PushMessage {
     message(wire::push_message::Message::Hello(wire::PushHello {
         hello: Some(greeting::hello_to_wire(hello)),
-        token: token.map(convert::clip),
+        token: None,
     }))
 }
 
@@ -117,10 +110,7 @@ impl Reader {
         Ok(match message.message.ok_or(DecodeError::missing("push.message"))? {
             Wire::Hello(push) => {
                 let hello = push.hello.ok_or(DecodeError::missing("push.hello"))?;
-                Some(Push::Hello {
-                    hello: Box::new(greeting::hello_from_wire(hello)?),
-                    token: push.token.map(|token| convert::checked("push.token", token)).transpose()?,
-                })
+                Some(Push::Hello(Box::new(greeting::hello_from_wire(hello)?)))
             }
             Wire::Report(frame) => self.frames.push(frame)?.map(|report| Push::Report(Box::new(report))),
             Wire::Goodbye(bye) => {
@@ -139,7 +129,7 @@ impl From<&Control> for PushControl {
                     protocol: Some(greeting::protocol_to_wire(welcome.protocol)),
                     last_seq: welcome.last_seq,
                     detail: numbers::detail_to_wire(welcome.detail).into(),
-                    interval_ns: welcome.interval_ns,
+                    interval_ns: 0,
                 }),
                 Control::Ack { seq } => Wire::Ack(wire::Ack { seq: *seq }),
                 Control::Detail(detail) => Wire::Detail(greeting::detail_request_to_wire(*detail)),
@@ -160,7 +150,6 @@ impl TryFrom<PushControl> for Control {
                 protocol: greeting::protocol_from_wire("welcome.protocol", welcome.protocol)?,
                 last_seq: welcome.last_seq,
                 detail: numbers::detail("welcome.detail", welcome.detail)?,
-                interval_ns: welcome.interval_ns,
             }),
             Wire::Ack(ack) => Self::Ack { seq: ack.seq },
             Wire::Detail(detail) => Self::Detail(greeting::detail_request_from_wire(detail)?),

@@ -202,7 +202,7 @@ impl Stream {
 
     async fn hello(&mut self) -> Result<Box<Hello>, End> {
         let hello = match self.next().await? {
-            Push::Hello { hello, .. } => hello,
+            Push::Hello(hello) => hello,
             Push::Report(_) | Push::Goodbye { .. } => return Err(End::NoHello),
         };
         compatible(Peer::Collector, Peer::Service, hello.protocol, &hello.version)?;
@@ -215,14 +215,13 @@ impl Stream {
             protocol: PROTOCOL,
             last_seq: seat.last_seq,
             detail: Detail::Top,
-            interval_ns: 0,
         }))
         .await?;
         loop {
             tokio::select! {
                 push = self.next() => match push? {
-                    Push::Hello { hello, .. } if hello.boot == seat.boot => fleet.renew(seat, hello).await?,
-                    Push::Hello { .. } => return Err(End::WrongBoot),
+                    Push::Hello(hello) if hello.boot == seat.boot => fleet.renew(seat, hello).await?,
+                    Push::Hello(_) => return Err(End::WrongBoot),
                     Push::Goodbye { reason } => return Ok(reason),
                     Push::Report(report) => self.take(fleet, seat, report).await?,
                 },

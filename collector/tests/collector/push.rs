@@ -120,7 +120,7 @@ async fn a_second_stream_of_an_incarnation_waits_for_the_end_of_the_first() {
     first.push(&counted.delta(10)).await;
 
     let mut second = Pusher::open(&rig).await;
-    second.say(ingest::hello(&counted.hello(), None)).await;
+    second.say(ingest::hello(&counted.hello())).await;
     let refused = tokio::spawn(async move { second.end().await });
     while !refused.is_finished() {
         // It goes on, and is not taken for silent.
@@ -207,7 +207,7 @@ async fn a_process_may_say_anew_who_it_is() {
     assert_eq!(texts(&rig.page(Kind::Processes).await, "mode"), ["wrap"]);
     let mut hello = counted.hello();
     hello.mode = Mode::Hooks;
-    pusher.say(ingest::hello(&hello, None)).await;
+    pusher.say(ingest::hello(&hello)).await;
     pusher.push(&counted.delta(1)).await;
     let page = rig.page(Kind::Processes).await;
     assert_eq!((texts(&page, "mode"), sum(&page, "tasks")), (vec!["hooks".to_owned()], 2));

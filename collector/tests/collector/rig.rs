@@ -202,7 +202,7 @@ impl Pusher {
     /// Opens a stream and is welcomed.
     pub(crate) async fn welcomed(rig: &Rig, hello: &Hello) -> (Self, Welcome) {
         let mut pusher = Self::open(rig).await;
-        pusher.say(ingest::hello(hello, None)).await;
+        pusher.say(ingest::hello(hello)).await;
         match pusher.next().await {
             Ok(Some(Control::Welcome(welcome))) => (pusher, welcome),
             other => panic!("expected a welcome, got {other:?}"),

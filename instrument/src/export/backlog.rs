@@ -188,11 +188,6 @@ impl Backlog {
         }
     }
 
-    /// Folds all deltas that wait into one, for a reader that asked for a coarser interval.
-    pub(super) fn coarsen(&self) {
-        self.lock().coarsen();
-    }
-
     /// Whether the next report continues after `seq`: it is a delta that begins right there, or
     /// nothing waits and the newest was `seq`.
     pub(super) fn continues_after(&self, seq: u64) -> bool {
@@ -313,15 +308,6 @@ impl State {
             let mut folded = Arc::unwrap_or_clone(last);
             folded.fold(Report::clone(delta));
             self.append(Arc::new(folded));
-        }
-    }
-
-    fn coarsen(&mut self) {
-        let deltas = self.queue.iter().rev().take_while(|report| report.kind == ReportKind::Delta).count();
-        let later = self.queue.split_off(self.queue.len() - deltas.saturating_sub(1));
-        for delta in later {
-            self.rows -= delta.tasks.len();
-            self.fold_into_last(&delta);
         }
     }
 

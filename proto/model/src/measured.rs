@@ -192,36 +192,3 @@ impl Coverage {
         [Self::All, Self::Wrapped, Self::NoTask].into_iter().find(|c| c.as_str() == name)
     }
 }
-
-/// A value, or the fact that this mode cannot measure it. Never mistaken for zero.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Measured<T> {
-    /// It was measured.
-    Value(T),
-    /// This mode or build cannot measure it; the hello's capabilities say why.
-    NotMeasured,
-}
-
-impl<T> Measured<T> {
-    /// The value if it was measured.
-    pub fn value(self) -> Option<T> {
-        match self {
-            Self::Value(value) => Some(value),
-            Self::NotMeasured => None,
-        }
-    }
-
-    /// Changes the value, keeps the absence.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Measured<U> {
-        match self {
-            Self::Value(value) => Measured::Value(f(value)),
-            Self::NotMeasured => Measured::NotMeasured,
-        }
-    }
-}
-
-impl<T> From<Option<T>> for Measured<T> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::NotMeasured, Self::Value)
-    }
-}

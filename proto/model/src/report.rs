@@ -58,8 +58,6 @@ pub struct Losses {
     /// Reports that were folded into a later one because the peer was slow or away: time became
     /// coarser, no total was lost.
     pub reports_folded: u64,
-    /// Wakes and polls that the recorder saw for tasks that it did not know.
-    pub events_unknown: u64,
     /// Runtimes that were to be observed while too many others were: their workers and queues are in no list.
     pub runtimes_unseen: u64,
     /// Threads that began while too many others were recorded: their polls, wakes and spawns are in no total.
@@ -77,7 +75,6 @@ impl Losses {
             .saturating_add(self.slow_polls)
             .saturating_add(self.ended_rows)
             .saturating_add(self.dict_entries)
-            .saturating_add(self.events_unknown)
             .saturating_add(self.runtimes_unseen)
             .saturating_add(self.threads_uncounted)
     }

@@ -290,7 +290,8 @@ fn losses_to_wire(losses: &Losses) -> wire::Losses {
         ended_rows: losses.ended_rows,
         dict_entries: losses.dict_entries,
         reports_folded: losses.reports_folded,
-        events_unknown: losses.events_unknown,
+        // No recorder counts it; its number stays taken.
+        events_unknown: 0,
         runtimes_unseen: losses.runtimes_unseen,
         threads_uncounted: losses.threads_uncounted,
         connections_refused: losses.connections_refused,
@@ -305,7 +306,6 @@ fn losses_from_wire(losses: wire::Losses) -> Losses {
         ended_rows: losses.ended_rows,
         dict_entries: losses.dict_entries,
         reports_folded: losses.reports_folded,
-        events_unknown: losses.events_unknown,
         runtimes_unseen: losses.runtimes_unseen,
         threads_uncounted: losses.threads_uncounted,
         connections_refused: losses.connections_refused,

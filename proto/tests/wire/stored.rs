@@ -212,7 +212,6 @@ fn stored_welcome_decodes() {
         protocol: ProtocolVersion { major: 1, minor: 0 },
         last_seq: Some(0),
         detail: Detail::Top,
-        interval_ns: 1_000_000_000,
     });
     let bytes = stored("v1.0-ingest-welcome.bin", || PushControl::from(&welcome).encode_to_vec());
     assert_eq!(Control::try_from(PushControl::decode(bytes.as_slice()).unwrap()), Ok(welcome));

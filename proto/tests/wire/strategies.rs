@@ -274,16 +274,16 @@ prop_compose! {
         (sites, tasks, slow_polls) in (vec(site().boxed(), 0..5), vec(task().boxed(), 0..20), vec(slow_poll().boxed(), 0..4)),
         (stalls, stops, edges) in (vec(stall().boxed(), 0..4), vec(stop().boxed(), 0..3), vec(edge().boxed(), 0..6)),
         events in vec(event_block().boxed(), 0..4),
-        losses in [number(), number(), number(), number(), number(), number(), number(), number(), number(), number()],
+        losses in [number(), number(), number(), number(), number(), number(), number(), number(), number()],
     ) -> Report {
         Report {
             boot, kind, detail, seq, first_seq: seq.saturating_sub(back), start_ns, end_ns,
             dict, runtimes, workers, sites, tasks, slow_polls, stalls, stops, edges, events,
             losses: Losses {
                 tasks_uncounted: losses[0], slow_polls: losses[1], ended_rows: losses[2],
-                dict_entries: losses[3], reports_folded: losses[4], events_unknown: losses[5],
-                runtimes_unseen: losses[6], connections_refused: losses[7], viewers_refused: losses[8],
-                threads_uncounted: losses[9],
+                dict_entries: losses[3], reports_folded: losses[4],
+                runtimes_unseen: losses[5], connections_refused: losses[6], viewers_refused: losses[7],
+                threads_uncounted: losses[8],
             },
         }
     }

@@ -132,20 +132,6 @@ fn the_gap_of_a_reader_that_starts_again_is_counted() {
 }
 
 #[test]
-fn a_coarser_interval_is_no_loss() {
-    let backlog = Backlog::default();
-    backlog.restart(snapshot(0));
-    for seq in 1..=3 {
-        backlog.push(&delta(seq));
-    }
-    backlog.coarsen();
-    let reports = drain(&backlog);
-    assert_eq!(reports.len(), 2);
-    assert_eq!((reports[1].first_seq, reports[1].seq), (1, 3));
-    assert_eq!(reports[1].losses.reports_folded, 0);
-}
-
-#[test]
 fn it_knows_what_it_can_continue() {
     let backlog = Backlog::default();
     assert!(!backlog.continues_after(0));

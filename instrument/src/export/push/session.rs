@@ -25,8 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_UNACKNOWLEDGED: usize = 64;
 /// How long the end of a stream waits for the collector's own.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// The coarsest interval that a collector can ask for.
-const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// How often a quiet connection is looked at.
 const GLANCE: Duration = Duration::from_millis(250);
 /// Messages on their way, beside those in the backlog.
@@ -102,7 +100,7 @@ impl Session {
         let (out, stream) = mpsc::channel(IN_FLIGHT);
         let out = Out(out);
         let (mut greeting, hello) = Greeting::new(self.shared.clone());
-        out.say(ingest::hello(&hello, None)).await?;
+        out.say(ingest::hello(&hello)).await?;
         let mut client = ingest::client(connection);
         let answer = client.push(ReceiverStream::new(stream));
         let mut controls = timeout(PATIENCE, answer).await.map_err(silent)??.into_inner();
@@ -139,22 +137,11 @@ impl Session {
         out: &Out,
     ) -> Result<(), End> {
         self.resume(welcome.last_seq, out).await?;
-        let pause = Duration::from_nanos(welcome.interval_ns).min(MAX_PAUSE);
-        let mut last = Instant::now();
         loop {
             if self.whole {
                 self.shared.keep_events(&self.backlog, &mut self.asked_for_events);
             }
             self.wait_for_room(desk).await?;
-            if let Some(early) = pause.checked_sub(last.elapsed()).filter(|early| !early.is_zero()) {
-                let _ = timeout(early.min(GLANCE), self.backlog.closed()).await;
-                if !self.backlog.is_closed() {
-                    continue;
-                }
-            }
-            if !pause.is_zero() {
-                self.backlog.coarsen();
-            }
             let Ok(next) = timeout(GLANCE, self.backlog.next()).await else { continue };
             let mut report = match next {
                 Next::Report(report) => report,
@@ -165,9 +152,8 @@ impl Session {
                 Next::Closed => return Ok(()),
             };
             if let Some(hello) = greeting.news(&report) {
-                out.say(ingest::hello(&hello, None)).await?;
+                out.say(ingest::hello(&hello)).await?;
             }
-            last = Instant::now();
             let grown = desk.look_through(&mut report);
             self.keep(&report);
             out.send(&report).await?;

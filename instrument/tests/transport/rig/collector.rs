@@ -179,7 +179,7 @@ impl Ingest for Service {
 impl Memory {
     fn take(&mut self, push: Push) -> Option<Control> {
         match push {
-            Push::Hello { hello, .. } => {
+            Push::Hello(hello) => {
                 if self.refusing {
                     self.refused += 1;
                     return Some(Control::Refused { reason: "the test refuses all".into() });
@@ -191,7 +191,6 @@ impl Memory {
                     protocol: PROTOCOL,
                     last_seq,
                     detail: self.detail,
-                    interval_ns: 0,
                 }))
             }
             Push::Report(report) => {

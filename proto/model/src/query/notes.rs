@@ -114,7 +114,6 @@ fn losses(process: &Process, notes: &mut Vec<String>) {
         (lost.slow_polls, "slow poll without evidence"),
         (lost.ended_rows, "end of a task without its last row"),
         (lost.dict_entries, "site or name over the limit"),
-        (lost.events_unknown, "event of an unknown task"),
         (lost.runtimes_unseen, "runtime that is not observed"),
         (lost.threads_uncounted, "thread whose polls are in no total"),
     ];

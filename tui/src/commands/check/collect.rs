@@ -216,7 +216,7 @@ impl Stream {
     async fn talk(&mut self) -> Result<(), Status> {
         let first = tokio::time::timeout(GREETING, self.next()).await;
         let first = first.map_err(|_| Status::deadline_exceeded("no greeting came within 5 s"))??;
-        let Some(Push::Hello { hello, .. }) = first else {
+        let Some(Push::Hello(hello)) = first else {
             return Err(Status::invalid_argument("the first message must be a hello"));
         };
         if let Err(mismatch) = compatible(Peer::Collector, Peer::Service, hello.protocol, &hello.version) {
@@ -224,14 +224,14 @@ impl Stream {
         }
         let boot = hello.boot;
         let last_seq = self.counted.0.lock().greet(&hello).map_err(|error| refused(&error))?;
-        let welcome = Welcome { protocol: PROTOCOL, last_seq, detail: Detail::Full, interval_ns: 0 };
+        let welcome = Welcome { protocol: PROTOCOL, last_seq, detail: Detail::Full };
         self.say(&Control::Welcome(welcome)).await?;
         while let Some(push) = self.next().await? {
             match push {
-                Push::Hello { hello, .. } if hello.boot == boot => {
+                Push::Hello(hello) if hello.boot == boot => {
                     self.counted.0.lock().greet(&hello).map_err(|error| refused(&error))?;
                 }
-                Push::Hello { .. } => {
+                Push::Hello(_) => {
                     return Err(Status::invalid_argument("a stream speaks for one process"));
                 }
                 Push::Report(report) if report.boot == boot => {

@@ -335,7 +335,7 @@ fn levels_that_were_set_decide() {
 #[test]
 fn losses_make_a_run_incomplete_but_never_hide_a_finding() {
     let lossy = |stage: &mut Stage| {
-        stage.script.lose(Losses { events_unknown: 5, ..Losses::default() });
+        stage.script.lose(Losses { dict_entries: 5, ..Losses::default() });
         stage.second();
     };
     let mut clean = Stage::new();

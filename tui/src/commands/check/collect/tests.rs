@@ -27,7 +27,7 @@ impl Pushing {
     async fn begin(folder: &Path, hello: &Hello) -> (Self, Option<u64>) {
         let channel = Endpoint::Unix(folder.join(FOLDER_SOCKET)).connect().await.expect("it listens");
         let (out, messages) = mpsc::channel(8);
-        out.send(ingest::hello(hello, None)).await.expect("there is room");
+        out.send(ingest::hello(hello)).await.expect("there is room");
         let pushed = ingest::client(channel.clone()).push(ReceiverStream::new(messages)).await;
         let controls = pushed.expect("it is taken").into_inner();
         let mut pushing = Self { out, controls, _channel: channel };
