@@ -40,7 +40,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use accept::{Accepted, Pruned};
-pub use bounds::P99;
 pub use comparison::{Change, Compared, Comparison, Figure, Measured, SiteName};
 pub use identity::{Place, SiteKey};
 #[cfg(feature = "toml")]
@@ -51,11 +50,11 @@ use crate::level::Level;
 use crate::world::World;
 
 /// The version of the file format. Another one is not read.
-pub const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 1;
 /// Runs that are kept; when another is added, the oldest leaves.
 pub const MAX_RUNS: usize = 5;
 /// Findings that can be accepted.
-pub const MAX_KNOWN: usize = 4_096;
+pub(crate) const MAX_KNOWN: usize = 4_096;
 
 /// See the [module](self).
 #[derive(Clone, PartialEq, Debug, Default)]

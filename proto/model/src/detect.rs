@@ -15,28 +15,28 @@
 //! - **Severity needs harm.** What no task waited for stays a warning.
 
 pub mod advice;
-pub mod blocking_poll;
-pub mod blocking_pool_exhausted;
-pub mod detached_failure;
+pub(crate) mod blocking_poll;
+pub(crate) mod blocking_pool_exhausted;
+pub(crate) mod detached_failure;
 pub mod explain;
-pub mod forgotten_task;
-pub mod large_future;
-pub mod lost_waker;
+pub(crate) mod forgotten_task;
+pub(crate) mod large_future;
+pub(crate) mod lost_waker;
 pub(crate) mod memory;
-pub mod never_polled;
-pub mod never_yields;
+pub(crate) mod never_polled;
+pub(crate) mod never_yields;
 mod pool;
-pub mod runtime_saturated;
-pub mod sched_delay;
+pub(crate) mod runtime_saturated;
+pub(crate) mod sched_delay;
 pub(crate) mod seen;
-pub mod self_wake_storm;
-pub mod signal;
-pub mod stuck_poll;
-pub mod swallowed_panic;
-pub mod tail_latency;
-pub mod task_leak;
-pub mod unread_outcomes;
-pub mod view;
+pub(crate) mod self_wake_storm;
+pub(crate) mod signal;
+pub(crate) mod stuck_poll;
+pub(crate) mod swallowed_panic;
+pub(crate) mod tail_latency;
+pub(crate) mod task_leak;
+pub(crate) mod unread_outcomes;
+pub(crate) mod view;
 
 use crate::entity::task::TaskRecord;
 use crate::level::Level;
@@ -69,9 +69,9 @@ pub struct Detector {
     /// Its limits with their defaults.
     pub limits: &'static [Limit],
     /// How it judges the process as a whole: sites, workers, slow polls.
-    pub whole: Option<Whole>,
+    pub(crate) whole: Option<Whole>,
     /// How it judges single tasks.
-    pub tasks: Option<TaskRule>,
+    pub(crate) tasks: Option<TaskRule>,
     /// What the engine keeps for it between two looks.
     keeps: Keeps,
     /// Its source file, whose leading comment is its manual.
@@ -79,14 +79,14 @@ pub struct Detector {
 }
 
 /// The rule as a test of one task, made once for each look at a process.
-pub type TaskTest<'a> = Box<dyn Fn(&TaskRecord) -> Option<Hit> + 'a>;
+pub(crate) type TaskTest<'a> = Box<dyn Fn(&TaskRecord) -> Option<Hit> + 'a>;
 
 /// A judgement of a whole process.
-pub type Whole = fn(&View<'_>, &Rule, &mut Verdict);
+pub(crate) type Whole = fn(&View<'_>, &Rule, &mut Verdict);
 
 /// A judgement of single tasks.
 #[derive(Clone, Copy, Debug)]
-pub struct TaskRule {
+pub(crate) struct TaskRule {
     /// Makes the test.
     pub test: for<'a> fn(Moment<'a>, &Rule) -> TaskTest<'a>,
     /// When, on the process's clock, the test may first hit a task that does not change until then;

@@ -87,7 +87,7 @@ pub enum DictEntry {
 
 impl DictEntry {
     /// Bytes on the heap.
-    pub fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Self::Site(_, site) => site.file.len(),
             Self::Name(_, name) => name.len(),
@@ -181,7 +181,7 @@ impl Dictionary {
     }
 
     /// Why stacks have no line or no frame, each reason once.
-    pub fn missing_lines(&self) -> BTreeSet<&str> {
+    pub(crate) fn missing_lines(&self) -> BTreeSet<&str> {
         self.stacks.iter().flatten().filter_map(|stack| stack.why.as_deref()).collect()
     }
 

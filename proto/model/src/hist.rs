@@ -211,7 +211,7 @@ impl Hist {
     /// Folds `width` buckets at a time into the highest of them, which makes room: 16 leave one for each
     /// power of two, [`BUCKETS`] leave two. Count, sum and maximum stay exact; a quantile is never lower
     /// than before. Two histograms compare only at the same width.
-    pub fn coarsen(&mut self, width: usize) {
+    pub(crate) fn coarsen(&mut self, width: usize) {
         let coarse = |bucket: u16| usize::from(bucket).next_multiple_of(width.max(1)).min(BUCKETS - 1) as u16;
         if self.cells.iter().all(|(bucket, _)| coarse(*bucket) == *bucket) {
             return;
@@ -230,7 +230,7 @@ impl Hist {
     }
 
     /// Bytes on the heap.
-    pub fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.cells.capacity() * size_of::<(u16, u64)>()
     }
 
@@ -273,7 +273,7 @@ impl Hist {
 
     /// How many values lie in buckets whose upper edge is above the limit: those over it, give or
     /// take the bucket that holds the limit itself.
-    pub fn count_over(&self, limit: u64) -> u64 {
+    pub(crate) fn count_over(&self, limit: u64) -> u64 {
         let last = bucket_of(limit);
         self.buckets().filter(|(bucket, _)| *bucket > last).fold(0, |total, (_, n)| total.saturating_add(n))
     }

@@ -45,9 +45,9 @@ pub use terms::Terms;
 pub const FILE: &str = "pollscope.toml";
 
 /// How long a signal must last before it is reported; a key that every detector has.
-pub const FOR: &str = "for";
+pub(crate) const FOR: &str = "for";
 /// How long a signal must be gone before its finding is closed; a key that every detector has.
-pub const CLEAR: &str = "clear";
+pub(crate) const CLEAR: &str = "clear";
 /// The worst level that a detector may report; a key that every detector has.
 pub const LEVEL: &str = "level";
 

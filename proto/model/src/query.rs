@@ -26,9 +26,10 @@ mod task_detail;
 mod tasks;
 mod workers;
 
-pub use answer::{answer, answer_again};
+pub use answer::answer;
+pub(crate) use answer::answer_again;
 pub use run::QueryError;
-pub use shortlist::Shortlists;
+pub(crate) use shortlist::Shortlists;
 
 #[cfg(test)]
 mod tests;

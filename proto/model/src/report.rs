@@ -126,7 +126,7 @@ pub struct Report {
 }
 
 /// The most slow polls that a folded report keeps: the longest stay.
-pub const MAX_FOLDED_SLOW_POLLS: usize = 256;
+pub(crate) const MAX_FOLDED_SLOW_POLLS: usize = 256;
 /// The most single events that a folded report keeps: the newest stay, and their numbers tell the
 /// reader how many it missed.
 pub const MAX_FOLDED_EVENTS: usize = 131_072;

@@ -26,10 +26,13 @@ use std::sync::Arc;
 pub use events::Track;
 pub use fold::{Applied, Folding};
 pub use limits::Limits;
-pub use process::{Gaps, Process, Refused};
-pub use runtime::{RuntimeView, WorkerRates, WorkerView};
-pub use site::{SitePoint, SiteRates, SiteView, WindowView};
-pub use tasks::{SiteRows, TaskRow};
+pub use process::{Process, Refused};
+pub(crate) use runtime::WorkerRates;
+pub use runtime::{RuntimeView, WorkerView};
+pub use site::SiteView;
+pub(crate) use site::{SiteRates, WindowView};
+pub(crate) use tasks::SiteRows;
+pub use tasks::TaskRow;
 
 use crate::entity::presence::Presence;
 use crate::hello::Hello;

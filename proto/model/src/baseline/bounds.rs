@@ -23,7 +23,7 @@ const EXACT: u64 = 60_000;
 
 /// The p99 of a sample with its bounds, in the sample's unit. All are edges of histogram buckets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct P99 {
+pub(crate) struct P99 {
     /// The p99 of the sample.
     pub value: u64,
     /// The true p99 is above this, with 99 %.
@@ -34,7 +34,7 @@ pub struct P99 {
 
 impl P99 {
     /// The p99 of what was counted; `None` if that is nothing.
-    pub fn of(hist: &Hist) -> Option<Self> {
+    pub(crate) fn of(hist: &Hist) -> Option<Self> {
         let n = hist.count();
         Some(Self {
             value: hist.quantile(0.99)?,

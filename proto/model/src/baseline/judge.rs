@@ -30,13 +30,13 @@ use crate::hist::Hist;
 use crate::time::{MICROSECOND, Nanos};
 
 /// Head by base from which on a figure may have regressed.
-pub const RATIO: f64 = 1.25;
+pub(crate) const RATIO: f64 = 1.25;
 /// What it must be longer by at least.
-pub const FLOOR_NS: u64 = 200 * MICROSECOND;
+pub(crate) const FLOOR_NS: u64 = 200 * MICROSECOND;
 /// Samples that both sides must have.
 pub const ENOUGH: u64 = 200;
 /// Base runs from which on their spread counts.
-pub const SPREAD: usize = 3;
+pub(crate) const SPREAD: usize = 3;
 /// Split slow polls from which on they speak for all.
 const SPLIT_ENOUGH: usize = 8;
 

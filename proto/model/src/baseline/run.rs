@@ -51,7 +51,7 @@ pub struct Machine {
 
 impl Machine {
     /// Whether figures of both can be compared. What is not known is not held against them.
-    pub fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
         let cpus = self.cpus == 0 || other.cpus == 0 || self.cpus == other.cpus;
         let build = self.build.is_empty() || other.build.is_empty() || self.build == other.build;
         self.mode == other.mode && cpus && build

@@ -63,9 +63,9 @@ use crate::time::{MILLISECOND, Nanos, SECOND};
 use crate::value::Value;
 
 /// Longest poll that is of no interest.
-pub const WARN: Limit = Limit::nanos("warn", 10 * MILLISECOND, "longest poll, without preemption");
+pub(crate) const WARN: Limit = Limit::nanos("warn", 10 * MILLISECOND, "longest poll, without preemption");
 /// Longest poll that is only a warning.
-pub const DENY: Limit = Limit::nanos("deny", 100 * MILLISECOND, "longest poll that is only a warning");
+pub(crate) const DENY: Limit = Limit::nanos("deny", 100 * MILLISECOND, "longest poll that is only a warning");
 const FACTOR: Limit = Limit::ratio("factor", 10.0, "or so many times the site's own p99");
 const FLOOR: Limit = Limit::nanos("floor", MILLISECOND, "but never less than this");
 pub(crate) const REPEATS: Limit = Limit::count("repeats", 3, "polls over `warn` before it is reported");

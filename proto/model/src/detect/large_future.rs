@@ -29,7 +29,7 @@ use crate::time::SECOND;
 use crate::value::Value;
 
 /// Smallest future that is large.
-pub const SIZE: Limit = Limit::bytes("size", 16 << 10, "smallest future that is reported");
+pub(crate) const SIZE: Limit = Limit::bytes("size", 16 << 10, "smallest future that is reported");
 
 pub(super) static DETECTOR: Detector = Detector {
     id: "large-future",

@@ -20,7 +20,7 @@ const MAX_STUCK: usize = 4_096;
 
 /// One point of a [`Track`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct TrackPoint {
+pub(crate) struct TrackPoint {
     /// When, on the process's clock.
     pub at_ns: u64,
     /// Tasks alive then.
@@ -33,18 +33,18 @@ pub struct TrackPoint {
 
 /// A site's count of living tasks over the window of `task-leak`, at most sixteen points.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Track {
+pub(crate) struct Track {
     points: VecDeque<TrackPoint>,
 }
 
 impl Track {
     /// The points, oldest first.
-    pub fn points(&self) -> &VecDeque<TrackPoint> {
+    pub(crate) fn points(&self) -> &VecDeque<TrackPoint> {
         &self.points
     }
 
     /// How much time the points span.
-    pub fn span_ns(&self) -> u64 {
+    pub(crate) fn span_ns(&self) -> u64 {
         match (self.points.front(), self.points.back()) {
             (Some(first), Some(last)) => last.at_ns.saturating_sub(first.at_ns),
             _ => 0,

@@ -100,7 +100,7 @@ impl View<'_> {
     /// Whether the poll made others wait for longer than that, more than the machine made them.
     ///
     /// `None` if it was not measured; and if no task is known to have waited, but not every task that
-    /// could have is measured: that absolves no one.
+    /// could have is measured: that excuses no poll.
     pub(crate) fn harmed(&self, poll: &SlowPoll, least_ns: u64) -> Option<bool> {
         let waiters = poll.waiters?;
         let longest = poll.max_waited_ns.or(poll.waited_ns)?;

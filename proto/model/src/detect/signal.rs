@@ -10,11 +10,11 @@ use crate::level::Level;
 use crate::value::Value;
 
 /// The most signals that one detector gives about one process at one look.
-pub const MAX_SIGNALS: usize = 256;
+pub(crate) const MAX_SIGNALS: usize = 256;
 
 /// What a signal is about; the same key again is the same finding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub enum Key {
+pub(crate) enum Key {
     /// The process.
     Process,
     /// A spawn site.
@@ -29,7 +29,7 @@ pub enum Key {
 
 impl Key {
     /// The site, if it is about one.
-    pub fn site(self) -> Option<SiteId> {
+    pub(crate) fn site(self) -> Option<SiteId> {
         match self {
             Self::Process | Self::Worker(_) | Self::Thread(_) => None,
             Self::Site(site) | Self::Named(site, _) => Some(site),
@@ -39,7 +39,7 @@ impl Key {
 
 /// How often the thing happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Count {
+pub(crate) enum Count {
     /// So often in all, as counted exactly elsewhere; it happened again only when this grows.
     Total(u64),
     /// So many are in this state now.
@@ -50,7 +50,7 @@ pub enum Count {
 
 /// What is known of the poll that a signal is about; nothing for a signal about none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct PollFacts {
+pub(crate) struct PollFacts {
     /// Where the time went.
     pub kind: Option<PollKind>,
     /// The kernel's word for what the thread did.
@@ -67,7 +67,7 @@ pub struct PollFacts {
 
 impl PollFacts {
     /// Whether the thread was looked at.
-    pub fn was_seen(&self) -> bool {
+    pub(crate) fn was_seen(&self) -> bool {
         self.stack.is_some() || self.waiting_in.is_some()
     }
 }
@@ -93,7 +93,7 @@ impl From<&Stall> for PollFacts {
 
 /// One observation that is over, or close to, a limit.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Signal {
+pub(crate) struct Signal {
     /// What it is about.
     pub key: Key,
     /// A task that shows it.
@@ -119,7 +119,7 @@ pub struct Signal {
 
 /// Everything that one detector says about one process at one look.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     signals: Vec<Signal>,
     undecided: Option<Cow<'static, str>>,
     dropped: u64,
@@ -127,12 +127,12 @@ pub struct Verdict {
 
 impl Verdict {
     /// Adds a signal, or counts it as dropped when there are too many.
-    pub fn push(&mut self, signal: Signal) {
+    pub(crate) fn push(&mut self, signal: Signal) {
         self.push_with(|| signal);
     }
 
     /// Adds a signal that is put into words only if there is room.
-    pub fn push_with(&mut self, signal: impl FnOnce() -> Signal) {
+    pub(crate) fn push_with(&mut self, signal: impl FnOnce() -> Signal) {
         if self.signals.len() < MAX_SIGNALS {
             self.signals.push(signal());
         } else {
@@ -141,29 +141,29 @@ impl Verdict {
     }
 
     /// The detector cannot tell, and why, in words that follow "cannot tell:".
-    pub fn cannot_tell(&mut self, reason: impl Into<Cow<'static, str>>) {
+    pub(crate) fn cannot_tell(&mut self, reason: impl Into<Cow<'static, str>>) {
         self.undecided = Some(reason.into());
     }
 
     /// The signals, at most [`MAX_SIGNALS`].
-    pub fn signals(self) -> Vec<Signal> {
+    pub(crate) fn signals(self) -> Vec<Signal> {
         self.signals
     }
 
     /// Why it could not tell.
-    pub fn undecided(&self) -> Option<&str> {
+    pub(crate) fn undecided(&self) -> Option<&str> {
         self.undecided.as_deref()
     }
 
     /// Signals for which there was no room.
-    pub fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
 }
 
 /// What a test of one task found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Hit {
+pub(crate) struct Hit {
     /// The measured value in nanoseconds; the task with the largest is the example.
     pub ns: u64,
     /// As in [`Signal::level`].
@@ -172,7 +172,7 @@ pub struct Hit {
 
 /// The tasks of one name at one site that a test hit.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Group {
+pub(crate) struct Group {
     /// Their site.
     pub site: SiteId,
     /// Their name, or none.
@@ -189,12 +189,12 @@ pub struct Group {
 
 impl Group {
     /// What their finding is about.
-    pub fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         Key::Named(self.site, self.name)
     }
 
     /// Their signal, up to its words: the detector that knows them writes those over the empty ones.
-    pub fn signal(&self, limit_ns: u64, count: Count) -> Signal {
+    pub(crate) fn signal(&self, limit_ns: u64, count: Count) -> Signal {
         Signal {
             key: self.key(),
             task: Some(self.worst),
@@ -211,13 +211,13 @@ impl Group {
 }
 
 /// From there on a value is not clear of the limit any more, see [`grade`].
-pub fn near(limit_ns: u64) -> u64 {
+pub(crate) fn near(limit_ns: u64) -> u64 {
     limit_ns / 5 * 4
 }
 
 /// Grades a value by its limits: over `deny`, over `warn`, or within a fifth below `warn`, which is
 /// too near to call it over. `None` is clear.
-pub fn grade(value: f64, warn: f64, deny: f64) -> Option<Option<Level>> {
+pub(crate) fn grade(value: f64, warn: f64, deny: f64) -> Option<Option<Level>> {
     if value > deny {
         Some(Some(Level::Deny))
     } else if value > warn {

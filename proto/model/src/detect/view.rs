@@ -16,9 +16,9 @@ use crate::time::{Nanos, SECOND};
 use crate::world::{Process, SiteRows, SiteView, WindowView};
 
 /// The short window that rules about "now" use.
-pub const SHORT_NS: u64 = 10 * SECOND;
+pub(crate) const SHORT_NS: u64 = 10 * SECOND;
 /// The long window.
-pub const LONG_NS: u64 = 60 * SECOND;
+pub(crate) const LONG_NS: u64 = 60 * SECOND;
 /// Below this share of the CPU that the workers wanted, the machine is short of CPU.
 const CONTENDED: f64 = 0.9;
 
@@ -31,7 +31,7 @@ const CONTENDED: f64 = 0.9;
 /// since a queue behind workers that run a third of the time drains three times slower through no
 /// fault of the code.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Cpu {
+pub(crate) struct Cpu {
     /// From 0 to 1; `None` if nothing tells.
     pub share: Option<f64>,
     /// The largest share that the workers can have when all of them are busy: below 1 if there are
@@ -45,24 +45,24 @@ impl Cpu {
 
     /// Whether other programs (or a CPU quota) kept the workers waiting, more than they can have kept
     /// each other.
-    pub fn contended(self) -> bool {
+    pub(crate) fn contended(self) -> bool {
         self.share.is_some_and(|share| share < CONTENDED * self.best)
     }
 
     /// The part of a wall-clock delay that the process itself is answerable for.
-    pub fn own(self, wall_ns: u64) -> u64 {
+    pub(crate) fn own(self, wall_ns: u64) -> u64 {
         (wall_ns as f64 * self.share.unwrap_or(1.0)) as u64
     }
 
     /// A limit on wall time, made longer by as much as the machine was short.
-    pub fn stretch(self, limit_ns: u64) -> u64 {
+    pub(crate) fn stretch(self, limit_ns: u64) -> u64 {
         (limit_ns as f64 / self.share.unwrap_or(1.0).max(0.05)) as u64
     }
 }
 
 /// A process at one moment: what tests of single tasks need.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment<'a> {
+pub(crate) struct Moment<'a> {
     /// The process.
     pub process: &'a Process,
     /// Now, on its clock: also how long its recorder has run.
@@ -117,7 +117,7 @@ impl Moment<'_> {
 
 /// One site with its windows.
 #[derive(Debug)]
-pub struct SiteScene<'a> {
+pub(crate) struct SiteScene<'a> {
     /// The site.
     pub view: SiteView<'a>,
     rows: SiteRows,
@@ -128,51 +128,51 @@ pub struct SiteScene<'a> {
 
 impl SiteScene<'_> {
     /// The last 10 seconds.
-    pub fn short(&self) -> &WindowView {
+    pub(crate) fn short(&self) -> &WindowView {
         self.short.get_or_init(|| Box::new(self.view.window(SHORT_NS)))
     }
 
     /// The last minute.
-    pub fn long(&self) -> &WindowView {
+    pub(crate) fn long(&self) -> &WindowView {
         self.long.get_or_init(|| Box::new(self.view.window(LONG_NS)))
     }
 
     /// Its index.
-    pub fn id(&self) -> SiteId {
+    pub(crate) fn id(&self) -> SiteId {
         self.view.id()
     }
 
     /// Whether its tasks run on a worker of a runtime, so that a long poll of theirs is in the way of
     /// others. Unknown counts as yes.
-    pub fn holds_worker(&self) -> bool {
+    pub(crate) fn holds_worker(&self) -> bool {
         self.holds_worker
     }
 
     /// Whether its tasks are `block_on` bodies.
-    pub fn is_block_on(&self) -> bool {
+    pub(crate) fn is_block_on(&self) -> bool {
         self.rows.kind == Some(TaskKind::BlockOn)
     }
 
     /// Whether its tasks are jobs of the blocking pool.
-    pub fn is_of_jobs(&self) -> bool {
+    pub(crate) fn is_of_jobs(&self) -> bool {
         self.rows.kind == Some(TaskKind::Blocking)
     }
 
     /// Whether its tasks run in another executor than tokio's, as far as that is known: futures that no runtime's
     /// thread polls.
-    pub fn is_elsewhere(&self) -> bool {
+    pub(crate) fn is_elsewhere(&self) -> bool {
         self.rows.kind == Some(TaskKind::Future) && self.rows.runtime.is_none()
     }
 
     /// Living tasks that were not declared long-lived.
-    pub fn short_lived_alive(&self) -> u64 {
+    pub(crate) fn short_lived_alive(&self) -> u64 {
         self.view.alive().saturating_sub(self.rows.long_lived)
     }
 }
 
 /// What detectors look at.
 #[derive(Debug)]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     /// The process now.
     pub moment: Moment<'a>,
     sites: Vec<SiteScene<'a>>,
@@ -196,44 +196,44 @@ impl<'a> View<'a> {
     }
 
     /// Every site, by index.
-    pub fn sites(&self) -> &[SiteScene<'a>] {
+    pub(crate) fn sites(&self) -> &[SiteScene<'a>] {
         &self.sites
     }
 
     /// One site.
-    pub fn site(&self, id: SiteId) -> Option<&SiteScene<'a>> {
+    pub(crate) fn site(&self, id: SiteId) -> Option<&SiteScene<'a>> {
         self.sites.binary_search_by_key(&id, SiteScene::id).ok().map(|index| &self.sites[index])
     }
 
     /// The slow polls that were told since the look before.
-    pub fn new_slow_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + '_ {
+    pub(crate) fn new_slow_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + '_ {
         self.moment.process.slow_polls_since(self.memory.slow_polls_seen())
     }
 
     /// What `stuck-poll` said of the poll while it was open, if it did.
-    pub fn said_stuck(&self, poll: &SlowPoll) -> Option<Key> {
+    pub(crate) fn said_stuck(&self, poll: &SlowPoll) -> Option<Key> {
         self.memory.said_stuck(poll.task, poll.nth)
     }
 
     /// How a site's count of living tasks went; `None` while it has too few to be followed.
-    pub fn track(&self, site: SiteId) -> Option<&Track> {
+    pub(crate) fn track(&self, site: SiteId) -> Option<&Track> {
         self.memory.track(site)
     }
 
     /// For how long the process has been watched.
-    pub fn watched_ns(&self) -> u64 {
+    pub(crate) fn watched_ns(&self) -> u64 {
         self.moment.now_ns.saturating_sub(self.memory.since_ns())
     }
 
     /// 99th percentiles of the schedule delay as they were seen at earlier looks: nanoseconds ago and
     /// value, oldest first.
-    pub fn earlier_waits(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+    pub(crate) fn earlier_waits(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let now_ns = self.moment.now_ns;
         self.memory.waits().map(move |(at_ns, p99)| (now_ns.saturating_sub(at_ns), p99))
     }
 
     /// Schedule delays of all tasks over the last 10 seconds; empty where they are not measured.
-    pub fn waits(&self) -> &Hist {
+    pub(crate) fn waits(&self) -> &Hist {
         self.waits.get_or_init(|| {
             let mut all = Hist::new();
             self.sites.iter().for_each(|site| all.merge(&site.short().delta.sched));
@@ -243,13 +243,13 @@ impl<'a> View<'a> {
 
     /// Whether other tasks have waited for a worker for longer than that, more than the machine made
     /// them; `None` where schedule delays are not measured.
-    pub fn others_waited(&self, limit_ns: u64) -> Option<bool> {
+    pub(crate) fn others_waited(&self, limit_ns: u64) -> Option<bool> {
         let waits = self.waits();
         (!waits.is_empty()).then(|| self.moment.cpu.own(waits.max()) > limit_ns)
     }
 
     /// The harm in words: who waited, and how long.
-    pub fn harm(&self) -> String {
+    pub(crate) fn harm(&self) -> String {
         let waits = self.waits();
         match waits.quantile(0.99) {
             Some(p99) => format!(
@@ -262,22 +262,22 @@ impl<'a> View<'a> {
     }
 
     /// The site in a few characters, `cart.rs:88`.
-    pub fn short_site(&self, site: SiteId) -> String {
+    pub(crate) fn short_site(&self, site: SiteId) -> String {
         self.moment.process.dictionary().site(site).short()
     }
 
     /// The first name that was seen at a site.
-    pub fn first_name(&self, site: SiteId) -> NameId {
+    pub(crate) fn first_name(&self, site: SiteId) -> NameId {
         self.moment.process.site_rows(site).name
     }
 
     /// The name, or an empty text.
-    pub fn name(&self, name: NameId) -> Arc<str> {
+    pub(crate) fn name(&self, name: NameId) -> Arc<str> {
         self.moment.process.dictionary().name(name)
     }
 
     /// "task 311 `render_cart`", or without the name if it has none or is no longer known.
-    pub fn task_text(&self, task: TaskId) -> String {
+    pub(crate) fn task_text(&self, task: TaskId) -> String {
         let name = self.moment.process.task(task).map(|record| self.name(record.name));
         match name.filter(|name| !name.is_empty()) {
             Some(name) => format!("task {task} `{name}`"),
@@ -286,7 +286,7 @@ impl<'a> View<'a> {
     }
 
     /// "worker 1 of main", or without the runtime if it has no name.
-    pub fn worker_text(&self, worker: WorkerId) -> String {
+    pub(crate) fn worker_text(&self, worker: WorkerId) -> String {
         let runtime = self.moment.process.runtime(worker.runtime);
         let runtime = runtime.map(|runtime| self.name(runtime.record().name));
         match runtime.filter(|name| !name.is_empty()) {
@@ -296,14 +296,14 @@ impl<'a> View<'a> {
     }
 
     /// "runtime `main`", or its number if it has no name.
-    pub fn runtime_text(&self, id: RuntimeId) -> String {
+    pub(crate) fn runtime_text(&self, id: RuntimeId) -> String {
         let runtime = self.moment.process.runtime(id);
         let name = runtime.map(|runtime| self.name(runtime.record().name)).unwrap_or_default();
         if name.is_empty() { format!("runtime {}", id.0) } else { format!("runtime `{name}`") }
     }
 
     /// "`render_cart` (cart.rs:88)", or the site alone.
-    pub fn named_site(&self, site: SiteId, name: NameId) -> String {
+    pub(crate) fn named_site(&self, site: SiteId, name: NameId) -> String {
         let name = self.name(name);
         let site = self.short_site(site);
         if name.is_empty() { site } else { format!("`{name}` ({site})") }

@@ -128,7 +128,7 @@ pub struct Stack {
 
 impl Stack {
     /// Bytes on the heap; texts that frames share are counted for each of them.
-    pub fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let texts = |frame: &Frame| frame.function.len() + frame.file.as_ref().map_or(0, |file| file.len());
         let why = self.why.as_ref().map_or(0, |why| why.len());
         self.frames.capacity() * size_of::<Frame>() + self.frames.iter().map(texts).sum::<usize>() + why
@@ -148,7 +148,7 @@ impl Stack {
 
     /// Whether the thread slept for the lock of glibc's allocator: another thread that allocates or frees holds it, and
     /// lets go at once, unless it has no CPU.
-    pub fn waits_for_allocator(&self) -> bool {
+    pub(crate) fn waits_for_allocator(&self) -> bool {
         let mut frames = self.frames.iter();
         let waits = frames.next().is_some_and(|innermost| innermost.c_name() == WAITS_FOR_LIBC);
         // A library without its symbol table names only the functions that programs call.

@@ -100,12 +100,12 @@ impl SiteDelta {
     }
 
     /// Bytes on the heap.
-    pub fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.poll.heap_bytes() + self.sched.heap_bytes() + self.life.heap_bytes()
     }
 
     /// Folds the histograms' buckets, see [`Hist::coarsen`].
-    pub fn coarsen(&mut self, width: usize) {
+    pub(crate) fn coarsen(&mut self, width: usize) {
         for hist in [&mut self.poll, &mut self.sched, &mut self.life] {
             hist.coarsen(width);
         }

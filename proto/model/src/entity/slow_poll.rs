@@ -83,7 +83,7 @@ impl SlowPoll {
     }
 
     /// Wall time without what is allowed.
-    pub fn held_ns(&self) -> u64 {
+    pub(crate) fn held_ns(&self) -> u64 {
         self.wall_ns.saturating_sub(self.allowed_ns)
     }
 
@@ -99,7 +99,7 @@ impl SlowPoll {
     }
 
     /// The least that it computed outside of what is allowed. `None` if the split was not measured.
-    pub fn surely_busy_ns(&self) -> Option<u64> {
+    pub(crate) fn surely_busy_ns(&self) -> Option<u64> {
         let allowed_ns = self.allowed_ns.saturating_sub(self.allowed_preempted_ns);
         Some(self.busy_ns?.saturating_sub(allowed_ns))
     }

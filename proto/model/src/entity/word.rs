@@ -39,7 +39,7 @@ impl<'a> Doing<'a> {
     }
 
     /// It slept for a lock, of whatever kind: what is locked, a stack tells.
-    pub fn is_for_a_lock(self) -> bool {
+    pub(crate) fn is_for_a_lock(self) -> bool {
         matches!(self, Self::Sleeping("futex_wait" | "futex"))
     }
 

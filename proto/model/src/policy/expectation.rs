@@ -23,7 +23,7 @@ pub struct Expectation {
 impl Expectation {
     /// Whether it is about that finding: same detector, and its site is part of (or, with `*`, matches)
     /// the spawn site, the task's name or a frame of the stack.
-    pub fn is_about(&self, finding: &Finding) -> bool {
+    pub(crate) fn is_about(&self, finding: &Finding) -> bool {
         let Some(site) = self.site.as_deref() else { return self.detector == finding.detector };
         let matches = |text: &str| {
             if site.contains('*') {

@@ -27,7 +27,7 @@ pub fn answer(world: &World, judge: &dyn Judge, ask: &Ask, now_unix_ns: u64) -> 
 
 /// The same answer for a question that is asked repeatedly: for pages of very many tasks it costs mostly what changed
 /// since. The lists are of this world alone.
-pub fn answer_again(
+pub(crate) fn answer_again(
     world: &World,
     judge: &dyn Judge,
     lists: &Shortlists,

@@ -16,7 +16,7 @@ use crate::measured::{Coverage, Metric};
 use crate::world::{Process, Track};
 
 /// The most columns of an answer.
-pub const MAX_COLUMNS: u16 = 1_024;
+pub(crate) const MAX_COLUMNS: u16 = 1_024;
 /// The most lanes of an answer.
 pub const MAX_LANES: u32 = 64;
 /// Sites that have a digit of their own.

@@ -33,7 +33,7 @@ type Place = (u32, TaskId);
 ///
 /// It belongs to one [`World`](crate::world::World); a clone of it is empty.
 #[derive(Debug, Default)]
-pub struct Shortlists(Mutex<Vec<Shortlist>>);
+pub(crate) struct Shortlists(Mutex<Vec<Shortlist>>);
 
 #[derive(Debug)]
 struct Shortlist {

@@ -6,7 +6,6 @@
 use std::fmt;
 
 use crate::time::{MICROSECOND, MILLISECOND, SECOND};
-use crate::value::Value;
 
 /// What a limit is set to.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -22,16 +21,6 @@ pub enum Amount {
 }
 
 impl Amount {
-    /// As a cell of a page.
-    pub fn to_value(self) -> Value {
-        match self {
-            Self::Nanos(n) => Value::Nanos(n),
-            Self::Bytes(n) => Value::Bytes(n),
-            Self::Count(n) => Value::Count(n),
-            Self::Ratio(n) => Value::Ratio(n),
-        }
-    }
-
     /// What may be written in its place, for error messages.
     pub const fn expected(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! Judging a run that has an end, such as a test: what is still there when nothing is to come any more.
 //!
 //! A service is judged while it runs, by rules that wait: an idle task may yet be woken, a growing number of
-//! tasks may yet shrink. At the end of a test no one needs to wait, since the code that could have ended the task is
+//! tasks may yet shrink. At the end of a test the rules need not wait, since the code that could have ended the task is
 //! gone. So the same detectors say the same here by state alone, and say so in their manuals.
 //!
 //! Pure: reads one [`Process`] as it is after the run settled, and nothing else. Called by the owner of the

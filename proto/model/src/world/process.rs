@@ -28,7 +28,8 @@ use crate::hist::Hist;
 use crate::id::{BootId, RuntimeId, SiteId, WorkerId};
 use crate::measured::{Coverage, Metric};
 use crate::report::{Detail, Losses};
-pub use losses::{Gaps, Refused};
+pub(super) use losses::Gaps;
+pub use losses::Refused;
 
 /// How much of a slot the reports cover.
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,7 +124,7 @@ impl Process {
     }
 
     /// When it went away, nanoseconds since the Unix epoch on the viewer's clock.
-    pub fn gone_since(&self) -> Option<u64> {
+    pub(crate) fn gone_since(&self) -> Option<u64> {
         self.gone.as_ref().map(|(since, _)| *since)
     }
 
@@ -133,13 +134,13 @@ impl Process {
     }
 
     /// How long it has been gone.
-    pub fn gone_for_ns(&self, now_unix_ns: u64) -> Option<u64> {
+    pub(crate) fn gone_for_ns(&self, now_unix_ns: u64) -> Option<u64> {
         self.gone_since().map(|since| now_unix_ns.saturating_sub(since))
     }
 
     /// When its last report or greeting arrived, nanoseconds since the Unix epoch on the viewer's
     /// clock.
-    pub fn heard_unix_ns(&self) -> u64 {
+    pub(crate) fn heard_unix_ns(&self) -> u64 {
         self.heard_unix_ns
     }
 
@@ -193,7 +194,7 @@ impl Process {
     }
 
     /// Reports that never arrived.
-    pub fn gaps(&self) -> Gaps {
+    pub(crate) fn gaps(&self) -> Gaps {
         self.gaps
     }
 
@@ -204,7 +205,7 @@ impl Process {
 
     /// Ended tasks that left before their time, because too many ended at once; counted in their
     /// sites still.
-    pub fn retired_early(&self) -> u64 {
+    pub(crate) fn retired_early(&self) -> u64 {
         self.retired_early
     }
 
@@ -218,7 +219,7 @@ impl Process {
     }
 
     /// Whether the metric is measured for at least some tasks.
-    pub fn measures_for_some(&self, metric: Metric) -> bool {
+    pub(crate) fn measures_for_some(&self, metric: Metric) -> bool {
         self.hello.coverage(metric) != Coverage::NoTask
     }
 }

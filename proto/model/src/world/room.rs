@@ -52,11 +52,6 @@ impl World {
         }
     }
 
-    /// How many processes were forgotten that were not gone, because all together held too much.
-    pub fn evicted(&self) -> u64 {
-        self.evicted
-    }
-
     fn heaviest(&self) -> Option<(BootId, usize)> {
         self.weights.iter().map(|(boot, bytes)| (*boot, *bytes)).max_by_key(|(_, bytes)| *bytes)
     }

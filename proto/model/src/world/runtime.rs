@@ -91,7 +91,7 @@ pub struct WorkerView<'a> {
 /// Shares and rates of one worker over some seconds; rates are per second. `None` where not
 /// measured.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct WorkerRates {
+pub(crate) struct WorkerRates {
     /// Busy share.
     pub busy: Option<f64>,
     /// Share of the time that its thread was on a CPU.
@@ -118,7 +118,7 @@ impl<'a> WorkerView<'a> {
     }
 
     /// Busy share and rates over the last `seconds` (at most 60).
-    pub fn rates(&self, seconds: u32) -> WorkerRates {
+    pub(crate) fn rates(&self, seconds: u32) -> WorkerRates {
         let mut sum = Second::default();
         for (_, second) in self.state.seconds.latest(self.now_ns, seconds) {
             sum.busy = sum.busy.plus(second.busy);
@@ -142,12 +142,12 @@ impl<'a> WorkerView<'a> {
     }
 
     /// Busy share, one second a point, the last 60 s, oldest first; `None` where not measured.
-    pub fn busy_seconds(&self) -> Vec<Option<f32>> {
+    pub(crate) fn busy_seconds(&self) -> Vec<Option<f32>> {
         self.state.seconds.series(self.now_ns, 60, |_, second| second.and_then(|s| s.busy.ratio()))
     }
 
     /// Busy share, 5 s a point, the last 15 min, oldest first; `None` where not measured.
-    pub fn busy_fives(&self) -> Vec<Option<f32>> {
+    pub(crate) fn busy_fives(&self) -> Vec<Option<f32>> {
         self.state.fives.series(self.now_ns, 180, |_, five| five.and_then(|busy| busy.ratio()))
     }
 }
@@ -157,7 +157,6 @@ impl<'a> WorkerView<'a> {
 struct Depth {
     global_queue: Option<u32>,
     blocking_threads: Option<u32>,
-    blocking_queue: Option<u32>,
 }
 
 /// The state of one runtime; only the fold writes to it.
@@ -167,18 +166,15 @@ pub(super) struct RuntimeState {
     /// Since when every report has told of a full pool in which no job ended; where ends are not told, in which the
     /// queue did not get shorter.
     pool_stands_since_ns: Option<u64>,
-    seconds: Ring<Depth, 1, 60>,
     tens: Ring<Depth, 10, 90>,
 }
 
 impl RuntimeState {
     pub(super) fn put(&mut self, record: RuntimeRecord, end_ns: u64) {
         let small = |n: Option<u64>| n.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        for depth in [self.seconds.at(end_ns), self.tens.at(end_ns)] {
-            depth.global_queue = depth.global_queue.max(small(record.global_queue));
-            depth.blocking_threads = depth.blocking_threads.max(small(record.blocking_threads));
-            depth.blocking_queue = depth.blocking_queue.max(small(record.blocking_queue));
-        }
+        let depth = self.tens.at(end_ns);
+        depth.global_queue = depth.global_queue.max(small(record.global_queue));
+        depth.blocking_threads = depth.blocking_threads.max(small(record.blocking_threads));
         let has_moved = match (record.blocking_ended, self.record.blocking_ended) {
             (Some(now), Some(before)) => now != before,
             _ => record.blocking_queue < self.record.blocking_queue,
@@ -189,7 +185,6 @@ impl RuntimeState {
     }
 
     pub(super) fn forget_history(&mut self) {
-        self.seconds.clear();
         self.tens.clear();
         self.pool_stands_since_ns = None;
     }
@@ -215,34 +210,24 @@ impl<'a> RuntimeView<'a> {
     }
 
     /// Whether jobs wait while no thread of the blocking pool is idle; `None` where that is not measured.
-    pub fn pool_is_full(&self) -> Option<bool> {
+    pub(crate) fn pool_is_full(&self) -> Option<bool> {
         pool_is_full(&self.state.record)
     }
 
     /// Since when, on the process's clock, that has been so in every report while no job ended; where ends are not told,
     /// while the queue did not get shorter.
-    pub fn pool_stands_since_ns(&self) -> Option<u64> {
+    pub(crate) fn pool_stands_since_ns(&self) -> Option<u64> {
         self.state.pool_stands_since_ns
     }
 
-    /// Largest depth of the global queue in each of the last 60 seconds, oldest first.
-    pub fn global_queue_seconds(&self) -> Vec<Option<f32>> {
-        self.state.seconds.series(self.now_ns, 60, |_, depth| number(depth?.global_queue))
-    }
-
     /// Largest depth of the global queue in each 10 s of the last 15 min, oldest first.
-    pub fn global_queue_tens(&self) -> Vec<Option<f32>> {
+    pub(crate) fn global_queue_tens(&self) -> Vec<Option<f32>> {
         self.state.tens.series(self.now_ns, 90, |_, depth| number(depth?.global_queue))
     }
 
     /// Most threads of the blocking pool in each 10 s of the last 15 min, oldest first.
-    pub fn blocking_threads_tens(&self) -> Vec<Option<f32>> {
+    pub(crate) fn blocking_threads_tens(&self) -> Vec<Option<f32>> {
         self.state.tens.series(self.now_ns, 90, |_, depth| number(depth?.blocking_threads))
-    }
-
-    /// Most jobs waiting for a blocking thread in each of the last 60 seconds, oldest first.
-    pub fn blocking_queue_seconds(&self) -> Vec<Option<f32>> {
-        self.state.seconds.series(self.now_ns, 60, |_, depth| number(depth?.blocking_queue))
     }
 }
 

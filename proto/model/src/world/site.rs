@@ -20,23 +20,6 @@ pub(super) use weight::Thrift;
 /// Slow polls kept per site: so many of the newest, and so many of the longest.
 pub(super) const SLOW_POLLS: usize = 8;
 
-/// A site at the end of one of its 10-second slots.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SitePoint {
-    /// Tasks alive.
-    pub alive: u64,
-    /// Tasks spawned since the process started.
-    pub spawned: u64,
-    /// Tasks ended since the process started, in whatever way.
-    pub ended: u64,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Slice {
-    point: SitePoint,
-    decades: [u32; 8],
-}
-
 /// The state of one site; only the fold writes to it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SiteState {
@@ -44,7 +27,8 @@ pub(super) struct SiteState {
     seconds: Ring<SiteDelta, 1, 10>,
     tens: Ring<SiteDelta, 10, 12>,
     polls: Ring<f32, 1, 60>,
-    slices: Ring<Slice, 10, 90>,
+    /// Polls of each decade of poll times.
+    decades: Ring<[u32; 8], 10, 90>,
     newest: VecDeque<SlowPoll>,
     longest: Vec<SlowPoll>,
     /// Wall times of all slow polls that were told.
@@ -83,7 +67,10 @@ impl SiteState {
                     self.remember(&grown, start_ns, end_ns);
                 }
             }
-            None => self.slices.at(end_ns).point = self.point(),
+            // Heat begins here.
+            None => {
+                self.decades.at(end_ns);
+            }
         }
         self.save_room();
     }
@@ -96,11 +83,9 @@ impl SiteState {
         if polls > 0.0 {
             self.polls.spread(start_ns, end_ns, |point, share| *point += polls * share as f32);
         }
-        let point = self.point();
-        let slice = self.slices.at(end_ns);
-        slice.point = point;
+        let decades = self.decades.at(end_ns);
         for (bucket, n) in delta.poll.buckets() {
-            let decade = &mut slice.decades[decade_of(upper_edge(bucket).min(delta.poll.max()))];
+            let decade = &mut decades[decade_of(upper_edge(bucket).min(delta.poll.max()))];
             *decade = decade.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
         }
         self.tens.at(end_ns).merge(delta);
@@ -155,17 +140,12 @@ impl SiteState {
         self.seconds.clear();
         self.tens.clear();
         self.polls.clear();
-        self.slices.clear();
+        self.decades.clear();
     }
 
     pub(super) fn slow_polls(&self) -> impl Iterator<Item = &SlowPoll> {
         let only_long = |poll: &&SlowPoll| !self.newest.iter().any(|new| new == *poll);
         self.longest.iter().filter(only_long).chain(&self.newest)
-    }
-
-    fn point(&self) -> SitePoint {
-        let ended = self.totals.all_ended();
-        SitePoint { alive: self.totals.spawned.saturating_sub(ended), spawned: self.totals.spawned, ended }
     }
 }
 
@@ -183,7 +163,7 @@ fn decade_of(ns: u64) -> usize {
 
 /// All that happened at a site in a stretch of time that ends now.
 #[derive(Clone, PartialEq, Debug)]
-pub struct WindowView {
+pub(crate) struct WindowView {
     /// Counters and histograms of the stretch.
     pub delta: SiteDelta,
     /// How much time the reports in the stretch cover: less than asked for while history is young,
@@ -193,14 +173,14 @@ pub struct WindowView {
 
 impl WindowView {
     /// A count of the stretch as events per second; `None` when it covers no time.
-    pub fn per_second(&self, count: u64) -> Option<f64> {
+    pub(crate) fn per_second(&self, count: u64) -> Option<f64> {
         (self.covered_ns > 0).then(|| count as f64 * SECOND as f64 / self.covered_ns as f64)
     }
 }
 
 /// Rates of one site; `None` where no time is covered.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct SiteRates {
+pub(crate) struct SiteRates {
     /// Tasks spawned.
     pub spawned_per_s: Option<f64>,
     /// Tasks ended, in whatever way.
@@ -236,13 +216,14 @@ impl<'a> SiteView<'a> {
 
     /// Tasks alive.
     pub fn alive(&self) -> u64 {
-        self.state.point().alive
+        let totals = &self.state.totals;
+        totals.spawned.saturating_sub(totals.all_ended())
     }
 
     /// The last `ns` nanoseconds, up to 10 s at a grain of one second, up to 2 min at a grain of ten.
     ///
     /// Cost: merges at most twelve small histograms of each sort.
-    pub fn window(&self, ns: u64) -> WindowView {
+    pub(crate) fn window(&self, ns: u64) -> WindowView {
         let now = self.process.now_ns();
         let mut delta = SiteDelta { site: self.id(), ..SiteDelta::default() };
         if ns <= 10 * SECOND {
@@ -256,7 +237,7 @@ impl<'a> SiteView<'a> {
     }
 
     /// Rates over the last `ns` nanoseconds, up to 2 min. Cost: twelve additions.
-    pub fn rates(&self, ns: u64) -> SiteRates {
+    pub(crate) fn rates(&self, ns: u64) -> SiteRates {
         let now = self.process.now_ns();
         let slots = ns.div_ceil(10 * SECOND).clamp(1, 12) as u32;
         let (mut spawned, mut ended, mut polls, mut busy_ns) = (0.0, 0.0, 0.0, 0.0);
@@ -276,18 +257,8 @@ impl<'a> SiteView<'a> {
         }
     }
 
-    /// The site at the end of each 10-second slot of the last 15 minutes, oldest first, from the slot
-    /// in which it was first seen; quiet slots repeat the one before.
-    pub fn points(&self) -> Vec<SitePoint> {
-        let mut last = SitePoint::default();
-        self.state.slices.series(self.process.now_ns(), 90, |_, slice| {
-            last = slice.map_or(last, |slice| slice.point);
-            last
-        })
-    }
-
     /// Polls per second over the last 60 s, oldest first; `None` where no report covers the second.
-    pub fn polls_series(&self) -> Vec<Option<f32>> {
+    pub(crate) fn polls_series(&self) -> Vec<Option<f32>> {
         self.state.polls.series(self.process.now_ns(), 60, |slot, polls| {
             polls.copied().or_else(|| self.process.covers_second(slot).then_some(0.0))
         })
@@ -295,8 +266,8 @@ impl<'a> SiteView<'a> {
 
     /// Poll times over the last 15 minutes, 10 s a column, oldest first.
     pub fn heat(&self) -> Vec<HeatColumn> {
-        self.state.slices.series(self.process.now_ns(), 90, |_, slice| HeatColumn {
-            decades: slice.map_or([0; 8], |slice| slice.decades.map(u64::from)),
+        self.state.decades.series(self.process.now_ns(), 90, |_, decades| HeatColumn {
+            decades: decades.map_or([0; 8], |decades| decades.map(u64::from)),
         })
     }
 
@@ -310,14 +281,14 @@ impl<'a> SiteView<'a> {
     /// wall time.
     ///
     /// Costs a copy of the histogram. The time in bucket edges, not the maximum, is what to read of it.
-    pub fn own_poll_times(&self) -> Hist {
+    pub(crate) fn own_poll_times(&self) -> Hist {
         let mut own = self.state.totals.poll.since(&self.state.told);
         own.merge(&self.state.own);
         own
     }
 
     /// The same by the clock on the wall: time without a CPU counts, what is allowed does not.
-    pub fn held_poll_times(&self) -> Hist {
+    pub(crate) fn held_poll_times(&self) -> Hist {
         let mut held = self.state.totals.poll.since(&self.state.told);
         held.merge(&self.state.held);
         held
@@ -325,13 +296,13 @@ impl<'a> SiteView<'a> {
 
     /// Of each reason that the code gives for blocking, up to so many as slow polls are kept, the poll that
     /// made most use of it.
-    pub fn allowed_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + use<'a> {
+    pub(crate) fn allowed_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + use<'a> {
         self.state.allowed.iter()
     }
 
     /// Polls longer than the limit by the clock on the wall that nothing is known of but their length, give
     /// or take those that are just as long.
-    pub fn untold_over(&self, limit_ns: u64) -> u64 {
+    pub(crate) fn untold_over(&self, limit_ns: u64) -> u64 {
         let all = self.state.totals.poll.count_over(limit_ns);
         all.saturating_sub(self.state.told.count_over(limit_ns))
     }

@@ -19,7 +19,7 @@ use hashbrown::hash_table::{Entry, HashTable};
 use crate::entity::task::TaskRecord;
 use crate::id::{RuntimeId, SiteId, TaskId};
 use crate::time::SECOND;
-pub use census::SiteRows;
+pub(crate) use census::SiteRows;
 use census::{Census, Share};
 use changes::Changes;
 pub use row::TaskRow;

@@ -2,7 +2,7 @@
 
 /// Reports that never arrived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Gaps {
+pub(crate) struct Gaps {
     /// How often the sequence was broken.
     pub count: u64,
     /// Reports missing in all.

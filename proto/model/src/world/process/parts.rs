@@ -56,13 +56,13 @@ impl Process {
     }
 
     /// How many slow polls were ever told; the mark for [`Process::slow_polls_since`].
-    pub fn slow_polls_ever(&self) -> u64 {
+    pub(crate) fn slow_polls_ever(&self) -> u64 {
         self.slow_polls_ever
     }
 
     /// The slow polls told after that mark, oldest first, as far as they are remembered (the newest
     /// 1,024 of the process).
-    pub fn slow_polls_since(&self, mark: u64) -> impl Iterator<Item = &SlowPoll> + '_ {
+    pub(crate) fn slow_polls_since(&self, mark: u64) -> impl Iterator<Item = &SlowPoll> + '_ {
         let fresh = self.slow_polls_ever.saturating_sub(mark).min(self.slow_polls.len() as u64) as usize;
         self.slow_polls.range(self.slow_polls.len() - fresh..)
     }
@@ -89,7 +89,7 @@ impl Process {
     }
 
     /// Who wakes the site's tasks, and how often they did since the process started, in no order.
-    pub fn wakers_of(&self, site: SiteId) -> impl Iterator<Item = (Waker, u64)> + '_ {
+    pub(crate) fn wakers_of(&self, site: SiteId) -> impl Iterator<Item = (Waker, u64)> + '_ {
         self.edges.to(site)
     }
 

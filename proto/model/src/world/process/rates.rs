@@ -9,7 +9,7 @@ use crate::world::runtime::Busy;
 impl Process {
     /// How much of the last `ns` nanoseconds (up to 15 min) reports cover; see
     /// [`WindowView::covered_ns`](crate::world::WindowView::covered_ns).
-    pub fn covered_ns(&self, ns: u64) -> u64 {
+    pub(crate) fn covered_ns(&self, ns: u64) -> u64 {
         let sum = |covered: u64, cover: &Cover| covered.saturating_add(cover.ended_ns);
         if ns <= 10 * SECOND {
             let slots = ns.div_ceil(SECOND) as u32;
@@ -48,12 +48,12 @@ impl Process {
     }
 
     /// Poll times of all sites over the last 60 s.
-    pub fn poll_times(&self) -> Hist {
+    pub(crate) fn poll_times(&self) -> Hist {
         self.merged(|times| &times.poll)
     }
 
     /// Schedule delays of all sites over the last 60 s; empty where not measured.
-    pub fn sched_times(&self) -> Hist {
+    pub(crate) fn sched_times(&self) -> Hist {
         self.merged(|times| &times.sched)
     }
 
@@ -65,14 +65,14 @@ impl Process {
 
     /// Polls per second in each of the last 60 seconds, oldest first; `None` where no report covers
     /// the second.
-    pub fn polls_series(&self) -> Vec<Option<f32>> {
+    pub(crate) fn polls_series(&self) -> Vec<Option<f32>> {
         self.cover.series(self.now_ns, 60, |slot, cover| {
             cover.filter(|cover| cover.touched).map(|_| self.polls.get(slot).copied().unwrap_or(0.0))
         })
     }
 
     /// Busy share of all workers in each of the last 60 seconds, oldest first.
-    pub fn busy_series(&self) -> Vec<Option<f32>> {
+    pub(crate) fn busy_series(&self) -> Vec<Option<f32>> {
         self.busy.series(self.now_ns, 60, |_, busy| busy.and_then(|busy| busy.ratio()))
     }
 

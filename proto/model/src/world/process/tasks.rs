@@ -31,7 +31,7 @@ impl Process {
     }
 
     /// One task's row.
-    pub fn task_row(&self, id: TaskId) -> Option<TaskRow<'_>> {
+    pub(crate) fn task_row(&self, id: TaskId) -> Option<TaskRow<'_>> {
         self.tasks.get(id)
     }
 
@@ -41,44 +41,44 @@ impl Process {
     }
 
     /// Living tasks that the task spawned.
-    pub fn children_of(&self, id: TaskId) -> u64 {
+    pub(crate) fn children_of(&self, id: TaskId) -> u64 {
         self.tasks.children(id).0.into()
     }
 
     /// Whether the task has living children that are not declared long-lived.
-    pub fn awaits_children(&self, id: TaskId) -> bool {
+    pub(crate) fn awaits_children(&self, id: TaskId) -> bool {
         self.tasks.children(id).1 > 0
     }
 
     /// Living tasks that have a row and run on that runtime.
-    pub fn tasks_on(&self, runtime: RuntimeId) -> u64 {
+    pub(crate) fn tasks_on(&self, runtime: RuntimeId) -> u64 {
         self.tasks.on_runtime(runtime)
     }
 
     /// Jobs of blocking pools that have a row and wait for a thread, with the times of their spawns, the oldest first.
-    pub fn waiting_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
+    pub(crate) fn waiting_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
         self.tasks.waiting_jobs()
     }
 
     /// Jobs of blocking pools that have a row and a thread, with the times of their starts, the oldest first.
-    pub fn running_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
+    pub(crate) fn running_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
         self.tasks.running_jobs()
     }
 
     /// What the rows of a site's tasks tell that its counters do not.
-    pub fn site_rows(&self, site: SiteId) -> SiteRows {
+    pub(crate) fn site_rows(&self, site: SiteId) -> SiteRows {
         self.tasks.site(site)
     }
 
     /// How many rows were ever told; the mark for [`Process::changed_places`].
-    pub fn changes_ever(&self) -> u64 {
+    pub(crate) fn changes_ever(&self) -> u64 {
         self.tasks.changes_ever()
     }
 
     /// The places of the rows that were told after that mark, as often as they were; `None` if that
     /// is longer ago than is remembered, so that every row may be another. A row keeps its place for
     /// as long as it is there; a row that left is not told of.
-    pub fn changed_places(&self, mark: u64) -> Option<impl Iterator<Item = u32> + '_> {
+    pub(crate) fn changed_places(&self, mark: u64) -> Option<impl Iterator<Item = u32> + '_> {
         self.tasks.changes_since(mark)
     }
 

@@ -87,7 +87,7 @@ impl SiteState {
             + self.seconds.heap_bytes(SiteDelta::heap_bytes)
             + self.tens.heap_bytes(SiteDelta::heap_bytes)
             + self.polls.heap_bytes(|_| 0)
-            + self.slices.heap_bytes(|_| 0)
+            + self.decades.heap_bytes(|_| 0)
             + polls * size_of::<SlowPoll>()
             + self.told.heap_bytes()
             + self.own.heap_bytes()

@@ -12,7 +12,7 @@ use crate::id::{NameId, RuntimeId, SiteId, TaskId};
 
 /// What the rows of a site's tasks tell that its counters do not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SiteRows {
+pub(crate) struct SiteRows {
     /// What is spawned there.
     pub kind: Option<TaskKind>,
     /// The runtime that one of them ran on last, as far as that is known.

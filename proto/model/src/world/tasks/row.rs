@@ -303,7 +303,7 @@ impl TaskRow<'_> {
     }
 
     /// The end of its last poll, or its spawn.
-    pub fn quiet_since_ns(&self) -> u64 {
+    pub(crate) fn quiet_since_ns(&self) -> u64 {
         self.last_poll_end_ns().max(self.spawned_ns())
     }
 

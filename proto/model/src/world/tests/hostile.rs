@@ -97,7 +97,7 @@ proptest! {
             prop_assert!(process.stalls().len() <= 2 && process.wakers_of(SiteId(0)).count() <= 5);
             let _ = (process.polls_per_s(), process.busy(), process.ribbon(), process.lost(), process.now_unix_ns());
             for site in process.sites() {
-                let _ = (site.window(SECOND), site.window(u64::MAX), site.points(), site.heat(), site.polls_series());
+                let _ = (site.window(SECOND), site.window(u64::MAX), site.heat(), site.polls_series());
             }
             for worker in process.workers() {
                 let _ = (worker.rates(u32::MAX), worker.busy_fives(), worker.busy_seconds());

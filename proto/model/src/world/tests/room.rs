@@ -159,7 +159,7 @@ fn above_the_ceiling_of_all_the_gone_leave_first_then_the_heaviest_gives_way() {
         }
     }
     assert!(world.process(gone.boot).is_none());
-    assert!(world.evicted() > 0, "{}", world.evicted());
+    assert!(world.evicted > 0, "{}", world.evicted);
     assert!(ends.contains(&Applied::New));
     assert_eq!(world.apply(delta(honest.boot, 2, sites(0..20, &named(64))), 0), Applied::New);
     let honest = world.process(honest.boot).unwrap();
