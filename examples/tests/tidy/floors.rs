@@ -19,6 +19,7 @@ pub(crate) const HOUSES: &[House] = &[
     House {
         folder: "proto/model/src/",
         floors: Some(&[
+            &["names"],
             &["id", "time", "hist", "level", "fingerprint", "text", "size", "nearest", "measured"],
             &["hello", "dict", "value"],
             &["entity", "rule"],

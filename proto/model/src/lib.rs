@@ -22,6 +22,7 @@ pub mod id;
 pub mod level;
 pub mod measured;
 pub mod monitor;
+pub(crate) mod names;
 pub mod nearest;
 pub mod policy;
 pub mod query;

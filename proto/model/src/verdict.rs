@@ -18,46 +18,27 @@ use crate::finding::Finding;
 use crate::hist::Hist;
 use crate::level::Level;
 use crate::measured::Mode;
+use crate::names::names;
 use crate::policy::Expectation;
 
 pub use allowance::Allowance;
 pub use judge::{Judge, Run};
 
-/// What a run is judged to be: the words of the JSON key `verdict`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// Something was measured, all of it, and nothing was found at or above the level that fails.
-    Clean,
-    /// At least one finding at or above the level that fails.
-    Findings,
-    /// Only the comparison with a baseline fails.
-    Regressed,
-    /// Nothing was measured, or the detectors were not armed: never green.
-    NoData,
-    /// More than [`MAX_LOST_SHARE`] of what was to be told is missing.
-    Incomplete,
-}
-
-impl Outcome {
-    /// Every outcome.
-    pub const ALL: [Self; 5] = [Self::Clean, Self::Findings, Self::Regressed, Self::NoData, Self::Incomplete];
-
-    /// The name in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Clean => "clean",
-            Self::Findings => "findings",
-            Self::Regressed => "regressed",
-            Self::NoData => "no-data",
-            Self::Incomplete => "incomplete",
-        }
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
+names! {
+    /// What a run is judged to be: the words of the JSON key `verdict`.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[non_exhaustive]
+    pub enum Outcome {
+        /// Something was measured, all of it, and nothing was found at or above the level that fails.
+        Clean = "clean",
+        /// At least one finding at or above the level that fails.
+        Findings = "findings",
+        /// Only the comparison with a baseline fails.
+        Regressed = "regressed",
+        /// Nothing was measured, or the detectors were not armed: never green.
+        NoData = "no-data",
+        /// More than [`MAX_LOST_SHARE`] of what was to be told is missing.
+        Incomplete = "incomplete",
     }
 }
 

@@ -233,11 +233,7 @@ fn poll_kind(name: &str) -> Result<Option<PollKind>, DecodeError> {
     if name.is_empty() {
         return Ok(None);
     }
-    [PollKind::Busy, PollKind::Blocked, PollKind::Preempted]
-        .into_iter()
-        .find(|kind| kind.as_str() == name)
-        .map(Some)
-        .ok_or_else(|| unknown("answer.finding.kind", name))
+    PollKind::from_name(name).map(Some).ok_or_else(|| unknown("answer.finding.kind", name))
 }
 
 fn overview_to_wire(overview: &Overview) -> wire::Overview {

@@ -1,19 +1,10 @@
-//! Enums as numbers: a number is a position in one of these tables, which only ever grow.
+//! Enums as numbers: a number is a position in the enum's list of variants, which only ever grows.
 
 use pollscope_model::entity::runtime::Flavor;
-use pollscope_model::entity::task::{HandleState, TaskKind, TaskState};
-use pollscope_model::measured::Mode;
 use pollscope_model::report::Detail;
 
 use super::{DecodeError, Reason};
 use crate::wire;
-
-pub(crate) const MODES: [Mode; 3] = [Mode::Sample, Mode::Wrap, Mode::Hooks];
-pub(crate) const KINDS: [TaskKind; 5] =
-    [TaskKind::Async, TaskKind::Local, TaskKind::Blocking, TaskKind::BlockOn, TaskKind::Future];
-pub(crate) const STATES: [TaskState; 6] = TaskState::ALL;
-pub(crate) const HANDLES: [HandleState; 4] =
-    [HandleState::Held, HandleState::Dropped, HandleState::Joined, HandleState::Aborted];
 
 pub(crate) fn number_of<T: PartialEq>(table: &[T], value: &T) -> u64 {
     table.iter().position(|entry| entry == value).map_or(0, |place| place as u64)
@@ -59,13 +50,16 @@ pub(crate) fn flavor(field: &'static str, number: i32) -> Result<Flavor, DecodeE
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use pollscope_model::entity::task::{HandleState, TaskKind, TaskState};
+    use pollscope_model::measured::Mode;
 
     #[test]
-    fn tables_follow_the_declarations() {
-        assert!(MODES.iter().enumerate().all(|(place, mode)| *mode as usize == place));
-        assert!(KINDS.iter().enumerate().all(|(place, kind)| *kind as usize == place));
-        assert!(STATES.iter().enumerate().all(|(place, state)| *state as usize == place));
-        assert!(HANDLES.iter().enumerate().all(|(place, handle)| *handle as usize == place));
+    fn variants_keep_their_places() {
+        assert_eq!(Mode::ALL.map(Mode::as_str), ["sample", "wrap", "hooks"]);
+        assert_eq!(TaskKind::ALL.map(TaskKind::as_str), ["async", "local", "blocking", "block-on", "future"]);
+        let states = ["idle", "scheduled", "running", "completed", "cancelled", "panicked"];
+        assert_eq!(TaskState::ALL.map(TaskState::as_str), states);
+        assert_eq!(HandleState::ALL.map(HandleState::as_str), ["held", "dropped", "joined", "aborted"]);
+        assert!(Mode::ALL.iter().enumerate().all(|(place, mode)| *mode as usize == place));
     }
 }

@@ -133,9 +133,7 @@ pub(crate) fn meta_from_wire(meta: Option<wire::Meta>) -> Result<Meta, DecodeErr
     Ok(Meta {
         now_unix_ns: meta.now_unix_ns,
         source: meta.source.into(),
-        presence: [Presence::Live, Presence::Stale, Presence::Gone]
-            .into_iter()
-            .find(|presence| presence.as_str() == meta.presence)
+        presence: Presence::from_name(&meta.presence)
             .ok_or_else(|| unknown("answer.meta.presence", &meta.presence))?,
         mode: Mode::from_name(&meta.mode).ok_or_else(|| unknown("answer.meta.mode", &meta.mode))?,
         lost: meta.lost,

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use hashbrown::DefaultHashBuilder;
-use pollscope_model::entity::task::{TaskRecord, WakesBy, WokenBy};
+use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WakesBy, WokenBy};
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId};
+use pollscope_model::measured::Mode;
 
 use super::column::{diff, instant, table, undiff, uninstant};
-use super::numbers::{HANDLES, KINDS, MODES, STATES, entry, number_of};
+use super::numbers::{entry, number_of};
 use super::{DecodeError, Reason, at_most, to_u32};
 use crate::limits::MAX_FRAME_ROWS;
 use crate::wire;
@@ -109,8 +110,8 @@ fn cells(task: &TaskRecord, expected: &Expected, end_ns: u64) -> Cells {
     let by_rest =
         by != WakesBy::default() && by.runtime == rest(task.wakes, task.self_wakes, by.tasks, by.threads);
     Cells {
-        what: number_of(&MODES, &task.mode)
-            | number_of(&KINDS, &task.kind) << 2
+        what: number_of(&Mode::ALL, &task.mode)
+            | number_of(&TaskKind::ALL, &task.kind) << 2
             | flag(HAS_PARENT, task.parent.is_some())
             | flag(HAS_RUNTIME, task.runtime.is_some())
             | flag(LONG_LIVED, task.long_lived),
@@ -123,8 +124,8 @@ fn cells(task: &TaskRecord, expected: &Expected, end_ns: u64) -> Cells {
         spawned: diff(task.spawned_ns, expected.spawned_ns),
         ended: instant(task.ended_ns, end_ns),
         state: woken
-            | number_of(&HANDLES, &task.handle) << 3
-            | number_of(&STATES, &task.state) << 5
+            | number_of(&HandleState::ALL, &task.handle) << 3
+            | number_of(&TaskState::ALL, &task.state) << 5
             | flag(HAS_WORKER, task.worker.is_some()),
         last_poll_end: instant(task.last_poll_end_ns, end_ns),
         poll_start: instant(task.poll_start_ns, end_ns),
@@ -187,9 +188,9 @@ fn record(id: TaskId, cells: Cells, expected: &Expected, end_ns: u64) -> Result<
         scope: name("tasks.scope", cells.scope, sibling.scope)?,
         parent: (cells.what & HAS_PARENT != 0).then_some(TaskId(parent)),
         runtime: (cells.what & HAS_RUNTIME != 0).then_some(runtime),
-        mode: entry("tasks.what (mode)", &MODES, cells.what & 3)?,
-        kind: entry("tasks.what (kind)", &KINDS, cells.what >> 2 & 7)?,
-        state: entry("tasks.state", &STATES, cells.state >> 5 & 7)?,
+        mode: entry("tasks.what (mode)", &Mode::ALL, cells.what & 3)?,
+        kind: entry("tasks.what (kind)", &TaskKind::ALL, cells.what >> 2 & 7)?,
+        state: entry("tasks.state", &TaskState::ALL, cells.state >> 5 & 7)?,
         long_lived: cells.what & LONG_LIVED != 0,
         spawned_ns: undiff(cells.spawned, expected.spawned_ns),
         ended_ns: uninstant(cells.ended, end_ns),
@@ -228,7 +229,7 @@ fn record(id: TaskId, cells: Cells, expected: &Expected, end_ns: u64) -> Result<
             4 => WokenBy::OtherThread,
             other => return Err(DecodeError::new("tasks.state (woken by)", Reason::Unknown(other))),
         },
-        handle: entry("tasks.state (handle)", &HANDLES, cells.state >> 3 & 3)?,
+        handle: entry("tasks.state (handle)", &HandleState::ALL, cells.state >> 3 & 3)?,
         future_bytes: undiff(cells.future_bytes, sibling.future_bytes),
     })
 }

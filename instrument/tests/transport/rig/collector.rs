@@ -187,11 +187,7 @@ impl Memory {
                 let now = hello.anchor.unix_ns;
                 let last_seq = self.world.greet(Hello::clone(&hello), now).unwrap().last_seq();
                 self.hellos.push(*hello);
-                Some(Control::Welcome(Welcome {
-                    protocol: PROTOCOL,
-                    last_seq,
-                    detail: self.detail,
-                }))
+                Some(Control::Welcome(Welcome { protocol: PROTOCOL, last_seq, detail: self.detail }))
             }
             Push::Report(report) => {
                 let (seq, end_ns) = (report.seq, report.end_ns);

@@ -5,35 +5,27 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::identity::{Place, SiteKey};
+use crate::names::names;
 use crate::time::Nanos;
 
-/// What is compared of a site.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub enum Figure {
-    /// p99 of poll times.
-    Poll,
-    /// p99 of schedule delays.
-    Sched,
-    /// p99 of lifetimes.
-    Life,
-    /// Tasks alive at the end.
-    Left,
-    /// Self-wakes per 1,000 polls.
-    SelfWakes,
+names! {
+    /// What is compared of a site.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+    pub enum Figure {
+        /// p99 of poll times.
+        Poll = "p99_poll",
+        /// p99 of schedule delays.
+        Sched = "p99_sched",
+        /// p99 of lifetimes.
+        Life = "p99_life",
+        /// Tasks alive at the end.
+        Left = "left",
+        /// Self-wakes per 1,000 polls.
+        SelfWakes = "self_wakes",
+    }
 }
 
 impl Figure {
-    /// The name in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Poll => "p99_poll",
-            Self::Sched => "p99_sched",
-            Self::Life => "p99_life",
-            Self::Left => "left",
-            Self::SelfWakes => "self_wakes",
-        }
-    }
-
     /// In words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -66,37 +58,18 @@ impl Figure {
     }
 }
 
-/// What became of a figure.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub enum Change {
-    /// Worse.
-    Regressed,
-    /// It cannot be told; the reason says why and what would help.
-    Insufficient,
-    /// Better.
-    Improved,
-    /// Neither.
-    Unchanged,
-}
-
-impl Change {
-    /// Every one, as they are listed.
-    pub const ALL: [Self; 4] = [Self::Regressed, Self::Insufficient, Self::Improved, Self::Unchanged];
-
-    /// The name in JSON and in tables.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Regressed => "regressed",
-            Self::Insufficient => "insufficient data",
-            Self::Improved => "improved",
-            Self::Unchanged => "unchanged",
-        }
-    }
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+names! {
+    /// What became of a figure.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+    pub enum Change {
+        /// Worse.
+        Regressed = "regressed",
+        /// It cannot be told; the reason says why and what would help.
+        Insufficient = "insufficient data",
+        /// Better.
+        Improved = "improved",
+        /// Neither.
+        Unchanged = "unchanged",
     }
 }
 

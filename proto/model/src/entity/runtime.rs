@@ -1,25 +1,18 @@
 //! Runtimes and their workers over one interval.
 
 use crate::id::{NameId, RuntimeId, TaskId, WorkerId};
+use crate::names::names;
 
-/// Which of tokio's schedulers runs.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum Flavor {
-    /// `multi_thread`.
-    #[default]
-    MultiThread,
-    /// `current_thread`.
-    CurrentThread,
-}
-
-impl Flavor {
-    /// Tokio's name for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MultiThread => "multi_thread",
-            Self::CurrentThread => "current_thread",
-        }
+names! {
+    /// Which of tokio's schedulers runs.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+    #[non_exhaustive]
+    pub enum Flavor {
+        /// `multi_thread`.
+        #[default]
+        MultiThread = "multi_thread",
+        /// `current_thread`.
+        CurrentThread = "current_thread",
     }
 }
 

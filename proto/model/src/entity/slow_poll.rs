@@ -2,27 +2,19 @@
 
 use crate::dict::Dictionary;
 use crate::id::{NameId, SiteId, StackId, TaskId};
+use crate::names::names;
 
-/// What a slow poll spent its time on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum PollKind {
-    /// Mostly on the CPU.
-    Busy,
-    /// Mostly off the CPU, asleep.
-    Blocked,
-    /// Mostly off the CPU although it could run: the machine had other work.
-    Preempted,
-}
-
-impl PollKind {
-    /// The name in JSON and on screen.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Busy => "busy",
-            Self::Blocked => "blocked",
-            Self::Preempted => "preempted",
-        }
+names! {
+    /// What a slow poll spent its time on.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[non_exhaustive]
+    pub enum PollKind {
+        /// Mostly on the CPU.
+        Busy = "busy",
+        /// Mostly off the CPU, asleep.
+        Blocked = "blocked",
+        /// Mostly off the CPU although it could run: the machine had other work.
+        Preempted = "preempted",
     }
 }
 

@@ -4,90 +4,68 @@
 use crate::dict::MAX_ENTRIES;
 use crate::id::{NameId, RuntimeId, SiteId, TaskId};
 use crate::measured::{Metric, Mode};
+use crate::names::names;
 
-/// What runs: the kind of thing that was spawned.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum TaskKind {
-    /// A spawned future.
-    #[default]
-    Async,
-    /// A spawned `!Send` future of a `LocalSet`.
-    Local,
-    /// A `spawn_blocking` job: one poll, on a thread of its own.
-    Blocking,
-    /// The future that `block_on` runs.
-    BlockOn,
-    /// A future that is part of another task or of another executor's, named by `traced`.
-    Future,
-}
-
-impl TaskKind {
-    /// The name in JSON and on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Async => "async",
-            Self::Local => "local",
-            Self::Blocking => "blocking",
-            Self::BlockOn => "block-on",
-            Self::Future => "future",
-        }
+names! {
+    /// What runs: the kind of thing that was spawned. The wire numbers the kinds in this order.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+    #[non_exhaustive]
+    pub enum TaskKind {
+        /// A spawned future.
+        #[default]
+        Async = "async",
+        /// A spawned `!Send` future of a `LocalSet`.
+        Local = "local",
+        /// A `spawn_blocking` job: one poll, on a thread of its own.
+        Blocking = "blocking",
+        /// The future that `block_on` runs.
+        BlockOn = "block-on",
+        /// A future that is part of another task or of another executor's, named by `traced`.
+        Future = "future",
     }
 }
 
-/// Where a task is in its life.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum TaskState {
-    /// Pending, and not woken (or, in hooks mode, not known to be).
-    #[default]
-    Idle,
-    /// Woken (or just spawned) and not yet polled.
-    Scheduled,
-    /// Inside a poll right now.
-    Running,
-    /// Ended by returning.
-    Completed,
-    /// Dropped before it returned: aborted, lost a `select!`, or the runtime went away.
-    Cancelled,
-    /// Ended by a panic.
-    Panicked,
+names! {
+    /// Where a task is in its life. The wire numbers the states in this order.
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+    pub enum TaskState {
+        /// Pending, and not woken (or, in hooks mode, not known to be).
+        #[default]
+        Idle = "idle",
+        /// Woken (or just spawned) and not yet polled.
+        Scheduled = "scheduled",
+        /// Inside a poll right now.
+        Running = "running",
+        /// Ended by returning.
+        Completed = "completed",
+        /// Dropped before it returned: aborted, lost a `select!`, or the runtime went away.
+        Cancelled = "cancelled",
+        /// Ended by a panic.
+        Panicked = "panicked",
+    }
 }
 
 impl TaskState {
-    /// Every state, in the order of the wire's numbers.
-    pub const ALL: [Self; 6] =
-        [Self::Idle, Self::Scheduled, Self::Running, Self::Completed, Self::Cancelled, Self::Panicked];
-
-    /// The name in JSON and on screen.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Scheduled => "scheduled",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Cancelled => "cancelled",
-            Self::Panicked => "panicked",
-        }
-    }
-
     /// Whether the task is over.
     pub const fn is_ended(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled | Self::Panicked)
     }
 }
 
-/// What became of the task's join handle.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum HandleState {
-    /// It is held.
-    #[default]
-    Held,
-    /// Dropped without being awaited: the task is detached.
-    Dropped,
-    /// Awaited, or its outcome was taken through a `JoinSet`.
-    Joined,
-    /// Asked to stop through it.
-    Aborted,
+names! {
+    /// What became of the task's join handle. The wire numbers the states in this order.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+    pub enum HandleState {
+        /// It is held.
+        #[default]
+        Held = "held",
+        /// Dropped without being awaited: the task is detached.
+        Dropped = "dropped",
+        /// Awaited, or its outcome was taken through a `JoinSet`.
+        Joined = "joined",
+        /// Asked to stop through it.
+        Aborted = "aborted",
+    }
 }
 
 /// Who woke a task last.

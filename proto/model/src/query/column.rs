@@ -3,42 +3,24 @@
 //! One definition drives JSON and CSV keys, `--sort`, the filter's fields, the screen's tables and
 //! the documentation. The keys are part of the command line's contract and never change.
 
+use crate::names::names;
 use crate::value::Value;
 
-/// What a page lists.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-#[non_exhaustive]
-pub enum Kind {
-    /// Instrumented processes.
-    Processes,
-    /// Tasks.
-    Tasks,
-    /// Spawn sites.
-    Sites,
-    /// Workers of runtimes.
-    Workers,
-    /// What the detectors found.
-    Findings,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Processes, Self::Tasks, Self::Sites, Self::Workers, Self::Findings];
-
-    /// The name in JSON, on the wire and on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Processes => "processes",
-            Self::Tasks => "tasks",
-            Self::Sites => "sites",
-            Self::Workers => "workers",
-            Self::Findings => "findings",
-        }
-    }
-
-    /// The kind of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+names! {
+    /// What a page lists.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+    #[non_exhaustive]
+    pub enum Kind {
+        /// Instrumented processes.
+        Processes = "processes",
+        /// Tasks.
+        Tasks = "tasks",
+        /// Spawn sites.
+        Sites = "sites",
+        /// Workers of runtimes.
+        Workers = "workers",
+        /// What the detectors found.
+        Findings = "findings",
     }
 }
 

@@ -6,7 +6,7 @@ use super::answer::meta;
 use super::detail::{SeenPoll, TaskDetail, TaskLink};
 use super::flag::Judge;
 use super::run;
-use super::tasks::{FIELDS, TaskItem, handle, woken_by};
+use super::tasks::{FIELDS, TaskItem, woken_by};
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::task::{TaskRecord, WakesBy};
 use crate::hist::Hist;
@@ -124,7 +124,7 @@ fn facts(process: &Process, task: &TaskRecord) -> Vec<(Arc<str>, Arc<str>)> {
     }
     let wakers = format!("{} alive, {} cloned, {} dropped", task.wakers, task.waker_clones, task.waker_drops);
     facts.push(("wakers", measured(Metric::Wakes, wakers)));
-    facts.push(("join handle", measured(Metric::Handles, handle(task.handle).to_owned())));
+    facts.push(("join handle", measured(Metric::Handles, task.handle.as_str().to_owned())));
     facts.push(("kind", task.kind.as_str().to_owned()));
     facts.push(("observed by", task.mode.as_str().to_owned()));
     if let Some(runtime) = task.runtime.and_then(|id| process.runtime(id)) {

@@ -5,7 +5,7 @@ mod columns;
 use super::flag::Flag;
 use super::page::RowId;
 use super::run::{Rows, Texts};
-use crate::entity::task::{HandleState, WokenBy};
+use crate::entity::task::WokenBy;
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::value::Value;
@@ -96,14 +96,4 @@ pub(super) fn woken_by(by: WokenBy) -> Value {
         WokenBy::Runtime => "runtime".to_owned(),
         WokenBy::OtherThread => "other thread".to_owned(),
     })
-}
-
-/// The join handle in one word.
-pub(super) fn handle(state: HandleState) -> &'static str {
-    match state {
-        HandleState::Held => "held",
-        HandleState::Dropped => "dropped",
-        HandleState::Joined => "joined",
-        HandleState::Aborted => "aborted",
-    }
 }

@@ -45,11 +45,7 @@ impl Stage {
             capability.coverage = Coverage::Wrapped;
         }
         let mut script = Script::of(hello);
-        let flavor = scenario.flavor.as_deref().map(|name| match name {
-            "current_thread" => Flavor::CurrentThread,
-            "multi_thread" => Flavor::MultiThread,
-            other => panic!("no flavor `{other}`"),
-        });
+        let flavor = scenario.flavor.as_deref().map(|name| Flavor::from_name(name).expect("a flavor"));
         let mut record = RuntimeRecord { workers: scenario.workers, ..RuntimeRecord::default() };
         let runtime = flavor.map(|flavor| {
             record.flavor = flavor;
@@ -232,20 +228,14 @@ impl Stage {
 
 impl Set {
     fn put(&self, record: &mut TaskRecord, parent: Option<TaskId>) {
-        let state = |name: &String| TaskState::ALL.into_iter().find(|s| s.as_str() == name).expect("a state");
+        let state = |name: &String| TaskState::from_name(name).expect("a state");
         record.state = self.state.as_ref().map_or(record.state, state);
         record.wakers = self.wakers.unwrap_or(record.wakers);
         record.waker_clones = self.clones.unwrap_or(record.waker_clones);
         record.long_lived = self.long_lived.unwrap_or(record.long_lived);
         record.parent = parent.or(record.parent);
-        record.kind = match self.kind.as_deref() {
-            None => record.kind,
-            Some("async") => TaskKind::Async,
-            Some("blocking") => TaskKind::Blocking,
-            Some("block-on") => TaskKind::BlockOn,
-            Some("future") => TaskKind::Future,
-            Some(other) => panic!("no kind `{other}`"),
-        };
+        let kind = |name: &String| TaskKind::from_name(name).expect("a kind");
+        record.kind = self.kind.as_ref().map_or(record.kind, kind);
         record.woken_by = match self.woken_by.as_deref() {
             None => record.woken_by,
             Some("nobody") => WokenBy::Unknown,

@@ -37,9 +37,6 @@ fn event() -> impl Strategy<Value = (usize, Event)> {
     (0usize..8, event)
 }
 
-const KINDS: [TaskKind; 5] =
-    [TaskKind::Async, TaskKind::Local, TaskKind::Blocking, TaskKind::BlockOn, TaskKind::Future];
-
 fn play(script: &mut Script, tasks: &mut Vec<TaskId>, (at, event): (usize, Event)) {
     let site = script.site("src/a.rs:1:1");
     let now_ns = script.now_ns();
@@ -47,7 +44,7 @@ fn play(script: &mut Script, tasks: &mut Vec<TaskId>, (at, event): (usize, Event
         let task = script.spawn(site);
         let parent = (!tasks.is_empty()).then(|| tasks[at % tasks.len()]);
         script.edit(task, |record| {
-            (record.kind, record.long_lived, record.parent) = (KINDS[kind], long_lived, parent);
+            (record.kind, record.long_lived, record.parent) = (TaskKind::ALL[kind], long_lived, parent);
         });
         return tasks.push(task);
     }

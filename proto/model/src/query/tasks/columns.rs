@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{TaskItem, flag_text, handle, level_text, list, woken_by};
+use super::{TaskItem, flag_text, level_text, list, woken_by};
 use crate::entity::task::TaskState;
 use crate::measured::Metric;
 use crate::query::column::{Column, Field, Meaning, Unit};
@@ -272,7 +272,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         )
         .hidden()
         .still(),
-        |row| row.measured(Metric::Handles, || Value::Text(handle(row.task.handle()).into())),
+        |row| row.measured(Metric::Handles, || Value::Text(row.task.handle().as_str().into())),
     ),
     field(
         Column::new(

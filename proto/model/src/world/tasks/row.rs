@@ -28,12 +28,6 @@ const TELLS_WAKES: u32 = 1 << 22;
 /// Eight bits: the newest snapshot in which it was told.
 const SWEEP: u32 = 24;
 
-const MODES: [Mode; 3] = [Mode::Sample, Mode::Wrap, Mode::Hooks];
-const KINDS: [TaskKind; 5] =
-    [TaskKind::Async, TaskKind::Local, TaskKind::Blocking, TaskKind::BlockOn, TaskKind::Future];
-const HANDLES: [HandleState; 4] =
-    [HandleState::Held, HandleState::Dropped, HandleState::Joined, HandleState::Aborted];
-
 /// What walks look at.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Hot {
@@ -242,8 +236,8 @@ getters! {
     scope: NameId = |row| NameId(row.cold.scope.into());
     parent: Option<TaskId> = |row| row.has(HAS_PARENT).then_some(TaskId(row.cold.parent.into()));
     runtime: Option<RuntimeId> = |row| row.has(HAS_RUNTIME).then_some(RuntimeId(row.cold.runtime.into()));
-    mode: Mode = |row| pick(&MODES, row.hot.bits >> MODE & 3);
-    kind: TaskKind = |row| pick(&KINDS, row.hot.bits >> KIND);
+    mode: Mode = |row| pick(&Mode::ALL, row.hot.bits >> MODE & 3);
+    kind: TaskKind = |row| pick(&TaskKind::ALL, row.hot.bits >> KIND);
     state: TaskState = |row| row.hot.state();
     long_lived: bool = |row| row.has(LONG_LIVED);
     spawned_ns: u64 = |row| row.hot.spawned_ns;
@@ -272,7 +266,7 @@ getters! {
         _ => WokenBy::OtherThread,
     };
     wakes_by: WakesBy = |row| row.wakes_by_narrow();
-    handle: HandleState = |row| pick(&HANDLES, row.hot.bits >> HANDLE & 3);
+    handle: HandleState = |row| pick(&HandleState::ALL, row.hot.bits >> HANDLE & 3);
     future_bytes: u64 = |row| row.cold.future_bytes.into();
 }
 
