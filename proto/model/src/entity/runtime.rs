@@ -76,40 +76,34 @@ pub struct WorkerDelta {
     pub steals: Option<u64>,
 }
 
-impl WorkerDelta {
-    /// Adds a later interval of the same worker.
-    pub fn merge(&mut self, later: &Self) {
-        let add = |a: Option<u64>, b: Option<u64>| match (a, b) {
-            (Some(a), Some(b)) => Some(a.saturating_add(b)),
-            (a, b) => b.or(a),
-        };
-        *self = Self {
-            busy_ns: self.busy_ns.saturating_add(later.busy_ns),
-            interval_ns: self.interval_ns.saturating_add(later.interval_ns),
-            parks: self.parks.saturating_add(later.parks),
-            cpu_ns: add(self.cpu_ns, later.cpu_ns),
-            preempted_ns: add(self.preempted_ns, later.preempted_ns),
-            polls: add(self.polls, later.polls),
-            steals: add(self.steals, later.steals),
-            ..later.clone()
-        };
-    }
+/// Gives the delta its sums, each listed once: the numbers, and those that may not be measured.
+macro_rules! sums {
+    ($($number:ident),*; $($measured:ident),*) => {
+        impl WorkerDelta {
+            /// Adds a later interval of the same worker.
+            pub fn merge(&mut self, later: &Self) {
+                *self = Self {
+                    $($number: self.$number.saturating_add(later.$number),)*
+                    $($measured: match (self.$measured, later.$measured) {
+                        (Some(a), Some(b)) => Some(a.saturating_add(b)),
+                        (a, b) => b.or(a),
+                    },)*
+                    ..later.clone()
+                };
+            }
 
-    /// What was added after an earlier state of the same totals, never below zero; the rest is the
-    /// state now.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> Self {
-        let grown =
-            |now: Option<u64>, then: Option<u64>| now.map(|now| now.saturating_sub(then.unwrap_or(0)));
-        Self {
-            busy_ns: self.busy_ns.saturating_sub(earlier.busy_ns),
-            interval_ns: self.interval_ns.saturating_sub(earlier.interval_ns),
-            parks: self.parks.saturating_sub(earlier.parks),
-            cpu_ns: grown(self.cpu_ns, earlier.cpu_ns),
-            preempted_ns: grown(self.preempted_ns, earlier.preempted_ns),
-            polls: grown(self.polls, earlier.polls),
-            steals: grown(self.steals, earlier.steals),
-            ..self.clone()
+            /// What was added after an earlier state of the same totals, never below zero; the rest is the
+            /// state now.
+            #[must_use]
+            pub fn since(&self, earlier: &Self) -> Self {
+                Self {
+                    $($number: self.$number.saturating_sub(earlier.$number),)*
+                    $($measured: self.$measured.map(|now| now.saturating_sub(earlier.$measured.unwrap_or(0))),)*
+                    ..self.clone()
+                }
+            }
         }
-    }
+    };
 }
+
+sums! { busy_ns, interval_ns, parks; cpu_ns, preempted_ns, polls, steals }

@@ -3,95 +3,82 @@
 use crate::hist::Hist;
 use crate::id::SiteId;
 
-/// What happened at one spawn site during one report's interval (in a snapshot: since the process
-/// started). Every field adds; maxima take the larger.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SiteDelta {
-    /// The site.
-    pub site: SiteId,
+/// Declares the delta with its counters, each listed once: what merges and subtracts them comes from the list.
+macro_rules! delta {
+    ($($(#[$doc:meta])* $counter:ident,)*) => {
+        /// What happened at one spawn site during one report's interval (in a snapshot: since the process
+        /// started). Every field adds; maxima take the larger.
+        #[derive(Clone, PartialEq, Eq, Debug, Default)]
+        pub struct SiteDelta {
+            /// The site.
+            pub site: SiteId,
+            $($(#[$doc])* pub $counter: u64,)*
+            /// Largest future in bytes.
+            pub max_future_bytes: u64,
+            /// Wall time of polls.
+            pub poll: Hist,
+            /// Schedule delay.
+            pub sched: Hist,
+            /// Time from spawn to end.
+            pub life: Hist,
+        }
+
+        impl SiteDelta {
+            /// Adds another interval of the same site.
+            pub fn merge(&mut self, other: &Self) {
+                $(self.$counter = self.$counter.saturating_add(other.$counter);)*
+                self.max_future_bytes = self.max_future_bytes.max(other.max_future_bytes);
+                self.poll.merge(&other.poll);
+                self.sched.merge(&other.sched);
+                self.life.merge(&other.life);
+            }
+
+            /// What was added after an earlier state of the same totals; never below zero.
+            #[must_use]
+            pub fn since(&self, earlier: &Self) -> Self {
+                Self {
+                    site: self.site,
+                    $($counter: self.$counter.saturating_sub(earlier.$counter),)*
+                    max_future_bytes: if self.spawned > earlier.spawned { self.max_future_bytes } else { 0 },
+                    poll: self.poll.since(&earlier.poll),
+                    sched: self.sched.since(&earlier.sched),
+                    life: self.life.since(&earlier.life),
+                }
+            }
+        }
+    };
+}
+
+delta! {
     /// Tasks spawned.
-    pub spawned: u64,
+    spawned,
     /// Tasks that returned.
-    pub completed: u64,
+    completed,
     /// Tasks dropped before they returned.
-    pub cancelled: u64,
+    cancelled,
     /// Tasks that panicked.
-    pub panicked: u64,
+    panicked,
     /// Tasks that ended in a way that the mode cannot tell (hooks).
-    pub ended: u64,
+    ended,
     /// Panicked tasks whose handle had been dropped or was dropped unawaited.
-    pub swallowed_panics: u64,
+    swallowed_panics,
     /// Tasks whose handle was dropped unawaited and that then panicked.
-    pub detached_failures: u64,
+    detached_failures,
     /// Tasks that ended while their join handle existed, in a `JoinSet` or elsewhere.
-    pub outcomes_left: u64,
+    outcomes_left,
     /// Of those, tasks whose handle is gone since: the outcome was taken, or the handle dropped.
-    pub outcomes_taken: u64,
+    outcomes_taken,
     /// Wakes.
-    pub wakes: u64,
+    wakes,
     /// Wakes of a task by itself.
-    pub self_wakes: u64,
+    self_wakes,
     /// Polls that ended with the cooperative budget used up.
-    pub forced_yields: u64,
+    forced_yields,
     /// Polls longer than the process's slow-poll limit.
-    pub slow_polls: u64,
-    /// Largest future in bytes.
-    pub max_future_bytes: u64,
-    /// Wall time of polls.
-    pub poll: Hist,
-    /// Schedule delay.
-    pub sched: Hist,
-    /// Time from spawn to end.
-    pub life: Hist,
+    slow_polls,
 }
 
 impl SiteDelta {
-    /// Adds another interval of the same site.
-    pub fn merge(&mut self, other: &Self) {
-        self.spawned = self.spawned.saturating_add(other.spawned);
-        self.completed = self.completed.saturating_add(other.completed);
-        self.cancelled = self.cancelled.saturating_add(other.cancelled);
-        self.panicked = self.panicked.saturating_add(other.panicked);
-        self.ended = self.ended.saturating_add(other.ended);
-        self.swallowed_panics = self.swallowed_panics.saturating_add(other.swallowed_panics);
-        self.detached_failures = self.detached_failures.saturating_add(other.detached_failures);
-        self.outcomes_left = self.outcomes_left.saturating_add(other.outcomes_left);
-        self.outcomes_taken = self.outcomes_taken.saturating_add(other.outcomes_taken);
-        self.wakes = self.wakes.saturating_add(other.wakes);
-        self.self_wakes = self.self_wakes.saturating_add(other.self_wakes);
-        self.forced_yields = self.forced_yields.saturating_add(other.forced_yields);
-        self.slow_polls = self.slow_polls.saturating_add(other.slow_polls);
-        self.max_future_bytes = self.max_future_bytes.max(other.max_future_bytes);
-        self.poll.merge(&other.poll);
-        self.sched.merge(&other.sched);
-        self.life.merge(&other.life);
-    }
-
-    /// What was added after an earlier state of the same totals; never below zero.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            site: self.site,
-            spawned: self.spawned.saturating_sub(earlier.spawned),
-            completed: self.completed.saturating_sub(earlier.completed),
-            cancelled: self.cancelled.saturating_sub(earlier.cancelled),
-            panicked: self.panicked.saturating_sub(earlier.panicked),
-            ended: self.ended.saturating_sub(earlier.ended),
-            swallowed_panics: self.swallowed_panics.saturating_sub(earlier.swallowed_panics),
-            detached_failures: self.detached_failures.saturating_sub(earlier.detached_failures),
-            outcomes_left: self.outcomes_left.saturating_sub(earlier.outcomes_left),
-            outcomes_taken: self.outcomes_taken.saturating_sub(earlier.outcomes_taken),
-            wakes: self.wakes.saturating_sub(earlier.wakes),
-            self_wakes: self.self_wakes.saturating_sub(earlier.self_wakes),
-            forced_yields: self.forced_yields.saturating_sub(earlier.forced_yields),
-            slow_polls: self.slow_polls.saturating_sub(earlier.slow_polls),
-            max_future_bytes: if self.spawned > earlier.spawned { self.max_future_bytes } else { 0 },
-            poll: self.poll.since(&earlier.poll),
-            sched: self.sched.since(&earlier.sched),
-            life: self.life.since(&earlier.life),
-        }
-    }
-
     /// Whether any of the site's tasks was spawned through pollscope: it has what hooks never tell.
     pub fn is_wrapped(&self) -> bool {
         self.max_future_bytes > 0
