@@ -6,14 +6,15 @@ mod column;
 mod dict;
 mod edge;
 mod event;
+pub(crate) mod field;
 mod flight;
-pub(crate) mod greeting;
+mod greeting;
 mod hist;
-pub(crate) mod numbers;
+mod numbers;
 pub(crate) mod query;
 mod report;
 mod site;
-pub(crate) mod slow;
+mod slow;
 mod task;
 mod text;
 

@@ -7,7 +7,8 @@ use pollscope_model::hello::Hello;
 use pollscope_model::report::Report;
 use prost::Message as _;
 
-use crate::convert::{self, Assembler, DecodeError, greeting};
+use crate::convert::field::Field;
+use crate::convert::{self, Assembler, DecodeError};
 pub use crate::greeting::{ClientHello, DetailRequest, EventsRequest};
 use crate::limits::{MAX_MESSAGE_BYTES, MAX_WISH_BYTES};
 use crate::wire;
@@ -46,9 +47,9 @@ impl From<&Request> for AttachRequest {
         use wire::attach_request::Request as Wire;
         Self {
             request: Some(match request {
-                Request::Hello(client) => Wire::Hello(greeting::client_to_wire(client)),
-                Request::Watch(detail) => Wire::Watch(greeting::detail_request_to_wire(*detail)),
-                Request::Events(events) => Wire::Events(greeting::events_request_to_wire(*events)),
+                Request::Hello(client) => Wire::Hello(client.to_wire()),
+                Request::Watch(detail) => Wire::Watch(detail.to_wire()),
+                Request::Events(events) => Wire::Events(events.to_wire()),
             }),
         }
     }
@@ -60,16 +61,16 @@ impl TryFrom<AttachRequest> for Request {
     fn try_from(message: AttachRequest) -> Result<Self, DecodeError> {
         use wire::attach_request::Request as Wire;
         match message.request.ok_or(DecodeError::missing("attach.request"))? {
-            Wire::Hello(client) => Ok(Self::Hello(greeting::client_from_wire(client)?)),
-            Wire::Watch(detail) => Ok(Self::Watch(greeting::detail_request_from_wire(detail)?)),
-            Wire::Events(events) => Ok(Self::Events(greeting::events_request_from_wire(events))),
+            Wire::Hello(client) => Ok(Self::Hello(Field::from_wire("client", client)?)),
+            Wire::Watch(detail) => Ok(Self::Watch(Field::from_wire("detail", detail)?)),
+            Wire::Events(events) => Ok(Self::Events(Field::from_wire("events", events)?)),
         }
     }
 }
 
 /// The process's greeting.
 pub fn hello(hello: &Hello) -> FeedMessage {
-    message(wire::feed_message::Message::Hello(greeting::hello_to_wire(hello)))
+    message(wire::feed_message::Message::Hello(hello.to_wire()))
 }
 
 /// A report: one message if it fits, else several, to be sent in this order with nothing between.
@@ -113,7 +114,7 @@ impl Reader {
     pub fn take(&mut self, message: FeedMessage) -> Result<Option<Message>, DecodeError> {
         use wire::feed_message::Message as Wire;
         Ok(match message.message.ok_or(DecodeError::missing("feed.message"))? {
-            Wire::Hello(hello) => Some(Message::Hello(Box::new(greeting::hello_from_wire(hello)?))),
+            Wire::Hello(hello) => Some(Message::Hello(Box::new(Field::from_wire("hello", hello)?))),
             Wire::Report(frame) => self.frames.push(frame)?.map(|report| Message::Report(Box::new(report))),
             Wire::Goodbye(bye) => {
                 Some(Message::Goodbye { reason: convert::checked("goodbye.reason", bye.reason)? })

@@ -7,7 +7,8 @@ use pollscope_model::hello::ProtocolVersion;
 use pollscope_model::query::ask::{Answer, Ask};
 use prost::Message;
 
-use crate::convert::{DecodeError, Reason, answer as convert, at_most, checked, clip, greeting, query};
+use crate::convert::field::{Field, message};
+use crate::convert::{DecodeError, Reason, answer as convert, at_most, query};
 pub use crate::greeting::ClientHello;
 use crate::limits::{MAX_ANSWER_BYTES, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_STANDING};
 use crate::version::{PROTOCOL, RELEASE};
@@ -37,13 +38,11 @@ impl FleetHello {
     }
 }
 
+message! { "fleet": FleetHello = wire::FleetHello { protocol, version, label } }
+
 impl From<&FleetHello> for WireFleetHello {
     fn from(hello: &FleetHello) -> Self {
-        Self {
-            protocol: Some(greeting::protocol_to_wire(hello.protocol)),
-            version: clip(&hello.version),
-            label: clip(&hello.label),
-        }
+        hello.to_wire()
     }
 }
 
@@ -51,17 +50,13 @@ impl TryFrom<WireFleetHello> for FleetHello {
     type Error = DecodeError;
 
     fn try_from(hello: WireFleetHello) -> Result<Self, DecodeError> {
-        Ok(Self {
-            protocol: greeting::protocol_from_wire("fleet.protocol", hello.protocol)?,
-            version: checked("fleet.version", hello.version)?,
-            label: checked("fleet.label", hello.label)?,
-        })
+        Field::from_wire("fleet", hello)
     }
 }
 
 impl From<&ClientHello> for WireClientHello {
     fn from(client: &ClientHello) -> Self {
-        greeting::client_to_wire(client)
+        client.to_wire()
     }
 }
 
@@ -69,7 +64,7 @@ impl TryFrom<WireClientHello> for ClientHello {
     type Error = DecodeError;
 
     fn try_from(client: WireClientHello) -> Result<Self, DecodeError> {
-        greeting::client_from_wire(client)
+        Field::from_wire("client", client)
     }
 }
 

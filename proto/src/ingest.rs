@@ -6,7 +6,8 @@
 use pollscope_model::hello::{Hello, ProtocolVersion};
 use pollscope_model::report::{Detail, Report};
 
-use crate::convert::{self, Assembler, DecodeError, greeting, numbers};
+use crate::convert::field::{Field, message};
+use crate::convert::{self, Assembler, DecodeError};
 pub use crate::greeting::{DetailRequest, EventsRequest};
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::wire;
@@ -65,12 +66,16 @@ pub struct Welcome {
     pub detail: Detail,
 }
 
+message! {
+    "welcome": Welcome = wire::Welcome { protocol, last_seq, detail }
+    // Not asked for yet.
+    to |welcome| { interval_ns: 0 }
+    from |wire| {}
+}
+
 /// The process's greeting.
 pub fn hello(hello: &Hello) -> PushMessage {
-    message(wire::push_message::Message::Hello(wire::PushHello {
-        hello: Some(greeting::hello_to_wire(hello)),
-        token: None,
-    }))
+    message(wire::push_message::Message::Hello(wire::PushHello { hello: hello.to_wire(), token: None }))
 }
 
 /// A report: one message if it fits, else several, to be sent in this order with nothing between.
@@ -108,10 +113,7 @@ impl Reader {
     pub fn take(&mut self, message: PushMessage) -> Result<Option<Push>, DecodeError> {
         use wire::push_message::Message as Wire;
         Ok(match message.message.ok_or(DecodeError::missing("push.message"))? {
-            Wire::Hello(push) => {
-                let hello = push.hello.ok_or(DecodeError::missing("push.hello"))?;
-                Some(Push::Hello(Box::new(greeting::hello_from_wire(hello)?)))
-            }
+            Wire::Hello(push) => Some(Push::Hello(Box::new(Field::from_wire("push.hello", push.hello)?))),
             Wire::Report(frame) => self.frames.push(frame)?.map(|report| Push::Report(Box::new(report))),
             Wire::Goodbye(bye) => {
                 Some(Push::Goodbye { reason: convert::checked("goodbye.reason", bye.reason)? })
@@ -125,15 +127,10 @@ impl From<&Control> for PushControl {
         use wire::push_control::Control as Wire;
         Self {
             control: Some(match control {
-                Control::Welcome(welcome) => Wire::Welcome(wire::Welcome {
-                    protocol: Some(greeting::protocol_to_wire(welcome.protocol)),
-                    last_seq: welcome.last_seq,
-                    detail: numbers::detail_to_wire(welcome.detail).into(),
-                    interval_ns: 0,
-                }),
+                Control::Welcome(welcome) => Wire::Welcome(welcome.to_wire()),
                 Control::Ack { seq } => Wire::Ack(wire::Ack { seq: *seq }),
-                Control::Detail(detail) => Wire::Detail(greeting::detail_request_to_wire(*detail)),
-                Control::Events(events) => Wire::Events(greeting::events_request_to_wire(*events)),
+                Control::Detail(detail) => Wire::Detail(detail.to_wire()),
+                Control::Events(events) => Wire::Events(events.to_wire()),
                 Control::Refused { reason } => Wire::Refused(wire::Refused { reason: convert::clip(reason) }),
             }),
         }
@@ -146,14 +143,10 @@ impl TryFrom<PushControl> for Control {
     fn try_from(control: PushControl) -> Result<Self, DecodeError> {
         use wire::push_control::Control as Wire;
         Ok(match control.control.ok_or(DecodeError::missing("push.control"))? {
-            Wire::Welcome(welcome) => Self::Welcome(Welcome {
-                protocol: greeting::protocol_from_wire("welcome.protocol", welcome.protocol)?,
-                last_seq: welcome.last_seq,
-                detail: numbers::detail("welcome.detail", welcome.detail)?,
-            }),
+            Wire::Welcome(welcome) => Self::Welcome(Field::from_wire("welcome", welcome)?),
             Wire::Ack(ack) => Self::Ack { seq: ack.seq },
-            Wire::Detail(detail) => Self::Detail(greeting::detail_request_from_wire(detail)?),
-            Wire::Events(events) => Self::Events(greeting::events_request_from_wire(events)),
+            Wire::Detail(detail) => Self::Detail(Field::from_wire("detail", detail)?),
+            Wire::Events(events) => Self::Events(Field::from_wire("events", events)?),
             Wire::Refused(refused) => {
                 Self::Refused { reason: convert::checked("refused.reason", refused.reason)? }
             }

@@ -6,15 +6,14 @@ use pollscope_model::query::flight::{
     DIGITS, Flight, Lane, LaneCell, Lanes, LongPoll, Picture, TimeCell, Timeline,
 };
 
-use super::greeting::boot_from_wire;
-use super::query::{meta_from_wire, meta_to_wire};
+use super::field::Field;
 use super::{DecodeError, Reason};
 use crate::wire;
 
 pub(crate) fn query_to_wire(query: &FlightQuery) -> wire::FlightQuery {
     use wire::flight_query::Of;
     wire::FlightQuery {
-        boot: query.boot.0.to_be_bytes().to_vec(),
+        boot: query.boot.to_wire(),
         of: Some(match query.of {
             FlightOf::Workers { first, most } => Of::Workers(wire::WorkerLanes { first, most }),
             FlightOf::Task(task) => Of::Task(task.0),
@@ -28,7 +27,7 @@ pub(crate) fn query_to_wire(query: &FlightQuery) -> wire::FlightQuery {
 pub(crate) fn query_from_wire(query: &wire::FlightQuery) -> Result<FlightQuery, DecodeError> {
     use wire::flight_query::Of;
     Ok(FlightQuery {
-        boot: boot_from_wire("ask.flight.boot", &query.boot)?,
+        boot: Field::from_wire("ask.flight.boot", query.boot.clone())?,
         of: match query.of.as_ref().ok_or(DecodeError::missing("ask.flight.of"))? {
             Of::Workers(lanes) => FlightOf::Workers { first: lanes.first, most: lanes.most },
             Of::Task(task) => FlightOf::Task(TaskId(*task)),
@@ -46,7 +45,7 @@ fn narrow(field: &'static str, value: u32) -> Result<u16, DecodeError> {
 pub(crate) fn to_wire(flight: &Flight) -> wire::FlightPicture {
     use wire::flight_picture::Picture as Wire;
     wire::FlightPicture {
-        meta: Some(meta_to_wire(&flight.meta)),
+        meta: flight.meta.to_wire(),
         from_unix_ns: flight.from_unix_ns,
         column_ns: flight.column_ns,
         why_not: flight.why_not.to_string(),
@@ -76,7 +75,7 @@ pub(crate) fn to_wire(flight: &Flight) -> wire::FlightPicture {
 pub(crate) fn from_wire(flight: wire::FlightPicture) -> Result<Flight, DecodeError> {
     use wire::flight_picture::Picture as Wire;
     Ok(Flight {
-        meta: meta_from_wire(flight.meta)?,
+        meta: Field::from_wire("answer.flight.meta", flight.meta)?,
         from_unix_ns: flight.from_unix_ns,
         column_ns: flight.column_ns,
         why_not: flight.why_not.into(),

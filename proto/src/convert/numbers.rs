@@ -3,6 +3,7 @@
 use pollscope_model::entity::runtime::Flavor;
 use pollscope_model::report::Detail;
 
+use super::field::Field;
 use super::{DecodeError, Reason};
 use crate::wire;
 
@@ -18,34 +19,29 @@ pub(crate) fn entry<T: Copy>(field: &'static str, table: &[T], number: u64) -> R
         .ok_or_else(|| DecodeError::new(field, Reason::Unknown(number)))
 }
 
-pub(crate) fn detail_to_wire(detail: Detail) -> wire::Detail {
-    match detail {
-        Detail::Full => wire::Detail::Full,
-        Detail::Top => wire::Detail::Top,
-    }
-}
+/// Enums that are enums on the wire too.
+macro_rules! numbered {
+    ($($Enum:ident { $($Variant:ident),* })*) => {
+        $(impl Field<i32> for $Enum {
+            fn to_wire(&self) -> i32 {
+                $(if *self == Self::$Variant {
+                    return wire::$Enum::$Variant.into();
+                })*
+                0
+            }
 
-pub(crate) fn detail(field: &'static str, number: i32) -> Result<Detail, DecodeError> {
-    match wire::Detail::try_from(number) {
-        Ok(wire::Detail::Full) => Ok(Detail::Full),
-        Ok(wire::Detail::Top) => Ok(Detail::Top),
-        Err(_) => Err(DecodeError::new(field, Reason::Unknown(number as u64))),
-    }
+            fn from_wire(field: &'static str, wire: i32) -> Result<Self, DecodeError> {
+                match wire::$Enum::try_from(wire) {
+                    $(Ok(wire::$Enum::$Variant) => Ok(Self::$Variant),)*
+                    Err(_) => Err(DecodeError::new(field, Reason::Unknown(wire as u64))),
+                }
+            }
+        })*
+    };
 }
-
-pub(crate) fn flavor_to_wire(flavor: Flavor) -> wire::Flavor {
-    match flavor {
-        Flavor::CurrentThread => wire::Flavor::CurrentThread,
-        _ => wire::Flavor::MultiThread,
-    }
-}
-
-pub(crate) fn flavor(field: &'static str, number: i32) -> Result<Flavor, DecodeError> {
-    match wire::Flavor::try_from(number) {
-        Ok(wire::Flavor::MultiThread) => Ok(Flavor::MultiThread),
-        Ok(wire::Flavor::CurrentThread) => Ok(Flavor::CurrentThread),
-        Err(_) => Err(DecodeError::new(field, Reason::Unknown(number as u64))),
-    }
+numbered! {
+    Detail { Full, Top }
+    Flavor { MultiThread, CurrentThread }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Site deltas as columns.
 
 use pollscope_model::entity::site::SiteDelta;
+use pollscope_model::hist::Hist;
 use pollscope_model::id::SiteId;
 
 use super::column::table;
@@ -8,11 +9,24 @@ use super::{DecodeError, at_most, hist, to_u32};
 use crate::limits::{MAX_FRAME_HIST_CELLS, MAX_FRAME_ROWS};
 use crate::wire;
 
-table! {
-    "sites": wire::SiteColumns {
-        spawned, completed, cancelled, panicked, ended, swallowed_panics, detached_failures, wakes,
-        self_wakes, forced_yields, slow_polls, max_future_bytes, outcomes_left, outcomes_taken,
-    } => Cells, Builder, Reader
+/// Declares the columns that are numbers of a site, each once.
+macro_rules! counters {
+    ($($counter:ident),* $(,)?) => {
+        table! { "sites": wire::SiteColumns { $($counter),* } => Cells, Builder, Reader }
+
+        fn cells(site: &SiteDelta) -> Cells {
+            Cells { $($counter: site.$counter),* }
+        }
+
+        fn delta(site: SiteId, cells: Cells, [poll, sched, life]: [Hist; 3]) -> SiteDelta {
+            SiteDelta { site, $($counter: cells.$counter,)* poll, sched, life }
+        }
+    };
+}
+
+counters! {
+    spawned, completed, cancelled, panicked, ended, swallowed_panics, detached_failures, wakes, self_wakes,
+    forced_yields, slow_polls, max_future_bytes, outcomes_left, outcomes_taken,
 }
 
 /// Room that reading the site's histograms back takes.
@@ -29,22 +43,7 @@ pub(crate) fn to_wire(sites: &[SiteDelta]) -> Option<wire::SiteColumns> {
     for site in sites {
         ids.push(i64::from(site.site.0) - before);
         before = i64::from(site.site.0);
-        builder.push(Cells {
-            spawned: site.spawned,
-            completed: site.completed,
-            cancelled: site.cancelled,
-            panicked: site.panicked,
-            ended: site.ended,
-            swallowed_panics: site.swallowed_panics,
-            detached_failures: site.detached_failures,
-            wakes: site.wakes,
-            self_wakes: site.self_wakes,
-            forced_yields: site.forced_yields,
-            slow_polls: site.slow_polls,
-            max_future_bytes: site.max_future_bytes,
-            outcomes_left: site.outcomes_left,
-            outcomes_taken: site.outcomes_taken,
-        });
+        builder.push(cells(site));
     }
     let mut columns = builder.finish(ids);
     columns.poll = hist::to_wire(sites.iter().map(|site| &site.poll));
@@ -64,27 +63,9 @@ pub(crate) fn from_wire(table: &wire::SiteColumns) -> Result<Vec<SiteDelta>, Dec
     let mut sites = Vec::with_capacity(rows);
     for step in &table.ids {
         id = id.wrapping_add(step.cast_unsigned());
-        let cells = reader.next();
-        sites.push(SiteDelta {
-            site: SiteId(to_u32("sites.ids", id)?),
-            spawned: cells.spawned,
-            completed: cells.completed,
-            cancelled: cells.cancelled,
-            panicked: cells.panicked,
-            ended: cells.ended,
-            swallowed_panics: cells.swallowed_panics,
-            detached_failures: cells.detached_failures,
-            wakes: cells.wakes,
-            self_wakes: cells.self_wakes,
-            forced_yields: cells.forced_yields,
-            slow_polls: cells.slow_polls,
-            max_future_bytes: cells.max_future_bytes,
-            outcomes_left: cells.outcomes_left,
-            outcomes_taken: cells.outcomes_taken,
-            poll: poll.next(&mut room)?,
-            sched: sched.next(&mut room)?,
-            life: life.next(&mut room)?,
-        });
+        let site = SiteId(to_u32("sites.ids", id)?);
+        let hists = [poll.next(&mut room)?, sched.next(&mut room)?, life.next(&mut room)?];
+        sites.push(delta(site, reader.next(), hists));
     }
     poll.finish()?;
     sched.finish()?;

@@ -16,7 +16,8 @@ use super::layout::{
     CHUNK_BYTES, CHUNK_NS, DESCRIPTORS, KEY_FORMAT, KEY_PROTOCOL, KEY_RELEASE, METADATA, PROFILE,
 };
 use super::{Channel, FORMAT};
-use crate::convert::{self, greeting};
+use crate::convert;
+use crate::convert::field::Field;
 use crate::version::RELEASE;
 use crate::wire;
 
@@ -88,7 +89,7 @@ impl<W: Write> Writer<W> {
     pub fn hello(&mut self, hello: &Hello) -> io::Result<()> {
         self.anchor = hello.anchor;
         let unix_ns = self.latest_unix_ns.max(hello.anchor.unix_ns);
-        self.message(Channel::Hello, unix_ns, &greeting::hello_to_wire(hello).encode_to_vec())
+        self.message(Channel::Hello, unix_ns, &Field::<wire::Hello>::to_wire(hello).encode_to_vec())
     }
 
     /// A report of the process that was greeted.

@@ -5,7 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use mcap::records::op;
 
 use super::{Entry, Recording, Source};
-use crate::convert::{Assembler, DecodeError, at_most, checked, greeting};
+use crate::convert::field::Field;
+use crate::convert::{Assembler, DecodeError, at_most, checked};
 use crate::feed::Message;
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::recording::Channel;
@@ -123,7 +124,7 @@ impl Cursor {
         let Some(channel) = source.channels.get(channel) else { return Ok(Step::Nothing) };
         let message = match channel {
             Channel::Hello => {
-                let hello = greeting::hello_from_wire(decode::<wire::Hello>(fields.0)?)?;
+                let hello = Field::from_wire("hello", decode::<wire::Hello>(fields.0)?)?;
                 Message::Hello(Box::new(hello))
             }
             Channel::Report => {
