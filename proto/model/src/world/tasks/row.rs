@@ -47,6 +47,30 @@ pub(super) struct Hot {
     wakers: u16,
 }
 
+/// Declares the numbers that four bytes hold in nearly every task, each once.
+macro_rules! counters {
+    ($($counter:ident),*) => {
+        /// Numbers that nearly always fit into four bytes.
+        #[derive(Clone, Copy, Debug, Default)]
+        struct Counters {
+            $($counter: u32),*
+        }
+
+        impl Counters {
+            fn of(record: &TaskRecord) -> Self {
+                Self { $($counter: record.$counter as u32),* }
+            }
+
+            /// The bits that any of them has set.
+            fn bits(record: &TaskRecord) -> u64 {
+                0 $(| record.$counter)*
+            }
+        }
+    };
+}
+
+counters! { self_wakes, forced_yields, waker_clones, future_bytes }
+
 /// The rest.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cold {
@@ -55,12 +79,9 @@ pub(super) struct Cold {
     woken_by: u32,
     max_poll: u32,
     max_sched: u32,
-    self_wakes: u32,
-    forced_yields: u32,
-    waker_clones: u32,
+    counters: Counters,
     woken_by_tasks: u32,
     woken_by_threads: u32,
-    future_bytes: u32,
     group: u16,
     scope: u16,
     /// The two maxima's bits from 32 to 39: eighteen minutes fit.
@@ -117,12 +138,9 @@ pub(super) fn pack(record: TaskRecord, seen_s: u32, sweep: u8) -> (Hot, Cold, Op
         woken_by: woken_by as u32,
         max_poll: record.max_poll_ns as u32,
         max_sched: record.max_sched_ns as u32,
-        self_wakes: record.self_wakes as u32,
-        forced_yields: record.forced_yields as u32,
-        waker_clones: record.waker_clones as u32,
+        counters: Counters::of(&record),
         woken_by_tasks: record.wakes_by.tasks as u32,
         woken_by_threads: record.wakes_by.threads as u32,
-        future_bytes: record.future_bytes as u32,
         group: record.group.0 as u16,
         scope: record.scope.0 as u16,
         max_high: [(record.max_poll_ns >> 32) as u8, (record.max_sched_ns >> 32) as u8],
@@ -136,16 +154,7 @@ pub(super) fn pack(record: TaskRecord, seen_s: u32, sweep: u8) -> (Hot, Cold, Op
 fn fits(record: &TaskRecord, woken_by: u64) -> bool {
     let parent = record.parent.map_or(0, |parent| parent.0);
     let WakesBy { tasks, runtime, threads } = record.wakes_by;
-    let numbers = record.polls
-        | record.wakes
-        | record.self_wakes
-        | record.forced_yields
-        | record.waker_clones
-        | record.future_bytes
-        | parent
-        | woken_by
-        | tasks
-        | threads;
+    let numbers = record.polls | record.wakes | Counters::bits(record) | parent | woken_by | tasks | threads;
     let maxima = record.max_poll_ns | record.max_sched_ns;
     let short = record.name.0 | record.group.0 | record.scope.0 | record.wakers;
     let places = record.runtime.map_or(0, |runtime| runtime.0) | record.worker.unwrap_or(0);
@@ -253,10 +262,10 @@ getters! {
     scheduled_ns: u64 = |row| row.cold.scheduled_ns;
     max_sched_ns: u64 = |row| u64::from(row.cold.max_sched) | u64::from(row.cold.max_high[1]) << 32;
     wakes: u64 = |row| row.hot.wakes.into();
-    self_wakes: u64 = |row| row.cold.self_wakes.into();
-    forced_yields: u64 = |row| row.cold.forced_yields.into();
+    self_wakes: u64 = |row| row.cold.counters.self_wakes.into();
+    forced_yields: u64 = |row| row.cold.counters.forced_yields.into();
     wakers: u32 = |row| row.hot.wakers.into();
-    waker_clones: u64 = |row| row.cold.waker_clones.into();
+    waker_clones: u64 = |row| row.cold.counters.waker_clones.into();
     waker_drops: u64 = |row| row.waker_clones().saturating_sub(row.hot.wakers.into());
     woken_by: WokenBy = |row| match row.hot.bits >> WOKEN & 15 {
         0 => WokenBy::Unknown,
@@ -267,7 +276,7 @@ getters! {
     };
     wakes_by: WakesBy = |row| row.wakes_by_narrow();
     handle: HandleState = |row| pick(&HandleState::ALL, row.hot.bits >> HANDLE & 3);
-    future_bytes: u64 = |row| row.cold.future_bytes.into();
+    future_bytes: u64 = |row| row.cold.counters.future_bytes.into();
 }
 
 impl TaskRow<'_> {
@@ -281,7 +290,7 @@ impl TaskRow<'_> {
             return WakesBy::default();
         }
         let (tasks, threads) = (self.cold.woken_by_tasks.into(), self.cold.woken_by_threads.into());
-        let others = u64::from(self.hot.wakes).saturating_sub(self.cold.self_wakes.into());
+        let others = u64::from(self.hot.wakes).saturating_sub(self.cold.counters.self_wakes.into());
         WakesBy { tasks, threads, runtime: others.saturating_sub(tasks).saturating_sub(threads) }
     }
 
