@@ -105,7 +105,7 @@ pub struct ClockAnchor {
     #[prost(uint64, tag = "2")]
     pub mono_ns: u64,
 }
-/// The greeting of whoever reads: a viewer.
+/// The greeting of a reader: a viewer.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ClientHello {
     /// Wire protocol that the client speaks.
@@ -211,7 +211,7 @@ pub struct EventColumns {
     /// Task ids as differences to the row before, whatever its block. Their number is that of the rows.
     #[prost(sint64, repeated, tag = "2")]
     pub ids: ::prost::alloc::vec::Vec<i64>,
-    /// Bits: 0 set for a wake. Of a poll: 1 a worker is known. Of a wake: 1-3 woken by (nobody, a task,
+    /// Bits: 0 set for a wake. Of a poll: 1 a worker is known. Of a wake: 1-3 woken by (unknown, a task,
     /// itself, the runtime, another thread).
     #[prost(message, optional, tag = "3")]
     pub what: ::core::option::Option<Column>,
@@ -850,7 +850,7 @@ pub struct TaskColumns {
     /// Instant of the end; 0 while alive.
     #[prost(message, optional, tag = "10")]
     pub ended: ::core::option::Option<Column>,
-    /// Bits: woken by (0-2: nobody, task, itself, runtime, other thread), handle (3-4: held, dropped,
+    /// Bits: woken by (0-2: unknown, task, itself, runtime, other thread), handle (3-4: held, dropped,
     /// joined, aborted), state (5-7: idle, scheduled, running, completed, cancelled, panicked), 8 a
     /// worker is known.
     #[prost(message, optional, tag = "11")]
@@ -937,10 +937,10 @@ pub struct SiteColumns {
     /// Tasks that panicked.
     #[prost(message, optional, tag = "5")]
     pub panicked: ::core::option::Option<Column>,
-    /// Tasks that ended, nobody knows how.
+    /// Tasks that ended in a way that is not known.
     #[prost(message, optional, tag = "6")]
     pub ended: ::core::option::Option<Column>,
-    /// Panicked tasks that nobody awaits.
+    /// Panicked tasks that no handle awaits.
     #[prost(message, optional, tag = "7")]
     pub swallowed_panics: ::core::option::Option<Column>,
     /// Detached tasks that panicked.
@@ -1399,7 +1399,7 @@ pub struct PushHello {
     /// Who it is.
     #[prost(message, optional, tag = "1")]
     pub hello: ::core::option::Option<Hello>,
-    /// Proof that it may push, if the collector wants one.
+    /// Kept for proof that the process may push: not sent yet, and not read.
     #[prost(string, optional, tag = "2")]
     pub token: ::core::option::Option<::prost::alloc::string::String>,
 }
@@ -1441,10 +1441,10 @@ pub struct Welcome {
     /// Highest sequence number that it has of this incarnation; absent if it has none.
     #[prost(uint64, optional, tag = "2")]
     pub last_seq: ::core::option::Option<u64>,
-    /// How much of the tasks it wants when nobody watches.
+    /// How much of the tasks it wants when no viewer watches.
     #[prost(enumeration = "Detail", tag = "3")]
     pub detail: i32,
-    /// Nanoseconds between two reports that it asks for; 0 leaves it to the process.
+    /// Kept for the interval between two reports that the collector asks for: 0, and not read yet.
     #[prost(uint64, tag = "4")]
     pub interval_ns: u64,
 }
@@ -2122,14 +2122,14 @@ pub struct TaskDetail {
     #[prost(message, repeated, tag = "12")]
     pub findings: ::prost::alloc::vec::Vec<Finding>,
     /// What was seen of the slow polls' threads, one for each of them, in their order; none at all if
-    /// nobody looked.
+    /// the thread was not looked at.
     #[prost(message, repeated, tag = "13")]
     pub sights: ::prost::alloc::vec::Vec<PollSight>,
 }
 /// What was seen of a thread inside a slow poll.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PollSight {
-    /// The kernel's word for what the thread did; empty if nobody asked.
+    /// The kernel's word for what the thread did; empty if it was not asked.
     #[prost(string, tag = "1")]
     pub waiting_in: ::prost::alloc::string::String,
     /// Frames, the user's code first; none if no stack was taken.
@@ -2267,7 +2267,7 @@ pub struct Finding {
     /// What to do.
     #[prost(string, tag = "19")]
     pub fix: ::prost::alloc::string::String,
-    /// The kernel's word for what the thread did; empty if nobody looked.
+    /// The kernel's word for what the thread did; empty if the thread was not looked at.
     #[prost(string, tag = "20")]
     pub waiting_in: ::prost::alloc::string::String,
     /// Tasks that waited for the poll.
