@@ -27,9 +27,10 @@ pub(super) fn judge(
     // Which of the delays it was in is not known.
     let stopped_ns = view.moment.process.stopped_ns(0, u64::MAX);
     let running = |wall: u64| if count_preempted { wall } else { wall.saturating_sub(stopped_ns) };
+    let held_ns = held_ns(view);
     let own = |wall: u64| match without_cpu_ns {
         _ if count_preempted => wall,
-        Some(without_cpu_ns) => wall.saturating_sub(without_cpu_ns),
+        Some(without_cpu_ns) => wall.saturating_sub(without_cpu_ns).min(held_ns),
         None => cpu.own(wall),
     };
     if !count_preempted && cpu.share.is_none() && without_cpu_ns.is_none() {
@@ -56,6 +57,11 @@ pub(super) fn judge(
         }
         if own(running(waits.max())) <= limit {
             let machine = match without_cpu_ns {
+                Some(ns) if waits.max().saturating_sub(ns) > limit => format!(
+                    "all that ran held its workers for {}, threads of its runtime were without a CPU for {}",
+                    Nanos(held_ns),
+                    Nanos(ns)
+                ),
                 Some(ns) => format!("threads of its runtime were without a CPU for {}", Nanos(ns)),
                 None => format!("{} of what was wanted", Value::Ratio(cpu.share.unwrap_or(1.0))),
             };
@@ -105,6 +111,17 @@ pub(super) fn judge(
         };
         judged.find(view, sched_delay::DETECTOR.id, signal);
     }
+}
+
+/// How long what ran on the workers held them, all in all: by the polls that were recorded, time without a CPU taken
+/// off, or by what the runtime says, if that is more. No task waited longer for other tasks. What a task waits beyond it
+/// goes by the machine's account: a thread that loses its CPU while it holds one of the runtime's own locks delays
+/// threads that wait for the lock and not for a CPU.
+fn held_ns(view: &View<'_>) -> u64 {
+    let Some((_, work)) = view.moment.process.work() else { return u64::MAX };
+    let polls = view.sites().iter().filter(|site| site.holds_worker());
+    let polled_ns = polls.map(|site| site.view.own_poll_times().sum()).fold(0, u64::saturating_add);
+    polled_ns.max(work.busy_ns.saturating_sub(work.preempted_ns.unwrap_or(0)))
 }
 
 /// The poll behind which a task waited the longest, if that is long enough to explain a delay.

@@ -143,3 +143,44 @@ fn a_p99_that_only_such_polls_are_over_is_doubted() {
     assert_eq!(fails.outcome, Outcome::Findings, "2 of 153 without them");
     assert!(fails.findings[0].why.starts_with("5 of 153 polls"), "{}", fails.findings[0].why);
 }
+
+#[test]
+fn no_task_waits_longer_for_others_than_they_held_the_workers() {
+    // A worker that was busy for so long, polls that took so long, and a wait of 100 ms.
+    let judged = |busy_ns: u64, polled_ns: u64, without_cpu_ns: u64| {
+        let mut stage = Stage::new();
+        let runtime = RuntimeId(0);
+        stage.script.runtime(RuntimeRecord { id: runtime, workers: 1, ..RuntimeRecord::default() });
+        stage.script.worker(&WorkerDelta {
+            id: WorkerId { runtime, index: 0 },
+            busy_ns,
+            preempted_ns: Some(20 * MS),
+            ..WorkerDelta::default()
+        });
+        let site = stage.script.site("src/cart.rs:88:9");
+        let task = stage.script.spawn(site);
+        stage.script.poll(task, 1, polled_ns);
+        stage.script.wake(task, 1, 100 * MS);
+        stage.second();
+        let mut judge = Judge::new(limits(Limits { max_sched_delay_ns: Some(50 * MS), ..Limits::default() }));
+        judge.hear(&Run { without_cpu_ns: Some(without_cpu_ns), ..Run::of(&stage.monitor) });
+        judge.verdict()
+    };
+    let doubt = |verdict: Verdict| {
+        assert_eq!(verdict.outcome, Outcome::Clean, "{:?}", verdict.findings);
+        let doubts = verdict.undecided.iter().filter(|(limit, _)| &**limit == "max-sched-delay");
+        doubts.map(|(_, why)| why.to_string()).collect::<String>()
+    };
+    // A thread that held one of the runtime's locks had no CPU, say.
+    let why = doubt(judged(25 * MS, MS, 10 * MS));
+    assert!(
+        why.contains("held its workers for 5ms, threads of its runtime were without a CPU for 10ms"),
+        "{why}"
+    );
+    let why = doubt(judged(200 * MS, MS, 60 * MS));
+    assert!(why.contains("(threads of its runtime were without a CPU for 60ms)"), "{why}");
+
+    let fails = |verdict: Verdict| verdict.outcome == Outcome::Findings;
+    assert!(fails(judged(200 * MS, MS, 10 * MS)), "the worker was busy for so long");
+    assert!(fails(judged(0, 90 * MS, 10 * MS)), "so were polls, of which its runtime has not told yet");
+}
