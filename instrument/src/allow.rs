@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use crate::record::allowed::Inside;
+use pollscope_recorder::allowed::Inside;
 
 /// Calls `blocks`, which may block its worker for as long as it likes, and returns what it returns.
 ///

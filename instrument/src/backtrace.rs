@@ -6,37 +6,27 @@
 //! handler, and that only when its stack is asked for. Linux on x86-64 and aarch64 with the feature `backtrace`;
 //! elsewhere [`install`] says why there is none.
 
-#[cfg(any(
-    loom,
-    all(
-        feature = "backtrace",
-        target_os = "linux",
-        target_pointer_width = "64",
-        any(target_arch = "x86_64", target_arch = "aarch64")
-    )
+#[cfg(all(
+    feature = "backtrace",
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod engine;
-#[cfg(not(any(
-    loom,
-    all(
-        feature = "backtrace",
-        target_os = "linux",
-        target_pointer_width = "64",
-        any(target_arch = "x86_64", target_arch = "aarch64")
-    )
+#[cfg(not(all(
+    feature = "backtrace",
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
 #[path = "backtrace/absent.rs"]
 mod engine;
-#[cfg(not(loom))]
 mod frame;
 
-#[cfg(not(loom))]
 pub use engine::{Asked, Kept, RawStack, Resolver, ask, install};
-#[cfg(not(loom))]
 pub use frame::{Frame, Trace};
 
 /// Why there is no stack this time.
-#[cfg(not(loom))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {

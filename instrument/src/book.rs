@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 use pollscope_model::hello::{Hello, ProtocolVersion};
 use pollscope_model::measured::Mode;
 use pollscope_model::report::Report;
+use pollscope_recorder::allowed::ran;
+use pollscope_recorder::clock;
+use pollscope_recorder::session::Session;
+use pollscope_recorder::session::numbers::{self, Entered, Lease};
 use tokio::runtime::{Builder, Handle, LocalOptions, LocalRuntime, Runtime};
 
 use crate::config::Config;
@@ -24,13 +28,10 @@ use crate::drain::ledger::Ledger;
 use crate::handle::JoinHandle;
 use crate::hooks::Callbacks;
 use crate::identity::Identity;
-use crate::record;
-use crate::record::allowed::ran;
-use crate::record::session::Session;
-use crate::record::session::numbers::{self, Entered, Lease};
+use crate::runtime::{self, TOKIO};
 use crate::spawn::Spawn;
 use crate::watchdog::{self, Watchdog};
-use crate::{clock, hooks, mode, sample};
+use crate::{hooks, mode, sample};
 
 /// How long the last report waits for polls that are about to end.
 const ENDING: Duration = Duration::from_millis(20);
@@ -57,7 +58,7 @@ pub(crate) struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BookError {
     /// No number is free.
-    #[error("{} sessions are open at once, or left tasks behind that go on", crate::record::session::MAX - 1)]
+    #[error("{} sessions are open at once, or left tasks behind that go on", pollscope_recorder::session::MAX - 1)]
     TooMany,
     /// The operating system gave no thread.
     #[error("no thread could be started")]
@@ -89,13 +90,16 @@ impl Book {
         let config = Config {
             name: Some(settings.name),
             policy: settings.policy,
-            recorder: record::Settings { slow_poll_ns, ..record::Settings::default() },
+            recorder: pollscope_recorder::Settings {
+                slow_poll_ns,
+                ..pollscope_recorder::Settings::default()
+            },
             ..Config::default()
         };
         let identity = Identity::of_this_process(&config);
         let ledger = Mutex::new(Ledger::begin(session, identity.boot));
         ran::take(session);
-        numbers::open(session, slow_poll_ns);
+        numbers::open(session, slow_poll_ns, TOKIO);
         // Not before: while nothing is recorded it sleeps for long.
         let limit = settings.stall.map(|limit| limit.max(settings.slow_poll));
         let watchdog = limit.map(|limit| Watchdog::start(session, limit)).transpose();
@@ -139,7 +143,7 @@ impl Book {
     /// Takes a runtime that was built otherwise into the session: what is spawned on it through pollscope,
     /// and its workers.
     pub(crate) fn observe(&self, runtime: &Handle, name: &str) {
-        self.lease.add_runtime(runtime);
+        self.lease.add_runtime(runtime::number_of(runtime));
         sample::observe_in(runtime, name, self.lease.session());
     }
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use pollscope_model::measured::Mode;
 use pollscope_model::time::Nanos;
+use pollscope_recorder::flight::Flight;
 
 use crate::config::{Config, DumpSignal, Listen, endpoint, interval, policy, record, record_limit};
 use crate::guard::Guard;
 use crate::init::{self, InitError};
 use crate::notice::LogLevel;
 use crate::overload;
-use crate::record::flight::Flight;
 
 /// Every setting of pollscope, for a process that wants more than [`init`](crate::init()).
 ///

@@ -7,9 +7,10 @@ mod choices;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pollscope_recorder::Settings;
+
 use crate::notice::LogLevel;
 use crate::overload;
-use crate::record::Settings;
 pub(crate) use checked::{endpoint, interval, policy, record, record_limit};
 pub use choices::{DumpSignal, Listen};
 

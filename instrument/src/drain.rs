@@ -27,11 +27,12 @@ use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::BootId;
 use pollscope_model::report::{Losses, Report};
+use pollscope_recorder::clock;
+use pollscope_recorder::thread;
+use pollscope_recorder::{Recorder, intern};
 
-use crate::record::thread;
-use crate::record::{Recorder, intern};
 use crate::watchdog::{shelf, stacks, stopped};
-use crate::{clock, refusals, sample};
+use crate::{refusals, sample};
 pub(crate) use snapshot::Snapshot;
 
 /// Slow polls that a snapshot repeats.

@@ -32,8 +32,6 @@ use tokio::sync::oneshot;
 
 use crate::config::Listen;
 use crate::identity::Identity;
-use crate::record::flight;
-use crate::record::flight::Flight;
 use crate::reporter::Reporter;
 use crate::{notice, own_thread};
 use backlog::Backlog;
@@ -45,6 +43,8 @@ pub(crate) use file::Tape;
 pub(crate) use file::plain;
 #[cfg(not(feature = "recording"))]
 pub(crate) use file::{Desk, Dumps};
+use pollscope_recorder::flight;
+use pollscope_recorder::flight::Flight;
 pub(crate) use push::collector_in;
 
 /// How long stopping and flushing wait for readers.

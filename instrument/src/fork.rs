@@ -13,7 +13,8 @@
 pub(crate) mod held;
 
 #[cfg(unix)]
-use crate::record::{Recorder, session, thread};
+use pollscope_recorder::{Recorder, session, thread};
+
 use crate::switches;
 
 /// Whether this process is the child of one in which pollscope ran when it was forked, without an `exec` since.

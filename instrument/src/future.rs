@@ -10,7 +10,8 @@ use std::mem::needs_drop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::record::life::Life;
+use pollscope_recorder::life::Life;
+
 use crate::waker;
 
 /// A future whose polls are recorded, or a job of the blocking pool.
@@ -105,5 +106,8 @@ pub(crate) fn poll_recorded<T>(
         None => poll(cx),
     };
     open.returned(result.is_ready(), needs_drop::<T>());
+    if result.is_pending() && !tokio::task::coop::has_budget_remaining() {
+        open.forced_yield();
+    }
     result
 }

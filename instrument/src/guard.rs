@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use pollscope_model::measured::{Capability, Mode};
 use pollscope_model::report::Report;
+use pollscope_recorder::Recorder;
 
 use crate::config::Listen;
 use crate::dump::{self, Dumper};
 use crate::export::Exports;
-use crate::record::Recorder;
 use crate::reporter::Reporter;
 use crate::watchdog::Watchdog;
 use crate::{fork, mode, notice, own_thread, sample, switches, watchdog};

@@ -5,9 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use pollscope_recorder::tag::Tag;
 use tokio::task::{AbortHandle, Id, JoinError};
 
-use crate::record::tag::Tag;
 use crate::waker;
 
 /// Tokio's [`JoinHandle`](tokio::task::JoinHandle) of a recorded task.

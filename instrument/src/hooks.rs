@@ -19,18 +19,18 @@ use std::sync::atomic::Ordering;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::measured::Mode;
+use pollscope_recorder::Recorder;
+use pollscope_recorder::clock;
+use pollscope_recorder::hold::Record;
+use pollscope_recorder::life::{OpenOutput, evidence, keep_outputs_by, slow_poll};
+use pollscope_recorder::session::{self, Session};
+use pollscope_recorder::shard::SiteShard;
+use pollscope_recorder::task::{Birth, HookedPoll, Labels, Outcome, TaskState};
+use pollscope_recorder::thread::{self, Outer};
 use tokio::runtime::Handle;
 use tokio::task::Id;
 
-use crate::clock;
-use crate::record::Recorder;
-use crate::record::hold::Record;
-use crate::record::life::{OpenOutput, evidence, keep_outputs_by, slow_poll};
-use crate::record::session::{self, Session};
-use crate::record::shard::SiteShard;
-use crate::record::task::{Birth, HookedPoll, Labels, Outcome, TaskState};
-use crate::record::thread::{self, Outer};
-use crate::record::tokio_id;
+use crate::runtime::id;
 #[cfg(any(feature = "check", test))]
 pub(crate) use attach::attach_in;
 pub use attach::{Callbacks, attach, attach_with};
@@ -69,7 +69,7 @@ fn observe_here(thread: &thread::Thread) {
         return;
     }
     let Ok(handle) = Handle::try_current() else { return };
-    let id = (tokio_id::number(handle.id()), crate::sample::guards_ended());
+    let id = (id::number(handle.id()), crate::sample::guards_ended());
     if OBSERVED.try_with(|observed| observed.replace(id) != id) == Ok(true) {
         crate::sample::observe_unnamed(&handle, session::current());
         thread.find_place();
@@ -128,7 +128,7 @@ thread_local! {
 }
 
 fn slot(id: Id) -> usize {
-    tokio_id::number(id) as usize % CACHED
+    id::number(id) as usize % CACHED
 }
 
 impl Local {

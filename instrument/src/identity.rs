@@ -7,9 +7,10 @@ use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::hist;
 use pollscope_model::id::BootId;
 use pollscope_model::measured::{Capability, Mode};
+use pollscope_recorder::clock;
 
 use crate::config::Config;
-use crate::{clock, mode};
+use crate::mode;
 
 /// What stays the same for one incarnation.
 #[derive(Clone, Debug)]

@@ -4,6 +4,10 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pollscope_recorder::Recorder;
+use pollscope_recorder::clock;
+use pollscope_recorder::session::Session;
+
 use crate::config::Config;
 use crate::drain::Drain;
 use crate::dump::{self, Dumper};
@@ -11,11 +15,10 @@ use crate::export::{self, Door, Dumps, Exports, Tape};
 use crate::guard::{Guard, Running, Status};
 use crate::identity::Identity;
 use crate::overload::Lookout;
-use crate::record::Recorder;
-use crate::record::session::Session;
 use crate::reporter::Reporter;
+use crate::runtime::TOKIO;
 use crate::watchdog::{NAMING, Watchdog};
-use crate::{clock, env, fork, notice, sample, switches};
+use crate::{env, fork, notice, sample, switches};
 
 /// Why pollscope did not start.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +142,7 @@ fn start_threads(
         failed(InitError::Dump(why))?;
     }
     let recorder = Recorder::global();
-    recorder.start(config.recorder);
+    recorder.start(config.recorder, TOKIO);
     if let Some(why) = clock::slow() {
         notice::warn(&format!("recording is expensive here: {why}"));
     }

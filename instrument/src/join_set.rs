@@ -6,15 +6,15 @@ use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
 
 use pollscope_model::entity::task::TaskKind;
+use pollscope_recorder::handing::Handing;
+use pollscope_recorder::tag::Tag;
+use pollscope_recorder::task::Labels;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, Id, JoinError, LocalSet};
 
 use crate::future::Instrumented;
 use crate::large::Large;
-use crate::record::handing::Handing;
-use crate::record::tag::Tag;
-use crate::record::task::Labels;
-use crate::record::tokio_id::BuildIdHasher;
+use crate::runtime::id::BuildIdHasher;
 use crate::spawn::{Spawn, Wrapping};
 
 /// Tokio's [`JoinSet`](tokio::task::JoinSet), whose tasks are recorded: the same methods, order of

@@ -1,10 +1,10 @@
 //! What this build, on this system, with these settings, can measure, and why not the rest.
 
 use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
+use pollscope_recorder::Recorder;
+use pollscope_recorder::flight::{self, Flight};
 
 use crate::fork;
-use crate::record::Recorder;
-use crate::record::flight::{self, Flight};
 use crate::watchdog;
 
 /// Whether tokio shows its unstable hooks and metrics in this build.
@@ -119,7 +119,7 @@ fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
             format!("of tasks spawned through pollscope; for all tasks: {}", why_no_hooks()),
         ),
         Metric::LibraryTasks => (Coverage::NoTask, why_no_hooks()),
-        Metric::PollSplit => match crate::record::split::unreadable() {
+        Metric::PollSplit => match pollscope_recorder::split::unreadable() {
             Some(why) => (Coverage::NoTask, why.to_owned()),
             None if hooks => (Coverage::All, String::new()),
             None => (Coverage::Wrapped, format!("of tasks spawned through pollscope; {}", why_no_hooks())),

@@ -10,10 +10,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use gauge::{Gauge, Verdict};
+use pollscope_recorder::clock;
+use pollscope_recorder::thread;
 
-use crate::record::thread;
+use crate::sample;
 use crate::switches::{OVERLOAD as WORD, OVERLOAD_UNASKED as UNASKED};
-use crate::{clock, sample};
 
 /// Three waits of it, as a request may meet on its way, stay below a quarter of a second; a healthy
 /// service is a hundred times away from it, and one that shares its machine still a few times.

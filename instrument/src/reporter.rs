@@ -9,10 +9,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pollscope_model::report::Report;
+use pollscope_recorder::Recorder;
 
 use crate::drain::{Drain, Snapshot};
 use crate::overload::Lookout;
-use crate::record::Recorder;
 use crate::{notice, own_thread};
 
 /// Time between two ticks without a reader: often enough to keep the recorder's buffers low.

@@ -15,7 +15,6 @@ use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::id::{NameId, RuntimeId, WorkerId};
 use tokio::runtime::{RuntimeFlavor, RuntimeMetrics};
 
-use crate::record::session::Session;
 pub use observed::observe;
 use observed::{Observed, table};
 pub(crate) use observed::{
@@ -24,6 +23,7 @@ pub(crate) use observed::{
 };
 #[cfg(any(feature = "check", test))]
 pub(crate) use observed::{observe_in, session_ends, session_of};
+use pollscope_recorder::session::Session;
 
 #[derive(Clone, Copy, Default)]
 struct WorkerTotals {
@@ -200,8 +200,8 @@ mod tests {
 
     use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 
-    use crate::record::session::Session;
     use crate::testkit::{fold, fold_until, record};
+    use pollscope_recorder::session::Session;
 
     #[test]
     fn a_thread_learns_its_place_while_the_runtimes_are_read() {
@@ -211,7 +211,7 @@ mod tests {
         let known = super::table().all.iter().position(|known| known.id == runtime.handle().id());
         let (tell, told) = std::sync::mpsc::channel();
         let reading = super::table();
-        runtime.spawn(async move { tell.send(crate::record::place::of_this_thread()) });
+        runtime.spawn(async move { tell.send(crate::runtime::place::of_this_thread()) });
         let place = told.recv_timeout(Duration::from_secs(60)).expect("it does not wait");
         drop(reading);
         assert_eq!(known.map(|at| (at as u64 + 1) << 32 | 1), Some(place));
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn the_name_that_was_given_stays_when_a_thread_of_the_runtime_registers_it() {
         let (runtime, unnamed) = (alone(), alone());
-        let of_all = |name| Some(crate::record::intern::name(name));
+        let of_all = |name| Some(pollscope_recorder::intern::name(name));
         super::observe(runtime.handle(), "given");
         // As a worker does that parks meanwhile and found the runtime unknown.
         super::observe_unnamed(runtime.handle(), Session::NONE);
@@ -251,7 +251,7 @@ mod tests {
             return;
         }
         let runtime = alone();
-        let of_all = |name| Some(crate::record::intern::name(name));
+        let of_all = |name| Some(pollscope_recorder::intern::name(name));
         super::observe(runtime.handle(), "given");
         super::guard_ends();
         assert_eq!(name_of(runtime.handle()), None);

@@ -7,13 +7,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pollscope_model::entity::task::TaskKind;
+use pollscope_recorder::life::Life;
+use pollscope_recorder::session;
+use pollscope_recorder::task::Labels;
+use pollscope_recorder::thread::{self, Thread};
+use pollscope_recorder::{Recorder, intern};
 
 use crate::future::poll_recorded;
-use crate::record::life::Life;
-use crate::record::session;
-use crate::record::task::Labels;
-use crate::record::thread::{self, Thread};
-use crate::record::{Recorder, intern};
+use crate::runtime;
 
 /// Labels every task that is spawned while `future` is polled, and all that those spawn in turn, until
 /// one opens a scope of its own.
@@ -134,7 +135,7 @@ impl<F: Future> Future for TracedFuture<F> {
             (Pin::new_unchecked(&mut this.future), &mut this.stage)
         };
         if let Stage::Unpolled { location, labels, kind, bytes } = *stage {
-            *stage = match session::site(location) {
+            *stage = match session::site(location, runtime::current) {
                 Some(site) => Stage::Begun(Life::begin(site, kind, labels, bytes)),
                 None => Stage::Plain,
             };

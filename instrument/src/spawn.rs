@@ -9,22 +9,23 @@ use std::panic::Location;
 use std::sync::atomic::Ordering;
 
 use pollscope_model::entity::task::TaskKind;
+use pollscope_recorder::handing::Handing;
+#[cfg(any(feature = "check", test))]
+use pollscope_recorder::intern;
+use pollscope_recorder::life::Life;
+use pollscope_recorder::session;
+#[cfg(any(feature = "check", test))]
+use pollscope_recorder::session::Session;
+use pollscope_recorder::tag::Tag;
+use pollscope_recorder::task::Labels;
+use pollscope_recorder::thread::{self, Thread};
 use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 
 use crate::future::Instrumented;
 use crate::handle::JoinHandle;
 use crate::large::Large;
-use crate::record::handing::Handing;
-#[cfg(any(feature = "check", test))]
-use crate::record::intern;
-use crate::record::life::Life;
-use crate::record::session;
-#[cfg(any(feature = "check", test))]
-use crate::record::session::Session;
-use crate::record::tag::Tag;
-use crate::record::task::Labels;
-use crate::record::thread::{self, Thread};
+use crate::runtime;
 
 /// Spawns a task on the current runtime: [`tokio::spawn`], recorded.
 ///
@@ -195,13 +196,13 @@ impl Spawn {
     /// The site of a task that is spawned where the caller is; `None` if it is not to be recorded.
     #[inline]
     pub(crate) fn site(self) -> Option<u32> {
-        session::site(self.location)
+        session::site(self.location, runtime::current)
     }
 
     /// The site of a task that is spawned on that runtime.
     #[inline]
     pub(crate) fn site_on(self, handle: &Handle) -> Option<u32> {
-        session::site_on(self.location, handle)
+        session::site_on(self.location, || runtime::number_of(handle))
     }
 
     /// The life of the task, and the share of its handle. The future is wrapped where it is handed on, and moved no

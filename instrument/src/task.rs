@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::future::Future;
 
+use pollscope_recorder::Recorder;
+use pollscope_recorder::task::Labels;
 use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 
 use crate::handle::JoinHandle;
 use crate::large::Large;
-use crate::record::Recorder;
-use crate::record::task::Labels;
 use crate::spawn::Spawn;
 
 /// A task with a name, to be spawned: `task("pool_reaper").group("db").long_lived().spawn(fut)`.

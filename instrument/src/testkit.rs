@@ -13,9 +13,10 @@ use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskRecord;
 use pollscope_model::id::{BootId, SiteId, TaskId, WorkerId};
 use pollscope_model::report::{Losses, Report};
+use pollscope_recorder::{Recorder, Settings};
 
 use crate::drain::Drain;
-use crate::record::{Recorder, Settings};
+use crate::runtime::TOKIO;
 
 /// All reports so far, folded.
 pub(crate) struct Fold {
@@ -51,7 +52,7 @@ static FOLD: LazyLock<Mutex<Fold>> = LazyLock::new(|| {
 /// Switches recording on, as `init` would.
 pub(crate) fn record() {
     static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| Recorder::global().start(Settings::default()));
+    ONCE.call_once(|| Recorder::global().start(Settings::default(), TOKIO));
     // From the first on: a session that reads takes for all that have begun to read.
     LazyLock::force(&FOLD);
 }

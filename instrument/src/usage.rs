@@ -1,7 +1,7 @@
 //! What a thread has had of the CPUs, by its kernel's account: some 20 µs for each question, asked by threads of our
 //! own; the thread that is asked about does nothing for it. Linux only.
 //!
-//! A thread asks for itself in [`split`](crate::record::split), which keeps the file open.
+//! A thread asks for itself in [`split`](pollscope_recorder::split), which keeps the file open.
 
 /// Since the thread began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

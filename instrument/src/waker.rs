@@ -7,7 +7,7 @@
 use std::mem::ManuallyDrop;
 use std::task::{Context, RawWaker, RawWakerVTable, Waker};
 
-use crate::record::task::TaskState;
+use pollscope_recorder::task::TaskState;
 
 static TABLE: RawWakerVTable = table::<false>();
 /// Of the same waker where it waits for the end of a wrapped task, and for nothing else.

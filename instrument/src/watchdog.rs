@@ -2,7 +2,7 @@
 //! and asks what their threads are doing: the kernel's word, and the stack.
 //!
 //! It starts with the first who wants it, the guard or a session, and ends with the last. It only reads: what the recording threads write anyway
-//! ([`thread`](crate::record::thread)), and the counters of observed runtimes ([`workers`]). Of a service's
+//! ([`thread`](pollscope_recorder::thread)), and the counters of observed runtimes ([`workers`]). Of a service's
 //! thread it asks something only when that has been in one poll for longer than the limit, rarely (see
 //! [`budget`]), and never under a debugger. What it finds waits on a shelf ([`shelf`]) for the drain.
 //!
@@ -34,10 +34,10 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::record::session::Session;
 use crate::switches::SEES_STALLS;
 use crate::{backtrace, notice, own_thread};
 use desk::Desk;
+use pollscope_recorder::session::Session;
 
 /// How long a session waits for the first look that knows of it.
 const FIRST_LOOK: Duration = Duration::from_secs(2);

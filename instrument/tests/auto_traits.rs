@@ -1,6 +1,5 @@
 //! `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe`: a public type has each of them where tokio's type in its
 //! place has it, so that replacing tokio's by ours breaks no build. All of it is decided while this compiles.
-#![cfg(not(loom))]
 
 use std::cell::Cell;
 use std::marker::{PhantomData, PhantomPinned};

@@ -1,6 +1,6 @@
 //! What pollscope takes of the service's descriptors: none while it is off, few for each thread and runtime, and none
 //! for a runtime that is gone. Each test is a process of its own.
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(target_os = "linux")]
 
 use std::process::Command;
 use std::sync::Barrier;

@@ -1,7 +1,6 @@
 //! Futures and closures of some hundred KiB, which tokio can spawn on a thread of 2 MiB: every way to spawn through
 //! pollscope can, too, in a build without optimisation, recording or not. An overflow ends the process, so each way
 //! has one of its own.
-#![cfg(not(loom))]
 #![allow(clippy::large_stack_arrays, clippy::large_futures, reason = "they are what is tested")]
 
 use std::future::Future;

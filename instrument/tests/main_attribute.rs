@@ -1,5 +1,5 @@
 //! `#[pollscope::main]` in place of `#[tokio::main]`, with tokio's arguments.
-#![cfg(all(feature = "macros", not(loom)))]
+#![cfg(feature = "macros")]
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ mod convert;
 pub mod feed;
 pub mod fleet;
 mod greeting;
-#[cfg(all(feature = "incoming", not(loom)))]
+#[cfg(feature = "incoming")]
 pub mod incoming;
 pub mod ingest;
 pub mod limits;

@@ -22,6 +22,7 @@ const SYSTEM: &str = "pollscope-system";
 const PROTO: &str = "pollscope-proto";
 const INSTRUMENT: &str = "pollscope";
 const MACROS: &str = "pollscope-macros";
+const RECORDER: &str = "pollscope-recorder";
 const COLLECTOR: &str = "pollscope-collector";
 const TUI: &str = "pollscope-tui";
 
@@ -50,9 +51,16 @@ const MEMBERS: &[Member] = &[
         others: Some(&["proc-macro2", "quote", "syn"]),
     },
     Member {
+        folder: "instrument/recorder",
+        package: RECORDER,
+        ours: &[MODEL, SYSTEM],
+        ours_in_tests: &[],
+        others: Some(&["libc", "loom", "rustix"]),
+    },
+    Member {
         folder: "instrument",
         package: INSTRUMENT,
-        ours: &[MODEL, SYSTEM, PROTO, MACROS],
+        ours: &[MODEL, SYSTEM, PROTO, MACROS, RECORDER],
         ours_in_tests: &[],
         others: None,
     },
@@ -80,8 +88,13 @@ const MEMBERS: &[Member] = &[
 ];
 
 /// Packages of others that have one home: who may name them in its `Cargo.toml`.
-const HOMES: &[(&str, &[&str])] =
-    &[("prost", &["proto"]), ("ratatui", &["tui"]), ("crossterm", &["tui"]), ("syn", &["instrument/macros"])];
+const HOMES: &[(&str, &[&str])] = &[
+    ("prost", &["proto"]),
+    ("ratatui", &["tui"]),
+    ("crossterm", &["tui"]),
+    ("syn", &["instrument/macros"]),
+    ("loom", &["instrument/recorder"]),
+];
 
 const REMEDY: &str = "move the code to the package that may know it, or change the table in ARCHITECTURE.md \
                       and in examples/tests/tidy/arrows.rs together";

@@ -54,10 +54,30 @@ pub(crate) const HOUSES: &[House] = &[
         ]),
     },
     House {
+        folder: "instrument/recorder/src/",
+        floors: Some(&[
+            &["atomic", "clock", "quiet", "runtime"],
+            &[
+                "claims",
+                "directory",
+                "inner",
+                "mailbox",
+                "marks",
+                "ring",
+                "roster",
+                "room",
+                "slot",
+                "tally",
+                "turn",
+            ],
+            &["edges", "evidence", "hist", "split", "version"],
+            &["record"],
+        ]),
+    },
+    House {
         folder: "instrument/src/",
         floors: Some(&[
-            &["clock", "large", "notice", "refusals", "spins", "switches", "usage"],
-            &["record"],
+            &["large", "notice", "refusals", "runtime", "spins", "switches", "usage"],
             &["allow", "backtrace", "fork", "waker"],
             &["future", "handle", "own_thread"],
             &["scope", "spawn"],

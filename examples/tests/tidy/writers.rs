@@ -92,6 +92,7 @@ const LEAVES: [&str; 17] = [
 fn ships(file: &File) -> bool {
     let rooms = [
         "collector/src/",
+        "instrument/recorder/src/",
         "instrument/src/",
         "proto/model/src/",
         "proto/src/",

@@ -11,9 +11,10 @@ use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::task::{TaskKind, TaskRecord};
 use pollscope_model::id::{SiteId, TaskId, WorkerId};
 use pollscope_model::report::Losses;
+use pollscope_recorder::task::Labels;
 
 use super::*;
-use crate::record::task::Labels;
+use crate::runtime::TOKIO;
 use crate::task;
 
 fn settings(name: &str) -> Settings {
@@ -354,8 +355,8 @@ fn a_handle_whose_record_was_given_back_keeps_its_sessions_number() {
     if !crate::testkit::alone("book::tests::a_handle_whose_record_was_given_back_keeps_its_sessions_number") {
         return;
     }
-    let settings = record::Settings { max_tasks: 8, ..Default::default() };
-    record::Recorder::global().start(settings);
+    let settings = pollscope_recorder::Settings { max_tasks: 8, ..Default::default() };
+    pollscope_recorder::Recorder::global().start(settings, TOKIO);
     // A runtime that was built for the session would keep its number by itself.
     let runtime = current().build().expect("a runtime");
     let numbers = |handles: &mut Vec<JoinHandle<()>>| {

@@ -14,6 +14,7 @@ use pollscope_model::policy::Policy;
 use pollscope_model::report::Report;
 use pollscope_model::text::clean;
 use pollscope_model::world::{Limits, Process};
+use pollscope_recorder::clock;
 
 use super::config::RecordSetting;
 use super::kept::Kept;
@@ -22,7 +23,7 @@ use super::pressure::Pressure;
 use super::roll;
 use super::tape::Tape;
 use crate::book::Book;
-use crate::{clock, own_thread};
+use crate::own_thread;
 
 /// Time between two looks.
 const INTERVAL: Duration = Duration::from_millis(250);

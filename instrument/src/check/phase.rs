@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use pollscope_model::hist::Hist;
 use pollscope_model::world::Process;
+use pollscope_recorder::session::{self, Session};
 
 use super::clerk::Order;
-use crate::record::session::{self, Session};
 
 /// More are one with the last.
 const MAX_PHASES: usize = 64;

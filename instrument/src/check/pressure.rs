@@ -3,9 +3,10 @@
 //! none. Linux counts both; other systems do not.
 
 use pollscope_model::world::Process;
+use pollscope_recorder::session::Session;
+use pollscope_recorder::thread::{self, Thread};
 
-use crate::record::thread::{self, Thread};
-use crate::{record, usage};
+use crate::usage;
 
 /// What the thread that runs the session had waited for before it began: its runtime's one thread, if that has no
 /// others. The others are as old as the session.
@@ -23,11 +24,11 @@ impl Pressure {
     }
 
     /// The longest time that two threads of the session's runtime have waited since, up to now and together, with what
-    /// held up their slow polls besides (see [`split`](crate::record::split)); `None` where it is not counted. Two,
+    /// held up their slow polls besides (see [`split`](pollscope_recorder::split)); `None` where it is not counted. Two,
     /// since a wake and the poll after it may be made by two threads: one that loses its CPU between the wake's time
     /// and the task's place in the queue, and the worker. Threads of the blocking pool wake tasks too.
     /// The threads still run; the time of pool threads that ended before (tokio keeps idle ones for ten seconds) is lost.
-    pub(super) fn longest(&self, process: &Process, session: record::session::Session) -> Option<u64> {
+    pub(super) fn longest(&self, process: &Process, session: Session) -> Option<u64> {
         let workers: Vec<u32> = process.workers().filter_map(|worker| worker.record().tid).collect();
         let threads = thread::read();
         let of_session = |thread: &&Thread| thread.is_taken() && thread.session() == session;

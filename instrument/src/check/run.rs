@@ -11,6 +11,8 @@ use std::task::Poll;
 use pollscope_model::entity::task::TaskKind;
 use pollscope_model::text::clean;
 use pollscope_model::verdict::{Armed, Outcome, Verdict, ending};
+use pollscope_recorder::intern::NO_SITE;
+use pollscope_recorder::task::Labels;
 
 use super::clerk::{Alarm, Clerk, Watch};
 use super::config::{self, Config, RecordSetting};
@@ -22,8 +24,6 @@ use super::session::Session;
 use super::{canary, judge, text};
 use crate::book::{Book, Settings};
 use crate::future::Instrumented;
-use crate::record::intern::NO_SITE;
-use crate::record::task::Labels;
 use crate::spawn::Spawn;
 
 /// What the body is called among the tasks.

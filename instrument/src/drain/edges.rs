@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use pollscope_model::entity::edge::{WakeEdge, Waker};
 use pollscope_model::id::SiteId;
-
 #[cfg(any(feature = "check", test))]
-use crate::record::session::{self, Session};
-use crate::record::thread::Changed;
+use pollscope_recorder::session::{self, Session};
+use pollscope_recorder::thread::Changed;
 #[cfg(any(feature = "check", test))]
-use crate::record::thread::Reading;
+use pollscope_recorder::thread::Reading;
 
 /// Totals of every edge since the start.
 #[derive(Default)]

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pollscope_model::entity::event::{Event, EventBlock, MAX_BLOCK_EVENTS};
-
-use crate::record::flight;
-use crate::record::flight::Flight;
-use crate::record::thread::{Reading, Thread};
+use pollscope_recorder::flight;
+use pollscope_recorder::flight::Flight;
+use pollscope_recorder::thread::{Reading, Thread};
 
 /// Events of one report; of more than that the newest are told, and the rest is told as missing.
 const MAX_EVENTS: u64 = 131_072;

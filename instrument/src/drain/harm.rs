@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use pollscope_model::entity::slow_poll::SlowPoll;
+use pollscope_recorder::evidence::Harm;
+use pollscope_recorder::thread::{Reading, Thread};
 
-use crate::record::evidence::Harm;
-use crate::record::thread::{Reading, Thread};
 use crate::watchdog::shelf::{self, Pairing};
 use crate::watchdog::stopped;
 

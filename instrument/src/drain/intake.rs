@@ -12,11 +12,11 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskRecord;
 use pollscope_model::id::TaskId;
+use pollscope_recorder::session::{self, Session};
+use pollscope_recorder::thread;
 
 use super::harm::Cases;
 use super::tasks::Tasks;
-use crate::record::session::{self, Session};
-use crate::record::thread;
 
 /// Ended tasks that wait for a reader, beyond what one tick may bring.
 const MAX_ENDED_ROWS: usize = 200_000;

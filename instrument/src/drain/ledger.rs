@@ -13,14 +13,15 @@ use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::task::TaskRecord;
 use pollscope_model::id::{BootId, NameId, SiteId, StackId};
 use pollscope_model::report::{Losses, Report};
+use pollscope_recorder::clock;
+use pollscope_recorder::intern;
+use pollscope_recorder::session::{self, Session};
+use pollscope_recorder::shard::{Shards, SiteShard};
+use pollscope_recorder::thread::{self, Thread};
 
 use super::{edges, intake, sites, workers};
-use crate::record::intern;
-use crate::record::session::{self, Session};
-use crate::record::shard::{Shards, SiteShard};
-use crate::record::thread::{self, Thread};
+use crate::sample;
 use crate::watchdog::{shelf, stacks, stopped};
-use crate::{clock, sample};
 
 /// See the module.
 pub(crate) struct Ledger {

@@ -7,8 +7,7 @@ use std::hash::Hash;
 use pollscope_model::entity::edge::{WakeEdge, Waker};
 use pollscope_model::entity::event::{Event, EventBlock};
 use pollscope_model::report::Report;
-
-use crate::record::intern::{self, own};
+use pollscope_recorder::intern::{self, own};
 
 /// Renumbers a report.
 pub(super) fn of_all(report: &mut Report) {

@@ -2,9 +2,8 @@
 
 use pollscope_model::entity::task::{TaskRecord, WakesBy, WokenBy};
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId};
-
-use crate::record::task::TaskState;
-use crate::record::thread;
+use pollscope_recorder::task::TaskState;
+use pollscope_recorder::thread;
 
 /// Reads a task's record. Racy while the task runs, by at most the poll or wake that is going on.
 pub(super) fn row(state: &TaskState) -> TaskRecord {

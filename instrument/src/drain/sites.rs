@@ -7,11 +7,10 @@ use std::collections::btree_map::{BTreeMap, Entry};
 use pollscope_model::entity::edge::WakeEdge;
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::id::SiteId;
-
 #[cfg(any(feature = "check", test))]
-use crate::record::shard::since;
-use crate::record::shard::{Lost, Shards};
-use crate::record::thread::Changed;
+use pollscope_recorder::shard::since;
+use pollscope_recorder::shard::{Lost, Shards};
+use pollscope_recorder::thread::Changed;
 
 /// Totals of every site since the start, by number.
 #[derive(Default)]

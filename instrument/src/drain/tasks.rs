@@ -6,12 +6,12 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use pollscope_model::entity::task::TaskRecord;
+use pollscope_recorder::marks::CHUNK;
+use pollscope_recorder::slots::{self, Chunk};
+use pollscope_recorder::task::TaskState;
+use pollscope_recorder::{Recorder, given_back};
 
 use super::rows;
-use crate::record::marks::CHUNK;
-use crate::record::slots::{self, Chunk};
-use crate::record::task::TaskState;
-use crate::record::{Recorder, given_back};
 
 /// Rows in one delta of tasks that were unknown before they ended; more are counted as lost (their
 /// sites still count them).
@@ -49,7 +49,7 @@ struct Known {
     over: u64,
     /// Of those, tasks in [`Tasks::held`].
     held: u64,
-    /// Looked at in the last tick, and to be looked at once more: see [`marks`](crate::record::marks).
+    /// Looked at in the last tick, and to be looked at once more: see [`marks`](pollscope_recorder::marks).
     again: u64,
 }
 

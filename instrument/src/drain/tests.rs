@@ -12,11 +12,12 @@ use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WokenBy};
 use pollscope_model::measured::Mode;
 use pollscope_model::report::ReportKind;
+use pollscope_recorder::clock;
 use tokio::runtime::Runtime;
 
 use super::intake;
+use crate::task;
 use crate::testkit::{fold, fold_until, record};
-use crate::{clock, task};
 
 const TASKS: usize = 10_000;
 
@@ -219,7 +220,7 @@ fn a_running_poll_and_its_end_are_seen() {
     assert_eq!((row.state, row.polls, row.poll_start_ns), (TaskState::Completed, 1, 0));
     let slow = fold.slow_polls.iter().find(|poll| poll.task == id).expect("evidence of the slow poll");
     assert!(slow.wall_ns >= 5_000_000 && slow.nth == 1);
-    if crate::record::split::unreadable().is_none() {
+    if pollscope_recorder::split::unreadable().is_none() {
         // It slept in a channel: mostly blocked, or preempted on a loaded machine, but never busy.
         assert!(slow.busy_ns.expect("measured") < slow.wall_ns / 2, "{slow:?}");
     }

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::id::{NameId, RuntimeId, TaskId, WorkerId};
+use pollscope_recorder::session::Session;
+use pollscope_recorder::thread::Reading;
 
 use super::cpu::Cpu;
-use crate::record::session::Session;
-use crate::record::thread::Reading;
 use crate::sample::{self, Sample, Sampler};
 
 /// See the module.

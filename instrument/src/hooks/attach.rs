@@ -7,12 +7,11 @@ use std::fmt;
 #[cfg(any(feature = "check", test))]
 use std::sync::Arc;
 
+use pollscope_recorder::session::Session;
+#[cfg(any(feature = "check", test))]
+use pollscope_recorder::session::numbers::Lease;
 #[cfg(tokio_unstable)]
 use tokio::runtime::TaskMeta;
-
-use crate::record::session::Session;
-#[cfg(any(feature = "check", test))]
-use crate::record::session::numbers::Lease;
 
 /// **Replaces** the builder's `on_thread_park` callback, and with `--cfg tokio_unstable` its `on_task_spawn`,
 /// `on_before_task_poll`, `on_after_task_poll` and `on_task_terminate` callbacks, by pollscope's: whatever of them the

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use pollscope_recorder::directory::Directory;
+use pollscope_recorder::hold::Record;
+use pollscope_recorder::task::TaskState;
 use tokio::task::Id;
 
-use crate::record::directory::Directory;
-use crate::record::hold::Record;
-use crate::record::task::TaskState;
-use crate::record::tokio_id::{self, BuildIdHasher};
+use crate::runtime::id::{self, BuildIdHasher};
 
 /// 256 KiB where hooks are used: more short-lived tasks than are alive at once.
 pub(super) const PLACES: usize = 1 << 14;
@@ -26,14 +26,14 @@ fn shard(
     others: &'static [Shard; SHARDS],
     id: Id,
 ) -> MutexGuard<'static, HashMap<Id, Record, BuildIdHasher>> {
-    let shard = &others[tokio_id::number(id) as usize % SHARDS];
+    let shard = &others[id::number(id) as usize % SHARDS];
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps a task that is spawned. Takes over one claim.
 #[inline]
 pub(super) fn insert(id: Id, state: &'static TaskState) {
-    if !TASKS.insert(tokio_id::number(id), state) {
+    if !TASKS.insert(id::number(id), state) {
         let others = OTHERS.get_or_init(|| std::array::from_fn(|_| Shard::default()));
         shard(others, id).insert(id, Record::counted(state));
     }
@@ -42,7 +42,7 @@ pub(super) fn insert(id: Id, state: &'static TaskState) {
 /// Forgets a task, and returns its claim; `None` if it is not known.
 #[inline]
 pub(super) fn remove(id: Id) -> Option<Record> {
-    let removed = TASKS.remove(tokio_id::number(id)).map(Record::counted);
+    let removed = TASKS.remove(id::number(id)).map(Record::counted);
     removed.or_else(|| shard(OTHERS.get()?, id).remove(&id))
 }
 
@@ -50,6 +50,6 @@ pub(super) fn remove(id: Id) -> Option<Record> {
 #[cold]
 #[inline(never)]
 pub(super) fn find(id: Id) -> Option<Record> {
-    let found = TASKS.find(tokio_id::number(id), |state| state.claims.claim()).map(Record::counted);
+    let found = TASKS.find(id::number(id), |state| state.claims.claim()).map(Record::counted);
     found.or_else(|| shard(OTHERS.get()?, id).get(&id).cloned())
 }

@@ -5,10 +5,10 @@
 //! Called by the end of a wrapped task's life and by the hooks. Keeps one output for each thread; on a runtime without
 //! hooks none, since nothing would tell when it is dropped.
 
+use pollscope_recorder::life::OpenOutput;
 use tokio::task::Id;
 
 use super::LOCAL;
-use crate::record::life::OpenOutput;
 
 /// The task that is polled here has returned an output that tokio drops next. Keeps what `open` opens for it until
 /// [`is_dropped`], if a hook told of the task's poll; else calls nothing and returns `false`.

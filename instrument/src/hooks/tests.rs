@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use pollscope_model::entity::task::{TaskRecord, TaskState};
 use pollscope_model::measured::Mode;
+use pollscope_recorder::clock;
+use pollscope_recorder::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::Id;
 
 use super::Callbacks;
-use crate::clock;
-use crate::record::thread;
 use crate::task;
 use crate::testkit::{Fold, fold, record};
 

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::record::place::{MAX_RUNTIMES, runtime_of_this_thread};
+use crate::runtime::place::{MAX_RUNTIMES, runtime_of_this_thread};
 
 /// By the runtime's place: one more than the jobs that ended; 0 for a runtime that does not tell.
 static ENDED: [AtomicU64; MAX_RUNTIMES] = [const { AtomicU64::new(0) }; MAX_RUNTIMES];

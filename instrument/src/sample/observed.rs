@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pollscope_model::id::RuntimeId;
+use pollscope_recorder::clock;
+use pollscope_recorder::session::{self, Session};
+use pollscope_recorder::{Recorder, intern};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
 use super::presence::Presence;
-use crate::clock;
-use crate::record::place::{self, MAX_RUNTIMES};
-use crate::record::session::{self, Session};
-use crate::record::{Recorder, intern};
+use crate::runtime::place::{self, MAX_RUNTIMES};
 use crate::spawn::Wrapping;
 use crate::switches::OBSERVES_NOTHING;
 

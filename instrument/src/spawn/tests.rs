@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WokenBy};
+use pollscope_recorder::clock;
 
-use crate::clock;
+use crate::runtime::TOKIO;
 use crate::testkit::{Fold, alone, fold, fold_until, record};
 use crate::{JoinSet, Traced as _, scope, spawn, task};
 
@@ -296,7 +297,7 @@ fn without_init_it_is_plain_tokio() {
     });
     let fold = fold();
     assert!(fold.tasks.is_empty() && fold.sites.is_empty());
-    assert!(crate::record::thread::read().states().len() == 0, "a thread state was made");
+    assert!(pollscope_recorder::thread::read().states().len() == 0, "a thread state was made");
 }
 
 #[test]
@@ -304,8 +305,8 @@ fn over_the_cap_tasks_are_counted_per_site_and_the_loss_is_told() {
     if !alone("spawn::tests::over_the_cap_tasks_are_counted_per_site_and_the_loss_is_told") {
         return;
     }
-    let settings = crate::record::Settings { max_tasks: 100, ..Default::default() };
-    crate::record::Recorder::global().start(settings);
+    let settings = pollscope_recorder::Settings { max_tasks: 100, ..Default::default() };
+    pollscope_recorder::Recorder::global().start(settings, TOKIO);
     let line = line!() + 2;
     current().block_on(async {
         let handles: Vec<_> = (0..1_000).map(|_| spawn(tokio::task::yield_now())).collect();
@@ -330,7 +331,8 @@ fn ended_tasks_whose_handle_is_held_take_no_record_from_new_ones() {
     if !alone("spawn::tests::ended_tasks_whose_handle_is_held_take_no_record_from_new_ones") {
         return;
     }
-    crate::record::Recorder::global().start(crate::record::Settings { max_tasks: 64, ..Default::default() });
+    pollscope_recorder::Recorder::global()
+        .start(pollscope_recorder::Settings { max_tasks: 64, ..Default::default() }, TOKIO);
     let runtime = current();
     let ended = || fold().sites.values().map(SiteDelta::all_ended).sum::<u64>();
     let (mut set, mut handles) = (JoinSet::new(), Vec::new());
@@ -398,7 +400,8 @@ fn wakers_that_are_held_for_ever_take_no_record_from_new_tasks() {
     if !alone("spawn::tests::wakers_that_are_held_for_ever_take_no_record_from_new_tasks") {
         return;
     }
-    crate::record::Recorder::global().start(crate::record::Settings { max_tasks: 64, ..Default::default() });
+    pollscope_recorder::Recorder::global()
+        .start(pollscope_recorder::Settings { max_tasks: 64, ..Default::default() }, TOKIO);
     let (runtime, mut wakers) = (current(), Vec::new());
     for _ in 0..12 {
         let held = runtime.block_on(async {

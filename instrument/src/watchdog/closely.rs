@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pollscope_model::entity::word::Doing;
+use pollscope_recorder::clock;
+use pollscope_recorder::intern;
+use pollscope_recorder::thread::Thread;
 
 use super::budget::Budget;
 use super::desk::PAUSES;
@@ -15,9 +18,6 @@ use super::polls::{Next, Seen};
 use super::shelf::{self, Look};
 use super::{limits, no_stacks};
 use crate::backtrace::{self, Asked, Refused};
-use crate::clock;
-use crate::record::intern;
-use crate::record::thread::Thread;
 use crate::usage;
 
 /// A thread that is blocked answers at once; what takes longer is looked for at the next rounds.

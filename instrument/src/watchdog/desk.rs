@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
+use pollscope_recorder::Recorder;
+use pollscope_recorder::clock;
+use pollscope_recorder::session;
+use pollscope_recorder::thread::{self, Reading, Thread};
 
 use super::closely::{self, Certainty, Closely, wait};
 use super::polls::{Next, Seen};
@@ -16,10 +20,7 @@ use super::shelf::{self, Open};
 use super::stopped::{self, Lookout};
 use super::workers::Workers;
 use super::{STACKS, limits};
-use crate::record::Recorder;
-use crate::record::session;
-use crate::record::thread::{self, Reading, Thread};
-use crate::{backtrace, clock};
+use crate::backtrace;
 
 /// Bounds of the time between two looks.
 pub(super) const PAUSES: RangeInclusive<u64> = 10_000_000..=100_000_000;

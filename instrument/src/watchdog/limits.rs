@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::record::session::{self, MAX, Session};
+use pollscope_recorder::session::{self, MAX, Session};
 
 /// No limit: polls are not looked at.
 pub(super) const NEVER: u64 = u64::MAX;

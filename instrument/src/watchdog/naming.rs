@@ -197,7 +197,7 @@ mod tests {
     use crate::backtrace::Frame;
     use crate::book::{Book, Settings};
     use crate::hooks::Callbacks;
-    use crate::record::session::Session;
+    use pollscope_recorder::session::Session;
 
     fn trace(functions: &[&str]) -> Trace {
         let frame = |function: &&str| Frame {

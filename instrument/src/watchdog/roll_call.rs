@@ -9,10 +9,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pollscope_recorder::clock;
+use pollscope_recorder::thread;
 use tokio::runtime::Handle;
 
-use crate::clock;
-use crate::record::thread;
 use crate::spawn::Wrapping;
 
 /// Between two calls of one runtime: so long after the first, twice as long after each that brought nothing.

@@ -11,8 +11,7 @@ use std::time::Instant;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::{NameId, StackId};
-
-use crate::record::thread;
+use pollscope_recorder::thread;
 
 /// Looks that wait for the end of their poll. At most twenty are taken a second, and the drain comes every
 /// second at least.

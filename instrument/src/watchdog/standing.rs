@@ -1,13 +1,13 @@
 //! What is told of workers that stand still, though no poll is recorded on them.
 
 use pollscope_model::entity::stall::Stall;
+use pollscope_recorder::thread::{Reading, Thread};
 
 use super::closely::{Certainty, SECOND_NS, wait};
 use super::desk::{Desk, stall_of, worker_of};
 use super::polls::{Next, Seen};
 use super::shelf::{Is, Open};
 use super::workers;
-use crate::record::thread::{Reading, Thread};
 
 const IN_TURN: Certainty<fn() -> bool> = Certainty::InTurn;
 const UNCERTAIN: Certainty<fn() -> bool> = Certainty::None;

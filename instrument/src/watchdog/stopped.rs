@@ -22,9 +22,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stop::{MAX_STOPS, Stop, stopped_ns};
-
-use crate::clock;
-use crate::record::split::Reading;
+use pollscope_recorder::clock;
+use pollscope_recorder::split::Reading;
 
 /// What is shorter is told from nothing else.
 pub(crate) const LEAST_NS: u64 = 20_000_000;

@@ -12,12 +12,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use pollscope_model::id::{RuntimeId, WorkerId};
+use pollscope_recorder::session::Session;
 use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
 use super::kernel::{self, Word};
 use super::limits;
 use super::roll_call::RollCall;
-use crate::record::session::Session;
 use crate::sample;
 use crate::usage::{self, Usage};
 

@@ -1,6 +1,5 @@
 //! Assertions in tests: what a session promises, and how its failures read under libtest. Every fault with its
 //! repaired twin is in the examples' tests.
-#![cfg(not(loom))]
 
 mod allowed;
 mod attribute;

@@ -1,6 +1,6 @@
 //! What pollscope does to the process around it. Each case is a process of its own, because it changes what a
 //! process has one of: signals, descriptors, globals, its end.
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
 
 mod abort;

@@ -4,7 +4,6 @@
 //!
 //! Lasts two seconds in each mode; `STRESS_SECONDS=60 cargo test -p pollscope --release --test stress`
 //! is the long run. The sanitizers run it too.
-#![cfg(not(loom))]
 
 mod books;
 mod victim;

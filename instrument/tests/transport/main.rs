@@ -1,5 +1,4 @@
 //! The way out of the process, as viewers, collectors and operators meet it.
-#![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
 
 mod attach;

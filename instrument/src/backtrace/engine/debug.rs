@@ -10,11 +10,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memmap2::{Mmap, MmapMut};
 use object::read::elf::ElfFile64;
 use object::{LittleEndian, Object};
 
 use super::image::range_of;
+use super::mapped::{Mapped, MappedMut};
 
 /// The largest file that is read; it takes as much memory until stacks fail to come for some time.
 const MAX_FILE: u64 = 256 << 20;
@@ -24,11 +24,11 @@ const GLOBAL: &str = "/usr/lib/debug";
 type Elf<'a> = ElfFile64<'a, LittleEndian>;
 
 /// The file that has the debug information of the one with these bytes, loaded from that path, or why there is none.
-pub(super) fn find(bytes: &Arc<Mmap>, path: &Path) -> Result<Arc<Mmap>, String> {
+pub(super) fn find(bytes: &Arc<Mapped>, path: &Path) -> Result<Arc<Mapped>, String> {
     find_below(Path::new(GLOBAL), bytes, path)
 }
 
-fn find_below(global: &Path, bytes: &Arc<Mmap>, path: &Path) -> Result<Arc<Mmap>, String> {
+fn find_below(global: &Path, bytes: &Arc<Mapped>, path: &Path) -> Result<Arc<Mapped>, String> {
     let elf = Elf::parse(&***bytes).map_err(|error| format!("it cannot be read: {error}"))?;
     let own = look_into(&elf);
     if matches!(own, Debug::Plain) {
@@ -127,7 +127,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// One that is there, and the right one. `None` if there is none; else why it is of no use.
-fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arc<Mmap>>, String> {
+fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arc<Mapped>>, String> {
     // Nothing but plain files: opening others can wait for ever.
     let Ok(length) = std::fs::metadata(path).map(|found| if found.is_file() { found.len() } else { 0 })
     else {
@@ -140,9 +140,9 @@ fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arc<Mmap>>, String> {
         return Err(format!("has its debug information and is larger than {} MiB", MAX_FILE >> 20));
     }
     let unreadable = |error: std::io::Error| format!("has its debug information and cannot be read: {error}");
-    let mut bytes = MmapMut::map_anon(length as usize).map_err(unreadable)?;
+    let mut bytes = MappedMut::zeroes(length as usize).map_err(unreadable)?;
     File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).map_err(unreadable)?;
-    let bytes = bytes.make_read_only().map_err(unreadable)?;
+    let bytes = bytes.into_read_only().map_err(unreadable)?;
     let Ok(elf) = Elf::parse(&*bytes) else { return Err("is no ELF file".to_owned()) };
     if !wanted.is(&elf, &bytes) {
         return Err("is of another build".to_owned());

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use framehop::{Module, ModuleSectionInfo};
-use memmap2::{Mmap, MmapMut, UncheckedAdvice};
 use object::elf::{PF_X, PT_LOAD};
 use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{CompressionFormat, LittleEndian, Object, ObjectSection};
 
+use super::mapped::{Mapped, MappedMut};
 use super::maps::Mapping;
 use super::memory;
 use super::names::Names;
@@ -32,7 +32,7 @@ type Elf<'a> = ElfFile64<'a, LittleEndian>;
 pub(super) struct Image {
     /// Before `bytes`, which it reads: fields are dropped in this order.
     pub(super) names: Names,
-    bytes: Arc<Mmap>,
+    bytes: Arc<Mapped>,
     /// The bytes are the file's own, not a copy.
     is_file: bool,
     /// What to add to an address of the file for the address in memory.
@@ -77,7 +77,7 @@ impl Image {
 /// What the unwinder asks for.
 struct Sections<'a> {
     elf: Elf<'a>,
-    bytes: &'a Arc<Mmap>,
+    bytes: &'a Arc<Mapped>,
     base: u64,
 }
 
@@ -100,7 +100,7 @@ impl ModuleSectionInfo<Section> for Sections<'_> {
 
 /// A section's bytes in the file.
 pub(super) struct Section {
-    bytes: Arc<Mmap>,
+    bytes: Arc<Mapped>,
     range: Range<usize>,
 }
 
@@ -124,7 +124,7 @@ pub(super) fn range_of(elf: &Elf<'_>, name: &[u8]) -> Option<Range<usize>> {
 
 /// The file behind a mapping, if it still is that file.
 #[expect(unsafe_code, reason = "files are mapped, not read: their debug information can be huge")]
-fn map_file(mapping: &Mapping) -> Option<Mmap> {
+fn map_file(mapping: &Mapping) -> Option<Mapped> {
     const OWN: &str = "/proc/self/exe";
     // The program itself can be had even if its file was replaced or removed since.
     let own = fs::read_link(OWN).is_ok_and(|path| path.as_os_str() == mapping.path.as_str());
@@ -137,22 +137,21 @@ fn map_file(mapping: &Mapping) -> Option<Mmap> {
     let file = pollscope_system::file::open(path).ok()?;
     // SAFETY: the file is mapped and executed by this process already; a change or truncation of it under
     // us would change the code that runs as well.
-    unsafe { Mmap::map(&file) }.ok()
+    unsafe { Mapped::file(&file) }.ok()
 }
 
 /// Lets the pages of a mapped file go; the next look reads them again, mostly from the system's cache.
 #[expect(unsafe_code, reason = "files are mapped, not read: their debug information can be huge")]
-fn give_back_pages(bytes: &Mmap) {
-    // SAFETY: the mapping is of a file and was never written to, so that what is read from it later is the same. Where the
-    // system refuses, the pages stay.
-    let _ = unsafe { bytes.unchecked_advise(UncheckedAdvice::DontNeed) };
+fn give_back_pages(bytes: &Mapped) {
+    // SAFETY: the mapping is of a file, as the caller upholds, so that what is read from it later is the same.
+    unsafe { bytes.give_back() };
 }
 
-fn copy_vdso(mapping: &Mapping) -> Option<Mmap> {
+fn copy_vdso(mapping: &Mapping) -> Option<Mapped> {
     let len = mapping.addresses.end.checked_sub(mapping.addresses.start).filter(|len| *len <= MAX_VDSO)?;
-    let mut bytes = MmapMut::map_anon(len as usize).ok()?;
+    let mut bytes = MappedMut::zeroes(len as usize).ok()?;
     let copied = memory::copy(mapping.addresses.start, &mut bytes);
-    (copied as u64 == len).then(|| bytes.make_read_only().ok())?
+    (copied as u64 == len).then(|| bytes.into_read_only().ok())?
 }
 
 /// How far the file was moved when it was loaded, and the first address that it asks for.

@@ -1,7 +1,7 @@
 //! Whether what this process maps from now on is locked into memory (`mlockall`): debug information, a hundred
 //! megabytes of a large program, would be read at once and never be given back.
 
-use memmap2::MmapMut;
+use super::mapped::MappedMut;
 
 /// What is mapped to find out: more than another thread is likely to lock at the same moment.
 const PROBE: usize = 448 << 10;
@@ -10,7 +10,7 @@ const PROBE: usize = 448 << 10;
 pub(super) fn is_what_comes_locked() -> bool {
     let Some(before) = locked_kib() else { return false };
     // Refused where the limit on locked memory is reached.
-    let Ok(_probe) = MmapMut::map_anon(PROBE) else { return true };
+    let Ok(_probe) = MappedMut::zeroes(PROBE) else { return true };
     locked_kib().is_some_and(|after| after >= before + (PROBE as u64 >> 10))
 }
 

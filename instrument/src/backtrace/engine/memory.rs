@@ -137,6 +137,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
+    use crate::backtrace::engine::mapped::MappedMut;
 
     fn methods() -> impl Iterator<Item = u8> {
         static MADE: std::sync::Once = std::sync::Once::new();
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn what_another_thread_unmaps_meanwhile_ends_the_copy() {
         for method in methods() {
-            let mut pages = memmap2::MmapMut::map_anon(2 * PAGE as usize).expect("memory");
+            let mut pages = MappedMut::zeroes(2 * PAGE as usize).expect("memory");
             pages.fill(7);
             let (start, stop) = (pages.as_ptr() as u64, AtomicBool::new(false));
             std::thread::scope(|scope| {
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_not_mapped_ends_the_copy() {
-        let mut pages = memmap2::MmapMut::map_anon(16 * PAGE as usize).expect("memory");
+        let mut pages = MappedMut::zeroes(16 * PAGE as usize).expect("memory");
         pages.fill(7);
         let hole = pages.as_ptr() as u64 + 8 * PAGE;
         // An unreadable page in the middle of ours.

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use addr2line::Context;
 use addr2line::gimli::{AbbreviationsCacheStrategy, Dwarf, EndianSlice, LittleEndian as Little, SectionId};
-use memmap2::Mmap;
 use object::read::elf::ElfFile64;
 use object::{LittleEndian, Object, ObjectSymbol, SymbolKind};
 
 use super::debug;
 use super::image::range_of;
+use super::mapped::Mapped;
 use super::owner::{crate_of, is_users_path};
 use super::path::{complete, has_path};
 
@@ -51,9 +51,9 @@ pub(super) struct Names {
     /// Before `source`, which it reads: fields are dropped in this order.
     debug: Debug,
     lookups: u32,
-    bytes: Arc<Mmap>,
+    bytes: Arc<Mapped>,
     /// The file that has the debug information, once it was looked for, or why there is none.
-    source: Option<Result<Arc<Mmap>, Arc<str>>>,
+    source: Option<Result<Arc<Mapped>, Arc<str>>>,
     /// Where the file was loaded from, if debug information beside it is of use.
     path: Option<PathBuf>,
     known: HashMap<u64, Arc<[Name]>>,
@@ -62,7 +62,7 @@ pub(super) struct Names {
 impl Names {
     /// Nothing is parsed yet. With the path that the file was loaded from, its debug information is looked for in
     /// files beside it, too.
-    pub(super) fn new(bytes: &Arc<Mmap>, path: Option<&Path>) -> Self {
+    pub(super) fn new(bytes: &Arc<Mapped>, path: Option<&Path>) -> Self {
         Self {
             debug: Debug::Unparsed,
             lookups: 0,
@@ -139,7 +139,7 @@ impl Names {
 }
 
 #[expect(unsafe_code, reason = "the parsed form points into the bytes beside it")]
-fn debug_information(bytes: &Arc<Mmap>) -> Option<Context<Reader>> {
+fn debug_information(bytes: &Arc<Mapped>) -> Option<Context<Reader>> {
     // SAFETY: the only holder of the context is `Names::debug`, which is dropped before `Names::source` and
     // gives nothing away that it borrowed. A mapping stays where it is when its owner moves.
     let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) };

@@ -1,18 +1,36 @@
 //! Whose code a frame is: the service's, or that of a library below it.
 
-/// This crate, as symbols spell it.
-const OWN: &str = "pollscope";
-/// The folder of this crate's source, as cargo has it, and this file as the compiler writes it into debug
-/// information: relative in a checkout of the workspace, and another one where paths are remapped.
-const OWN_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
-const THIS_FILE: &str = file!();
-const BELOW_OWN_FOLDER: &str = "backtrace/engine/owner.rs";
+/// A crate of ours whose code runs on the service's threads.
+struct Own {
+    /// As symbols spell it.
+    name: &'static str,
+    /// The folder of its source, as cargo has it.
+    folder: &'static str,
+    /// One of its files, as the compiler writes it into debug information: relative in a checkout of the workspace,
+    /// and another one where paths are remapped.
+    file: &'static str,
+    /// The same below the folder.
+    below: &'static str,
+}
+
+const THIS: Own = Own {
+    name: "pollscope",
+    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/src/"),
+    file: file!(),
+    below: "backtrace/engine/owner.rs",
+};
+const RECORDER: Own = Own {
+    name: "pollscope_recorder",
+    folder: pollscope_recorder::SOURCES[0],
+    file: pollscope_recorder::SOURCES[1],
+    below: "lib.rs",
+};
 
 /// Crates that are never the service's own, wherever their source is: what runs tasks, and what serves them.
 #[rustfmt::skip]
 const LIBRARIES: &[&str] = &[
     "std", "core", "alloc", "std_detect", "backtrace", "gimli", "addr2line", "hashbrown", "libc", "rustix",
-    "nix", "pollscope_macros", "pollscope_model", "pollscope_proto", "tokio", "tokio_util", "tokio_stream", "mio", "socket2", "smol", "async_std", "async_executor", "async_io", "async_task",
+    "nix", "pollscope_macros", "pollscope_model", "pollscope_proto", "pollscope_recorder", "tokio", "tokio_util", "tokio_stream", "mio", "socket2", "smol", "async_std", "async_executor", "async_io", "async_task",
     "polling", "futures", "futures_core", "futures_util", "futures_executor", "futures_lite", "pin_project",
     "pin_project_lite", "hyper", "hyper_util", "h2", "h3", "quinn", "http", "http_body", "http_body_util",
     "tower", "tower_http", "tower_service", "axum", "axum_core", "actix", "actix_rt", "actix_web",
@@ -44,7 +62,7 @@ pub(super) fn is_users(function: &str, file: Option<&str>, own_program: bool) ->
         return own_program && file.is_some_and(is_users_path) && !is_entry(function);
     };
     // A service may have the name of this crate; where its source is not known, that is the likelier.
-    !is_library(root) && file.map_or(own_program && root != OWN, is_users_path)
+    !is_library(root) && file.map_or(own_program && root != THIS.name, is_users_path)
 }
 
 /// Whether a crate is one of the well-known ones.
@@ -55,19 +73,21 @@ pub(super) fn is_library(root: &str) -> bool {
 /// Whether a source file, by its path, is the service's own.
 pub(super) fn is_users_path(file: &str) -> bool {
     let relative = file.starts_with("library/") || file.starts_with("./") || file.starts_with("../");
-    !relative && !is_own_path(file) && !LIBRARY_PATHS.iter().any(|part| file.contains(part))
+    !relative && own_crate_of(file).is_none() && !LIBRARY_PATHS.iter().any(|part| file.contains(part))
 }
 
-/// Whether a source file, by its path, is one of this crate, wherever cargo took that from: a registry, a
-/// repository, a folder, a checkout of the workspace.
-pub(super) fn is_own_path(file: &str) -> bool {
-    let told = THIS_FILE.strip_suffix(BELOW_OWN_FOLDER).filter(|folder| !folder.is_empty());
-    file.starts_with(OWN_FOLDER) || told.is_some_and(|folder| file.starts_with(folder))
+impl Own {
+    /// Whether a source file, by its path, is one of the crate, wherever cargo took that from: a registry, a
+    /// repository, a folder, a checkout of the workspace.
+    fn has(&self, file: &str) -> bool {
+        let told = self.file.strip_suffix(self.below).filter(|folder| !folder.is_empty());
+        file.starts_with(self.folder) || told.is_some_and(|folder| file.starts_with(folder))
+    }
 }
 
-/// The crate that a source file of this one belongs to, as symbols spell it.
+/// The crate of ours that a source file belongs to, as symbols spell it.
 pub(super) fn own_crate_of(file: &str) -> Option<&'static str> {
-    is_own_path(file).then_some(OWN)
+    [THIS, RECORDER].iter().find(|own| own.has(file)).map(|own| own.name)
 }
 
 /// What the linker and rustc put round `main`.
@@ -117,8 +137,8 @@ mod tests {
     #[test]
     fn the_services_code_is_what_no_library_owns() {
         let program = |function, file| is_users(function, file, true);
-        let own = |file| format!("{OWN_FOLDER}{file}");
-        let told = |file| THIS_FILE.replace(BELOW_OWN_FOLDER, file);
+        let own = |file| format!("{}{file}", THIS.folder);
+        let told = |own: &Own, file| own.file.replace(own.below, file);
         // It is the source that says whose it is.
         assert!(program("pollscope::main", Some("services/pollscope/src/main.rs")));
         assert!(program("pollscope_shop::cart::add", Some("pollscope_shop/src/cart.rs")));
@@ -136,7 +156,10 @@ mod tests {
             ),
             ("pollscope::future::poll", Some(own("future.rs").as_str())),
             ("future::poll_recorded", Some(own("future.rs").as_str())),
-            ("future::poll_recorded", Some(told("future.rs").as_str())),
+            ("future::poll_recorded", Some(told(&THIS, "future.rs").as_str())),
+            ("life::open_poll", Some(told(&RECORDER, "record/life.rs").as_str())),
+            ("life::open_poll", Some(format!("{}record/life.rs", RECORDER.folder).as_str())),
+            ("pollscope_recorder::record::life::open_poll", None),
             ("pollscope::future::poll", None),
             ("clock_nanosleep", None),
             ("main", None),

@@ -94,6 +94,9 @@ mod tests {
         let own = file!().replace("backtrace/engine/path", "future");
         let path = "pollscope::future::poll_recorded";
         assert_eq!(complete("poll_recorded", Some(&own), Some("shop")).as_deref(), Some(path));
+        let recorders = pollscope_recorder::SOURCES[1].replace("lib.rs", "record/life.rs");
+        let path = "pollscope_recorder::record::life::open_poll";
+        assert_eq!(complete("open_poll", Some(&recorders), Some("shop")).as_deref(), Some(path));
         assert_eq!(complete("add", Some("src/cart.rs"), Some("tokio")).as_deref(), Some("cart::add"));
         assert_eq!(complete("add", None, Some("shop")), None);
     }

@@ -23,12 +23,13 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use libc::{c_int, c_void, siginfo_t};
+use pollscope_recorder::clock;
+use pollscope_recorder::slot::Slot;
 
 use super::memory;
 use super::registers::Registers;
-use super::slot::Slot;
+
 use crate::backtrace::Refused;
-use crate::clock;
 
 /// Bytes of a stack that are copied at most; what is deeper is missing from the trace, which says so.
 const MAX_BYTES: usize = 256 << 10;

@@ -12,10 +12,10 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use pollscope_model::time::SECOND;
 use pollscope_proto::recording::EXTENSION;
+use pollscope_recorder::clock;
 
 use super::RecordSetting;
 use crate::book::Book;
-use crate::clock;
 
 /// Names that are tried for one file.
 const TRIES: u32 = 1_000;

@@ -161,7 +161,7 @@ fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
 /// Minutes after the last reader, and not before.
 #[cfg(target_os = "linux")]
 fn memory_goes_back(fold: &mut Fold) {
-    let ring = crate::record::thread::here().flight.own().expect("this thread recorded");
+    let ring = pollscope_recorder::thread::here().flight.own().expect("this thread recorded");
     let flights = &mut fold.drain.flights;
     let off = flights.off.expect("no reader is left");
     assert!(ring.resident().0 > 0, "it was written all round");

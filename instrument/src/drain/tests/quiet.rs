@@ -7,10 +7,10 @@ use std::task::{Context, Wake};
 use std::thread::JoinHandle;
 
 use pollscope_model::id::SiteId;
+use pollscope_recorder::thread;
 use tokio::runtime::Builder;
 
 use crate::Traced;
-use crate::record::thread;
 use crate::testkit::{Fold, alone, fold, fold_until, record};
 
 use super::*;

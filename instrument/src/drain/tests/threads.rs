@@ -5,9 +5,10 @@ use std::sync::Barrier;
 use std::task::Context;
 use std::time::Duration;
 
+use pollscope_recorder::{flight, thread};
+
 use crate::Traced;
 use crate::book::{Book, Settings};
-use crate::record::{flight, thread};
 use crate::spins::spins;
 use crate::testkit::{alone, fold, fold_until, record};
 

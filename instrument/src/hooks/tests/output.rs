@@ -2,8 +2,9 @@
 
 use std::sync::Mutex;
 
+use pollscope_recorder::Recorder;
+
 use super::*;
-use crate::record::Recorder;
 
 const SLOW: Duration = Duration::from_millis(20);
 

@@ -22,22 +22,23 @@ fn run(folder: &Path, command: &str, arguments: &[&str]) -> bool {
     Command::new(command).args(arguments).current_dir(folder).status().is_ok_and(|status| status.success())
 }
 
-fn found(folder: &Path, program: &str) -> Result<Arc<Mmap>, String> {
+fn found(folder: &Path, program: &str) -> Result<Arc<Mapped>, String> {
     let path = folder.join(program);
     find_below(&folder.join("global"), &anonymous(&path), &path)
 }
 
 /// A file's bytes.
-fn anonymous(path: &Path) -> Arc<Mmap> {
+fn anonymous(path: &Path) -> Arc<Mapped> {
     let mut bytes =
-        MmapMut::map_anon(std::fs::metadata(path).expect("a file").len() as usize).expect("memory");
+        MappedMut::zeroes(std::fs::metadata(path).expect("a file").len() as usize).expect("memory");
     File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).expect("readable");
-    Arc::new(bytes.make_read_only().expect("memory"))
+    Arc::new(bytes.into_read_only().expect("memory"))
 }
 
-fn has_lines(found: &Result<Arc<Mmap>, String>) -> bool {
-    let elf =
-        |bytes: &Arc<Mmap>| range_of(&Elf::parse(&***bytes).expect("an ELF file"), b".debug_info").is_some();
+fn has_lines(found: &Result<Arc<Mapped>, String>) -> bool {
+    let elf = |bytes: &Arc<Mapped>| {
+        range_of(&Elf::parse(&***bytes).expect("an ELF file"), b".debug_info").is_some()
+    };
     found.as_ref().is_ok_and(elf)
 }
 

@@ -1,0 +1,167 @@
+//! Whose books a task is in. Several sessions (tests) may run in one process at the same time; each has a
+//! number, and a spawn site counts for each number by itself ([`intern`]). So nothing on the way of a poll or
+//! a wake knows of sessions: whatever is told of a site is told of its session.
+//!
+//! A task is its runtime's, if that was built for a session; else its parent's, else its thread's. Session 0
+//! is the process's own: everything that no session began.
+//!
+//! Numbers are used again, so that what is kept for them is bounded by how many sessions run at once. Who
+//! hands them out, and when one is free again, is in [`numbers`].
+
+#[cfg(any(feature = "check", test))]
+pub mod numbers;
+
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Recorder;
+use super::intern::{self, NO_SITE};
+use super::thread::{self, Thread};
+
+/// Numbers from 1 to below it; more sessions do not run at once.
+pub const MAX: usize = 512;
+
+/// A session's number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Session(u16);
+
+impl Session {
+    /// The process's own.
+    pub const NONE: Self = Self(0);
+
+    #[inline]
+    pub(super) const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// Its place in a table of [`MAX`].
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// From [`Session::number`].
+    pub(super) const fn of_number(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// Whether it is the process's own.
+    #[inline]
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Sessions that are open.
+static OPEN: AtomicU32 = AtomicU32::new(0);
+/// Which they are.
+static IS_OPEN: [AtomicBool; MAX] = [const { AtomicBool::new(false) }; MAX];
+/// By site. Set before the site's number is published.
+static OF_SITE: [AtomicU16; NO_SITE as usize + 1] = [const { AtomicU16::new(0) }; NO_SITE as usize + 1];
+/// By session: polls from this length on are slow.
+static SLOW_NS: [AtomicU64; MAX] = [const { AtomicU64::new(u64::MAX) }; MAX];
+/// Runtimes that were built for a session, by numbers that the caller gives them and never uses twice.
+static RUNTIMES: Mutex<Vec<(u64, Session)>> = Mutex::new(Vec::new());
+
+fn runtimes() -> MutexGuard<'static, Vec<(u64, Session)>> {
+    RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a session is open.
+pub fn is_open(session: Session) -> bool {
+    IS_OPEN[session.index() % MAX].load(Ordering::Relaxed)
+}
+
+/// Whether any session is open.
+#[inline]
+pub fn any() -> bool {
+    OPEN.load(Ordering::Relaxed) != 0
+}
+
+/// The session of a site.
+#[inline]
+pub fn of_site(site: u32) -> Session {
+    Session(OF_SITE[site.min(NO_SITE) as usize].load(Ordering::Relaxed))
+}
+
+/// A new site is that session's. For the table of sites, before it publishes the number.
+pub(super) fn set_of_site(site: u32, session: Session) {
+    OF_SITE[site.min(NO_SITE) as usize].store(session.0, Ordering::Relaxed);
+}
+
+/// Polls of the site are slow from this length on. For polls that are slow by the smallest limit of all.
+#[inline]
+pub fn slow_poll_ns(site: u32) -> u64 {
+    SLOW_NS[of_site(site).index() % MAX].load(Ordering::Relaxed)
+}
+
+/// Sets from when on polls of a session are slow; returns the smallest limit of all.
+pub(super) fn set_slow_poll_ns(session: Session, ns: u64) -> u64 {
+    SLOW_NS[session.index() % MAX].store(ns, Ordering::Relaxed);
+    SLOW_NS.iter().map(|limit| limit.load(Ordering::Relaxed)).min().unwrap_or(u64::MAX)
+}
+
+/// The session of what this thread does now: of the task that is polled here, else of the thread.
+#[inline]
+pub(crate) fn of_thread(thread: &Thread) -> Session {
+    let of_task = if thread.task() == 0 { Session::NONE } else { of_site(thread.site_of_task()) };
+    if of_task.is_none() { thread.session() } else { of_task }
+}
+
+/// The session of what the calling thread does now.
+pub fn current() -> Session {
+    if any() { of_thread(thread::here()) } else { Session::NONE }
+}
+
+/// The site of a task that is spawned here and now, at that line; `None` if it is not to be recorded. `runtime` is the
+/// number of the calling thread's, if it has one.
+#[inline]
+pub fn site(location: &'static Location<'static>, runtime: impl FnOnce() -> Option<u64>) -> Option<u32> {
+    if !Recorder::global().wraps() {
+        return None;
+    }
+    if any() {
+        return site_in(location, of_thread(thread::here()).or_else(|| of_runtime(runtime()?)));
+    }
+    Some(intern::site(location, Session::NONE))
+}
+
+/// The same for a task that is spawned on the runtime of that number.
+#[inline]
+pub fn site_on(location: &'static Location<'static>, runtime: impl FnOnce() -> u64) -> Option<u32> {
+    if !Recorder::global().wraps() {
+        return None;
+    }
+    if any() {
+        let session = of_runtime(runtime()).unwrap_or_else(|| of_thread(thread::here()));
+        return site_in(location, session);
+    }
+    Some(intern::site(location, Session::NONE))
+}
+
+/// The site of a task that tokio's hook reports, from a runtime of that session; `None` if it is not to be
+/// recorded.
+#[inline]
+pub fn hooked_site(location: &'static Location<'static>, session: Session, thread: &Thread) -> Option<u32> {
+    let session = if session.is_none() && any() { of_thread(thread) } else { session };
+    let wanted = !session.is_none() || Recorder::global().hooks_for_all();
+    wanted.then(|| intern::site(location, session))
+}
+
+/// The process's own tasks are recorded only if it wants that itself.
+#[cold]
+fn site_in(location: &'static Location<'static>, session: Session) -> Option<u32> {
+    let wanted = !session.is_none() || Recorder::global().is_on_for_all();
+    wanted.then(|| intern::site(location, session))
+}
+
+impl Session {
+    fn or_else(self, other: impl FnOnce() -> Option<Self>) -> Self {
+        if self.is_none() { other().unwrap_or(self) } else { self }
+    }
+}
+
+fn of_runtime(number: u64) -> Option<Session> {
+    runtimes().iter().find(|(known, _)| *known == number).map(|(_, session)| *session)
+}
