@@ -64,6 +64,7 @@ const RULES: &[Rule] = &[
     text::wire_types_stay_in_proto,
     text::terminal_types_stay_in_the_drawing_rooms,
     text::only_the_recorder_asks_for_unstable_tokio,
+    text::only_the_recorder_knows_loom,
     text::unsafe_stays_in_the_recorder_with_its_reason,
     text::own_threads_are_started_in_one_room,
     text::fix_texts_stand_in_one_table,

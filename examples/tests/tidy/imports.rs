@@ -49,9 +49,11 @@ pub(crate) fn modules(folder: &str, sources: &[Source<'_>]) -> Vec<Module> {
         tests.extend(tokens.test_modules.iter().map(|child| joined(name, child)));
         read.insert(name.clone(), tokens);
     }
+    // Models have their file by a path: a module named `loom` would hide the crate.
     let is_test = |name: &[String]| {
-        name.last().is_some_and(|last| last == "tests")
-            || (1..=name.len()).any(|length| tests.contains(&name[..length]) || name[length - 1] == "tests")
+        (1..=name.len()).any(|length| {
+            tests.contains(&name[..length]) || ["tests", "loom"].contains(&name[length - 1].as_str())
+        })
     };
     read.into_iter()
         .filter(|(name, tokens)| !tokens.all_test && !is_test(name))

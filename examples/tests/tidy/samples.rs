@@ -112,7 +112,8 @@ fn what_is_no_import() {
     }
     let tests = ("a/src/low/tests.rs", "use crate::high::Thing;");
     assert!(wrong_imports(true, &[tests]).is_empty());
-    let loom = [("a/src/low.rs", "#[cfg(all(test, loom))]\nmod loom;"), ("a/src/low/loom.rs", tests.1)];
+    let models = "#[cfg(all(test, loom))]\n#[path = \"low/loom.rs\"]\nmod loom_models;";
+    let loom = [("a/src/low.rs", models), ("a/src/low/loom.rs", tests.1)];
     assert!(wrong_imports(true, &loom).is_empty());
     let inner = ("a/src/low.rs", "mod inner {\n    use super::super::high::Thing;\n}");
     assert_eq!(wrong_imports(true, &[inner]).len(), 1, "{:?}", wrong_imports(true, &[inner]));
@@ -185,6 +186,12 @@ fn words_with_one_home() {
     breaks(rule, "tui/src/demo.rs", "#[cfg(tokio_unstable)]", "tui/src/demo.rs:1");
     keeps(rule, "instrument/src/hooks.rs", "#[cfg(tokio_unstable)]");
     keeps(rule, "tui/src/doctor.rs", "\"build with --cfg tokio_unstable\"");
+
+    let rule = text::only_the_recorder_knows_loom;
+    breaks(rule, "instrument/src/a.rs", "#[cfg(all(unix, not(loom)))]", "instrument/src/a.rs:1");
+    breaks(rule, "proto/src/a.rs", "use loom::sync::Mutex;", "proto/src/a.rs:1");
+    keeps(rule, "instrument/recorder/src/atomic.rs", "#[cfg(loom)]\nuse loom::sync::Mutex;");
+    keeps(rule, "instrument/src/a.rs", "// loom's models\nlet bloom = heirloom;");
 }
 
 #[test]

@@ -78,6 +78,14 @@ pub(crate) fn only_the_recorder_asks_for_unstable_tokio(file: &File) -> Vec<Comp
     )
 }
 
+/// Every other crate would be built a second time for the models, or twice as hard to read.
+pub(crate) fn only_the_recorder_knows_loom(file: &File) -> Vec<Complaint> {
+    if !file.is_rust() || file.path.starts_with("instrument/recorder/") || file.is_tidy() {
+        return Vec::new();
+    }
+    forbid(file, &["loom"], "move the protocol that threads race on to instrument/recorder/, with its models")
+}
+
 /// `unsafe` needs a room that is allowed to, and its reason in sight.
 pub(crate) fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<Complaint> {
     if !file.is_rust() || file.is_tidy() {
