@@ -13,6 +13,11 @@
 //! `evidence`, `hist`, `inner`, `mailbox`, `marks`, `quiet`, `ring`, `roster`, `slot`, `turn` and `version`. Nothing
 //! outside of this crate knows that cfg.
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the documentation is for work on this crate, which sees what is private"
+)]
+
 /// The folder of these sources, as cargo has it, and this file as the compiler writes it into debug information: for
 /// what tells the service's frames from ours.
 pub const SOURCES: [&str; 2] = [concat!(env!("CARGO_MANIFEST_DIR"), "/src/"), file!()];

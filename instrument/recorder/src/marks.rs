@@ -2,7 +2,7 @@
 //!
 //! The drain takes a word of bits and then reads the records. A writer that finds its bit set leaves it
 //! at that, so it may miss a drain that took the bit a moment before: therefore the drain looks at
-//! everything it took once more at the next tick. [`Marks::set`] has no such gap.
+//! everything it took once more at the next tick. `Word::set` has no such gap.
 
 use super::atomic::{AtomicU64, Ordering};
 

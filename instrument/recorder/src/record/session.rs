@@ -6,7 +6,7 @@
 //! is the process's own: everything that no session began.
 //!
 //! Numbers are used again, so that what is kept for them is bounded by how many sessions run at once. Who
-//! hands them out, and when one is free again, is in [`numbers`].
+//! hands them out, and when one is free again, is in `numbers`.
 
 #[cfg(any(feature = "check", test))]
 pub mod numbers;
