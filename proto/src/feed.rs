@@ -4,6 +4,7 @@
 //! sends [`Request`]s through [`FeedClient`] and reads with a [`Reader`].
 
 use pollscope_model::hello::Hello;
+pub use pollscope_model::monitor::Message;
 use pollscope_model::report::Report;
 use prost::Message as _;
 
@@ -26,20 +27,6 @@ pub enum Request {
     Watch(DetailRequest),
     /// At any time after it.
     Events(EventsRequest),
-}
-
-/// What the process says.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Message {
-    /// First; and again, with the same boot, when what the process measures has changed.
-    Hello(Box<Hello>),
-    /// A whole report, put together from its frames.
-    Report(Box<Report>),
-    /// Last: the process ends in good order.
-    Goodbye {
-        /// Why, in words.
-        reason: String,
-    },
 }
 
 impl From<&Request> for AttachRequest {

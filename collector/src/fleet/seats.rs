@@ -90,7 +90,7 @@ impl Seats {
         let Some(held) = self.by_boot.get_mut(&report.boot) else { return };
         match (report.detail, report.kind) {
             (Detail::Top, _) => held.full = false,
-            (Detail::Full, ReportKind::Snapshot { part, parts }) if part + 1 >= parts => held.full = true,
+            (Detail::Full, ReportKind::Snapshot { .. }) if report.kind.is_last_part() => held.full = true,
             (Detail::Full, _) => {}
         }
     }

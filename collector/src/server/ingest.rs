@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pollscope_model::hello::Hello;
-use pollscope_model::report::{Detail, Report, ReportKind};
+use pollscope_model::report::{Detail, Report};
 use pollscope_model::world::Applied;
 use pollscope_proto::ingest::{Control, Ingest, Push, PushControl, PushMessage, Reader, Welcome};
 use pollscope_proto::{DecodeError, PROTOCOL, Peer, compatible};
@@ -240,10 +240,7 @@ impl Stream {
             return Err(End::WrongBoot);
         }
         let seq = report.seq;
-        let whole = match report.kind {
-            ReportKind::Delta => true,
-            ReportKind::Snapshot { part, parts } => part + 1 >= parts,
-        };
+        let whole = report.kind.is_last_part();
         self.share.set(report.held_bytes());
         let taken = fleet.apply(seat, report).await?;
         self.share.set(0);

@@ -24,16 +24,7 @@ pub(crate) fn folded(path: &Path) -> Option<(Monitor, u64, Ending)> {
     let mut now = 0;
     for entry in recording.messages() {
         now = entry.unix_ns;
-        match entry.message {
-            Message::Hello(hello) => {
-                monitor.greet(*hello, now).ok()?;
-            }
-            Message::Report(report) => {
-                monitor.apply(*report, now);
-                monitor.tick(now);
-            }
-            Message::Goodbye { .. } => {}
-        }
+        monitor.receive_and_tick(entry.message, now).ok()?;
     }
     Some((monitor, now, recording.ending()))
 }

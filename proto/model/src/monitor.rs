@@ -3,6 +3,8 @@
 //!
 //! It reads no clock and does no I/O: its owner hands in reports and the time, on one thread.
 
+mod receive;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use crate::query::flag::Judge as _;
 use crate::query::{Shortlists, answer_again};
 use crate::report::Report;
 use crate::world::{Applied, Folding, Limits, TooManyProcesses, World};
+
+pub use receive::{Message, Receipt, Received};
 
 /// What to tell a process that said hello.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +41,8 @@ pub struct Monitor {
     seen: u64,
     alarms: BTreeSet<BootId>,
     lists: Shortlists,
+    /// The process that greeted last.
+    greeted: Option<BootId>,
 }
 
 impl Monitor {

@@ -32,6 +32,16 @@ pub enum ReportKind {
     },
 }
 
+impl ReportKind {
+    /// Whether the state is whole after it: a delta, or the last part of a snapshot.
+    pub fn is_last_part(self) -> bool {
+        match self {
+            Self::Delta => true,
+            Self::Snapshot { part, parts } => part.saturating_add(1) >= parts,
+        }
+    }
+}
+
 /// How much of the tasks the report carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Detail {

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pollscope_model::monitor::Message;
 use pollscope_model::time::Nanos;
 use pollscope_proto::recording::Writer;
 use pollscope_system::file::{create_private, replace_private};
@@ -15,7 +16,7 @@ use crate::commands::cli::record::RecordArgs;
 use crate::output::failure::Failure;
 use crate::output::fmt::{clean, thousands};
 use crate::output::note;
-use crate::sources::feed::{Next, Stream};
+use crate::sources::feed::Stream;
 use crate::sources::lookup;
 use crate::sources::open;
 
@@ -82,12 +83,12 @@ async fn keep(
             }
         };
         match next {
-            Ok(Next::Hello(hello)) => writer.hello(&hello)?,
-            Ok(Next::Report(report)) => {
+            Ok(Message::Hello(hello)) => writer.hello(&hello)?,
+            Ok(Message::Report(report)) => {
                 writer.report(&report)?;
                 *reports += 1;
             }
-            Ok(Next::Goodbye(reason)) => {
+            Ok(Message::Goodbye { reason }) => {
                 writer.goodbye(&reason)?;
                 return Ok(format!("the process ended ({})", clean(&reason)));
             }

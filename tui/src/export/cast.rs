@@ -16,10 +16,9 @@ use pollscope_model::finding::Finding;
 use pollscope_model::hello::Hello;
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
 use pollscope_model::measured::{Coverage, Metric};
-use pollscope_model::monitor::Monitor;
+use pollscope_model::monitor::{Message, Monitor};
 use pollscope_model::query::flag::Judge as _;
 use pollscope_model::report::Report;
-use pollscope_proto::feed::Message;
 use pollscope_proto::recording::Recording;
 
 use super::lane::{Lane, Lanes};
@@ -191,21 +190,18 @@ impl Reader {
     }
 
     fn take(&mut self, message: Message, unix_ns: u64) {
-        match message {
-            Message::Hello(hello) if hello.boot == self.hello.boot => {
-                self.hello = Hello::clone(&hello);
-                // One process fits into any monitor.
-                let _ = self.monitor.greet(*hello, unix_ns);
+        match &message {
+            Message::Hello(hello) if hello.boot == self.hello.boot => self.hello = Hello::clone(hello),
+            Message::Report(report) if report.boot == self.hello.boot => self.look_at(report),
+            Message::Goodbye { .. } => return,
+            Message::Hello(_) | Message::Report(_) => {
+                self.holds.strangers += 1;
+                return;
             }
-            Message::Report(report) if report.boot == self.hello.boot => {
-                self.look_at(&report);
-                self.monitor.apply(*report, unix_ns);
-                self.monitor.tick(unix_ns);
-                self.keep_findings();
-            }
-            Message::Goodbye { .. } => {}
-            Message::Hello(_) | Message::Report(_) => self.holds.strangers += 1,
         }
+        // One process fits into any monitor.
+        let _ = self.monitor.receive_and_tick(message, unix_ns);
+        self.keep_findings();
     }
 
     fn look_at(&mut self, report: &Report) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pollscope_model::hello::Hello;
 use pollscope_model::id::BootId;
-use pollscope_model::report::{Detail, Report};
+use pollscope_model::report::Detail;
 use pollscope_proto::feed::{self, AttachRequest, FeedMessage, Message, Reader, Request};
 use pollscope_proto::{ClientHello, DetailRequest, EventsRequest, Peer, compatible};
 use tokio::sync::{mpsc, watch as cell};
@@ -26,17 +26,6 @@ const EVENTS_BACK: Duration = Duration::from_secs(30);
 
 /// Processes whose single polls are looked at.
 pub type Flights = Arc<[BootId]>;
-
-/// What a stream says next.
-#[derive(Debug)]
-pub enum Next {
-    /// The process says anew what it measures: a runtime was attached.
-    Hello(Box<Hello>),
-    /// A report.
-    Report(Box<Report>),
-    /// The process ended in good order.
-    Goodbye(String),
-}
 
 /// An open stream.
 pub struct Stream {
@@ -105,7 +94,7 @@ impl Stream {
     }
 
     /// Waits for what comes next. Safe to be cancelled.
-    pub async fn next(&mut self) -> Result<Next, PeerError> {
+    pub async fn next(&mut self) -> Result<Message, PeerError> {
         loop {
             let message = tokio::select! {
                 message = self.messages.message() => message,
@@ -123,13 +112,13 @@ impl Stream {
             let message = message.ok_or_else(|| PeerError::Broken("the connection ended".to_owned()))?;
             match self.reader.take(message) {
                 Ok(None) => {}
-                Ok(Some(Message::Report(report))) => return Ok(Next::Report(report)),
+                Ok(Some(report @ Message::Report(_))) => return Ok(report),
                 Ok(Some(Message::Goodbye { reason })) => {
-                    return Ok(Next::Goodbye(clean(&reason).into_owned()));
+                    return Ok(Message::Goodbye { reason: clean(&reason).into_owned() });
                 }
                 Ok(Some(Message::Hello(hello))) if hello.boot == self.hello.boot => {
                     self.hello = Hello::clone(&hello);
-                    return Ok(Next::Hello(hello));
+                    return Ok(Message::Hello(hello));
                 }
                 Ok(Some(Message::Hello(_))) => {
                     return Err(PeerError::Broken("another process speaks on its stream".to_owned()));

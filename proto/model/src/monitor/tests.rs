@@ -1,11 +1,12 @@
 //! The whole door: reports in, findings and pages out.
 
 use super::*;
+use crate::entity::presence::Presence;
 use crate::entity::task::{HandleState, TaskState};
 use crate::level::Level;
 use crate::query::column::{Kind, columns};
 use crate::query::page::{Page, Query, RowId, Scope};
-use crate::testkit::Script;
+use crate::testkit::{self, Script};
 use crate::time::{MILLISECOND, SECOND};
 use crate::value::Value;
 
@@ -163,4 +164,23 @@ fn what_is_told_only_in_part_says_so_and_is_not_judged() {
         let panicked = found.iter().any(|finding| &*finding.detector == "swallowed-panic");
         assert_eq!(panicked, percent.is_none(), "judged when all is in");
     }
+}
+
+#[test]
+fn a_goodbye_ends_the_process_that_greeted_last_and_a_lost_stream_the_one_it_names() {
+    let (first, second) = (Script::new("checkout"), Script::of(testkit::hello("stock", 2)));
+    let mut monitor = Monitor::new(Limits::default());
+    let now = first.now_unix_ns();
+    for script in [&first, &second] {
+        let receipt = monitor.receive(Message::Hello(Box::new(script.hello())), now);
+        assert!(matches!(receipt, Ok(Receipt::Welcome(_))), "{receipt:?}");
+    }
+    let gone = |monitor: &Monitor, script: &Script| {
+        monitor.world().process(script.boot()).map(|process| process.presence() == Presence::Gone)
+    };
+    assert_eq!(monitor.receive(Message::Goodbye { reason: "done".to_owned() }, now), Ok(Receipt::Parted));
+    assert_eq!((gone(&monitor, &first), gone(&monitor, &second)), (Some(false), Some(true)));
+    let lost = Received::Lost { boot: first.boot(), reason: "broken".to_owned() };
+    assert_eq!(monitor.receive(lost, now), Ok(Receipt::Parted));
+    assert_eq!(gone(&monitor, &first), Some(true));
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pollscope_model::report::{Detail, Report, ReportKind};
+use pollscope_model::report::Detail;
 use pollscope_proto::incoming::{Bounds, Incoming, Refusal, is_told};
 use pollscope_proto::ingest::{
     self, Control, FOLDER_SOCKET, Ingest, Push, PushControl, PushMessage, Reader, Welcome,
@@ -236,8 +236,8 @@ impl Stream {
                 }
                 Push::Report(report) if report.boot == boot => {
                     self.counted.0.lock().write(&report)?;
-                    if let Some(seq) = end_of(&report) {
-                        self.say(&Control::Ack { seq }).await?;
+                    if report.kind.is_last_part() {
+                        self.say(&Control::Ack { seq: report.seq }).await?;
                     }
                 }
                 Push::Report(_) => return Err(Status::invalid_argument("a report of another process")),
@@ -265,14 +265,6 @@ impl Stream {
     async fn say(&self, control: &Control) -> Result<(), Status> {
         let sent = self.controls.send(Ok(PushControl::from(control))).await;
         sent.map_err(|_| Status::unavailable("the process is gone"))
-    }
-}
-
-/// The number of a report that is whole with this part.
-fn end_of(report: &Report) -> Option<u64> {
-    match report.kind {
-        ReportKind::Snapshot { part, parts } if part + 1 < parts => None,
-        _ => Some(report.seq),
     }
 }
 

@@ -1,19 +1,23 @@
-//! What the processes said in the last minutes, in memory, so that a live view can go back.
+//! What the processes of one source said: the live state, and in memory the last minutes of it, so that a live view can
+//! go back. Fed by the source's loop ([`watch`](super::watch)); reads no clock.
 //!
 //! Bounded: [`MAX_BYTES`] in wire form and [`MAX_AGE_NS`]; the oldest leaves. Above [`MAX_ROWS`] task
 //! rows nothing is kept, because a copy of the state to go back from would cost as much again as the
 //! state itself.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use pollscope_model::monitor::Monitor;
+use pollscope_model::id::BootId;
+use pollscope_model::monitor::{Message, Monitor, Receipt, Received};
+use pollscope_model::report::{Report, ReportKind};
 use pollscope_model::time::SECOND;
-use pollscope_proto::feed::Message;
+use pollscope_model::world::{Limits, TooManyProcesses};
+use pollscope_proto::DecodeError;
 use pollscope_proto::recording::Packed;
 
 use crate::sources::replay::player::{self, Moved, Player};
-use crate::sources::replay::track::{self, Heard, State, Tape, Track};
+use crate::sources::replay::track::{self, State, Tape, Track};
 use crate::sources::replay::{Control, Playback};
 
 /// Bytes of what was said.
@@ -27,52 +31,72 @@ const NOTE: &str = "kept: 15m, 64 MiB";
 /// Instead, above the limit.
 const TOO_MANY: &str = "over 100,000 tasks no history is kept";
 
-/// The history of one source, and where its user is in it.
+/// The live state of one source, its history, and where its user is in it.
 pub(super) struct History {
+    live: Monitor,
     track: Track<MemoryTape>,
     player: Option<Player>,
     note: Arc<str>,
     off: bool,
     /// Task rows of a snapshot that is coming in.
     expected: usize,
-    /// When what was heard last ended a moment.
-    heard: Option<u64>,
 }
 
 impl Default for History {
     fn default() -> Self {
         Self {
+            live: Monitor::new(Limits::default()),
             track: Track::new(MemoryTape::default()),
             player: None,
             note: NOTE.into(),
             off: false,
             expected: 0,
-            heard: None,
         }
     }
 }
 
 impl History {
-    /// Something is said, and will be folded next.
-    pub(super) fn hear(&mut self, unix_ns: u64, heard: impl FnOnce() -> Heard) {
-        let mut ends_a_moment = self.off;
-        if !self.off {
-            let heard = heard();
-            ends_a_moment = heard.ends_a_moment();
-            self.track.tape.push(unix_ns, &heard);
+    /// Folds what a process said, and keeps it. Fails for the greeting of a process that finds no room.
+    pub(super) fn receive(
+        &mut self,
+        received: impl Into<Received>,
+        unix_ns: u64,
+    ) -> Result<Receipt, TooManyProcesses> {
+        let received = received.into();
+        if let Received::Message(Message::Report(report)) = &received {
+            self.expect(report);
         }
-        self.heard = ends_a_moment.then_some(unix_ns);
+        let greets = matches!(received, Received::Message(Message::Hello(_)));
+        let follows = self.off && !greets || received.completes_state();
+        if !self.off {
+            self.track.tape.push(unix_ns, &received);
+        }
+        let receipt = self.live.receive(received, unix_ns);
+        if follows {
+            self.follow(unix_ns);
+        }
+        receipt
     }
 
-    /// What was said last is folded into the monitor.
-    pub(super) fn folded(&mut self, monitor: &Monitor) {
-        let Some(unix_ns) = self.heard.take() else { return };
+    /// The stream of a process ended.
+    pub(super) fn lose(&mut self, boot: BootId, reason: &str, unix_ns: u64) {
+        // Only a greeting can fail.
+        let _ = self.receive(Received::Lost { boot, reason: reason.to_owned() }, unix_ns);
+    }
+
+    /// How a process that has greeted is called.
+    pub(super) fn label(&self, boot: BootId) -> String {
+        self.live.world().process(boot).map_or_else(String::new, |process| process.label().to_string())
+    }
+
+    /// The newest moment is that of the live state.
+    fn follow(&mut self, unix_ns: u64) {
         let said = self.track.tape.next();
-        self.keep(track::rows(monitor).max(self.expected) <= MAX_ROWS);
+        self.keep(track::rows(&self.live).max(self.expected) <= MAX_ROWS);
         if self.off {
             return;
         }
-        self.track.follow(unix_ns, said, monitor, None);
+        self.track.follow(unix_ns, said, &self.live);
         while self.track.tape.bytes > MAX_BYTES || self.age() > MAX_AGE_NS {
             if self.track.shorten() {
                 continue;
@@ -88,11 +112,16 @@ impl History {
         }
     }
 
-    /// A snapshot of about so many rows begins (0: it is over). Where that is too many, the first of them
-    /// are not kept either.
-    pub(super) fn expect(&mut self, rows: usize) {
-        self.expected = rows;
-        if rows > MAX_ROWS {
+    /// A snapshot of several parts may be of too many rows: then the first of them are not kept either.
+    fn expect(&mut self, report: &Report) {
+        match report.kind {
+            ReportKind::Snapshot { part: 0, parts } => {
+                self.expected = report.tasks.len().saturating_mul(parts as usize);
+            }
+            kind if kind.is_last_part() => self.expected = 0,
+            ReportKind::Snapshot { .. } | ReportKind::Delta => {}
+        }
+        if self.expected > MAX_ROWS {
             self.keep(false);
         }
     }
@@ -111,9 +140,20 @@ impl History {
         newest.saturating_sub(self.track.time_of(self.track.oldest()))
     }
 
-    /// The monitor looked at what was folded.
-    pub(super) fn looked(&mut self, monitor: &Monitor) {
-        self.track.look_for_findings(monitor);
+    /// Lets the live state age, and the detectors look at it.
+    pub(super) fn tick(&mut self, unix_ns: u64) {
+        self.live.tick(unix_ns);
+        self.track.look_for_findings(&self.live);
+    }
+
+    /// The live state.
+    pub(super) fn live(&self) -> &Monitor {
+        &self.live
+    }
+
+    /// Processes in which something was newly found at deny.
+    pub(super) fn take_alarms(&mut self) -> BTreeSet<BootId> {
+        self.live.take_alarms()
     }
 
     /// The state that is shown and its time, if that is not the live one.
@@ -136,7 +176,7 @@ impl History {
     }
 
     /// Does what the user wants; the words for when that cannot be.
-    pub(super) fn control(&mut self, wish: Control, monitor: &Monitor) -> Result<(), &'static str> {
+    pub(super) fn control(&mut self, wish: Control) -> Result<(), &'static str> {
         if self.off {
             return Err(TOO_MANY);
         }
@@ -147,7 +187,7 @@ impl History {
             Some(player) => player,
             None if matches!(wish, Control::Newest | Control::Faster | Control::Slower) => return Ok(()),
             None => {
-                let state = State::of(monitor.clone(), self.track.tape.next());
+                let state = State::of(self.live.clone(), self.track.tape.next());
                 let player = self.player.insert(Player::at_newest(&self.track, state));
                 if wish == Control::Toggle {
                     return Ok(());
@@ -186,24 +226,24 @@ struct MemoryTape {
 }
 
 enum Kept {
-    Said(Packed),
-    Parted(Heard),
+    Message(Packed),
+    Lost(Received),
 }
 
 impl Kept {
     fn bytes(&self) -> usize {
         match self {
-            Self::Said(packed) => packed.bytes(),
-            Self::Parted(_) => size_of::<Self>(),
+            Self::Message(packed) => packed.bytes(),
+            Self::Lost(_) => size_of::<Self>(),
         }
     }
 }
 
 impl MemoryTape {
-    fn push(&mut self, unix_ns: u64, heard: &Heard) {
-        let kept = match heard {
-            Heard::Said(message) => Kept::Said(Packed::new(message)),
-            parted @ Heard::Parted(..) => Kept::Parted(parted.clone()),
+    fn push(&mut self, unix_ns: u64, received: &Received) {
+        let kept = match received {
+            Received::Message(message) => Kept::Message(Packed::new(message)),
+            lost @ Received::Lost { .. } => Kept::Lost(lost.clone()),
         };
         self.bytes += kept.bytes();
         self.said.push_back((unix_ns, kept));
@@ -216,18 +256,18 @@ impl MemoryTape {
 }
 
 impl Tape for MemoryTape {
-    fn read(&mut self, number: u64) -> Option<(u64, Heard)> {
+    fn read(&mut self, number: u64) -> Option<(u64, Received)> {
         let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
         let (unix_ns, kept) = self.said.get(at)?;
-        let heard = match kept {
-            Kept::Said(packed) => match packed.unpack() {
-                Ok(message) => Heard::Said(message),
+        let received = match kept {
+            Kept::Message(packed) => {
                 // It was packed here and cannot be unreadable; if it were, it would be a gap.
-                Err(error) => Heard::Said(Message::Goodbye { reason: error.to_string() }),
-            },
-            Kept::Parted(heard) => heard.clone(),
+                let unreadable = |error: DecodeError| Message::Goodbye { reason: error.to_string() };
+                packed.unpack().unwrap_or_else(unreadable).into()
+            }
+            Kept::Lost(lost) => lost.clone(),
         };
-        Some((*unix_ns, heard))
+        Some((*unix_ns, received))
     }
 
     fn follows(&self) -> bool {

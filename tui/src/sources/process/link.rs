@@ -1,12 +1,13 @@
 //! One process's stream, opened again whenever it breaks.
 
 use pollscope_model::hello::Hello;
+use pollscope_model::monitor::Message;
 use pollscope_model::report::Report;
 use tokio::sync::{mpsc, watch as cell};
 
 use crate::sources::Pauses;
 use crate::sources::endpoint::{Endpoint, PeerError};
-use crate::sources::feed::{Flights, Next, Stream};
+use crate::sources::feed::{Flights, Stream};
 
 /// What happened on a link.
 #[derive(Debug)]
@@ -77,9 +78,9 @@ async fn forward(link: usize, mut stream: Stream, events: &mpsc::Sender<Event>) 
     events.send((link, Happened::Up(Box::new(stream.hello.clone())))).await.ok()?;
     loop {
         match stream.next().await {
-            Ok(Next::Hello(hello)) => events.send((link, Happened::Up(hello))).await.ok()?,
-            Ok(Next::Report(report)) => events.send((link, Happened::Report(report))).await.ok()?,
-            Ok(Next::Goodbye(reason)) => return Some(End::Goodbye(reason)),
+            Ok(Message::Hello(hello)) => events.send((link, Happened::Up(hello))).await.ok()?,
+            Ok(Message::Report(report)) => events.send((link, Happened::Report(report))).await.ok()?,
+            Ok(Message::Goodbye { reason }) => return Some(End::Goodbye(reason)),
             Err(error) => return Some(End::Broken(error)),
         }
     }

@@ -6,11 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pollscope_model::id::BootId;
-use pollscope_model::monitor::Monitor;
+use pollscope_model::monitor::Message;
 use pollscope_model::query::ask::Ask;
 use pollscope_model::report::ReportKind;
-use pollscope_model::world::Limits;
-use pollscope_proto::feed::Message;
 use tokio::sync::{mpsc, watch as cell};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -22,7 +20,6 @@ use crate::sources::discover::{self, Found};
 use crate::sources::endpoint::Endpoint;
 use crate::sources::feed::Flights;
 use crate::sources::lookup::Watched;
-use crate::sources::replay::track::Heard;
 use crate::sources::replay::{Control, Run};
 use crate::sources::{QuestionId, Questions, Sink, SourceEvent, Status, unix_ns};
 
@@ -77,7 +74,6 @@ enum LinkState {
 pub(super) struct Watch {
     watched: Watched,
     folders: Vec<PathBuf>,
-    monitor: Monitor,
     links: HashMap<usize, Link>,
     next_link: usize,
     events: mpsc::Sender<Event>,
@@ -103,7 +99,6 @@ impl Watch {
         Self {
             watched,
             folders,
-            monitor: Monitor::new(Limits::default()),
             links: HashMap::new(),
             next_link: 0,
             events,
@@ -153,9 +148,8 @@ impl Watch {
                     Wish::Dump(boot) => self.dump(boot),
                 },
                 _ = answers.tick() => {
-                    self.monitor.tick(unix_ns());
+                    self.history.tick(unix_ns());
                     self.heed_alarms();
-                    self.history.looked(&self.monitor);
                     self.let_time_pass()
                 }
             };
@@ -177,7 +171,7 @@ impl Watch {
         let now = Instant::now();
         let before = self.alarmed.len();
         self.alarmed.retain(|(_, until)| now < *until);
-        let fresh = self.monitor.take_alarms();
+        let fresh = self.history.take_alarms();
         if !fresh.is_empty() || self.alarmed.len() != before {
             self.alarmed.extend(fresh.into_iter().map(|boot| (boot, now + ALARM)));
             self.ask_for_flights();
@@ -206,14 +200,14 @@ impl Watch {
     fn answer(&mut self, id: QuestionId, ask: &Ask) -> bool {
         let answer = match self.history.shown() {
             Some((monitor, now)) => monitor.answer(ask, now),
-            None => self.monitor.answer(ask, unix_ns()),
+            None => self.history.live().answer(ask, unix_ns()),
         };
         (self.sink)(SourceEvent::Answer(id, Box::new(answer)))
     }
 
     /// Does what the user wants of time.
     fn control(&mut self, wish: Control) -> bool {
-        if let Err(why) = self.history.control(wish, &self.monitor) {
+        if let Err(why) = self.history.control(wish) {
             return (self.sink)(SourceEvent::Said(why.into()));
         }
         self.passed = Instant::now();
@@ -222,7 +216,7 @@ impl Watch {
 
     /// Writes what is shown of a process into the current folder, while the links wait.
     fn dump(&mut self, boot: BootId) -> bool {
-        let monitor = self.history.shown().map_or(&self.monitor, |(monitor, _)| monitor);
+        let monitor = self.history.shown().map_or(self.history.live(), |(monitor, _)| monitor);
         let said = dump::write(monitor.world(), boot, Path::new(""));
         (self.sink)(SourceEvent::Said(said.into()))
     }
@@ -331,36 +325,23 @@ impl Watch {
                 let here = |pid: &u32| *pid == hello.process.pid && discover::is_alive(*pid);
                 link.pid = link.pid.or(named_after.filter(here));
                 link.orderly = false;
-                self.history.hear(now, || Heard::Said(Message::Hello(hello.clone())));
-                let label = match self.monitor.greet(*hello, now) {
-                    Ok(welcome) => welcome.label.to_string(),
-                    Err(error) => {
-                        link.task.abort();
-                        link.state = LinkState::Refused { reason: error.to_string() };
-                        return false;
-                    }
-                };
+                if let Err(error) = self.history.receive(Message::Hello(hello), now) {
+                    link.task.abort();
+                    link.state = LinkState::Refused { reason: error.to_string() };
+                    return false;
+                }
+                let label = self.history.label(boot);
                 let before = link.who.replace((boot, label));
                 if let Some((old, _)) = before.filter(|(old, _)| *old != boot) {
-                    part(&mut self.monitor, &mut self.history, old, "another process took its place", now);
+                    self.history.lose(old, "another process took its place", now);
                 }
                 link.state = LinkState::Opening;
             }
             Happened::Report(report) => {
-                let whole = match report.kind {
-                    ReportKind::Delta => true,
-                    ReportKind::Snapshot { part, parts } => part + 1 >= parts,
-                };
-                if let ReportKind::Snapshot { part: 0, parts } = report.kind {
-                    begins = !whole;
-                    self.history.expect(report.tasks.len().saturating_mul(parts as usize));
-                } else if whole {
-                    self.history.expect(0);
-                }
-                self.history.hear(now, || Heard::Said(Message::Report(report.clone())));
-                let applied = self.monitor.apply(*report, now);
-                self.history.folded(&self.monitor);
-                if applied.wants_snapshot() {
+                let whole = report.kind.is_last_part();
+                begins = !whole && matches!(report.kind, ReportKind::Snapshot { part: 0, .. });
+                let receipt = self.history.receive(Message::Report(report), now);
+                if receipt.is_ok_and(|receipt| receipt.wants_snapshot()) {
                     self.restart(id);
                 } else if whole {
                     link.state = LinkState::Open;
@@ -369,7 +350,7 @@ impl Watch {
             Happened::Down { reason, last, orderly } => {
                 link.orderly |= orderly;
                 if let Some((boot, _)) = &link.who {
-                    part(&mut self.monitor, &mut self.history, *boot, &reason, now);
+                    self.history.lose(*boot, &reason, now);
                 }
                 link.state = match &link.state {
                     _ if last => LinkState::Refused { reason },
@@ -439,13 +420,6 @@ impl Watch {
             .or_else(gone)
             .unwrap_or_else(|| Status::Connecting { target: self.watched.label().into() })
     }
-}
-
-/// A process went away.
-fn part(monitor: &mut Monitor, history: &mut History, boot: BootId, reason: &str, now: u64) {
-    history.hear(now, || Heard::Parted(boot, reason.to_owned()));
-    monitor.part(boot, reason, now);
-    history.folded(monitor);
 }
 
 impl Drop for Watch {

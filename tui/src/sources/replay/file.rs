@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use pollscope_model::monitor::Received;
 use pollscope_model::query::ask::Ask;
 use pollscope_proto::recording::{Cursor, Ending, Recording};
 
 use super::Control;
 use super::player::{Moved, Player};
-use super::track::{Heard, State, Tape, Track, UNTOLD, end};
+use super::track::{State, Tape, Track, UNTOLD, end};
 use crate::output::failure::Failure;
 use crate::output::fmt::clean;
 use crate::sources::{QuestionId, Sink, Source, SourceEvent, Status};
@@ -220,7 +221,7 @@ impl FileTape {
         chunk * 100 / self.recording.chunks().max(1)
     }
 
-    fn step(&mut self) -> Option<(u64, Heard)> {
+    fn step(&mut self) -> Option<(u64, Received)> {
         let edge = self.cursor.chunk_edge();
         if let Some(chunk) = edge.filter(|_| self.edges.last().is_none_or(|(number, _)| *number < self.next))
         {
@@ -228,12 +229,12 @@ impl FileTape {
         }
         let entry = self.cursor.next(&mut self.recording)?;
         self.next += 1;
-        Some((entry.unix_ns, Heard::Said(entry.message)))
+        Some((entry.unix_ns, entry.message.into()))
     }
 }
 
 impl Tape for FileTape {
-    fn read(&mut self, number: u64) -> Option<(u64, Heard)> {
+    fn read(&mut self, number: u64) -> Option<(u64, Received)> {
         if number != self.next {
             let before = self.edges.partition_point(|(edge, _)| *edge <= number);
             let (edge, chunk) = before.checked_sub(1).map_or((0, 0), |at| self.edges[at]);

@@ -6,10 +6,8 @@
 use std::collections::VecDeque;
 
 use pollscope_model::id::BootId;
-use pollscope_model::monitor::Monitor;
-use pollscope_model::report::ReportKind;
+use pollscope_model::monitor::{Monitor, Received};
 use pollscope_model::time::SECOND;
-use pollscope_proto::feed::Message;
 
 /// Copies of the state that are kept.
 const MAX_CHECKPOINTS: usize = 32;
@@ -23,55 +21,11 @@ const MAX_FINDINGS: usize = 1_024;
 /// What is missing where a recording ends too early.
 pub(super) const UNTOLD: &str = "it ends before its process had told its state: what was not told is missing";
 
-/// One thing that happened on a source.
-#[derive(Clone, Debug)]
-pub(in crate::sources) enum Heard {
-    /// A process said something.
-    Said(Message),
-    /// A process went away.
-    Parted(BootId, String),
-}
-
-impl Heard {
-    /// Whether the state after it is worth showing; a greeting or half a snapshot is not.
-    pub(in crate::sources) fn ends_a_moment(&self) -> bool {
-        match self {
-            Self::Said(Message::Report(report)) => match report.kind {
-                ReportKind::Delta => true,
-                ReportKind::Snapshot { part, parts } => part + 1 >= parts,
-            },
-            Self::Said(Message::Goodbye { .. }) | Self::Parted(..) => true,
-            Self::Said(Message::Hello(_)) => false,
-        }
-    }
-
-    /// Folds it, as a live source does.
-    pub(super) fn fold(self, unix_ns: u64, monitor: &mut Monitor, last: &mut Option<BootId>) {
-        match self {
-            Self::Said(Message::Hello(hello)) => {
-                *last = Some(hello.boot);
-                // Too many processes in one track: those over the limit are not shown, as live.
-                let _ = monitor.greet(*hello, unix_ns);
-            }
-            Self::Said(Message::Report(report)) => {
-                monitor.apply(*report, unix_ns);
-                monitor.tick(unix_ns);
-            }
-            Self::Said(Message::Goodbye { reason }) => {
-                if let Some(boot) = *last {
-                    monitor.part(boot, &reason, unix_ns);
-                }
-            }
-            Self::Parted(boot, reason) => monitor.part(boot, &reason, unix_ns),
-        }
-    }
-}
-
 /// Where what was said is kept, by number from 0.
 pub(in crate::sources) trait Tape {
     /// What was said with that number and when, `None` if it is not there. Meant to be called with
     /// rising numbers; any other costs a search.
-    fn read(&mut self, number: u64) -> Option<(u64, Heard)>;
+    fn read(&mut self, number: u64) -> Option<(u64, Received)>;
     /// What was said before that number is not needed any more.
     fn forget_before(&mut self, _number: u64) {}
     /// Whether more comes as time goes on.
@@ -98,7 +52,6 @@ struct Checkpoint {
 #[derive(Clone, Debug, Default)]
 pub(in crate::sources) struct State {
     pub(in crate::sources) monitor: Monitor,
-    last: Option<BootId>,
     /// How much is folded in.
     said: u64,
 }
@@ -164,17 +117,11 @@ impl<T: Tape> Track<T> {
     }
 
     /// A moment has come: so much was said and is folded into the monitor.
-    pub(in crate::sources) fn follow(
-        &mut self,
-        unix_ns: u64,
-        said: u64,
-        monitor: &Monitor,
-        last: Option<BootId>,
-    ) {
+    pub(in crate::sources) fn follow(&mut self, unix_ns: u64, said: u64, monitor: &Monitor) {
         let unix_ns = self.moments.back().map_or(unix_ns, |last| last.unix_ns.max(unix_ns));
         self.moments.push_back(Moment { unix_ns, said });
         self.look_for_findings(monitor);
-        self.mark(said, monitor, last);
+        self.mark(said, monitor);
     }
 
     /// Remembers when findings opened that were not there at the last look.
@@ -191,14 +138,14 @@ impl<T: Tape> Track<T> {
     }
 
     /// Keeps a copy of the state of the newest moment, if it is time for one.
-    fn mark(&mut self, said: u64, monitor: &Monitor, last: Option<BootId>) {
+    fn mark(&mut self, said: u64, monitor: &Monitor) {
         let Some(newest) = self.newest() else { return };
         let since = self.checkpoints.back().map(|checkpoint| self.time_of(checkpoint.moment));
         let due = since.is_none_or(|since| self.time_of(newest).saturating_sub(since) >= self.spacing_ns);
         if !due {
             return;
         }
-        let state = State { monitor: monitor.clone(), last, said };
+        let state = State { monitor: monitor.clone(), said };
         self.checkpoints.push_back(Checkpoint { moment: newest, state });
         let room = (MAX_ROWS / rows(monitor).max(1)).clamp(2, MAX_CHECKPOINTS);
         while self.checkpoints.len() > room {
@@ -252,9 +199,8 @@ impl<T: Tape> Track<T> {
         };
         let mut state = nearest.unwrap_or_default();
         while state.said < target {
-            let Some((unix_ns, heard)) = self.tape.read(state.said) else { break };
-            heard.fold(unix_ns, &mut state.monitor, &mut state.last);
-            state.said += 1;
+            let Some((unix_ns, received)) = self.tape.read(state.said) else { break };
+            state.receive(received, unix_ns);
         }
         state
     }
@@ -263,19 +209,24 @@ impl<T: Tape> Track<T> {
 impl State {
     /// The state of a source that folds by itself.
     pub(in crate::sources) fn of(monitor: Monitor, said: u64) -> Self {
-        Self { monitor, last: None, said }
+        Self { monitor, said }
     }
 
     /// Folds the next thing of the tape and tells the track; false at the tape's end.
     pub(in crate::sources) fn take_next<T: Tape>(&mut self, track: &mut Track<T>) -> bool {
-        let Some((unix_ns, heard)) = track.tape.read(self.said) else { return false };
-        self.said += 1;
-        let ends_a_moment = heard.ends_a_moment();
-        heard.fold(unix_ns, &mut self.monitor, &mut self.last);
-        if ends_a_moment {
-            track.follow(unix_ns, self.said, &self.monitor, self.last);
+        let Some((unix_ns, received)) = track.tape.read(self.said) else { return false };
+        let completes_state = received.completes_state();
+        self.receive(received, unix_ns);
+        if completes_state {
+            track.follow(unix_ns, self.said, &self.monitor);
         }
         true
+    }
+
+    fn receive(&mut self, received: Received, unix_ns: u64) {
+        // Too many processes in one track: those over the limit are not shown, as live.
+        let _ = self.monitor.receive_and_tick(received, unix_ns);
+        self.said += 1;
     }
 }
 

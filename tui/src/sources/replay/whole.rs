@@ -1,14 +1,12 @@
 //! Recordings of one process folded from beginning to end at once, to be judged as a whole.
 
-use pollscope_model::id::BootId;
-use pollscope_model::monitor::Monitor;
+use pollscope_model::monitor::{Message, Monitor};
 use pollscope_model::policy::Policy;
 use pollscope_model::world::Limits;
-use pollscope_proto::feed::Message;
 use pollscope_proto::recording::Recording;
 
 use super::file::shortcomings;
-use super::track::{Heard, UNTOLD, end};
+use super::track::{UNTOLD, end};
 
 /// What became of a process.
 ///
@@ -18,7 +16,6 @@ pub(crate) struct Whole {
     monitor: Monitor,
     /// The judge's policy counts: processes bring no policy of their own.
     overruled: bool,
-    last: Option<BootId>,
     ended: bool,
     end_unix_ns: u64,
     shortcomings: Vec<String>,
@@ -32,7 +29,7 @@ impl Whole {
             None => Monitor::default(),
         };
         let overruled = policy.is_some();
-        Self { monitor, overruled, last: None, ended: false, end_unix_ns: 0, shortcomings: Vec::new() }
+        Self { monitor, overruled, ended: false, end_unix_ns: 0, shortcomings: Vec::new() }
     }
 
     /// Folds all of a recording, in the time in which it was made; of several the oldest first.
@@ -43,7 +40,8 @@ impl Whole {
             }
             self.ended = matches!(entry.message, Message::Goodbye { .. });
             self.end_unix_ns = entry.unix_ns;
-            Heard::Said(entry.message).fold(entry.unix_ns, &mut self.monitor, &mut self.last);
+            // A monitor of its own has room for every process of a recording, or leaves it out.
+            let _ = self.monitor.receive_and_tick(entry.message, entry.unix_ns);
         }
         let words = shortcomings(recording.ending(), recording.damaged());
         if !words.is_empty() {

@@ -1,6 +1,7 @@
 //! Made-up processes that push into a folder.
 
 use pollscope_model::hello::Hello;
+use pollscope_model::report::Report;
 use pollscope_model::testkit::Script;
 use pollscope_model::time::MILLISECOND;
 use pollscope_model::world::Process;

@@ -1,5 +1,6 @@
 //! The state at any moment is the state that a live viewer had then.
 
+use pollscope_model::monitor::Message;
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::{Query, Scope};
@@ -20,11 +21,11 @@ struct List {
 }
 
 impl Tape for List {
-    fn read(&mut self, number: u64) -> Option<(u64, Heard)> {
+    fn read(&mut self, number: u64) -> Option<(u64, Received)> {
         assert!(number >= self.forgotten, "{number} was forgotten");
         self.read += 1;
         let (unix_ns, packed) = self.said.get(usize::try_from(number).ok()?)?;
-        Some((*unix_ns, Heard::Said(packed.unpack().ok()?)))
+        Some((*unix_ns, packed.unpack().ok()?.into()))
     }
 
     fn forget_before(&mut self, number: u64) {
@@ -71,9 +72,9 @@ fn every_moment_looks_as_it_did_when_it_was_new() {
     let mut state = State::default();
     let mut told = Vec::new();
     for number in 0.. {
-        let Some((unix_ns, heard)) = track.tape.read(number) else { break };
-        let shown = heard.ends_a_moment();
-        heard.fold(unix_ns, &mut state.monitor, &mut state.last);
+        let Some((unix_ns, received)) = track.tape.read(number) else { break };
+        let shown = received.completes_state();
+        state.receive(received, unix_ns);
         if shown {
             told.push(seen(&state, unix_ns));
         }
