@@ -6,7 +6,7 @@ use pollscope_collector::config::Config;
 use pollscope_collector::{Collector, Error};
 use pollscope_model::hello::Hello;
 use pollscope_model::query::ask::{Answer, Ask};
-use pollscope_model::query::column::{Kind, columns};
+use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::{Page, Query};
 use pollscope_model::report::Report;
 use pollscope_model::testkit::{Script, hello};
@@ -124,8 +124,7 @@ pub(crate) fn sum(page: &Page, key: &str) -> u64 {
 
 /// The column `key` of every row.
 pub(crate) fn cells<'a>(page: &'a Page, key: &str) -> impl Iterator<Item = &'a Value> {
-    let index = columns(page.kind).iter().position(|column| column.key == key).unwrap();
-    page.rows.iter().map(move |row| &row.cells[index])
+    page.rows.iter().map(move |row| row.cell(key).unwrap())
 }
 
 /// The column `key` of every row as text.

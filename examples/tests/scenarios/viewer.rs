@@ -146,14 +146,14 @@ pub(crate) struct Rows {
 impl Rows {
     /// Every row.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Cells<'_>> {
-        self.page.rows.iter().map(|row| Cells { kind: self.page.kind, row })
+        self.page.rows.iter().map(|row| Cells { row })
     }
 }
 
 impl std::fmt::Display for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for row in self.iter() {
-            let columns = columns(row.kind);
+            let columns = columns(self.page.kind);
             let cells = columns.iter().zip(&row.row.cells);
             let cells: Vec<_> = cells.map(|(column, value)| format!("{}={value}", column.key)).collect();
             writeln!(f, "{}", cells.join(" "))?;
@@ -164,7 +164,6 @@ impl std::fmt::Display for Rows {
 
 /// One row.
 pub(crate) struct Cells<'a> {
-    kind: Kind,
     pub(crate) row: &'a Row,
 }
 
@@ -172,9 +171,7 @@ impl Cells<'_> {
     /// The cell of that column.
     #[track_caller]
     pub(crate) fn get(&self, key: &str) -> &Value {
-        let columns = columns(self.kind);
-        let at = columns.iter().position(|column| column.key == key);
-        &self.row.cells[at.unwrap_or_else(|| panic!("{:?} have no column `{key}`", self.kind))]
+        self.row.cell(key).unwrap_or_else(|| panic!("{:?} have no column `{key}`", self.row.id.kind()))
     }
 
     /// Its text; empty if there is none.

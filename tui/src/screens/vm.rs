@@ -14,6 +14,7 @@ mod heat;
 mod histogram;
 mod list;
 mod overlay;
+mod row_state;
 mod site;
 mod stack;
 mod table;

@@ -4,7 +4,7 @@ use super::*;
 use crate::entity::presence::Presence;
 use crate::entity::task::{HandleState, TaskState};
 use crate::level::Level;
-use crate::query::column::{Kind, columns};
+use crate::query::column::Kind;
 use crate::query::page::{Page, Query, RowId, Scope};
 use crate::testkit::{self, Script};
 use crate::time::{MILLISECOND, SECOND};
@@ -42,15 +42,12 @@ fn blocking(seconds: u64) -> (Script, Monitor) {
 fn a_blocking_handler_is_found_and_is_the_top_row_everywhere() {
     let (script, monitor) = blocking(5);
     let findings = page(&monitor, &script, Kind::Findings);
-    let cell = |kind: Kind, page: &Page, key: &str| {
-        let at = columns(kind).iter().position(|column| column.key == key);
-        page.rows[0].cells[at.unwrap_or_else(|| panic!("{key}"))].clone()
-    };
-    assert_eq!(cell(Kind::Findings, &findings, "detector"), Value::text("blocking-poll"));
-    assert_eq!(cell(Kind::Findings, &findings, "site"), Value::text("src/cart.rs:88:9"));
-    assert_eq!(cell(Kind::Findings, &findings, "kind"), Value::text("blocked"));
+    let cell = |page: &Page, key: &str| page.rows[0].cell(key).unwrap_or_else(|| panic!("{key}")).clone();
+    assert_eq!(cell(&findings, "detector"), Value::text("blocking-poll"));
+    assert_eq!(cell(&findings, "site"), Value::text("src/cart.rs:88:9"));
+    assert_eq!(cell(&findings, "kind"), Value::text("blocked"));
     let tasks = page(&monitor, &script, Kind::Tasks);
-    assert_eq!(cell(Kind::Tasks, &tasks, "name"), Value::text("render_cart"));
+    assert_eq!(cell(&tasks, "name"), Value::text("render_cart"));
     assert!(tasks.rows[0].level >= Some(Level::Warn) && tasks.rows[1].level.is_none());
     let sites = page(&monitor, &script, Kind::Sites);
     assert_eq!(sites.rows[0].id, RowId::Site("src/cart.rs:88:9".into()));
@@ -157,9 +154,8 @@ fn what_is_told_only_in_part_says_so_and_is_not_judged() {
         assert_eq!(tasks.total == 21, percent.is_none());
         let told = overview.notes.iter().any(|note| note.contains("parts of its state so far"));
         assert_eq!(told, percent.is_some(), "{:?}", overview.notes);
-        let findings = columns(Kind::Processes).iter().position(|column| column.key == "findings");
         let process = &page(&monitor, &script, Kind::Processes).rows[0];
-        assert_eq!(process.cells[findings.expect("a column")] == Value::Null, percent.is_some());
+        assert_eq!(process.cell("findings") == Some(&Value::Null), percent.is_some());
         let found = monitor.engine().findings(script.boot());
         let panicked = found.iter().any(|finding| &*finding.detector == "swallowed-panic");
         assert_eq!(panicked, percent.is_none(), "judged when all is in");

@@ -184,3 +184,8 @@ pub fn columns(kind: Kind) -> Vec<&'static Column> {
         Kind::Findings => of(super::findings::FIELDS),
     }
 }
+
+/// The place of a column in its kind's table, and so of its cell in a row.
+pub fn index(kind: Kind, key: &str) -> Option<usize> {
+    columns(kind).iter().position(|column| column.key == key)
+}

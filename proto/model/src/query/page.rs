@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::column::Kind;
+use super::column::{self, Kind};
 use crate::entity::presence::Presence;
 use crate::id::{BootId, TaskId, WorkerId};
 use crate::level::Level;
@@ -76,6 +76,26 @@ pub struct Row {
     pub level: Option<Level>,
     /// The cells, in the order of the kind's column table.
     pub cells: Vec<Value>,
+}
+
+impl RowId {
+    /// The kind of page that the row is from.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Process(_) => Kind::Processes,
+            Self::Task(..) => Kind::Tasks,
+            Self::Site(_) => Kind::Sites,
+            Self::Worker(..) => Kind::Workers,
+            Self::Finding(_) => Kind::Findings,
+        }
+    }
+}
+
+impl Row {
+    /// The cell in the column of that key: `None` where the kind has no such column, or the peer sent too few cells.
+    pub fn cell(&self, key: &str) -> Option<&Value> {
+        self.cells.get(column::index(self.id.kind(), key)?)
+    }
 }
 
 /// What every answer says of its source.

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use pollscope_model::id::BootId;
 use pollscope_model::query::ask::Ask;
-use pollscope_model::query::column::{Kind, columns};
-use pollscope_model::query::page::{Page, Query, RowId, Sort};
+use pollscope_model::query::column::Kind;
+use pollscope_model::query::page::{Page, Query, Row, RowId, Sort};
 use pollscope_model::value::Value;
 
 use crate::sources::Status;
@@ -62,7 +62,7 @@ impl Departures {
         let Some(before) = self.gone.replace(now) else { return };
         for row in &page.rows {
             if boot(&row.id).is_some_and(|boot| !before.contains(&boot)) {
-                self.news.push(format!("{} went away: {}", name(&row.cells), why(&row.cells)));
+                self.news.push(format!("{} went away: {}", name(row), why(row)));
             }
         }
     }
@@ -96,20 +96,19 @@ impl Departures {
 }
 
 /// `checkout (pid 412)`.
-fn name(cells: &[Value]) -> String {
-    format!("{} (pid {})", cell(cells, "name"), cell(cells, "pid"))
+fn name(row: &Row) -> String {
+    format!("{} (pid {})", text(row, "name"), text(row, "pid"))
 }
 
-fn why(cells: &[Value]) -> String {
-    match cell(cells, "gone_reason") {
+fn why(row: &Row) -> String {
+    match text(row, "gone_reason") {
         why if why.is_empty() => "it gave no reason".to_owned(),
         why => why,
     }
 }
 
-fn cell(cells: &[Value], key: &str) -> String {
-    let at = columns(Kind::Processes).iter().position(|column| column.key == key);
-    match at.and_then(|at| cells.get(at)) {
+fn text(row: &Row, key: &str) -> String {
+    match row.cell(key) {
         Some(Value::Text(text)) => text.to_string(),
         Some(Value::Count(number)) => number.to_string(),
         _ => String::new(),

@@ -26,12 +26,6 @@ impl Sheet {
     pub(super) fn exported(&self) -> Vec<(usize, &'static Column)> {
         self.columns().filter(|(_, column)| column.in_json).collect()
     }
-
-    /// The row's cell in the column of that key.
-    pub(super) fn cell<'a>(&self, row: &'a Row, key: &str) -> &'a Value {
-        let index = self.columns().find(|(_, column)| column.key == key).map(|(index, _)| index);
-        index.map_or(&Value::Null, |index| cell(row, index))
-    }
 }
 
 /// The cell at that place; a peer that sent too few has not measured the rest.

@@ -100,9 +100,9 @@ fn rest(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
 
 fn findings(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
     for row in &sheet.page.rows {
-        let get = |key: &str| match sheet.cell(row, key) {
-            Value::Null => None,
-            value => Some(clean(&value.to_string()).into_owned()),
+        let get = |key: &str| match row.cell(key) {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(clean(&value.to_string()).into_owned()),
         };
         let word = |key: &str| get(key).unwrap_or_default();
         writeln!(out, "{:<5} {}: {}", word("level"), word("detector"), word("headline"))?;
@@ -110,14 +110,14 @@ fn findings(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
         if !place.is_empty() {
             writeln!(out, "      at {place}")?;
         }
-        if let (Value::Time(first), Value::Time(last)) =
-            (sheet.cell(row, "first_ns"), sheet.cell(row, "last_ns"))
+        if let (Some(Value::Time(first)), Some(Value::Time(last))) =
+            (row.cell("first_ns"), row.cell("last_ns"))
         {
             let ago = Nanos(sheet.page.meta.now_unix_ns.saturating_sub(*last));
             let over = Nanos(last.saturating_sub(*first));
-            let seen = match sheet.cell(row, "count") {
-                Value::Count(1) => Some("seen once".to_owned()),
-                Value::Count(_) => Some(format!("seen {} times over {over}", word("count"))),
+            let seen = match row.cell("count") {
+                Some(Value::Count(1)) => Some("seen once".to_owned()),
+                Some(Value::Count(_)) => Some(format!("seen {} times over {over}", word("count"))),
                 _ => None,
             };
             let last = Some(format!("last {ago} ago"));
@@ -129,7 +129,7 @@ fn findings(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
                 writeln!(out, "      {key}: {words}")?;
             }
         }
-        if let Value::List(frames) = sheet.cell(row, "stack") {
+        if let Some(Value::List(frames)) = row.cell("stack") {
             for frame in frames.iter().take(MOST_FRAMES) {
                 writeln!(out, "        {}", clean(frame))?;
             }

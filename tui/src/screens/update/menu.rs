@@ -1,6 +1,6 @@
 //! Menus: what they offer and what choosing does.
 
-use pollscope_model::query::column::{Kind, columns};
+use pollscope_model::query::column::{self, Kind, columns};
 
 use super::{Effect, input};
 use crate::screens::action::Action;
@@ -130,6 +130,5 @@ fn toggle_column(state: &mut State, kind: Kind, key: &'static str) {
         return;
     }
     shown.push(key);
-    let place = |key: &&str| columns(kind).iter().position(|column| column.key == *key);
-    shown.sort_by_key(place);
+    shown.sort_by_key(|key| column::index(kind, key));
 }

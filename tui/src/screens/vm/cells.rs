@@ -8,31 +8,15 @@ use pollscope_model::query::column::{Column, Kind, Meaning, Unit, columns};
 use pollscope_model::query::page::{Row, RowId};
 use pollscope_model::value::Value;
 
+use super::row_state::RowState;
 use super::text::Span;
 use crate::output::fmt;
 use crate::screens::glyph::Glyphs;
 use crate::screens::theme::Role;
 
-/// What kind of page the row is from.
-pub fn kind_of(row: &Row) -> Kind {
-    match row.id {
-        RowId::Process(_) => Kind::Processes,
-        RowId::Task(..) => Kind::Tasks,
-        RowId::Site(_) => Kind::Sites,
-        RowId::Worker(..) => Kind::Workers,
-        RowId::Finding(_) => Kind::Findings,
-    }
-}
-
-/// The cell of that column; `None` if the kind has no such column.
-pub fn cell<'a>(row: &'a Row, key: &str) -> Option<&'a Value> {
-    let at = columns(kind_of(row)).iter().position(|column| column.key == key)?;
-    row.cells.get(at)
-}
-
 /// The cell's text; empty if there is none.
 pub fn text(row: &Row, key: &str) -> String {
-    let columns = columns(kind_of(row));
+    let columns = columns(row.id.kind());
     match columns.iter().zip(&row.cells).find(|(column, _)| column.key == key) {
         None | Some((_, Value::Null)) => String::new(),
         Some((column, value)) => column.unit.show(value),
@@ -41,7 +25,7 @@ pub fn text(row: &Row, key: &str) -> String {
 
 /// The spawn site that the row is about.
 pub fn site(row: &Row) -> Option<Arc<str>> {
-    match (&row.id, cell(row, "site")) {
+    match (&row.id, row.cell("site")) {
         (RowId::Site(site), _) => Some(site.clone()),
         (_, Some(Value::Text(site))) if !site.is_empty() => Some(site.clone()),
         _ => None,
@@ -50,8 +34,8 @@ pub fn site(row: &Row) -> Option<Arc<str>> {
 
 /// The task that the row is about: a worker's current one, a finding's.
 pub fn task(row: &Row) -> Option<TaskId> {
-    let key = if kind_of(row) == Kind::Workers { "polling_task" } else { "task" };
-    match (&row.id, cell(row, key)) {
+    let key = if row.id.kind() == Kind::Workers { "polling_task" } else { "task" };
+    match (&row.id, row.cell(key)) {
         (RowId::Task(_, task), _) => Some(*task),
         (_, Some(Value::Count(task))) => Some(TaskId(*task)),
         _ => None,
@@ -60,7 +44,7 @@ pub fn task(row: &Row) -> Option<TaskId> {
 
 /// The detectors with open findings about the row.
 pub fn detectors(row: &Row) -> Vec<Arc<str>> {
-    match (cell(row, "detector"), cell(row, "findings")) {
+    match (row.cell("detector"), row.cell("findings")) {
         (Some(Value::Text(detector)), _) => vec![detector.clone()],
         (_, Some(Value::List(detectors))) => detectors.clone(),
         _ => Vec::new(),
@@ -69,8 +53,10 @@ pub fn detectors(row: &Row) -> Vec<Arc<str>> {
 
 /// Whether the row's thing is over: an ended task, a process that is gone, a closed finding.
 pub fn is_over(row: &Row) -> bool {
-    let state = text(row, "state");
-    matches!(state.as_str(), "completed" | "cancelled" | "panicked" | "ended" | "gone" | "closed")
+    match row.cell("state") {
+        Some(Value::Text(word)) => RowState::of(row.id.kind(), word).is_some_and(RowState::is_over),
+        _ => false,
+    }
 }
 
 /// Whether the column's cells stand at the right.
@@ -88,9 +74,9 @@ pub fn wish(column: &Column, value: &Value) -> usize {
 }
 
 /// The cell in exactly that many columns.
-pub fn show(column: &Column, level: Option<Level>, value: &Value, columns: usize, glyphs: Glyphs) -> Span {
+pub fn show(column: &Column, row: &Row, value: &Value, columns: usize, glyphs: Glyphs) -> Span {
     let (text, role) = match value {
-        Value::Text(text) => of_text(column, level, text, columns),
+        Value::Text(text) => of_text(column, row, text, columns),
         Value::Null => ("–".to_owned(), Role::Dim),
         Value::Series(points) => {
             let spark = glyphs.spark(&shares(points), columns);
@@ -103,15 +89,15 @@ pub fn show(column: &Column, level: Option<Level>, value: &Value, columns: usize
 }
 
 /// What the column means decides how a text looks: one that is only spelled like a state is a text.
-fn of_text(column: &Column, level: Option<Level>, text: &str, columns: usize) -> (String, Role) {
+fn of_text(column: &Column, row: &Row, text: &str, columns: usize) -> (String, Role) {
     let role = match column.meaning {
-        Meaning::Mark => role_of_level(level),
+        Meaning::Mark => role_of_level(row.level),
         Meaning::Level => match Level::from_name(text) {
             Some(Level::Deny) => Role::Bad,
             Some(Level::Warn) => Role::Warn,
             Some(Level::Allow) | None => Role::Text,
         },
-        Meaning::State => role_of_state(text),
+        Meaning::State => RowState::of(row.id.kind(), text).map_or(Role::Text, RowState::role),
         Meaning::Site if fmt::width(text) > columns => {
             return (fmt::cut_front(&fmt::short_site(text), columns).into_owned(), Role::Text);
         }
@@ -129,17 +115,6 @@ pub const fn role_of_level(level: Option<Level>) -> Role {
     }
 }
 
-/// The role of a state, by its name in the table of its kind.
-fn role_of_state(state: &str) -> Role {
-    match state {
-        "panicked" | "gone" => Role::Bad,
-        "stale" | "scheduled" => Role::Warn,
-        "running" | "live" | "polling" => Role::Good,
-        "completed" | "cancelled" | "ended" | "closed" | "parked" => Role::Dim,
-        _ => Role::Text,
-    }
-}
-
 /// A series as shares: shares stay as they are, anything larger is scaled by its largest.
 pub fn shares(points: &[Option<f32>]) -> Vec<Option<f32>> {
     let largest = points.iter().flatten().copied().fold(1.0_f32, f32::max);
@@ -148,6 +123,8 @@ pub fn shares(points: &[Option<f32>]) -> Vec<Option<f32>> {
 
 #[cfg(test)]
 mod tests {
+    use pollscope_model::id::BootId;
+
     use super::*;
 
     #[test]
@@ -155,7 +132,9 @@ mod tests {
         let role = |key: &str, text: &str| {
             let tasks = columns(Kind::Tasks);
             let column = tasks.iter().find(|column| column.key == key).expect("a column");
-            show(column, None, &Value::text(text), 20, Glyphs::default()).role
+            let id = RowId::Task(BootId(1), TaskId(1));
+            let row = Row { id, level: None, cells: Vec::new() };
+            show(column, &row, &Value::text(text), 20, Glyphs::default()).role
         };
         for word in ["gone", "running", "deny", "panicked", "parked", "warn"] {
             for key in ["name", "group", "scope", "runtime"] {
@@ -163,6 +142,7 @@ mod tests {
             }
         }
         assert_eq!((role("state", "panicked"), role("state", "running")), (Role::Bad, Role::Good));
+        assert_eq!(role("state", "gone"), Role::Text, "a state of processes");
         assert_eq!((role("level", "deny"), role("level", "warn")), (Role::Bad, Role::Warn));
     }
 }

@@ -8,7 +8,7 @@ use pollscope_model::query::page::Row;
 use pollscope_model::value::Value;
 use serde_json::{Map, Value as Json, json};
 
-use super::{cells, detail_lines};
+use super::detail_lines;
 use crate::output::fmt::clean;
 use crate::output::json;
 use crate::screens::state::State;
@@ -41,7 +41,7 @@ pub fn selected(state: &State, as_json: bool) -> Option<(&'static str, String)> 
 }
 
 fn row_text(row: &Row) -> String {
-    let cells: Vec<String> = columns(cells::kind_of(row))
+    let cells: Vec<String> = columns(row.id.kind())
         .iter()
         .zip(&row.cells)
         .filter(|(_, value)| !matches!(value, Value::Series(_) | Value::Null))
@@ -51,7 +51,7 @@ fn row_text(row: &Row) -> String {
 }
 
 fn row_json(row: &Row) -> Json {
-    let cells = columns(cells::kind_of(row))
+    let cells = columns(row.id.kind())
         .into_iter()
         .zip(&row.cells)
         .filter(|(column, _)| column.in_json)

@@ -82,7 +82,7 @@ fn line(row: &Row, shown: &[Shown], selected: bool, width: usize, glyphs: Glyphs
     let mut line = Line::of(Role::Accent, if selected { "> " } else { "  " });
     for (place, shown) in shown.iter().enumerate() {
         let cell = row.cells.get(shown.at).unwrap_or(&Value::Null);
-        let span = cells::show(shown.column, row.level, cell, shown.width, glyphs);
+        let span = cells::show(shown.column, row, cell, shown.width, glyphs);
         line.push(Role::Text, if place > 0 { " " } else { "" });
         line.push(if over { Role::Dim } else { span.role }, span.text);
     }

@@ -85,7 +85,7 @@ fn name(row: &Row) -> String {
 
 fn now(row: &Row) -> String {
     let state = cells::text(row, "state");
-    let mut parts = vec![match cells::cell(row, "current_poll_ns") {
+    let mut parts = vec![match row.cell("current_poll_ns") {
         Some(Value::Nanos(ns)) => format!("{state} for {}", Nanos(*ns)),
         _ => state,
     }];
@@ -102,7 +102,7 @@ fn now(row: &Row) -> String {
 pub(super) fn facts(row: &Row) -> Vec<(String, String)> {
     let mut missing = Vec::new();
     let mut facts = Vec::new();
-    for (column, value) in columns(cells::kind_of(row)).into_iter().zip(&row.cells) {
+    for (column, value) in columns(row.id.kind()).into_iter().zip(&row.cells) {
         let is_number = !matches!(column.unit, Unit::Series | Unit::Text | Unit::List);
         if ELSEWHERE.contains(&column.key) || !(is_number || column.key == "site") {
             continue;
