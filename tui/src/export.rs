@@ -1,29 +1,29 @@
 //! A recording in another tool's format.
 //!
-//! A recording is read twice. The first reading gives the [`cast`]: who there is, what was slow, what was
-//! found, under which names. The second tells the [`story`], beat by beat, and each format writes down of
-//! it what it can hold. Formats of profilers need the cast alone. What the recording does not hold is never
-//! drawn: it is said on standard error, with what to do about it.
+//! A recording is read twice. The first reading gives the [`index`]: the tasks, what was slow, what was found, under
+//! which names. The second gives the [`trace`], one event after the other, and each format writes what it can hold of
+//! it. Formats of profilers need the index alone. What the recording does not hold is never drawn: standard error
+//! says so, with the remedy.
 //!
 //! Called by the command `export` only. Nothing here judges, folds or measures: detectors and counts are the
 //! model's.
 
 mod args;
-mod cast;
 mod chrome;
 mod firefox;
 mod folded;
 pub(crate) mod format;
+mod index;
 mod lane;
-mod life;
 mod meter;
 mod out;
 mod perfetto;
 mod pprof;
 mod stacks;
-mod story;
+mod states;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trace;
 mod wire;
 
 use std::io::{self, Write};
@@ -36,8 +36,8 @@ use crate::output::failure::Failure;
 use crate::output::fmt::thousands;
 use crate::output::note;
 use crate::sources::open;
-use cast::Cast;
 use format::{ExportFormat, Weight};
+use index::ExportIndex;
 use out::Out;
 
 /// What was written, for the notes.
@@ -49,7 +49,7 @@ struct Written {
 }
 
 /// What to export, and where to.
-pub(crate) struct Order<'a> {
+pub(crate) struct ExportRequest<'a> {
     /// A recording.
     pub(crate) file: &'a Path,
     /// The format.
@@ -63,26 +63,26 @@ pub(crate) struct Order<'a> {
 }
 
 /// Exports, and says on standard error what could not be.
-pub(crate) fn run(args: &Order<'_>) -> Result<(), Failure> {
+pub(crate) fn run(args: &ExportRequest<'_>) -> Result<(), Failure> {
     let mut recording = Recording::open(args.file).map_err(|error| open::unreadable(args.file, error))?;
     // Before the work, which may take a while.
     let mut out = Out::open(args.output, args.force)?;
-    let cast = Cast::read(&mut recording);
+    let index = ExportIndex::read(&mut recording);
     let file = args.file.display();
-    if cast.holds.reports == 0 {
+    if index.holds.reports == 0 {
         return Err(Failure::NoData(format!("{file} holds no report: there is nothing to export")));
     }
-    let weight = weight(args, &cast)?;
-    if is_of_slow_polls(args.to) && cast.slow.is_empty() {
+    let weight = weight(args, &index)?;
+    if is_of_slow_polls(args.to) && index.slow.is_empty() {
         let words = format!("{file} holds no slow poll, and {} shows nothing else", args.to.as_str());
         return Err(Failure::NoData(format!("{words}; `--to perfetto` shows what else is in it")));
     }
-    let written = match write(args.to, weight, &mut recording, &cast, &mut out) {
+    let written = match write(args.to, weight, &mut recording, &index, &mut out) {
         Ok(written) => written,
         Err(error) => return Err(out.failure(error)),
     };
     out.keep()?;
-    for line in notes(args.to, &recording, &cast, &written) {
+    for line in notes(args.to, &recording, &index, &written) {
         note(&line);
     }
     Ok(())
@@ -93,19 +93,19 @@ fn is_of_slow_polls(format: ExportFormat) -> bool {
 }
 
 /// The time that a folded stack weighs.
-fn weight(args: &Order<'_>, cast: &Cast) -> Result<Weight, Failure> {
+fn weight(args: &ExportRequest<'_>, index: &ExportIndex) -> Result<Weight, Failure> {
     if args.weight.is_some() && args.to != ExportFormat::Folded {
         let format = args.to.as_str();
         return Err(Failure::Usage(format!(
             "--weight is for `--to folded`; {format} holds every kind of time"
         )));
     }
-    let split = cast.slow.iter().any(|poll| poll.kind().is_some());
+    let split = index.slow.iter().any(|poll| poll.kind().is_some());
     match args.weight {
         Some(weight @ (Weight::Blocked | Weight::Busy | Weight::Preempted))
-            if !split && !cast.slow.is_empty() =>
+            if !split && !index.slow.is_empty() =>
         {
-            let why = cast.measures(Metric::PollSplit).err().unwrap_or("no slow poll was split");
+            let why = index.measures(Metric::PollSplit).err().unwrap_or("no slow poll was split");
             let weight = weight.as_str();
             Err(Failure::NoData(format!("the {weight} time was not measured ({why}); use --weight wall")))
         }
@@ -120,46 +120,46 @@ fn write(
     format: ExportFormat,
     weight: Weight,
     recording: &mut Recording,
-    cast: &Cast,
+    index: &ExportIndex,
     mut out: impl Write,
 ) -> io::Result<Written> {
-    let told = match format {
+    let missing = match format {
         ExportFormat::Perfetto => {
-            let mut writer = perfetto::Perfetto::begin(cast, out)?;
-            let told = story::tell(recording, cast, |beat| writer.beat(&beat))?;
+            let mut writer = perfetto::Perfetto::begin(index, out)?;
+            let missing = trace::emit(recording, index, |event| writer.add(&event))?;
             writer.end()?;
-            told
+            missing
         }
         ExportFormat::Chrome => {
-            let mut writer = chrome::Chrome::begin(cast, out)?;
-            let told = story::tell(recording, cast, |beat| writer.beat(&beat))?;
+            let mut writer = chrome::Chrome::begin(index, out)?;
+            let missing = trace::emit(recording, index, |event| writer.add(&event))?;
             writer.end()?;
-            told
+            missing
         }
         ExportFormat::Firefox => {
-            let mut writer = firefox::Firefox::begin(cast);
-            let told = story::tell(recording, cast, |beat| {
-                writer.beat(&beat);
+            let mut writer = firefox::Firefox::begin(index);
+            let missing = trace::emit(recording, index, |event| {
+                writer.add(&event);
                 Ok(())
             })?;
             let left_out = writer.end(out)?;
-            return Ok(Written { missed: told.missed, holes: told.holes, left_out });
+            return Ok(Written { missed: missing.missed, holes: missing.holes, left_out });
         }
         ExportFormat::Folded => {
-            let lines = folded::write(cast, weight, out)?;
+            let lines = folded::write(index, weight, out)?;
             return Ok(Written { left_out: u64::from(lines == 0), ..Written::default() });
         }
         ExportFormat::Pprof => {
-            pprof::write(cast, &mut out)?.flush()?;
+            pprof::write(index, &mut out)?.flush()?;
             return Ok(Written::default());
         }
     };
-    Ok(Written { missed: told.missed, holes: told.holes, left_out: 0 })
+    Ok(Written { missed: missing.missed, holes: missing.holes, left_out: 0 })
 }
 
 /// What the export cannot hold, and why: for people.
-fn notes(format: ExportFormat, recording: &Recording, cast: &Cast, written: &Written) -> Vec<String> {
-    let holds = &cast.holds;
+fn notes(format: ExportFormat, recording: &Recording, index: &ExportIndex, written: &Written) -> Vec<String> {
+    let holds = &index.holds;
     let mut notes = Vec::new();
     if let Ending::Cut { .. } = recording.ending() {
         notes.push(
@@ -184,9 +184,9 @@ fn notes(format: ExportFormat, recording: &Recording, cast: &Cast, written: &Wri
     }
     count(holds.findings_left_out, "findings are left out: there were too many");
     if format != ExportFormat::Firefox {
-        let tasks = cast.tasks.len() as u64 + holds.tasks_left_out;
-        let tracks = cast.tracks.len() as u64;
-        if tracks >= cast::MAX_TRACKS as u64 && tasks > tracks {
+        let tasks = index.tasks.len() as u64 + holds.tasks_left_out;
+        let tracks = index.tracks.len() as u64;
+        if tracks >= index::MAX_TRACKS as u64 && tasks > tracks {
             notes.push(format!(
                 "{} of {} tasks have a track of their own: those with findings or slow polls, then the busiest; \
                  the polls of all are on their workers",
@@ -196,7 +196,7 @@ fn notes(format: ExportFormat, recording: &Recording, cast: &Cast, written: &Wri
         }
     }
     if holds.polls == 0 {
-        let why = match cast.measures(Metric::FlightEvents) {
+        let why = match index.measures(Metric::FlightEvents) {
             Ok(()) => {
                 "record them with POLLSCOPE_RECORD and POLLSCOPE_FLIGHT=always in the service's environment, \
                        or with `pollscope record --flight`"
@@ -204,7 +204,7 @@ fn notes(format: ExportFormat, recording: &Recording, cast: &Cast, written: &Wri
             }
             Err(reason) => reason.to_owned(),
         };
-        let slow = thousands(cast.slow.len() as u64);
+        let slow = thousands(index.slow.len() as u64);
         notes.push(format!(
             "the recording holds no single polls and wakes, only totals and {slow} slow polls; {why}"
         ));

@@ -8,10 +8,10 @@ use pollscope_model::finding::Finding;
 use pollscope_model::id::{NameId, RuntimeId, WorkerId};
 use pollscope_model::measured::Metric;
 
-use super::cast::Cast;
+use super::index::ExportIndex;
 use super::lane::{Lanes, runtime_names};
 use super::meter::Meter;
-use super::story::Poll;
+use super::trace::Poll;
 
 /// A value. Names of durations end in `_ns`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,18 +28,18 @@ pub(super) enum Arg {
 pub(super) type Args = Vec<(&'static str, Arg)>;
 
 /// Of any poll: whose it is. Of a slow one: where its time went, and where its thread was.
-pub(super) fn of_poll(cast: &Cast, poll: &Poll<'_>) -> Args {
+pub(super) fn of_poll(index: &ExportIndex, poll: &Poll<'_>) -> Args {
     let mut args = vec![
         ("task", Arg::Uint(poll.task.0)),
-        ("spawned at", Arg::Text(cast.dictionary.site_text(poll.site))),
+        ("spawned at", Arg::Text(index.dictionary.site_text(poll.site))),
     ];
     if let Some(slow) = poll.slow {
-        of_slow(cast, slow, &mut args);
+        of_slow(index, slow, &mut args);
     }
     args
 }
 
-fn of_slow(cast: &Cast, slow: &SlowPoll, args: &mut Args) {
+fn of_slow(index: &ExportIndex, slow: &SlowPoll, args: &mut Args) {
     let mut uint = |name, value: Option<u64>| args.extend(value.map(|value| (name, Arg::Uint(value))));
     uint("poll", Some(slow.nth).filter(|nth| *nth > 0));
     uint("busy_ns", slow.busy_ns);
@@ -49,31 +49,31 @@ fn of_slow(cast: &Cast, slow: &SlowPoll, args: &mut Args) {
     uint("waiters", slow.waiters.map(u64::from));
     uint("waited_ns", slow.waited_ns);
     uint("max_waited_ns", slow.max_waited_ns);
-    if let Some(why) = slow.allowance(&cast.dictionary) {
+    if let Some(why) = slow.allowance(&index.dictionary) {
         args.push(("allowed", Arg::Text(why.into())));
     }
     if let Some(kind) = slow.kind() {
         args.push(("slow", Arg::Text(kind.as_str().into())));
     }
-    let waiting_in = cast.waiting_in(slow);
+    let waiting_in = index.waiting_in(slow);
     if !waiting_in.is_empty() {
         args.push(("waiting in", Arg::Text(waiting_in)));
     }
-    if let Some(stack) = cast.stack_of(slow) {
+    if let Some(stack) = index.stack_of(slow) {
         args.push(("stack", Arg::List(stack.shown())));
     }
 }
 
 /// What a task was and did, as far as its observer measures it.
-pub(super) fn of_task(cast: &Cast, task: &TaskRecord) -> Args {
-    let text = |id: NameId| Some(cast.dictionary.name(id)).filter(|name| !name.is_empty()).map(Arg::Text);
+pub(super) fn of_task(index: &ExportIndex, task: &TaskRecord) -> Args {
+    let text = |id: NameId| Some(index.dictionary.name(id)).filter(|name| !name.is_empty()).map(Arg::Text);
     let uint = |measured: bool, value: u64| measured.then_some(Arg::Uint(value));
     let wakes = task.measures(Metric::Wakes);
     let sched = task.measures(Metric::ScheduleDelay);
     let polls = task.measures(Metric::Polls);
     let all = [
         ("task", Some(Arg::Uint(task.id.0))),
-        ("spawned at", Some(Arg::Text(cast.dictionary.site_text(task.site)))),
+        ("spawned at", Some(Arg::Text(index.dictionary.site_text(task.site)))),
         ("group", text(task.group)),
         ("scope", text(task.scope)),
         ("parent", task.parent.map(|parent| Arg::Uint(parent.0))),
@@ -118,10 +118,10 @@ pub(super) fn of_finding(finding: &Finding) -> Args {
 }
 
 /// Who woke a task.
-pub(super) fn woken_by(cast: &Cast, by: WokenBy) -> Arc<str> {
+pub(super) fn woken_by(index: &ExportIndex, by: WokenBy) -> Arc<str> {
     match by {
         WokenBy::Unknown => "nobody".into(),
-        WokenBy::Task(task) => cast.task_label(task).into(),
+        WokenBy::Task(task) => index.task_label(task).into(),
         WokenBy::Itself => "itself".into(),
         WokenBy::Runtime => "the runtime".into(),
         WokenBy::OtherThread => "another thread".into(),
@@ -129,8 +129,8 @@ pub(super) fn woken_by(cast: &Cast, by: WokenBy) -> Arc<str> {
 }
 
 /// What people call a meter.
-pub(super) fn meter_name(cast: &Cast, meter: Meter) -> String {
-    let names = runtime_names(&cast.dictionary, &cast.runtimes);
+pub(super) fn meter_name(index: &ExportIndex, meter: Meter) -> String {
+    let names = runtime_names(&index.dictionary, &index.runtimes);
     let runtime = |id: RuntimeId| match names.iter().find(|(known, _)| *known == id) {
         Some((_, name)) if names.len() > 1 => format!(", {name}"),
         _ => String::new(),

@@ -14,10 +14,10 @@ use pollscope_model::id::TaskId;
 use pollscope_model::time::MICROSECOND;
 
 use super::args::{self, Arg};
-use super::cast::Cast;
+use super::index::ExportIndex;
 use super::lane::Lane;
 use super::meter::Unit;
-use super::story::Beat;
+use super::trace::TraceEvent;
 
 /// The threads before the lanes: findings, and what is not recorded.
 const FINDINGS: u32 = 1;
@@ -26,7 +26,7 @@ const LANES: u32 = 10;
 
 /// See the module.
 pub(super) struct Chrome<'a, W> {
-    cast: &'a Cast,
+    index: &'a ExportIndex,
     out: W,
     lanes: BTreeMap<Lane, u32>,
     names: BTreeMap<super::meter::Meter, String>,
@@ -38,20 +38,20 @@ pub(super) struct Chrome<'a, W> {
 
 impl<'a, W: Write> Chrome<'a, W> {
     /// Writes who is who.
-    pub(super) fn begin(cast: &'a Cast, mut out: W) -> io::Result<Self> {
-        let anchor = cast.hello.anchor;
+    pub(super) fn begin(index: &'a ExportIndex, mut out: W) -> io::Result<Self> {
+        let anchor = index.hello.anchor;
         let about = format!(
             "{{\"displayTimeUnit\":\"ms\",\"otherData\":{{\"written by\":\"pollscope\",\"process\":{},\"host\":{},\
              \"clock\":\"microseconds since the recorder started\",\"clock zero, ns since the Unix epoch\":\"{}\"}},\
              \"traceEvents\":[\n",
-            json(cast.name()),
-            json(&cast.hello.process.host),
+            json(index.name()),
+            json(&index.hello.process.host),
             anchor.to_unix_ns(0),
         );
         out.write_all(about.as_bytes())?;
-        let lanes = cast.lanes.numbers().into_iter().map(|(lane, n)| (lane, LANES + n)).collect();
+        let lanes = index.lanes.numbers().into_iter().map(|(lane, n)| (lane, LANES + n)).collect();
         let mut writer = Self {
-            cast,
+            index,
             out,
             lanes,
             names: BTreeMap::new(),
@@ -62,14 +62,14 @@ impl<'a, W: Write> Chrome<'a, W> {
         // The first event stands without a comma before it.
         writer.line = format!(
             "{{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":{},\"args\":{{\"name\":{}}}}}",
-            cast.hello.process.pid,
-            json(cast.name())
+            index.hello.process.pid,
+            json(index.name())
         );
         writer.flush()?;
-        if !cast.findings.is_empty() {
+        if !index.findings.is_empty() {
             writer.thread(FINDINGS, 0, "findings")?;
         }
-        for (lane, shown) in cast.lanes.iter() {
+        for (lane, shown) in index.lanes.iter() {
             let tid = writer.lanes[&lane];
             let name = match shown.tid {
                 Some(os) => format!("{} (tid {os})", shown.name),
@@ -87,7 +87,7 @@ impl<'a, W: Write> Chrome<'a, W> {
         self.line.push_str(",\n");
         self.put(format_args!(
             "{{\"ph\":\"{phase}\",\"pid\":{},\"tid\":{tid},\"name\":{}",
-            self.cast.hello.process.pid,
+            self.index.hello.process.pid,
             json(name)
         ));
     }
@@ -139,24 +139,24 @@ impl<'a, W: Write> Chrome<'a, W> {
         self.flush()
     }
 
-    /// Where the events of one task's life belong together.
+    /// Where the events of one task's history belong together.
     fn task(&mut self, phase: &str, task: TaskId, name: &str, ns: u64) {
         self.event(phase, 0, name);
         self.put(format_args!(",\"cat\":\"task\",\"id2\":{{\"local\":\"{:#x}\"}}", task.0));
         self.at("ts", ns);
     }
 
-    /// The beginnings of the tasks' lives, or their ends.
+    /// The beginnings of the tasks' states, or their ends.
     fn tasks(&mut self, begin: bool) -> io::Result<()> {
-        let cast = self.cast;
-        for record in cast.tracks.iter().filter_map(|task| cast.tasks.get(task)) {
-            let name = cast.task_label(record.id);
+        let index = self.index;
+        for record in index.tracks.iter().filter_map(|task| index.tasks.get(task)) {
+            let name = index.task_label(record.id);
             if begin {
                 self.task("b", record.id, &name, record.spawned_ns);
-                self.args(&args::of_task(cast, record))?;
+                self.args(&args::of_task(index, record))?;
             } else {
                 // One that is alive at the end is so to the end of the recording.
-                let ended_ns = if record.ended_ns > 0 { record.ended_ns } else { cast.span.1 };
+                let ended_ns = if record.ended_ns > 0 { record.ended_ns } else { index.span.1 };
                 let last_ns = self.lasts.get(&record.id).copied().unwrap_or(0);
                 let end_ns = ended_ns.max(last_ns).max(record.spawned_ns);
                 self.task("e", record.id, &name, end_ns);
@@ -167,25 +167,25 @@ impl<'a, W: Write> Chrome<'a, W> {
     }
 
     fn findings(&mut self) -> io::Result<()> {
-        for finding in &self.cast.findings {
+        for finding in &self.index.findings {
             self.event("i", FINDINGS, &finding.headline);
             self.put(format_args!(",\"cat\":\"finding\",\"s\":\"t\""));
-            self.at("ts", self.cast.mono_ns(finding.first_ns));
+            self.at("ts", self.index.mono_ns(finding.first_ns));
             self.args(&args::of_finding(finding))?;
         }
         Ok(())
     }
 
     /// Writes what happened.
-    pub(super) fn beat(&mut self, beat: &Beat<'_>) -> io::Result<()> {
-        match beat {
-            Beat::Poll(poll) => {
+    pub(super) fn add(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        match event {
+            TraceEvent::Poll(poll) => {
                 let Some(tid) = self.lanes.get(&poll.lane).copied() else { return Ok(()) };
-                self.event("X", tid, &self.cast.task_name(poll.task, poll.site));
+                self.event("X", tid, &self.index.task_name(poll.task, poll.site));
                 self.put(format_args!(",\"cat\":\"poll\""));
                 self.at("ts", poll.start_ns);
                 self.at("dur", poll.end_ns - poll.start_ns);
-                self.args(&args::of_poll(self.cast, poll))?;
+                self.args(&args::of_poll(self.index, poll))?;
                 for (flow, at_ns) in &poll.wakes {
                     self.flow("s", tid, *flow, *at_ns)?;
                 }
@@ -194,19 +194,19 @@ impl<'a, W: Write> Chrome<'a, W> {
                 }
                 Ok(())
             }
-            Beat::Stay(stay) => {
-                let last = self.lasts.entry(stay.task).or_default();
-                *last = stay.end_ns.max(*last);
-                self.task("b", stay.task, stay.doing.as_str(), stay.start_ns);
-                match stay.woken_by {
+            TraceEvent::State(span) => {
+                let last = self.lasts.entry(span.task).or_default();
+                *last = span.end_ns.max(*last);
+                self.task("b", span.task, span.doing.as_str(), span.start_ns);
+                match span.woken_by {
                     WokenBy::Unknown => self.args(&[])?,
-                    by => self.args(&[("woken by", Arg::Text(args::woken_by(self.cast, by)))])?,
+                    by => self.args(&[("woken by", Arg::Text(args::woken_by(self.index, by)))])?,
                 }
-                self.task("e", stay.task, stay.doing.as_str(), stay.end_ns);
+                self.task("e", span.task, span.doing.as_str(), span.end_ns);
                 self.args(&[])
             }
-            Beat::Reading(reading) => {
-                let cast = self.cast;
+            TraceEvent::Reading(reading) => {
+                let index = self.index;
                 let meter = reading.meter;
                 let name = self.names.entry(meter).or_insert_with(|| {
                     let unit = match meter.unit() {
@@ -214,7 +214,7 @@ impl<'a, W: Write> Chrome<'a, W> {
                         Unit::Percent => " (%)",
                         Unit::Count | Unit::PerSecond => "",
                     };
-                    format!("{}{unit}", args::meter_name(cast, meter))
+                    format!("{}{unit}", args::meter_name(index, meter))
                 });
                 let name = name.clone();
                 let value = match meter.unit() {
@@ -226,7 +226,7 @@ impl<'a, W: Write> Chrome<'a, W> {
                 self.put(format_args!(",\"args\":{{\"value\":{value}}}}}"));
                 self.flush()
             }
-            Beat::Hole(from, to) => {
+            TraceEvent::Gap(from, to) => {
                 if !std::mem::replace(&mut self.holes, true) {
                     self.thread(HOLES, u32::MAX >> 1, "not recorded")?;
                 }
@@ -249,7 +249,7 @@ impl<'a, W: Write> Chrome<'a, W> {
         self.args(&[])
     }
 
-    /// Ends the lives of the tasks, and the file.
+    /// Ends the states of the tasks, and the file.
     pub(super) fn end(mut self) -> io::Result<()> {
         self.tasks(false)?;
         self.out.write_all(b"\n]}\n")?;

@@ -15,10 +15,10 @@ use fxprof_processed_profile::{
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::time::MILLISECOND;
 
-use super::cast::Cast;
+use super::index::ExportIndex;
 use super::lane::Lane;
 use super::stacks::UNSEEN;
-use super::story::{Beat, Poll};
+use super::trace::{Poll, TraceEvent};
 
 mod marker;
 use marker::{Found, Polled, SlowPolled};
@@ -28,7 +28,7 @@ const MAX_MARKERS: u64 = 1_000_000;
 
 /// See the module.
 pub(super) struct Firefox<'a> {
-    cast: &'a Cast,
+    index: &'a ExportIndex,
     profile: Profile,
     threads: BTreeMap<Lane, ThreadHandle>,
     kinds: Kinds,
@@ -47,10 +47,10 @@ struct Kinds {
 }
 
 impl<'a> Firefox<'a> {
-    pub(super) fn begin(cast: &'a Cast) -> Self {
-        let zero_ms = cast.unix_ns(0) as f64 / MILLISECOND as f64;
+    pub(super) fn begin(index: &'a ExportIndex) -> Self {
+        let zero_ms = index.unix_ns(0) as f64 / MILLISECOND as f64;
         let reference = ReferenceTimestamp::from_millis_since_unix_epoch(zero_ms);
-        let mut profile = Profile::new(cast.name(), reference, SamplingInterval::from_millis(1));
+        let mut profile = Profile::new(index.name(), reference, SamplingInterval::from_millis(1));
         profile.set_symbolicated(true);
         let kinds = Kinds {
             blocked: profile.add_category("blocked", CategoryColor::Red),
@@ -59,11 +59,11 @@ impl<'a> Firefox<'a> {
             unsplit: profile.add_category("slow, not split", CategoryColor::DarkGray),
             poll: profile.add_category("poll", CategoryColor::Blue),
         };
-        let process = profile.add_process(cast.name(), cast.hello.process.pid, at(cast.span.0));
-        profile.set_process_end_time(process, at(cast.span.1));
-        let mut writer = Self { cast, profile, threads: BTreeMap::new(), kinds, markers: 0, left_out: 0 };
+        let process = profile.add_process(index.name(), index.hello.process.pid, at(index.span.0));
+        profile.set_process_end_time(process, at(index.span.1));
+        let mut writer = Self { index, profile, threads: BTreeMap::new(), kinds, markers: 0, left_out: 0 };
         writer.findings(process);
-        for (at, (lane, shown)) in (0..).zip(cast.lanes.iter()) {
+        for (at, (lane, shown)) in (0..).zip(index.lanes.iter()) {
             let thread = writer.thread(process, shown.tid.unwrap_or(at), &shown.name);
             writer.threads.insert(lane, thread);
         }
@@ -71,9 +71,9 @@ impl<'a> Firefox<'a> {
     }
 
     fn thread(&mut self, process: ProcessHandle, tid: u32, name: &str) -> ThreadHandle {
-        let thread = self.profile.add_thread(process, tid, at(self.cast.span.0), false);
+        let thread = self.profile.add_thread(process, tid, at(self.index.span.0), false);
         self.profile.set_thread_name(thread, name);
-        self.profile.set_thread_end_time(thread, at(self.cast.span.1));
+        self.profile.set_thread_end_time(thread, at(self.index.span.1));
         self.profile.set_thread_samples_weight_type(thread, WeightType::TracingMs);
         self.profile.set_thread_show_markers_in_timeline(thread, true);
         self.profile.add_initial_visible_thread(thread);
@@ -82,23 +82,23 @@ impl<'a> Firefox<'a> {
 
     /// What was found stands on the process's main thread.
     fn findings(&mut self, process: ProcessHandle) {
-        if self.cast.findings.is_empty() {
+        if self.index.findings.is_empty() {
             return;
         }
-        let pid = self.cast.hello.process.pid;
-        let thread = self.profile.add_thread(process, pid, at(self.cast.span.0), true);
+        let pid = self.index.hello.process.pid;
+        let thread = self.profile.add_thread(process, pid, at(self.index.span.0), true);
         self.profile.set_thread_name(thread, "findings");
-        self.profile.set_thread_end_time(thread, at(self.cast.span.1));
+        self.profile.set_thread_end_time(thread, at(self.index.span.1));
         self.profile.add_initial_visible_thread(thread);
-        for finding in &self.cast.findings {
-            let when = at(self.cast.mono_ns(finding.first_ns));
+        for finding in &self.index.findings {
+            let when = at(self.index.mono_ns(finding.first_ns));
             let marker = Found::new(&mut self.profile, finding);
             self.profile.add_marker(thread, MarkerTiming::Instant(when), marker);
         }
     }
 
-    pub(super) fn beat(&mut self, beat: &Beat<'_>) {
-        if let Beat::Poll(poll) = beat
+    pub(super) fn add(&mut self, event: &TraceEvent<'_>) {
+        if let TraceEvent::Poll(poll) = event
             && let Some(thread) = self.threads.get(&poll.lane).copied()
         {
             self.poll(thread, poll);
@@ -113,13 +113,13 @@ impl<'a> Firefox<'a> {
         }
         self.markers += 1;
         let when = MarkerTiming::Interval(at(poll.start_ns), at(poll.end_ns));
-        let whose = Polled::new(&mut self.profile, self.cast, poll, self.kinds.poll);
+        let whose = Polled::new(&mut self.profile, self.index, poll, self.kinds.poll);
         match poll.slow {
             None => {
                 self.profile.add_marker(thread, when, whose);
             }
             Some(slow) => {
-                let marker = SlowPolled::new(&mut self.profile, whose, self.cast, slow);
+                let marker = SlowPolled::new(&mut self.profile, whose, self.index, slow);
                 let marker = self.profile.add_marker(thread, when, marker);
                 let stack = self.stack(thread, slow, self.kinds.poll);
                 self.profile.set_marker_stack(thread, marker, stack);
@@ -151,9 +151,9 @@ impl<'a> Firefox<'a> {
     }
 
     fn stack(&mut self, thread: ThreadHandle, slow: &SlowPoll, kind: CategoryHandle) -> Option<StackHandle> {
-        let cast = self.cast;
-        let mut names = vec![format!("tasks of {}", cast.dictionary.site_text(slow.site))];
-        match cast.stack_of(slow) {
+        let index = self.index;
+        let mut names = vec![format!("tasks of {}", index.dictionary.site_text(slow.site))];
+        match index.stack_of(slow) {
             Some(stack) => names.extend(stack.inside().rev().map(ToString::to_string)),
             None => names.push(UNSEEN.to_owned()),
         }

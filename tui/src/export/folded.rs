@@ -6,20 +6,20 @@ use std::io::{self, Write};
 
 use pollscope_model::text::clean;
 
-use super::cast::Cast;
 use super::format::Weight;
+use super::index::ExportIndex;
 use super::stacks::{self, UNSEEN, Weights};
 
 /// Writes the slow polls with that weight; how many lines there were.
-pub(super) fn write(cast: &Cast, weight: Weight, mut out: impl Write) -> io::Result<u64> {
+pub(super) fn write(index: &ExportIndex, weight: Weight, mut out: impl Write) -> io::Result<u64> {
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
-    for (key, weights) in stacks::sum(cast) {
+    for (key, weights) in stacks::sum(index) {
         let weight = of(&weights, weight);
         if weight == 0 {
             continue;
         }
-        let mut line = format!("{};{}", plain(cast.name()), plain(&key.site));
-        let frames = stacks::frames(cast, &key);
+        let mut line = format!("{};{}", plain(index.name()), plain(&key.site));
+        let frames = stacks::frames(index, &key);
         for frame in frames.iter().rev() {
             line.push(';');
             line.push_str(&plain(&frame.function));

@@ -13,11 +13,11 @@ use pollscope_model::entity::task::WokenBy;
 use pollscope_model::id::{SiteId, TaskId};
 
 use super::args::{self, Arg};
-use super::cast::Cast;
+use super::index::ExportIndex;
 use super::lane::Lane;
-use super::life::Stay;
 use super::meter::{Meter, Reading, Unit};
-use super::story::{Beat, Poll};
+use super::states::StateSpan;
+use super::trace::{Poll, TraceEvent};
 use packet::{Packets, Track};
 
 /// `TrackEvent.type`.
@@ -38,7 +38,7 @@ const TASK_TRACKS: u64 = 1 << 62;
 
 /// See the module.
 pub(super) struct Perfetto<'a, W> {
-    cast: &'a Cast,
+    index: &'a ExportIndex,
     packets: Packets<W>,
     lanes: BTreeMap<Lane, u64>,
     sites: BTreeMap<SiteId, u64>,
@@ -51,12 +51,12 @@ pub(super) struct Perfetto<'a, W> {
 
 impl<'a, W: Write> Perfetto<'a, W> {
     /// Writes who is who.
-    pub(super) fn begin(cast: &'a Cast, out: W) -> io::Result<Self> {
+    pub(super) fn begin(index: &'a ExportIndex, out: W) -> io::Result<Self> {
         let mut packets = Packets::new(out);
-        packets.clock(cast.hello.anchor)?;
-        packets.process(PROCESS, cast.hello.process.pid, cast.name())?;
+        packets.clock(index.hello.anchor)?;
+        packets.process(PROCESS, index.hello.process.pid, index.name())?;
         let mut writer = Self {
-            cast,
+            index,
             packets,
             lanes: BTreeMap::new(),
             sites: BTreeMap::new(),
@@ -77,7 +77,7 @@ impl<'a, W: Write> Perfetto<'a, W> {
     }
 
     fn tracks(&mut self) -> io::Result<()> {
-        if !self.cast.findings.is_empty() {
+        if !self.index.findings.is_empty() {
             let about = "What the detectors found, when it was first seen.";
             self.packets.track(&Track { about, rank: 0, ..Track::new(FINDINGS, PROCESS, "findings") })?;
         }
@@ -88,8 +88,8 @@ impl<'a, W: Write> Perfetto<'a, W> {
             ordered: true,
             ..Track::new(WORKERS, PROCESS, "workers")
         })?;
-        let cast = self.cast;
-        for (rank, (lane, shown)) in (0..).zip(cast.lanes.iter()) {
+        let index = self.index;
+        for (rank, (lane, shown)) in (0..).zip(index.lanes.iter()) {
             let id = self.fresh();
             self.lanes.insert(lane, id);
             let about = match (&*shown.thread, shown.tid) {
@@ -99,7 +99,7 @@ impl<'a, W: Write> Perfetto<'a, W> {
             };
             self.packets.track(&Track { about: &about, rank, ..Track::new(id, WORKERS, &shown.name) })?;
         }
-        if !cast.tracks.is_empty() {
+        if !index.tracks.is_empty() {
             let about = "By spawn site: each task from its spawn to its end, and its states inside of it.";
             self.packets.track(&Track { about, rank: 2, ..Track::new(TASKS, PROCESS, "tasks") })?;
         }
@@ -111,70 +111,70 @@ impl<'a, W: Write> Perfetto<'a, W> {
             return Ok(*id);
         }
         let id = self.fresh();
-        let name = self.cast.dictionary.site_text(site);
+        let name = self.index.dictionary.site_text(site);
         self.packets.track(&Track { by_time: true, ..Track::new(id, TASKS, &name) })?;
         self.sites.insert(site, id);
         Ok(id)
     }
 
-    /// The tasks that have a track, each as a slice of its life.
+    /// The tasks that have a track, each as a slice of its history.
     fn tasks(&mut self) -> io::Result<()> {
-        let cast = self.cast;
-        for task in &cast.tracks {
-            let Some(site) = cast.site_of(*task) else { continue };
+        let index = self.index;
+        for task in &index.tracks {
+            let Some(site) = index.site_of(*task) else { continue };
             let parent = self.site_track(site)?;
-            self.packets.track(&Track::new(task_track(*task), parent, &cast.task_label(*task)))?;
-            let Some(record) = cast.tasks.get(task) else { continue };
-            let event = self.packets.event(BEGIN, task_track(*task), &cast.task_name(*task, record.site));
-            let event = self.packets.args(event, &args::of_task(cast, record));
+            self.packets.track(&Track::new(task_track(*task), parent, &index.task_label(*task)))?;
+            let Some(record) = index.tasks.get(task) else { continue };
+            let event = self.packets.event(BEGIN, task_track(*task), &index.task_name(*task, record.site));
+            let event = self.packets.args(event, &args::of_task(index, record));
             self.packets.write(record.spawned_ns, &event)?;
         }
         Ok(())
     }
 
     fn findings(&mut self) -> io::Result<()> {
-        for finding in &self.cast.findings {
+        for finding in &self.index.findings {
             let event = self.packets.event(INSTANT, FINDINGS, &finding.headline);
             let event = self.packets.args(event, &args::of_finding(finding));
-            self.packets.write(self.cast.mono_ns(finding.first_ns), &event)?;
+            self.packets.write(self.index.mono_ns(finding.first_ns), &event)?;
         }
         Ok(())
     }
 
     /// Writes what happened.
-    pub(super) fn beat(&mut self, beat: &Beat<'_>) -> io::Result<()> {
-        match beat {
-            Beat::Poll(poll) => self.poll(poll),
-            Beat::Stay(stay) => self.stay(stay),
-            Beat::Reading(reading) => self.reading(reading),
-            Beat::Hole(from, to) => self.hole(*from, *to),
+    pub(super) fn add(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        match event {
+            TraceEvent::Poll(poll) => self.poll(poll),
+            TraceEvent::State(span) => self.span(span),
+            TraceEvent::Reading(reading) => self.reading(reading),
+            TraceEvent::Gap(from, to) => self.hole(*from, *to),
         }
     }
 
     fn poll(&mut self, poll: &Poll<'_>) -> io::Result<()> {
         let Some(track) = self.lanes.get(&poll.lane).copied() else { return Ok(()) };
-        let name = self.cast.task_name(poll.task, poll.site);
+        let name = self.index.task_name(poll.task, poll.site);
         let mut event = self.packets.event(BEGIN, track, &name);
         for flow in poll.wakes.iter().map(|(flow, _)| *flow).chain(poll.woken.iter().copied()) {
             event = event.fixed64(packet::FLOW_IDS, flow);
         }
-        let event = self.packets.args(event, &args::of_poll(self.cast, poll));
+        let event = self.packets.args(event, &args::of_poll(self.index, poll));
         self.packets.write(poll.start_ns, &event)?;
         self.packets.write(poll.end_ns, &packet::bare(END, track))
     }
 
-    fn stay(&mut self, stay: &Stay) -> io::Result<()> {
-        let track = task_track(stay.task);
-        let last = self.lasts.entry(stay.task).or_default();
-        *last = stay.end_ns.max(*last);
-        let event = self.packets.event(BEGIN, track, stay.doing.as_str());
-        let by: Vec<(&str, Arg)> = match stay.woken_by {
+    fn span(&mut self, span: &StateSpan) -> io::Result<()> {
+        let track = task_track(span.task);
+        let last = self.lasts.entry(span.task).or_default();
+        *last = span.end_ns.max(*last);
+        let event = self.packets.event(BEGIN, track, span.doing.as_str());
+        let by: Vec<(&str, Arg)> = match span.woken_by {
             WokenBy::Unknown => Vec::new(),
-            by => vec![("woken by", Arg::Text(args::woken_by(self.cast, by)))],
+            by => vec![("woken by", Arg::Text(args::woken_by(self.index, by)))],
         };
         let event = self.packets.args(event, &by);
-        self.packets.write(stay.start_ns, &event)?;
-        self.packets.write(stay.end_ns, &packet::bare(END, track))
+        self.packets.write(span.start_ns, &event)?;
+        self.packets.write(span.end_ns, &packet::bare(END, track))
     }
 
     fn reading(&mut self, reading: &Reading) -> io::Result<()> {
@@ -194,7 +194,7 @@ impl<'a, W: Write> Perfetto<'a, W> {
             return Ok(*track);
         }
         let track = self.fresh();
-        self.packets.counter(track, PROCESS, &args::meter_name(self.cast, meter), meter)?;
+        self.packets.counter(track, PROCESS, &args::meter_name(self.index, meter), meter)?;
         self.meters.insert(meter, track);
         Ok(track)
     }
@@ -210,11 +210,11 @@ impl<'a, W: Write> Perfetto<'a, W> {
         self.packets.write(to, &packet::bare(END, HOLES))
     }
 
-    /// Ends the tasks that have ended, now that what happened inside of their lives is written: readers
+    /// Ends the tasks that have ended, now that what happened inside of their states is written: readers
     /// keep the order of what was at the same time.
     pub(super) fn end(mut self) -> io::Result<()> {
-        for task in &self.cast.tracks {
-            if let Some(record) = self.cast.tasks.get(task).filter(|record| record.ended_ns > 0) {
+        for task in &self.index.tracks {
+            if let Some(record) = self.index.tasks.get(task).filter(|record| record.ended_ns > 0) {
                 let last_ns = self.lasts.get(task).copied().unwrap_or(0);
                 let end_ns = record.ended_ns.max(last_ns).max(record.spawned_ns);
                 self.packets.write(end_ns, &packet::bare(END, task_track(*task)))?;

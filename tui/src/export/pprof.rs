@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use pollscope_model::dict::Frame;
 
-use super::cast::Cast;
+use super::index::ExportIndex;
 use super::stacks::{self, Key, UNSEEN, Weights};
 use super::wire::Message;
 
@@ -87,8 +87,8 @@ impl Tables {
 }
 
 /// Writes the profile.
-pub(super) fn write<W: Write>(cast: &Cast, out: W) -> io::Result<W> {
-    let sums = stacks::sum(cast);
+pub(super) fn write<W: Write>(index: &ExportIndex, out: W) -> io::Result<W> {
+    let sums = stacks::sum(index);
     let split = sums.values().any(|weights| weights.unsplit < weights.count);
     let mut tables = Tables::default();
     tables.text("");
@@ -104,20 +104,21 @@ pub(super) fn write<W: Write>(cast: &Cast, out: W) -> io::Result<W> {
     }
     value_type(&mut tables, PERIOD_TYPE, "slow polls", "count");
     for (key, weights) in &sums {
-        let sample = sample(cast, &mut tables, key, weights, split);
+        let sample = sample(index, &mut tables, key, weights, split);
         profile.put(SAMPLE, sample.bytes());
     }
-    let exe = tables.text(&cast.hello.process.exe);
+    let exe = tables.text(&index.hello.process.exe);
     // id, file, and that functions, files, lines and inlined calls are known.
     let mapping =
         (7..=10).fold(Message::default().uint(1, 1).uint(5, exe), |mapping, known| mapping.uint(known, 1));
     profile.put(MAPPING, mapping.bytes());
-    let comments = comments(cast, &sums).into_iter().map(|comment| tables.text(&comment)).collect::<Vec<_>>();
+    let comments =
+        comments(index, &sums).into_iter().map(|comment| tables.text(&comment)).collect::<Vec<_>>();
     let default = tables.text("wall");
     let mut whole = profile;
     whole = whole
-        .uint(TIME_NANOS, cast.unix_ns(cast.span.0).min(i64::MAX as u64))
-        .uint(DURATION_NANOS, cast.span.1 - cast.span.0)
+        .uint(TIME_NANOS, index.unix_ns(index.span.0).min(i64::MAX as u64))
+        .uint(DURATION_NANOS, index.span.1 - index.span.0)
         .uint(PERIOD, 1)
         .packed(COMMENT, comments)
         .uint(DEFAULT_SAMPLE_TYPE, default);
@@ -130,8 +131,8 @@ pub(super) fn write<W: Write>(cast: &Cast, out: W) -> io::Result<W> {
     gzip.finish()
 }
 
-fn sample(cast: &Cast, tables: &mut Tables, key: &Key, weights: &Weights, split: bool) -> Message {
-    let frames = stacks::frames(cast, key);
+fn sample(index: &ExportIndex, tables: &mut Tables, key: &Key, weights: &Weights, split: bool) -> Message {
+    let frames = stacks::frames(index, key);
     let mut locations: Vec<u64> = frames.iter().map(|frame| tables.frame(frame)).collect();
     if frames.is_empty() {
         locations.push(tables.location(UNSEEN, "", 0));
@@ -152,8 +153,8 @@ fn sample(cast: &Cast, tables: &mut Tables, key: &Key, weights: &Weights, split:
 }
 
 /// What a reader should know.
-fn comments(cast: &Cast, sums: &std::collections::BTreeMap<Key, Weights>) -> Vec<String> {
-    let process = &cast.hello.process;
+fn comments(index: &ExportIndex, sums: &std::collections::BTreeMap<Key, Weights>) -> Vec<String> {
+    let process = &index.hello.process;
     let mut comments = vec![
         format!("pollscope: slow polls of {} (pid {}, {})", process.name, process.pid, process.host),
         "Each sample is a poll above the service's limit; its stack is where its thread was at one look."

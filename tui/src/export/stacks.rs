@@ -9,7 +9,7 @@ use pollscope_model::dict::Frame;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::id::StackId;
 
-use super::cast::Cast;
+use super::index::ExportIndex;
 
 /// The frame of a slow poll that was not looked at.
 pub(super) const UNSEEN: &str = "(no stack was taken)";
@@ -56,15 +56,15 @@ pub(super) struct Key {
 }
 
 /// Every slow poll, added up.
-pub(super) fn sum(cast: &Cast) -> BTreeMap<Key, Weights> {
+pub(super) fn sum(index: &ExportIndex) -> BTreeMap<Key, Weights> {
     let mut sums: BTreeMap<Key, Weights> = BTreeMap::new();
-    for poll in &cast.slow {
-        let task = cast.tasks.get(&poll.task);
+    for poll in &index.slow {
+        let task = index.tasks.get(&poll.task);
         let key = Key {
-            site: cast.dictionary.site_text(poll.site),
-            task: task.map_or_else(Arc::default, |task| cast.dictionary.name(task.name)),
+            site: index.dictionary.site_text(poll.site),
+            task: task.map_or_else(Arc::default, |task| index.dictionary.name(task.name)),
             kind: poll.kind().map_or("", pollscope_model::entity::slow_poll::PollKind::as_str),
-            stack: poll.stack.filter(|_| cast.stack_of(poll).is_some()),
+            stack: poll.stack.filter(|_| index.stack_of(poll).is_some()),
         };
         sums.entry(key).or_default().add(poll);
     }
@@ -72,7 +72,7 @@ pub(super) fn sum(cast: &Cast) -> BTreeMap<Key, Weights> {
 }
 
 /// The frames of a key, innermost first; see [`pollscope_model::dict::Stack::inside`].
-pub(super) fn frames<'a>(cast: &'a Cast, key: &Key) -> Vec<&'a Frame> {
-    let stack = key.stack.and_then(|stack| cast.dictionary.stack(stack));
+pub(super) fn frames<'a>(index: &'a ExportIndex, key: &Key) -> Vec<&'a Frame> {
+    let stack = key.stack.and_then(|stack| index.dictionary.stack(stack));
     stack.map_or_else(Vec::new, |stack| stack.inside().collect())
 }

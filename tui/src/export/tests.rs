@@ -82,14 +82,14 @@ fn recorded(with_events: bool) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-fn exported(file: &[u8], format: ExportFormat, weight: Weight) -> Option<(Vec<u8>, Cast, Written)> {
+fn exported(file: &[u8], format: ExportFormat, weight: Weight) -> Option<(Vec<u8>, ExportIndex, Written)> {
     let mut recording = Recording::of(Cursor::new(file.to_vec())).ok()?;
-    let cast = Cast::read(&mut recording);
+    let index = ExportIndex::read(&mut recording);
     let mut out = Vec::new();
-    let written = write(format, weight, &mut recording, &cast, &mut out).unwrap();
-    let said = notes(format, &recording, &cast, &written);
+    let written = write(format, weight, &mut recording, &index, &mut out).unwrap();
+    let said = notes(format, &recording, &index, &written);
     assert!(said.iter().all(|line| !line.contains('\n')), "{said:?}");
-    Some((out, cast, written))
+    Some((out, index, written))
 }
 
 /// The recording of a process that means harm, with single polls, as a file of that format; of bytes what is text.
@@ -163,8 +163,8 @@ fn what_was_not_measured_is_not_drawn() {
     assert_eq!(with(&events, "b").len(), 2, "two lives and no states");
     let file = recorded(false);
     let mut recording = Recording::of(Cursor::new(file)).unwrap();
-    let cast = Cast::read(&mut recording);
-    let said = notes(ExportFormat::Perfetto, &recording, &cast, &Written::default());
+    let index = ExportIndex::read(&mut recording);
+    let said = notes(ExportFormat::Perfetto, &recording, &index, &Written::default());
     assert!(
         said[0].starts_with("the recording holds no single polls and wakes, only totals and 1 slow"),
         "{said:?}"

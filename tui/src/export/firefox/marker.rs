@@ -9,8 +9,8 @@ use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::finding::Finding;
 use pollscope_model::time::Nanos;
 
-use crate::export::cast::Cast;
-use crate::export::story::Poll;
+use crate::export::index::ExportIndex;
+use crate::export::trace::Poll;
 
 const EVERYWHERE: MarkerLocations = MarkerLocations::MARKER_CHART
     .union(MarkerLocations::MARKER_TABLE)
@@ -31,12 +31,17 @@ pub(super) struct Polled {
 }
 
 impl Polled {
-    pub(super) fn new(profile: &mut Profile, cast: &Cast, poll: &Poll<'_>, category: CategoryHandle) -> Self {
+    pub(super) fn new(
+        profile: &mut Profile,
+        index: &ExportIndex,
+        poll: &Poll<'_>,
+        category: CategoryHandle,
+    ) -> Self {
         Self {
-            name: profile.intern_string(&cast.task_name(poll.task, poll.site)),
+            name: profile.intern_string(&index.task_name(poll.task, poll.site)),
             category,
             task: profile.intern_string(&format!("#{}", poll.task)),
-            site: profile.intern_string(&cast.dictionary.site_text(poll.site)),
+            site: profile.intern_string(&index.dictionary.site_text(poll.site)),
         }
     }
 }
@@ -75,14 +80,14 @@ pub(super) struct SlowPolled {
 }
 
 impl SlowPolled {
-    pub(super) fn new(profile: &mut Profile, poll: Polled, cast: &Cast, slow: &SlowPoll) -> Self {
+    pub(super) fn new(profile: &mut Profile, poll: Polled, index: &ExportIndex, slow: &SlowPoll) -> Self {
         let mut split = match (slow.busy_ns, slow.blocked_ns(), slow.preempted_ns) {
             (Some(busy), Some(blocked), Some(preempted)) => {
                 format!("{} busy, {} blocked, {} preempted", Nanos(busy), Nanos(blocked), Nanos(preempted))
             }
             _ => "not measured".to_owned(),
         };
-        let waiting_in = cast.waiting_in(slow);
+        let waiting_in = index.waiting_in(slow);
         if !waiting_in.is_empty() {
             split.push_str(" in ");
             split.push_str(&waiting_in);

@@ -1,7 +1,7 @@
-//! Everything that a recording knows at its end: who plays a part, under which names, and what was found.
+//! Everything that a recording knows at its end: its tasks, lanes and slow polls, their names, and what was found.
 //!
-//! The first of two readings. A slow poll may be told again with more known of it, a stack may get its
-//! names later, and a task its name after its first poll; so the cast is known before the story is told.
+//! The first of two readings. A slow poll may come again with more known of it, a stack may get its names later, and a
+//! task its name after its first poll; so the index is complete before the second reading ([`trace`](super::trace)).
 //! Bounded: what finds no room is counted, and the command says so.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,7 +23,7 @@ use pollscope_proto::recording::Recording;
 
 use super::lane::{Lane, Lanes};
 
-/// Tasks that are known by name; of further ones only their polls are told.
+/// Tasks that are known by name; of further ones only the polls are drawn.
 const MAX_TASKS: usize = 1 << 18;
 /// Tasks that have a track of their own.
 pub(super) const MAX_TRACKS: usize = 5_000;
@@ -36,12 +36,12 @@ const MAX_FINDINGS: usize = 10_000;
 pub(super) const MAX_NS: u64 = 1 << 60;
 
 /// See the module.
-pub(super) struct Cast {
+pub(super) struct ExportIndex {
     /// The process, as it last greeted.
     pub(super) hello: Hello,
     /// First and last moment on the process's clock.
     pub(super) span: (u64, u64),
-    /// Every task that was told of.
+    /// Every task that was reported.
     pub(super) tasks: BTreeMap<TaskId, TaskRecord>,
     /// Where the tasks were spawned of which single polls were recorded.
     pub(super) polled: BTreeMap<TaskId, SiteId>,
@@ -49,7 +49,7 @@ pub(super) struct Cast {
     pub(super) tracks: BTreeSet<TaskId>,
     /// Where polls are drawn.
     pub(super) lanes: Lanes,
-    /// The runtimes, as last told.
+    /// The runtimes, as last reported.
     pub(super) runtimes: BTreeMap<RuntimeId, RuntimeRecord>,
     /// Slow polls by their start.
     pub(super) slow: Vec<SlowPoll>,
@@ -82,24 +82,24 @@ pub(super) struct Holds {
     pub(super) damaged: usize,
 }
 
-impl Cast {
+impl ExportIndex {
     /// Reads the whole recording once.
     pub(super) fn read(recording: &mut Recording) -> Self {
         let hello = recording.hello().clone();
         let boot = hello.boot;
-        let mut reader = Reader::new(hello);
+        let mut builder = IndexBuilder::new(hello);
         for entry in recording.messages() {
-            reader.take(entry.message, entry.unix_ns);
+            builder.take(entry.message, entry.unix_ns);
         }
         // What was said last is judged too, as it is for every other reader of a recording.
-        reader.monitor.settle(recording.span().1);
-        reader.keep_findings();
-        reader.holds.damaged = recording.damaged();
-        let dictionary = match reader.monitor.world().process(boot) {
+        builder.monitor.settle(recording.span().1);
+        builder.keep_findings();
+        builder.holds.damaged = recording.damaged();
+        let dictionary = match builder.monitor.world().process(boot) {
             Some(process) => process.dictionary().clone(),
             None => Dictionary::default(),
         };
-        reader.finish(dictionary)
+        builder.finish(dictionary)
     }
 
     /// The service's name.
@@ -124,7 +124,7 @@ impl Cast {
         }
     }
 
-    /// Where a task was spawned, if that was told.
+    /// Where a task was spawned, if that was reported.
     pub(super) fn site_of(&self, task: TaskId) -> Option<SiteId> {
         self.tasks.get(&task).map(|record| record.site).or_else(|| self.polled.get(&task).copied())
     }
@@ -160,7 +160,7 @@ impl Cast {
 }
 
 /// The first reading.
-struct Reader {
+struct IndexBuilder {
     hello: Hello,
     monitor: Monitor,
     holds: Holds,
@@ -173,7 +173,7 @@ struct Reader {
     polled: BTreeMap<TaskId, SiteId>,
 }
 
-impl Reader {
+impl IndexBuilder {
     fn new(hello: Hello) -> Self {
         Self {
             hello,
@@ -269,7 +269,7 @@ impl Reader {
         }
     }
 
-    fn finish(mut self, dictionary: Dictionary) -> Cast {
+    fn finish(mut self, dictionary: Dictionary) -> ExportIndex {
         self.drop_short_slow_polls();
         let found = self.monitor.engine().findings_ever();
         self.holds.findings_left_out = found.saturating_sub(self.findings.len() as u64);
@@ -284,7 +284,7 @@ impl Reader {
             let worker = worker.map(|(index, runtime)| WorkerId { runtime, index });
             self.lanes.meet_slow(poll, worker);
         }
-        let mut cast = Cast {
+        let mut index = ExportIndex {
             hello: self.hello,
             span: self.span.unwrap_or_default(),
             tasks: self.tasks,
@@ -297,25 +297,30 @@ impl Reader {
             dictionary,
             holds: self.holds,
         };
-        cast.lanes.name(&cast.dictionary, &cast.runtimes);
-        cast.tracks = choose_tracks(&cast);
-        cast
+        index.lanes.name(&index.dictionary, &index.runtimes);
+        index.tracks = choose_tracks(&index);
+        index
     }
 }
 
 /// Who gets a track of its own: first who was found, then who was slow, then the busiest.
-fn choose_tracks(cast: &Cast) -> BTreeSet<TaskId> {
-    let found = cast.findings.iter().filter_map(|finding| finding.task);
-    let slow = cast.slow.iter().map(|poll| poll.task);
+fn choose_tracks(index: &ExportIndex) -> BTreeSet<TaskId> {
+    let found = index.findings.iter().filter_map(|finding| finding.task);
+    let slow = index.slow.iter().map(|poll| poll.task);
     let mut tracks = BTreeSet::new();
     for task in found.chain(slow) {
-        if tracks.len() < MAX_TRACKS && cast.site_of(task).is_some() {
+        if tracks.len() < MAX_TRACKS && index.site_of(task).is_some() {
             tracks.insert(task);
         }
     }
-    let busy = |task: &TaskId| cast.tasks.get(task).map_or(0, |record| record.busy_ns);
-    let mut others: Vec<TaskId> =
-        cast.tasks.keys().chain(cast.polled.keys()).filter(|task| !tracks.contains(task)).copied().collect();
+    let busy = |task: &TaskId| index.tasks.get(task).map_or(0, |record| record.busy_ns);
+    let mut others: Vec<TaskId> = index
+        .tasks
+        .keys()
+        .chain(index.polled.keys())
+        .filter(|task| !tracks.contains(task))
+        .copied()
+        .collect();
     others.sort_by_key(|task| (std::cmp::Reverse(busy(task)), *task));
     others.dedup();
     let room = MAX_TRACKS - tracks.len();

@@ -1,7 +1,7 @@
-//! The second reading: what happened, beat by beat, for whichever format writes it down.
+//! The second reading: what happened, one event after the other, for the format that writes it down.
 //!
-//! A pure function of the recording and its cast. It holds one report at a time; what it remembers
-//! between two is bounded: how each task stands ([`life`](super::life)), the wakes of polls that are still
+//! A pure function of the recording and its index. It holds one report at a time; what it remembers
+//! between two is bounded: how each task stands ([`states`](super::states)), the wakes of polls that are still
 //! open, and the stretches for which single events are missing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,14 +16,14 @@ use pollscope_model::world::{Limits, World};
 use pollscope_proto::feed::Message;
 use pollscope_proto::recording::Recording;
 
-use super::cast::{Cast, MAX_NS};
+use super::index::{ExportIndex, MAX_NS};
 use super::lane::Lane;
-use super::life::{Lives, Stay};
 use super::meter::{self, Reading};
+use super::states::{StateSpan, TaskStates};
 
 /// Wakes of one thread that wait for the end of the poll that they happened in.
 const MAX_OPEN_WAKES: usize = 4_096;
-/// Single events of one report that are told; further ones count as missing.
+/// Single events of one report that are emitted; further ones count as missing.
 const MAX_EVENTS: usize = 262_144;
 /// Stretches without events that are told apart; further ones join the last.
 const MAX_HOLES: usize = 4_096;
@@ -32,15 +32,15 @@ const MAX_THREADS: usize = 1_024;
 
 /// One thing that happened.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Beat<'a> {
+pub(super) enum TraceEvent<'a> {
     /// A poll: of one report they come lane by lane, an outer poll before those inside of it.
     Poll(Poll<'a>),
     /// A task that has a track of its own stayed in one state.
-    Stay(Stay),
+    State(StateSpan),
     /// A meter was read.
     Reading(Reading),
     /// Single events are missing between two moments. Comes last, in order.
-    Hole(u64, u64),
+    Gap(u64, u64),
 }
 
 /// One poll.
@@ -64,9 +64,9 @@ pub(super) struct Poll<'a> {
     pub(super) wakes: Vec<(u64, u64)>,
 }
 
-/// What was told.
+/// What the trace lacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Missing {
     /// Single events that were missing or found no room.
     pub(super) missed: u64,
     /// Stretches of time without single events.
@@ -82,76 +82,76 @@ struct Thread {
     open_wakes: Vec<(u64, u64)>,
 }
 
-struct Teller<'a, F> {
-    cast: &'a Cast,
-    tell: F,
+struct Emitter<'a, F> {
+    index: &'a ExportIndex,
+    emit: F,
     slow: HashMap<(TaskId, u64), &'a SlowPoll>,
     drawn: HashSet<(TaskId, u64)>,
     world: World,
     threads: BTreeMap<u32, Thread>,
-    lives: Lives,
+    states: TaskStates,
     flows: u64,
     holes: Vec<(u64, u64)>,
     /// The end of the latest of them.
     hole_ns: u64,
-    told: Told,
+    missing: Missing,
 }
 
-/// Tells the whole story.
-pub(super) fn tell<'a>(
+/// Reads the whole recording again, and hands every event of it on.
+pub(super) fn emit<'a>(
     recording: &mut Recording,
-    cast: &'a Cast,
-    tell: impl FnMut(Beat<'a>) -> io::Result<()>,
-) -> io::Result<Told> {
-    let mut teller = Teller {
-        cast,
-        tell,
-        slow: cast.slow.iter().map(|poll| ((poll.task, poll.start_ns), poll)).collect(),
+    index: &'a ExportIndex,
+    emit: impl FnMut(TraceEvent<'a>) -> io::Result<()>,
+) -> io::Result<Missing> {
+    let mut emitter = Emitter {
+        index,
+        emit,
+        slow: index.slow.iter().map(|poll| ((poll.task, poll.start_ns), poll)).collect(),
         drawn: HashSet::new(),
         world: World::new(Limits::default()),
         threads: BTreeMap::new(),
-        lives: Lives::default(),
+        states: TaskStates::default(),
         flows: 0,
         holes: Vec::new(),
         hole_ns: 0,
-        told: Told::default(),
+        missing: Missing::default(),
     };
     for entry in recording.messages() {
         match entry.message {
-            Message::Hello(hello) if hello.boot == cast.hello.boot => {
+            Message::Hello(hello) if hello.boot == index.hello.boot => {
                 // One process fits into any world.
-                let _ = teller.world.greet(*hello, entry.unix_ns);
+                let _ = emitter.world.greet(*hello, entry.unix_ns);
             }
-            Message::Report(report) if report.boot == cast.hello.boot => {
-                teller.report(*report, entry.unix_ns)?;
+            Message::Report(report) if report.boot == index.hello.boot => {
+                emitter.report(*report, entry.unix_ns)?;
             }
             _ => {}
         }
     }
-    teller.finish()
+    emitter.finish()
 }
 
-impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
+impl<'a, F: FnMut(TraceEvent<'a>) -> io::Result<()>> Emitter<'a, F> {
     fn report(&mut self, mut report: Report, unix_ns: u64) -> io::Result<()> {
         let mut polls = self.events(&mut report)?;
         polls.sort_by_key(|poll| (poll.lane, poll.start_ns, std::cmp::Reverse(poll.end_ns)));
         nest(&mut polls);
         for poll in polls {
-            (self.tell)(Beat::Poll(poll))?;
+            (self.emit)(TraceEvent::Poll(poll))?;
         }
         let readings = meter::of_report(&report);
         self.world.apply(report, unix_ns);
-        let after = self.world.process(self.cast.hello.boot).map(meter::of_process).unwrap_or_default();
-        let measured = |metric| self.cast.measures(metric).is_ok();
+        let after = self.world.process(self.index.hello.boot).map(meter::of_process).unwrap_or_default();
+        let measured = |metric| self.index.measures(metric).is_ok();
         for reading in readings.into_iter().chain(after) {
             if reading.at_ns <= MAX_NS && meter::is_measured(reading.meter, measured) {
-                (self.tell)(Beat::Reading(reading))?;
+                (self.emit)(TraceEvent::Reading(reading))?;
             }
         }
         Ok(())
     }
 
-    /// The polls of a report; tells the states of tasks on the way.
+    /// The polls of a report; emits the states of tasks on the way.
     fn events(&mut self, report: &mut Report) -> io::Result<Vec<Poll<'a>>> {
         let mut events: Vec<(u64, u32, Event)> = Vec::new();
         let first = self.threads.is_empty();
@@ -164,11 +164,11 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
             let known = if thread.begun { thread.next.saturating_sub(block.first) } else { 0 };
             let missed = if thread.begun { block.first.saturating_sub(thread.next) } else { 0 };
             let (from, to) = (block.from_ns.min(MAX_NS), block.to_ns.min(MAX_NS));
-            self.told.missed = self.told.missed.saturating_add(missed);
+            self.missing.missed = self.missing.missed.saturating_add(missed);
             // A thread that is new was not there before, but for those that begin the recording.
-            let since = if thread.begun { Some(thread.until_ns) } else { first.then_some(self.cast.span.0) };
+            let since = if thread.begun { Some(thread.until_ns) } else { first.then_some(self.index.span.0) };
             // The recorder itself begins a moment after its clock.
-            let grace_ns = if thread.begun { 0 } else { self.cast.hello.interval_ns };
+            let grace_ns = if thread.begun { 0 } else { self.index.hello.interval_ns };
             let hole = since.filter(|since| from > since.saturating_add(grace_ns)).map(|since| (since, from));
             let end = block.first.saturating_add(block.events.len() as u64);
             (thread.next, thread.begun) = (if thread.begun { thread.next.max(end) } else { end }, true);
@@ -178,7 +178,7 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
                 if events.len() < MAX_EVENTS && event.end_ns() <= MAX_NS {
                     events.push((event.end_ns(), block.thread, event));
                 } else {
-                    self.told.missed = self.told.missed.saturating_add(1);
+                    self.missing.missed = self.missing.missed.saturating_add(1);
                 }
             }
             if let Some(hole) = hole {
@@ -195,7 +195,7 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
                     let end_ns = start_ns.saturating_add(wall_ns);
                     let woken = self.live(task, start_ns, end_ns)?;
                     let wakes = self.wakes_in(thread, start_ns, end_ns);
-                    if !self.cast.lanes.shows(lane) {
+                    if !self.index.lanes.shows(lane) {
                         self.miss(1);
                         continue;
                     }
@@ -221,19 +221,19 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
             }
             thread.open_wakes.push((flow, at_ns));
         }
-        self.lives.wake(task, at_ns, by, flow);
+        self.states.wake(task, at_ns, by, flow);
     }
 
     /// A poll of a task has ended: what it was before, and the wakes that led to it.
     fn live(&mut self, task: TaskId, start_ns: u64, end_ns: u64) -> io::Result<Vec<u64>> {
-        let record = self.cast.tasks.get(&task);
-        let lived = self.lives.poll(task, (start_ns, end_ns), record, self.hole_ns);
-        if self.cast.tracks.contains(&task) {
-            for stay in lived.stays.into_iter().flatten() {
-                (self.tell)(Beat::Stay(stay))?;
+        let record = self.index.tasks.get(&task);
+        let poll_states = self.states.poll(task, (start_ns, end_ns), record, self.hole_ns);
+        if self.index.tracks.contains(&task) {
+            for span in poll_states.spans.into_iter().flatten() {
+                (self.emit)(TraceEvent::State(span))?;
             }
         }
-        Ok(lived.flows)
+        Ok(poll_states.flows)
     }
 
     /// The wakes that happened on the thread during a poll and during none inside of it.
@@ -246,7 +246,7 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
     }
 
     fn miss(&mut self, events: u64) {
-        self.told.missed = self.told.missed.saturating_add(events);
+        self.missing.missed = self.missing.missed.saturating_add(events);
     }
 
     fn hole(&mut self, (from, to): (u64, u64)) {
@@ -260,18 +260,19 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
         self.holes.push((from, to));
     }
 
-    /// What is told only once all events are read: slow polls that are in none, tasks that are still in
+    /// What is emitted only once all events are read: slow polls that are in none, tasks that are still in
     /// their last state, and where events are missing.
-    fn finish(mut self) -> io::Result<Told> {
-        for slow in &self.cast.slow {
+    fn finish(mut self) -> io::Result<Missing> {
+        for slow in &self.index.slow {
             let end_ns = slow.start_ns.saturating_add(slow.wall_ns);
-            let Some(lane) = self.cast.lanes.of_slow(slow).filter(|lane| self.cast.lanes.shows(*lane)) else {
+            let Some(lane) = self.index.lanes.of_slow(slow).filter(|lane| self.index.lanes.shows(*lane))
+            else {
                 continue;
             };
             if end_ns > MAX_NS || self.drawn.contains(&(slow.task, slow.start_ns)) {
                 continue;
             }
-            (self.tell)(Beat::Poll(Poll {
+            (self.emit)(TraceEvent::Poll(Poll {
                 lane,
                 task: slow.task,
                 site: slow.site,
@@ -283,9 +284,9 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
             }))?;
         }
         let until_ns = self.threads.values().map(|thread| thread.until_ns).max().unwrap_or(0);
-        for stay in self.lives.rest(&self.cast.tasks, until_ns) {
-            if self.cast.tracks.contains(&stay.task) {
-                (self.tell)(Beat::Stay(stay))?;
+        for span in self.states.rest(&self.index.tasks, until_ns) {
+            if self.index.tracks.contains(&span.task) {
+                (self.emit)(TraceEvent::State(span))?;
             }
         }
         self.holes.sort_unstable();
@@ -296,11 +297,11 @@ impl<'a, F: FnMut(Beat<'a>) -> io::Result<()>> Teller<'a, F> {
                 _ => merged.push((from, to)),
             }
         }
-        self.told.holes = merged.len() as u64;
+        self.missing.holes = merged.len() as u64;
         for (from, to) in merged {
-            (self.tell)(Beat::Hole(from, to))?;
+            (self.emit)(TraceEvent::Gap(from, to))?;
         }
-        Ok(self.told)
+        Ok(self.missing)
     }
 }
 
