@@ -6,10 +6,10 @@
 //!
 //! The command `demo` starts it. Nothing here parses a command line or draws.
 
+pub(crate) mod child_process;
 pub mod fault;
 mod http;
 mod jobs;
-pub(crate) mod leash;
 mod load;
 pub(crate) mod policy;
 pub(crate) mod service;

@@ -5,9 +5,10 @@
 use std::io::Write;
 
 use super::cli::DemoArgs;
+use crate::demo::child_process::ChildProcess;
 use crate::demo::fault::{self, Choice, Fault};
 use crate::demo::service::Order;
-use crate::demo::{leash, policy, service};
+use crate::demo::{policy, service};
 use crate::output::failure::Failure;
 
 /// The faults that show most, for a demo without a choice.
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let shown =
         || fault::ALL.into_iter().filter(|fault: &Fault| SHOWN.contains(&fault.name)).map(Choice::One);
     let faults = if args.faults.is_empty() { shown().collect() } else { args.faults.clone() };
-    let service = leash::Leash::start(&faults, args.collector.as_ref())?;
+    let service = ChildProcess::start(&faults, args.collector.as_ref())?;
     // Stays readable above the screens when they are left; a closed standard error harms nothing.
     let _ = writeln!(std::io::stderr(), "{}", policy::notice(&fault::chosen(&faults)));
     super::attach(&service.target, &args.view)

@@ -1,5 +1,5 @@
-//! Where a command without a screen keeps what a source tells: only the newest of each, so that
-//! nothing piles up while it prints.
+//! What a source reported last, for a command without a screen: only the newest of each, so that nothing piles up while
+//! the command prints.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,37 +9,37 @@ use pollscope_model::query::ask::Answer;
 
 use super::{QuestionId, Sink, SourceEvent, Status};
 
-/// What has been told.
+/// The newest of each event.
 #[derive(Default)]
-struct Told {
+struct Latest {
     status: Option<Status>,
     answers: HashMap<QuestionId, Answer>,
     note: Option<Arc<str>>,
-    /// Counts everything that was told, so that a waiter knows whether anything is new.
+    /// Events so far, so that a waiter knows whether anything is new.
     count: u64,
 }
 
 /// The inbox; clones share it.
 #[derive(Clone, Default)]
 pub struct Inbox {
-    shared: Arc<(Mutex<Told>, Condvar)>,
+    shared: Arc<(Mutex<Latest>, Condvar)>,
 }
 
 impl Inbox {
-    /// The end that a source tells through.
+    /// The end that a source sends through.
     pub fn sink(&self) -> Sink {
         let inbox = self.clone();
         Box::new(move |event| {
-            let mut told = inbox.lock();
+            let mut latest = inbox.lock();
             match event {
-                SourceEvent::Status(status) => told.status = Some(status),
+                SourceEvent::Status(status) => latest.status = Some(status),
                 SourceEvent::Answer(id, answer) => {
-                    told.answers.insert(id, *answer);
+                    latest.answers.insert(id, *answer);
                 }
-                SourceEvent::Playback(playback) => told.note = Some(playback.note),
+                SourceEvent::Playback(playback) => latest.note = Some(playback.note),
                 SourceEvent::Said(_) => {}
             }
-            told.count += 1;
+            latest.count += 1;
             inbox.shared.1.notify_all();
             true
         })
@@ -60,24 +60,24 @@ impl Inbox {
         self.lock().answers.remove(&id)
     }
 
-    /// How much has been told so far.
+    /// Events so far.
     pub fn count(&self) -> u64 {
         self.lock().count
     }
 
-    /// Waits until more has been told than `seen`, or the deadline.
+    /// Waits until there were more events than `seen`, or the deadline.
     pub fn wait(&self, seen: u64, deadline: Instant) {
-        let mut told = self.lock();
-        while told.count <= seen {
+        let mut latest = self.lock();
+        while latest.count <= seen {
             let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
             else {
                 return;
             };
-            told = self.shared.1.wait_timeout(told, left).unwrap_or_else(PoisonError::into_inner).0;
+            latest = self.shared.1.wait_timeout(latest, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Told> {
+    fn lock(&self) -> MutexGuard<'_, Latest> {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
-//! Processes attached directly: a thread that keeps a stream to each, folds what they say into one
-//! [`Monitor`](pollscope_model::monitor::Monitor) and answers the standing questions from it. What they
-//! said in the last minutes is kept (`history`), so that the user can hold the view and go back.
+//! Processes attached directly: a thread that keeps a stream to each, folds their messages into one
+//! [`Monitor`](pollscope_model::monitor::Monitor) and answers the standing questions from it. The messages of the last
+//! minutes are kept (`history`), so that the user can hold the view and go back.
 //!
 //! A stream that breaks is opened again, for ever, with growing pauses; what was known stays on
 //! screen meanwhile. Nothing here draws or prints.
@@ -24,11 +24,11 @@ use super::replay::Control;
 use super::{QuestionId, Questions, Sink, Source};
 use crate::output::failure::Failure;
 
-/// Wishes that wait.
-const WISHES: usize = 16;
+/// Requests of the user that wait.
+const REQUESTS: usize = 16;
 
 /// What the user wants beside answers.
-enum Wish {
+enum UserRequest {
     /// Another moment.
     Time(Control),
     /// A file of what is held of a process.
@@ -38,7 +38,7 @@ enum Wish {
 /// Processes, directly. Dropping it ends its thread.
 pub struct ProcessSource {
     questions: cell::Sender<Questions>,
-    wishes: mpsc::Sender<Wish>,
+    requests: mpsc::Sender<UserRequest>,
 }
 
 impl ProcessSource {
@@ -50,11 +50,11 @@ impl ProcessSource {
     /// The same, with the folders in which the sockets of this machine's processes are.
     pub fn open_in(watched: Watched, folders: Vec<PathBuf>, events: Sink) -> Result<Self, Failure> {
         let (questions, asked) = cell::channel(Questions::default());
-        let (wishes, wished) = mpsc::channel(WISHES);
+        let (requests, requested) = mpsc::channel(REQUESTS);
         super::on_own_thread("pollscope-processes", async move {
-            watch::Watch::new(watched, folders, events).run(asked, wished).await;
+            watch::Watch::new(watched, folders, events).run(asked, requested).await;
         })?;
-        Ok(Self { questions, wishes })
+        Ok(Self { questions, requests })
     }
 }
 
@@ -65,11 +65,11 @@ impl Source for ProcessSource {
 
     fn control(&mut self, control: Control) {
         // Keys that come faster than they can be followed are dropped.
-        let _ = self.wishes.try_send(Wish::Time(control));
+        let _ = self.requests.try_send(UserRequest::Time(control));
     }
 
     fn dump(&mut self, boot: BootId) -> bool {
-        let _ = self.wishes.try_send(Wish::Dump(boot));
+        let _ = self.requests.try_send(UserRequest::Dump(boot));
         true
     }
 }

@@ -1,7 +1,7 @@
 //! Going back and forth in time: a recording from a file, and what a live source keeps in memory, by
 //! the same code.
 //!
-//! A `track` is what was said, in order, with copies of the folded state at some places, so that any
+//! A `track` is the messages, in order, with copies of the folded state at some places, so that any
 //! moment is a short fold away. A `player` is a moment on a track and how it moves. The state at a
 //! moment is the state that a live viewer had then: the same fold, the same detectors.
 

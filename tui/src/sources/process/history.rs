@@ -1,5 +1,5 @@
-//! What the processes of one source said: the live state, and in memory the last minutes of it, so that a live view can
-//! go back. Fed by the source's loop ([`watch`](super::watch)); reads no clock.
+//! The messages of one source's processes: the live state, and in memory the last minutes, so that a live view can go
+//! back. Fed by the source's loop ([`watch`](super::watch)); reads no clock.
 //!
 //! Bounded: [`MAX_BYTES`] in wire form and [`MAX_AGE_NS`]; the oldest leaves. Above [`MAX_ROWS`] task
 //! rows nothing is kept, because a copy of the state to go back from would cost as much again as the
@@ -20,7 +20,7 @@ use crate::sources::replay::player::{self, Moved, Player};
 use crate::sources::replay::track::{self, State, Tape, Track};
 use crate::sources::replay::{Control, Playback};
 
-/// Bytes of what was said.
+/// Bytes of messages.
 const MAX_BYTES: usize = 64 << 20;
 /// How far back it goes.
 const MAX_AGE_NS: u64 = 900 * SECOND;
@@ -56,7 +56,7 @@ impl Default for History {
 }
 
 impl History {
-    /// Folds what a process said, and keeps it. Fails for the greeting of a process that finds no room.
+    /// Folds a message and keeps it. Fails for the greeting of a process that finds no room.
     pub(super) fn receive(
         &mut self,
         received: impl Into<Received>,
@@ -91,18 +91,18 @@ impl History {
 
     /// The newest moment is that of the live state.
     fn follow(&mut self, unix_ns: u64) {
-        let said = self.track.tape.next();
+        let position = self.track.tape.next();
         self.keep(track::rows(&self.live).max(self.expected) <= MAX_ROWS);
         if self.off {
             return;
         }
-        self.track.follow(unix_ns, said, &self.live);
+        self.track.follow(unix_ns, position, &self.live);
         while self.track.tape.bytes > MAX_BYTES || self.age() > MAX_AGE_NS {
             if self.track.shorten() {
                 continue;
             }
             if self.track.tape.bytes > MAX_BYTES {
-                self.track.clear(said);
+                self.track.clear(position);
                 self.player = None;
             }
             break;
@@ -126,7 +126,7 @@ impl History {
         }
     }
 
-    /// Begins to keep what is said, or forgets all of it.
+    /// Begins to keep messages, or forgets all of them.
     fn keep(&mut self, keep: bool) {
         if keep == std::mem::replace(&mut self.off, !keep) {
             self.note = if keep { NOTE } else { TOO_MANY }.into();
@@ -176,7 +176,7 @@ impl History {
     }
 
     /// Does what the user wants; the words for when that cannot be.
-    pub(super) fn control(&mut self, wish: Control) -> Result<(), &'static str> {
+    pub(super) fn control(&mut self, control: Control) -> Result<(), &'static str> {
         if self.off {
             return Err(TOO_MANY);
         }
@@ -185,20 +185,20 @@ impl History {
         }
         let player = match &mut self.player {
             Some(player) => player,
-            None if matches!(wish, Control::Newest | Control::Faster | Control::Slower) => return Ok(()),
+            None if matches!(control, Control::Newest | Control::Faster | Control::Slower) => return Ok(()),
             None => {
                 let state = State::of(self.live.clone(), self.track.tape.next());
                 let player = self.player.insert(Player::at_newest(&self.track, state));
-                if wish == Control::Toggle {
+                if control == Control::Toggle {
                     return Ok(());
                 }
                 player
             }
         };
         // A held view that was not moved is let go.
-        let moved = match wish {
+        let moved = match control {
             Control::Toggle if !player.is_playing() && !player.was_moved() => Moved::Newest,
-            wish => player.control(wish, &mut self.track),
+            control => player.control(control, &mut self.track),
         };
         match moved {
             Moved::Newest => self.player = None,
@@ -217,11 +217,11 @@ impl History {
     }
 }
 
-/// What was said, packed.
+/// Messages, packed.
 #[derive(Default)]
 struct MemoryTape {
     first: u64,
-    said: VecDeque<(u64, Kept)>,
+    messages: VecDeque<(u64, Kept)>,
     bytes: usize,
 }
 
@@ -246,19 +246,19 @@ impl MemoryTape {
             lost @ Received::Lost { .. } => Kept::Lost(lost.clone()),
         };
         self.bytes += kept.bytes();
-        self.said.push_back((unix_ns, kept));
+        self.messages.push_back((unix_ns, kept));
     }
 
     /// The number that comes next.
     fn next(&self) -> u64 {
-        self.first + self.said.len() as u64
+        self.first + self.messages.len() as u64
     }
 }
 
 impl Tape for MemoryTape {
     fn read(&mut self, number: u64) -> Option<(u64, Received)> {
         let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        let (unix_ns, kept) = self.said.get(at)?;
+        let (unix_ns, kept) = self.messages.get(at)?;
         let received = match kept {
             Kept::Message(packed) => {
                 // It was packed here and cannot be unreadable; if it were, it would be a gap.
@@ -276,7 +276,7 @@ impl Tape for MemoryTape {
 
     fn forget_before(&mut self, number: u64) {
         while self.first < number {
-            let Some((_, kept)) = self.said.pop_front() else { break };
+            let Some((_, kept)) = self.messages.pop_front() else { break };
             self.bytes -= kept.bytes();
             self.first += 1;
         }

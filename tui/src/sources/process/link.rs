@@ -11,7 +11,7 @@ use crate::sources::feed::{Flights, Stream};
 
 /// What happened on a link.
 #[derive(Debug)]
-pub(super) enum Happened {
+pub(super) enum LinkEvent {
     /// The process greeted.
     Up(Box<Hello>),
     /// It reported.
@@ -28,7 +28,7 @@ pub(super) enum Happened {
 }
 
 /// A link's number and what happened on it.
-pub(super) type Event = (usize, Happened);
+pub(super) type Event = (usize, LinkEvent);
 
 /// Keeps the stream open until the receiver is gone, or a peer of another version was met.
 pub(super) async fn keep(
@@ -57,7 +57,7 @@ pub(super) async fn keep(
             End::Goodbye(reason) => reason,
             End::Broken(error) => error.words().to_owned(),
         };
-        let down = Happened::Down { reason, last, orderly };
+        let down = LinkEvent::Down { reason, last, orderly };
         if events.send((link, down)).await.is_err() || last {
             return;
         }
@@ -75,11 +75,11 @@ enum End {
 
 /// Hands on what the stream says until it ends; `None` if the receiver is gone.
 async fn forward(link: usize, mut stream: Stream, events: &mpsc::Sender<Event>) -> Option<End> {
-    events.send((link, Happened::Up(Box::new(stream.hello.clone())))).await.ok()?;
+    events.send((link, LinkEvent::Up(Box::new(stream.hello.clone())))).await.ok()?;
     loop {
         match stream.next().await {
-            Ok(Message::Hello(hello)) => events.send((link, Happened::Up(hello))).await.ok()?,
-            Ok(Message::Report(report)) => events.send((link, Happened::Report(report))).await.ok()?,
+            Ok(Message::Hello(hello)) => events.send((link, LinkEvent::Up(hello))).await.ok()?,
+            Ok(Message::Report(report)) => events.send((link, LinkEvent::Report(report))).await.ok()?,
             Ok(Message::Goodbye { reason }) => return Some(End::Goodbye(reason)),
             Err(error) => return Some(End::Broken(error)),
         }

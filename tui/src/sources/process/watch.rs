@@ -1,4 +1,4 @@
-//! The loop of a process source: which links there are, what they say, and the answers.
+//! The loop of a process source: its links, their events, and the answers.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::history::History;
-use super::link::{self, Event, Happened};
-use super::{Wish, dump};
+use super::link::{self, Event, LinkEvent};
+use super::{UserRequest, dump};
 use crate::sources::discover::{self, Found};
 use crate::sources::endpoint::Endpoint;
 use crate::sources::feed::Flights;
@@ -56,7 +56,7 @@ impl Link {
 }
 
 enum LinkState {
-    /// Not heard of yet, or not the whole snapshot.
+    /// No greeting yet, or not the whole snapshot.
     Opening,
     /// Its data flows.
     Open,
@@ -81,13 +81,13 @@ pub(super) struct Watch {
     sink: Sink,
     status: Option<Status>,
     asked: Questions,
-    /// Whose single polls are asked about.
+    /// The processes of which single polls are asked for.
     flights: cell::Sender<Flights>,
-    /// Who is asked for single polls because something was found, and until when.
+    /// The processes of which single polls are asked for because something was found, and until when.
     alarmed: Vec<(BootId, Instant)>,
     history: History,
-    /// What the screens know of time: how it moves and what limits it.
-    told_time: Option<(Run, Arc<str>, bool)>,
+    /// What the screens were last sent of time: how it moves and what limits it.
+    sent_playback: Option<(Run, Arc<str>, bool)>,
     passed: Instant,
     /// Something was folded since the last answers.
     changed: bool,
@@ -109,7 +109,7 @@ impl Watch {
             flights: cell::Sender::new(Flights::default()),
             alarmed: Vec::new(),
             history: History::default(),
-            told_time: None,
+            sent_playback: None,
             passed: Instant::now(),
             changed: false,
         }
@@ -119,7 +119,7 @@ impl Watch {
     pub(super) async fn run(
         mut self,
         mut asked: cell::Receiver<Questions>,
-        mut wished: mpsc::Receiver<Wish>,
+        mut requested: mpsc::Receiver<UserRequest>,
     ) {
         let Some(mut happened) = self.happened.take() else { return };
         let mut answers = interval(ANSWER_EVERY);
@@ -137,20 +137,20 @@ impl Watch {
                 },
                 _ = scans.tick() => {
                     self.look_for_processes();
-                    self.tell_status()
+                    self.send_status()
                 }
                 Some((link, event)) = happened.recv() => {
                     let begins = self.take(link, event);
-                    self.tell_status() && (!begins || self.answer_all())
+                    self.send_status() && (!begins || self.answer_all())
                 }
-                Some(wish) = wished.recv() => match wish {
-                    Wish::Time(control) => self.control(control),
-                    Wish::Dump(boot) => self.dump(boot),
+                Some(control) = requested.recv() => match control {
+                    UserRequest::Time(control) => self.control(control),
+                    UserRequest::Dump(boot) => self.dump(boot),
                 },
                 _ = answers.tick() => {
                     self.history.tick(unix_ns());
-                    self.heed_alarms();
-                    self.let_time_pass()
+                    self.handle_alarms();
+                    self.advance()
                 }
             };
             if !wanted {
@@ -167,7 +167,7 @@ impl Watch {
     }
 
     /// Where something was found at deny, single polls are recorded for a moment, to be looked at later.
-    fn heed_alarms(&mut self) {
+    fn handle_alarms(&mut self) {
         let now = Instant::now();
         let before = self.alarmed.len();
         self.alarmed.retain(|(_, until)| now < *until);
@@ -178,7 +178,7 @@ impl Watch {
         }
     }
 
-    /// Tells the links whose single polls are wanted.
+    /// Sends the links the processes of which single polls are wanted.
     fn ask_for_flights(&self) {
         let asked = self.asked.iter().filter_map(|(_, ask)| match ask {
             Ask::Flight(query) => Some(query.boot),
@@ -206,12 +206,12 @@ impl Watch {
     }
 
     /// Does what the user wants of time.
-    fn control(&mut self, wish: Control) -> bool {
-        if let Err(why) = self.history.control(wish) {
+    fn control(&mut self, control: Control) -> bool {
+        if let Err(why) = self.history.control(control) {
             return (self.sink)(SourceEvent::Said(why.into()));
         }
         self.passed = Instant::now();
-        self.tell_time(true) && self.answer_all()
+        self.send_playback(true) && self.answer_all()
     }
 
     /// Writes what is shown of a process into the current folder, while the links wait.
@@ -221,24 +221,24 @@ impl Watch {
         (self.sink)(SourceEvent::Said(said.into()))
     }
 
-    /// Whatever is shown moves on.
-    fn let_time_pass(&mut self) -> bool {
+    /// Moves what is shown on by the time that has passed.
+    fn advance(&mut self) -> bool {
         let passed = std::mem::replace(&mut self.passed, Instant::now()).elapsed();
         let held = self.history.shown().is_some();
         let moved = self.history.pass(passed);
         let changed = std::mem::take(&mut self.changed);
         let show = moved || !held && changed;
-        self.tell_time(held && (moved || changed)) && (!show || self.answer_all())
+        self.send_playback(held && (moved || changed)) && (!show || self.answer_all())
     }
 
-    /// Tells how time moves if that has changed, or where it stands if asked to.
-    fn tell_time(&mut self, anyhow: bool) -> bool {
+    /// Sends how time moves if that has changed, and always with `anyhow`.
+    fn send_playback(&mut self, anyhow: bool) -> bool {
         let playback = self.history.playback();
         let known = (playback.run, playback.note.clone(), playback.kept);
-        if !anyhow && self.told_time.as_ref() == Some(&known) {
+        if !anyhow && self.sent_playback.as_ref() == Some(&known) {
             return true;
         }
-        self.told_time = Some(known);
+        self.sent_playback = Some(known);
         (self.sink)(SourceEvent::Playback(Box::new(playback)))
     }
 
@@ -292,8 +292,8 @@ impl Watch {
         self.links.insert(id, Link { endpoint, pid, orderly, task, state, who });
     }
 
-    /// A new stream, which begins with a snapshot. It gets a new number, so that what the old one
-    /// still has in the queue is not taken for its words.
+    /// A new stream, which begins with a snapshot. It gets a new number, so that what is left of the old one in the
+    /// queue is not taken for its messages.
     fn restart(&mut self, id: usize) {
         let Some(mut link) = self.links.remove(&id) else { return };
         link.task.abort();
@@ -305,7 +305,7 @@ impl Watch {
 
     /// Takes what happened on a link. True at the first part of a snapshot of several, which has all
     /// totals and the first rows: worth to be shown before the rest is in.
-    fn take(&mut self, id: usize, event: Happened) -> bool {
+    fn take(&mut self, id: usize, event: LinkEvent) -> bool {
         let now = unix_ns();
         let Some(link) = self.links.get_mut(&id) else { return false };
         if matches!(link.state, LinkState::Ignored) {
@@ -314,7 +314,7 @@ impl Watch {
         let mut begins = false;
         self.changed = true;
         match event {
-            Happened::Up(hello) => {
+            LinkEvent::Up(hello) => {
                 if matches!(&self.watched, Watched::Name(name) if *name != hello.process.name) {
                     link.task.abort();
                     link.state = LinkState::Ignored;
@@ -337,7 +337,7 @@ impl Watch {
                 }
                 link.state = LinkState::Opening;
             }
-            Happened::Report(report) => {
+            LinkEvent::Report(report) => {
                 let whole = report.kind.is_last_part();
                 begins = !whole && matches!(report.kind, ReportKind::Snapshot { part: 0, .. });
                 let receipt = self.history.receive(Message::Report(report), now);
@@ -347,7 +347,7 @@ impl Watch {
                     link.state = LinkState::Open;
                 }
             }
-            Happened::Down { reason, last, orderly } => {
+            LinkEvent::Down { reason, last, orderly } => {
                 link.orderly |= orderly;
                 if let Some((boot, _)) = &link.who {
                     self.history.lose(*boot, &reason, now);
@@ -362,8 +362,8 @@ impl Watch {
         begins
     }
 
-    /// Tells how the connections stand if that changed.
-    fn tell_status(&mut self) -> bool {
+    /// Sends how the connections stand if that changed.
+    fn send_status(&mut self) -> bool {
         let status = self.overall();
         if self.status.as_ref() == Some(&status) {
             return true;

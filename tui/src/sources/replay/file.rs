@@ -18,8 +18,8 @@ use crate::sources::{QuestionId, Sink, Source, SourceEvent, Status};
 
 /// How often playing moves on.
 const FRAME: Duration = Duration::from_millis(100);
-/// How often reading tells how far it is.
-const TELL: Duration = Duration::from_millis(250);
+/// How often the progress of reading is sent.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// A recording. Dropping it ends its thread.
 pub struct ReplaySource {
@@ -35,14 +35,14 @@ impl ReplaySource {
     /// Starts to read.
     pub fn open(path: PathBuf, recording: Recording, events: Sink) -> Result<Self, Failure> {
         let (commands, asked) = channel();
-        let replay = move || {
+        let thread = move || {
             let tape = FileTape::new(recording);
             let questions = Vec::new();
-            let show = Show { path, track: Track::new(tape), note: Arc::from(""), events, questions };
+            let replay = Replay { path, track: Track::new(tape), note: Arc::from(""), events, questions };
             // Ends when the other ends of its channels are gone.
-            let _ = show.run(&asked);
+            let _ = replay.run(&asked);
         };
-        let started = std::thread::Builder::new().name("pollscope-replay".to_owned()).spawn(replay);
+        let started = std::thread::Builder::new().name("pollscope-replay".to_owned()).spawn(thread);
         started.map_err(|error| Failure::io("start a thread for the recording", error))?;
         Ok(Self { commands })
     }
@@ -76,7 +76,7 @@ pub(super) fn shortcomings(ending: Ending, damaged: usize) -> String {
 }
 
 /// What the thread works with.
-struct Show {
+struct Replay {
     path: PathBuf,
     track: Track<FileTape>,
     note: Arc<str>,
@@ -85,10 +85,10 @@ struct Show {
 }
 
 /// The other ends of the channels are gone.
-struct Left;
+struct Disconnected;
 
-impl Show {
-    fn run(mut self, asked: &Receiver<Command>) -> Result<(), Left> {
+impl Replay {
+    fn run(mut self, asked: &Receiver<Command>) -> Result<(), Disconnected> {
         let mut state = self.read(asked)?;
         let recording = &self.track.tape.recording;
         let end_unix_ns = recording.span().1;
@@ -100,7 +100,7 @@ impl Show {
         self.note = words.into();
         let mut player = Player::at_newest(&self.track, state);
         let label = self.label();
-        self.tell(SourceEvent::Status(Status::Connected { label }))?;
+        self.send(SourceEvent::Status(Status::Connected { label }))?;
         self.show(&mut player)?;
         let mut last = Instant::now();
         loop {
@@ -120,8 +120,8 @@ impl Show {
                     player.restart(&mut self.track);
                     self.show(&mut player)?;
                 }
-                Ok(Command::Control(wish)) => match player.control(wish, &mut self.track) {
-                    Moved::Nowhere(why) => self.tell(SourceEvent::Said(why.into()))?,
+                Ok(Command::Control(control)) => match player.control(control, &mut self.track) {
+                    Moved::Nowhere(why) => self.send(SourceEvent::Said(why.into()))?,
                     Moved::Newest => {
                         player.go_to_newest(&mut self.track);
                         self.show(&mut player)?;
@@ -129,7 +129,7 @@ impl Show {
                     Moved::Yes | Moved::No => self.show(&mut player)?,
                 },
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Left),
+                Err(RecvTimeoutError::Disconnected) => return Err(Disconnected),
             }
             let passed = last.elapsed();
             if passed >= FRAME || !player.is_playing() {
@@ -146,25 +146,25 @@ impl Show {
         }
     }
 
-    /// Reads to the end, and tells how far it is.
-    fn read(&mut self, asked: &Receiver<Command>) -> Result<State, Left> {
+    /// Reads to the end, and sends how far it is.
+    fn read(&mut self, asked: &Receiver<Command>) -> Result<State, Disconnected> {
         let mut state = State::default();
-        let mut told: Option<Instant> = None;
+        let mut sent: Option<Instant> = None;
         while state.take_next(&mut self.track) {
-            if told.is_some_and(|told| told.elapsed() < TELL) {
+            if sent.is_some_and(|sent| sent.elapsed() < PROGRESS_EVERY) {
                 continue;
             }
-            told = Some(Instant::now());
+            sent = Some(Instant::now());
             loop {
                 match asked.try_recv() {
                     Ok(Command::Ask(questions)) => self.questions = questions,
                     Ok(Command::Control(_)) => {}
                     Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return Err(Left),
+                    Err(TryRecvError::Disconnected) => return Err(Disconnected),
                 }
             }
             let target = format!("{}: {}% read", self.path.display(), self.track.tape.read_percent());
-            self.tell(SourceEvent::Status(Status::Connecting { target: target.into() }))?;
+            self.send(SourceEvent::Status(Status::Connecting { target: target.into() }))?;
         }
         Ok(state)
     }
@@ -174,30 +174,34 @@ impl Show {
         clean(&Path::new(file).display().to_string()).into_owned().into()
     }
 
-    /// Tells where time stands, and answers every question anew.
-    fn show(&mut self, player: &mut Player) -> Result<(), Left> {
+    /// Sends where time stands, and answers every question anew.
+    fn show(&mut self, player: &mut Player) -> Result<(), Disconnected> {
         if player.is_at_newest(&self.track) {
             end(&mut player.state.monitor, self.track.tape.recording.span().1);
         }
         let playback = player.playback(&self.track, &self.note);
-        self.tell(SourceEvent::Playback(Box::new(playback)))?;
+        self.send(SourceEvent::Playback(Box::new(playback)))?;
         self.answer(player, |_| true)
     }
 
-    fn answer(&mut self, player: &Player, wanted: impl Fn(&(QuestionId, Ask)) -> bool) -> Result<(), Left> {
+    fn answer(
+        &mut self,
+        player: &Player,
+        wanted: impl Fn(&(QuestionId, Ask)) -> bool,
+    ) -> Result<(), Disconnected> {
         let now = player.unix_ns(&self.track);
         for question in std::mem::take(&mut self.questions) {
             if wanted(&question) {
                 let answer = player.state.monitor.answer(&question.1, now);
-                self.tell(SourceEvent::Answer(question.0, Box::new(answer)))?;
+                self.send(SourceEvent::Answer(question.0, Box::new(answer)))?;
             }
             self.questions.push(question);
         }
         Ok(())
     }
 
-    fn tell(&mut self, event: SourceEvent) -> Result<(), Left> {
-        if (self.events)(event) { Ok(()) } else { Err(Left) }
+    fn send(&mut self, event: SourceEvent) -> Result<(), Disconnected> {
+        if (self.events)(event) { Ok(()) } else { Err(Disconnected) }
     }
 }
 

@@ -22,7 +22,7 @@ pub(in crate::sources) struct Player {
     moved: bool,
 }
 
-/// What became of a wish.
+/// What became of a request to move.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::sources) enum Moved {
     /// Something else is shown.
@@ -59,10 +59,10 @@ impl Player {
     }
 
     /// Does what the user wants.
-    pub(in crate::sources) fn control<T: Tape>(&mut self, wish: Control, track: &mut Track<T>) -> Moved {
+    pub(in crate::sources) fn control<T: Tape>(&mut self, control: Control, track: &mut Track<T>) -> Moved {
         let newest = track.newest().unwrap_or(0);
         let (oldest, here) = (track.oldest(), track.time_of(self.moment));
-        let target = match wish {
+        let target = match control {
             Control::Toggle => return self.toggle(track),
             Control::Faster => {
                 self.speed = (self.speed + 1).min(SPEEDS.len() - 1);
@@ -93,7 +93,7 @@ impl Player {
             Control::Jump(by) => track.moment_at(here.saturating_add_signed(by)),
             Control::Clock(of_day) => track.moment_at(here - here % DAY + of_day),
         };
-        if matches!(wish, Control::Step(_) | Control::Finding(_)) {
+        if matches!(control, Control::Step(_) | Control::Finding(_)) {
             self.playing = false;
         }
         self.go(target, track);
@@ -181,7 +181,7 @@ impl Player {
     }
 }
 
-/// What the screens are told of a track while its newest moment is shown as it comes.
+/// What the screens show of a track while its newest moment is shown as it comes.
 pub(in crate::sources) fn live<T: Tape>(track: &Track<T>, note: &Arc<str>) -> Playback {
     let newest = track.time_of(track.newest().unwrap_or(0));
     Playback {

@@ -1,4 +1,4 @@
-//! A track: what was said, and how to come to the state of any moment of it.
+//! A track: the messages of a source, and how to come to the state of any moment of it.
 //!
 //! Copies of the state ([`Checkpoint`]) stand along the track, at most [`MAX_CHECKPOINTS`] of them and
 //! not more than [`MAX_ROWS`] task rows together: as the track grows, every second one leaves.
@@ -21,12 +21,12 @@ const MAX_FINDINGS: usize = 1_024;
 /// What is missing where a recording ends too early.
 pub(super) const UNTOLD: &str = "it ends before its process had told its state: what was not told is missing";
 
-/// Where what was said is kept, by number from 0.
+/// Where messages are kept, by number from 0.
 pub(in crate::sources) trait Tape {
-    /// What was said with that number and when, `None` if it is not there. Meant to be called with
+    /// The message of that number and its time, `None` if it is not there. Meant to be called with
     /// rising numbers; any other costs a search.
     fn read(&mut self, number: u64) -> Option<(u64, Received)>;
-    /// What was said before that number is not needed any more.
+    /// Messages before that number are not needed any more.
     fn forget_before(&mut self, _number: u64) {}
     /// Whether more comes as time goes on.
     fn follows(&self) -> bool {
@@ -38,8 +38,8 @@ pub(in crate::sources) trait Tape {
 #[derive(Clone, Copy, Debug)]
 struct Moment {
     unix_ns: u64,
-    /// How much was said up to here.
-    said: u64,
+    /// Messages up to here.
+    position: u64,
 }
 
 struct Checkpoint {
@@ -53,7 +53,7 @@ struct Checkpoint {
 pub(in crate::sources) struct State {
     pub(in crate::sources) monitor: Monitor,
     /// How much is folded in.
-    said: u64,
+    position: u64,
 }
 
 /// See the [module](self).
@@ -116,12 +116,12 @@ impl<T: Tape> Track<T> {
         if on { moments().find(|at| *at > moment) } else { moments().rev().find(|at| *at < moment) }
     }
 
-    /// A moment has come: so much was said and is folded into the monitor.
-    pub(in crate::sources) fn follow(&mut self, unix_ns: u64, said: u64, monitor: &Monitor) {
+    /// A moment has come: so many messages are folded into the monitor.
+    pub(in crate::sources) fn follow(&mut self, unix_ns: u64, position: u64, monitor: &Monitor) {
         let unix_ns = self.moments.back().map_or(unix_ns, |last| last.unix_ns.max(unix_ns));
-        self.moments.push_back(Moment { unix_ns, said });
+        self.moments.push_back(Moment { unix_ns, position });
         self.look_for_findings(monitor);
-        self.mark(said, monitor);
+        self.mark(position, monitor);
     }
 
     /// Remembers when findings opened that were not there at the last look.
@@ -138,14 +138,14 @@ impl<T: Tape> Track<T> {
     }
 
     /// Keeps a copy of the state of the newest moment, if it is time for one.
-    fn mark(&mut self, said: u64, monitor: &Monitor) {
+    fn mark(&mut self, position: u64, monitor: &Monitor) {
         let Some(newest) = self.newest() else { return };
         let since = self.checkpoints.back().map(|checkpoint| self.time_of(checkpoint.moment));
         let due = since.is_none_or(|since| self.time_of(newest).saturating_sub(since) >= self.spacing_ns);
         if !due {
             return;
         }
-        let state = State { monitor: monitor.clone(), said };
+        let state = State { monitor: monitor.clone(), position };
         self.checkpoints.push_back(Checkpoint { moment: newest, state });
         let room = (MAX_ROWS / rows(monitor).max(1)).clamp(2, MAX_CHECKPOINTS);
         while self.checkpoints.len() > room {
@@ -169,37 +169,37 @@ impl<T: Tape> Track<T> {
         let gone = usize::try_from(base.moment - self.first).unwrap_or(0).min(self.moments.len());
         self.moments.drain(..gone);
         self.first = base.moment;
-        self.tape.forget_before(base.state.said);
+        self.tape.forget_before(base.state.position);
         let first = self.first;
         self.findings.retain(|(_, moment)| *moment >= first);
         true
     }
 
     /// Forgets everything.
-    pub(in crate::sources) fn clear(&mut self, said: u64) {
+    pub(in crate::sources) fn clear(&mut self, position: u64) {
         self.first += self.moments.len() as u64;
         self.moments.clear();
         self.checkpoints.clear();
         self.findings.clear();
         self.spacing_ns = SPACING_NS;
-        self.tape.forget_before(said);
+        self.tape.forget_before(position);
     }
 
     /// The state at a moment, from a state at or before it where that is nearer than a copy.
     pub(in crate::sources) fn state_at(&mut self, moment: u64, from: Option<State>) -> State {
         let at = usize::try_from(moment.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        let Some(target) = self.moments.get(at).map(|moment| moment.said) else {
+        let Some(target) = self.moments.get(at).map(|moment| moment.position) else {
             return from.unwrap_or_default();
         };
-        let copy = self.checkpoints.iter().rev().find(|checkpoint| checkpoint.state.said <= target);
-        let nearest = match (from.filter(|state| state.said <= target), copy) {
-            (Some(state), Some(copy)) if state.said >= copy.state.said => Some(state),
+        let copy = self.checkpoints.iter().rev().find(|checkpoint| checkpoint.state.position <= target);
+        let nearest = match (from.filter(|state| state.position <= target), copy) {
+            (Some(state), Some(copy)) if state.position >= copy.state.position => Some(state),
             (_, Some(copy)) => Some(copy.state.clone()),
             (from, None) => from,
         };
         let mut state = nearest.unwrap_or_default();
-        while state.said < target {
-            let Some((unix_ns, received)) = self.tape.read(state.said) else { break };
+        while state.position < target {
+            let Some((unix_ns, received)) = self.tape.read(state.position) else { break };
             state.receive(received, unix_ns);
         }
         state
@@ -208,17 +208,17 @@ impl<T: Tape> Track<T> {
 
 impl State {
     /// The state of a source that folds by itself.
-    pub(in crate::sources) fn of(monitor: Monitor, said: u64) -> Self {
-        Self { monitor, said }
+    pub(in crate::sources) fn of(monitor: Monitor, position: u64) -> Self {
+        Self { monitor, position }
     }
 
-    /// Folds the next thing of the tape and tells the track; false at the tape's end.
+    /// Folds the next message of the tape, and adds its moment to the track; false at the tape's end.
     pub(in crate::sources) fn take_next<T: Tape>(&mut self, track: &mut Track<T>) -> bool {
-        let Some((unix_ns, received)) = track.tape.read(self.said) else { return false };
+        let Some((unix_ns, received)) = track.tape.read(self.position) else { return false };
         let completes_state = received.completes_state();
         self.receive(received, unix_ns);
         if completes_state {
-            track.follow(unix_ns, self.said, &self.monitor);
+            track.follow(unix_ns, self.position, &self.monitor);
         }
         true
     }
@@ -226,21 +226,21 @@ impl State {
     fn receive(&mut self, received: Received, unix_ns: u64) {
         // Too many processes in one track: those over the limit are not shown, as live.
         let _ = self.monitor.receive_and_tick(received, unix_ns);
-        self.said += 1;
+        self.position += 1;
     }
 }
 
-/// The tape has no more: the detectors look at what was said last, so that every command judges the same, and
-/// nothing waits for a process that has not told its whole state, since it never will. Returns whether there was
+/// The tape has no more: the detectors look at the last reports, so that every command judges the same, and nothing
+/// waits for a process whose state is not whole, since it never will be. Returns whether there was
 /// one. A second call changes nothing.
 pub(super) fn end(monitor: &mut Monitor, unix_ns: u64) -> bool {
     monitor.settle(unix_ns);
-    let untold = monitor.world().processes().filter(|process| process.loading().is_some());
-    let untold: Vec<BootId> = untold.map(|process| process.hello().boot).collect();
-    for boot in &untold {
+    let unfinished = monitor.world().processes().filter(|process| process.loading().is_some());
+    let unfinished: Vec<BootId> = unfinished.map(|process| process.hello().boot).collect();
+    for boot in &unfinished {
         monitor.part(*boot, UNTOLD, unix_ns);
     }
-    !untold.is_empty()
+    !unfinished.is_empty()
 }
 
 /// Task rows that a copy costs.

@@ -49,7 +49,7 @@ impl Whole {
         }
     }
 
-    /// Has the detectors look at what was said last.
+    /// Has the detectors look at the last reports.
     pub(crate) fn settle(&mut self) {
         if end(&mut self.monitor, self.end_unix_ns) {
             self.shortcomings.push(UNTOLD.to_owned());

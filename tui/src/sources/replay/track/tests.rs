@@ -12,10 +12,10 @@ use super::super::Control;
 use super::super::player::{Moved, Player};
 use super::*;
 
-/// What was said, and how often it was read: the cost of going somewhere.
+/// Messages, and how often one was read: the cost of going somewhere.
 #[derive(Default)]
 struct List {
-    said: Vec<(u64, Packed)>,
+    messages: Vec<(u64, Packed)>,
     forgotten: u64,
     read: usize,
 }
@@ -24,7 +24,7 @@ impl Tape for List {
     fn read(&mut self, number: u64) -> Option<(u64, Received)> {
         assert!(number >= self.forgotten, "{number} was forgotten");
         self.read += 1;
-        let (unix_ns, packed) = self.said.get(usize::try_from(number).ok()?)?;
+        let (unix_ns, packed) = self.messages.get(usize::try_from(number).ok()?)?;
         Some((*unix_ns, packed.unpack().ok()?.into()))
     }
 
@@ -38,8 +38,8 @@ fn track(seconds: u64) -> (Track<List>, State) {
     let mut process = Script::new("checkout");
     let site = process.site("src/cart.rs:88:9");
     let mut tape = List::default();
-    let mut say = |unix_ns, message: &Message| tape.said.push((unix_ns, Packed::new(message)));
-    say(START_UNIX_NS, &Message::Hello(Box::new(process.hello())));
+    let mut push = |unix_ns, message: &Message| tape.messages.push((unix_ns, Packed::new(message)));
+    push(START_UNIX_NS, &Message::Hello(Box::new(process.hello())));
     for second in 0..seconds {
         let task = process.spawn(site);
         process.poll(task, 3, 2 * MILLISECOND);
@@ -47,7 +47,7 @@ fn track(seconds: u64) -> (Track<List>, State) {
             process.slow_poll(task, 400 * MILLISECOND, MILLISECOND, 0);
         }
         let report = process.second();
-        say(START_UNIX_NS + report.end_ns, &Message::Report(Box::new(report)));
+        push(START_UNIX_NS + report.end_ns, &Message::Report(Box::new(report)));
     }
     let mut track = Track::new(tape);
     let mut state = State::default();

@@ -17,15 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The running service. Dropping it ends it, and returns when it has ended.
-pub(crate) struct Leash {
+pub(crate) struct ChildProcess {
     child: Child,
     /// Reads its standard error to the end, so that it never fills, and keeps the last line.
-    words: Option<JoinHandle<Option<String>>>,
+    errors: Option<JoinHandle<Option<String>>>,
     /// Where it listens.
     pub(crate) target: Target,
 }
 
-impl Leash {
+impl ChildProcess {
     /// Starts the service and waits until it listens.
     pub(crate) fn start(faults: &[Choice], collector: Option<&Target>) -> Result<Self, Failure> {
         let program =
@@ -44,14 +44,14 @@ impl Leash {
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| Failure::io("start the demo's service", error))?;
-        let words = child.stderr.take().map(|stderr| std::thread::spawn(move || last_line(stderr)));
-        let mut leash = Self { child, words, target: Target::Name(super::service::NAME.to_owned()) };
-        leash.target = leash.announced()?;
-        Ok(leash)
+        let errors = child.stderr.take().map(|stderr| std::thread::spawn(move || last_line(stderr)));
+        let mut child_process = Self { child, errors, target: Target::Name(super::service::NAME.to_owned()) };
+        child_process.target = child_process.read_target()?;
+        Ok(child_process)
     }
 
-    /// Reads `listening on TARGET`; what the service complains of instead is the failure.
-    fn announced(&mut self) -> Result<Target, Failure> {
+    /// Reads `listening on TARGET`; the failure is the line that the service wrote instead.
+    fn read_target(&mut self) -> Result<Target, Failure> {
         let Some(stdout) = self.child.stdout.take() else {
             return Err(Failure::Unreachable("the demo's service has no standard output".to_owned()));
         };
@@ -66,16 +66,15 @@ impl Leash {
             Some(target) => Ok(target.parse()?),
             None => Err(Failure::Unreachable(format!(
                 "the demo's service did not come up: {}",
-                self.last_words()
+                self.last_error()
             ))),
         }
     }
 
-    /// What it said last on standard error.
-    fn last_words(&mut self) -> String {
-        // Only a dead child's words have an end.
+    /// The last line of its standard error, read to its end: ends the service.
+    fn last_error(&mut self) -> String {
         self.end();
-        let last = self.words.take().and_then(|words| words.join().ok()).flatten();
+        let last = self.errors.take().and_then(|errors| errors.join().ok()).flatten();
         last.unwrap_or_else(|| format!("it said nothing within {} s", PATIENCE.as_secs()))
     }
 
@@ -93,7 +92,7 @@ impl Leash {
     }
 }
 
-impl Drop for Leash {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.end();
     }
