@@ -18,9 +18,9 @@ use pollscope_proto::ingest::Control;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use keeper::Keeper;
+use run::FleetLoop;
 
-mod keeper;
+mod run;
 mod seats;
 
 /// Orders and questions that may wait; a sender that finds the queue full waits for a place.
@@ -179,12 +179,12 @@ impl FleetThread {
         let (questions, questions_in) = mpsc::channel(QUEUE);
         let (changed, changes) = watch::channel(0);
         let (stop, stopped) = oneshot::channel();
-        let mut keeper = Keeper::new(limits, changed, now);
+        let mut fleet = FleetLoop::new(limits, changed, now);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("fleet".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = keeper.keep(orders_in, questions_in) => {}
+                    () = fleet.run(orders_in, questions_in) => {}
                     _ = stopped => {}
                 }
             });

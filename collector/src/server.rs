@@ -14,8 +14,8 @@ use crate::listen::{Address, ListenError, Listener};
 use stop::{Stop, StopSource};
 
 mod fleet;
+mod held_bytes;
 mod ingest;
-mod ledger;
 mod stop;
 
 /// A peer whose connection is silent for this long is pinged …

@@ -25,7 +25,7 @@ const BUSY: usize = 4;
 /// Tests that run at once for each CPU.
 const AT_ONCE: usize = 2;
 /// Texts that are printed.
-const TOLD: usize = 20;
+const MAX_PRINTED: usize = 20;
 
 #[expect(clippy::disallowed_methods, reason = "the rim: the program's arguments")]
 fn main() -> ExitCode {
@@ -64,7 +64,7 @@ fn round(count: &Mutex<Count>, of: u32, only: Option<&str>) {
         let clean = judged.is_clean();
         count().clean += u32::from(clean);
         if !clean {
-            count().tell("false alarm", &judged);
+            count().print_wrong("false alarm", &judged);
         }
     }
     if only.is_some() {
@@ -74,7 +74,7 @@ fn round(count: &Mutex<Count>, of: u32, only: Option<&str>) {
     let caught = judged.verdict().failing().any(|finding| *finding.detector == *suite::ALL[0].detector);
     count().caught += u32::from(caught);
     if !caught {
-        count().tell("missed", &judged);
+        count().print_wrong("missed", &judged);
     }
     count().end_round(of);
 }
@@ -89,9 +89,9 @@ struct Count {
 }
 
 impl Count {
-    fn tell(&mut self, what: &str, judged: &Judged<()>) {
+    fn print_wrong(&mut self, what: &str, judged: &Judged<()>) {
         self.wrong += 1;
-        if self.wrong <= TOLD {
+        if self.wrong <= MAX_PRINTED {
             println!("{what}: {}\n", judged.text());
         }
     }

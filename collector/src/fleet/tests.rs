@@ -11,39 +11,39 @@ use pollscope_model::time::SECOND;
 
 use super::*;
 
-/// A keeper with a clock that stands where it is put.
+/// A fleet with a clock that stands where it is put.
 struct Bench {
-    keeper: Keeper,
+    fleet: FleetLoop,
     now: Arc<AtomicU64>,
 }
 
 fn bench() -> Bench {
     let now = Arc::new(AtomicU64::new(SECOND));
     let clock = now.clone();
-    let keeper = Keeper::new(Limits::default(), watch::channel(0).0, move || clock.load(Ordering::Relaxed));
-    Bench { keeper, now }
+    let fleet = FleetLoop::new(Limits::default(), watch::channel(0).0, move || clock.load(Ordering::Relaxed));
+    Bench { fleet, now }
 }
 
 impl Bench {
     fn greet(&mut self, hello: &Hello) -> Result<Seat, NoSeat> {
         let (reply, mut seat) = oneshot::channel();
-        self.keeper.obey(Order::Greet { hello: Box::new(hello.clone()), reply });
+        self.fleet.handle(Order::Greet { hello: Box::new(hello.clone()), reply });
         seat.try_recv().unwrap()
     }
 
     fn apply(&mut self, seat: &Seat, report: &Report) -> Taken {
         let (reply, mut taken) = oneshot::channel();
         let report = Box::new(report.clone());
-        self.keeper.obey(Order::Apply { boot: seat.boot, seat: seat.number, report, reply });
+        self.fleet.handle(Order::Apply { boot: seat.boot, seat: seat.number, report, reply });
         taken.try_recv().unwrap()
     }
 
     fn part(&mut self, seat: &Seat) {
-        self.keeper.obey(Order::Part { boot: seat.boot, seat: seat.number, reason: "it broke off".into() });
+        self.fleet.handle(Order::Part { boot: seat.boot, seat: seat.number, reason: "it broke off".into() });
     }
 
-    fn told_seq(&self, boot: BootId) -> Option<u64> {
-        self.keeper.monitor().world().process(boot).unwrap().told_seq()
+    fn seq(&self, boot: BootId) -> Option<u64> {
+        self.fleet.monitor().world().process(boot).unwrap().told_seq()
     }
 }
 
@@ -59,7 +59,7 @@ fn a_process_that_speaks_cannot_be_silenced_by_another_stream() {
     let stranger = Seat { number: seat.number + 1, ..bench.greet(&Script::new("other").hello()).unwrap() };
     assert_eq!(bench.apply(&Seat { boot: seat.boot, ..stranger }, &far), Taken::NoSeat);
     assert_eq!(bench.apply(&seat, &script.second()), NEW);
-    assert_eq!(bench.told_seq(seat.boot), Some(2));
+    assert_eq!(bench.seq(seat.boot), Some(2));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_number_out_of_order_changes_nothing() {
     }
     assert_eq!(bench.apply(&seat, &second), NEW);
     assert_eq!(bench.apply(&seat, &third), NEW);
-    let process = bench.keeper.monitor().world().processes().next().unwrap();
+    let process = bench.fleet.monitor().world().processes().next().unwrap();
     assert_eq!((process.told_seq(), process.needs_snapshot(), process.lost()), (Some(3), false, 0));
 }
 
@@ -85,7 +85,7 @@ fn a_stream_that_was_silent_gives_way() {
     let mut old = bench.greet(&script.hello()).unwrap();
     assert_eq!(bench.apply(&old, &script.second()), NEW);
     bench.now.fetch_add(10 * SECOND, Ordering::Relaxed);
-    bench.keeper.tick();
+    bench.fleet.tick();
     let new = bench.greet(&script.hello()).unwrap();
     assert_eq!(new.last_seq, Some(1));
     let report = script.second();
@@ -114,7 +114,7 @@ fn a_number_that_was_not_the_processs_own_does_not_outlive_its_stream() {
     assert!(matches!(snapshot.kind, ReportKind::Snapshot { .. }) && snapshot.seq < 10);
     assert_eq!(bench.apply(&seat, &snapshot), NEW);
     assert_eq!(bench.apply(&seat, &script.second()), NEW);
-    let process = bench.keeper.monitor().world().processes().next().unwrap();
+    let process = bench.fleet.monitor().world().processes().next().unwrap();
     assert_eq!((process.task_rows(), process.told_seq()), (1, Some(snapshot.seq + 1)));
 }
 
@@ -136,17 +136,17 @@ async fn a_large_report_is_folded_between_others() {
     orders.send(order).await.unwrap();
     let (order, mut soon) = apply(&honest, small.second());
     orders.send(order).await.unwrap();
-    let kept = bench.keeper.keep(orders_in, questions_in);
+    let kept = bench.fleet.run(orders_in, questions_in);
     tokio::pin!(kept);
     tokio::select! {
         biased;
         taken = &mut soon => assert_eq!(taken.unwrap(), NEW),
-        () = &mut kept => panic!("the keeper ended"),
+        () = &mut kept => panic!("the fleet ended"),
     }
     assert!(late.try_recv().is_err(), "the large report was not folded at one go");
     tokio::select! {
         biased;
         taken = &mut late => assert_eq!(taken.unwrap(), NEW),
-        () = &mut kept => panic!("the keeper ended"),
+        () = &mut kept => panic!("the fleet ended"),
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::ledger::{Ledger, Share};
+use super::held_bytes::{HeldBytes, Share};
 use super::stop::Stop;
 use crate::fleet::{Fleet, NoSeat, Seat, Stopped, Taken};
 
@@ -42,12 +42,12 @@ const CONTROLS: usize = 16;
 pub(super) struct IngestService {
     fleet: Fleet,
     stop: Stop,
-    ledger: Ledger,
+    held_bytes: HeldBytes,
 }
 
 impl IngestService {
     pub(super) fn new(fleet: &Fleet, stop: &Stop) -> Self {
-        Self { fleet: fleet.clone(), stop: stop.clone(), ledger: Ledger::new(UNFOLDED) }
+        Self { fleet: fleet.clone(), stop: stop.clone(), held_bytes: HeldBytes::new(UNFOLDED) }
     }
 }
 
@@ -65,13 +65,13 @@ impl Ingest for IngestService {
         let stream = Stream {
             inbound: request.into_inner(),
             reader: Reader::default(),
-            share: Arc::new(self.ledger.open()),
+            share: Arc::new(self.held_bytes.open()),
             controls: controls.clone(),
         };
         let (fleet, stop) = (self.fleet.clone(), self.stop.clone());
         tokio::spawn(async move {
             if let Err(end) = stream.serve(&fleet, stop).await {
-                end.tell(peer, &controls).await;
+                end.send(peer, &controls).await;
             }
         });
         Ok(Response::new(ReceiverStream::new(outbound)))
@@ -131,7 +131,7 @@ impl End {
 
     /// Says to the other side why its stream ends: `Refused` where trying again is of no use, a
     /// status where it is.
-    async fn tell(&self, peer: Option<SocketAddr>, controls: &mpsc::Sender<Result<PushControl, Status>>) {
+    async fn send(&self, peer: Option<SocketAddr>, controls: &mpsc::Sender<Result<PushControl, Status>>) {
         let words = self.to_string();
         let last = match self {
             Self::Lost => return,
@@ -211,7 +211,7 @@ impl Stream {
 
     /// Takes reports until the process says goodbye; returns its reason.
     async fn talk(&mut self, fleet: &Fleet, seat: &mut Seat, mut stop: Stop) -> Result<String, End> {
-        self.say(Control::Welcome(Welcome {
+        self.send(Control::Welcome(Welcome {
             protocol: PROTOCOL,
             last_seq: seat.last_seq,
             detail: Detail::Top,
@@ -226,7 +226,7 @@ impl Stream {
                     Push::Report(report) => self.take(fleet, seat, report).await?,
                 },
                 want = seat.wants.recv() => match want {
-                    Some(want) => self.say(want).await?,
+                    Some(want) => self.send(want).await?,
                     None => return Err(End::TakenOver),
                 },
                 () = stop.wait() => return Err(Stopped.into()),
@@ -250,7 +250,7 @@ impl Stream {
             Taken::Applied(Applied::UnknownProcess) => Err(End::Forgotten),
             Taken::Applied(Applied::Evicted) => Err(End::Evicted),
             Taken::Applied(applied) if applied.wants_snapshot() => Err(End::Gap { seq }),
-            Taken::Applied(_) if whole => self.say(Control::Ack { seq }).await,
+            Taken::Applied(_) if whole => self.send(Control::Ack { seq }).await,
             Taken::Applied(_) => Ok(()),
         }
     }
@@ -270,7 +270,7 @@ impl Stream {
         }
     }
 
-    async fn say(&self, control: Control) -> Result<(), End> {
+    async fn send(&self, control: Control) -> Result<(), End> {
         let sent = self.controls.send(Ok(PushControl::from(&control))).await;
         sent.map_err(|_| End::Lost)
     }

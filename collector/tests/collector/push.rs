@@ -120,7 +120,7 @@ async fn a_second_stream_of_an_incarnation_waits_for_the_end_of_the_first() {
     first.push(&counted.delta(10)).await;
 
     let mut second = Pusher::open(&rig).await;
-    second.say(ingest::hello(&counted.hello())).await;
+    second.send_message(ingest::hello(&counted.hello())).await;
     let refused = tokio::spawn(async move { second.end().await });
     while !refused.is_finished() {
         // It goes on, and is not taken for silent.
@@ -161,7 +161,7 @@ async fn a_restart_shows_the_new_one_live_and_the_old_one_gone() {
     assert_eq!(states, ["gone", "live"]);
     assert_eq!(sum(&page, "tasks"), 13, "the last state of what is gone is kept");
 
-    pusher.say(ingest::goodbye("deployed anew")).await;
+    pusher.send_message(ingest::goodbye("deployed anew")).await;
     drop(pusher);
     let gone = |page: &Page| texts(page, "state") == ["gone", "gone"];
     rig.page_when("both to be gone", Kind::Processes, gone).await;
@@ -207,7 +207,7 @@ async fn a_process_may_say_anew_who_it_is() {
     assert_eq!(texts(&rig.page(Kind::Processes).await, "mode"), ["wrap"]);
     let mut hello = counted.hello();
     hello.mode = Mode::Hooks;
-    pusher.say(ingest::hello(&hello)).await;
+    pusher.send_message(ingest::hello(&hello)).await;
     pusher.push(&counted.delta(1)).await;
     let page = rig.page(Kind::Processes).await;
     assert_eq!((texts(&page, "mode"), sum(&page, "tasks")), (vec!["hooks".to_owned()], 2));

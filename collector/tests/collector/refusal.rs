@@ -18,7 +18,7 @@ async fn another_protocol_version_is_refused_on_both_services() {
     let mut hello = service("worker", 1).hello();
     hello.protocol = ProtocolVersion { major: PROTOCOL.major + 1, minor: 0 };
     let mut pusher = Pusher::open(&rig).await;
-    pusher.say(ingest::hello(&hello)).await;
+    pusher.send_message(ingest::hello(&hello)).await;
     let reason = pusher.refusal().await;
     assert!(reason.contains("the collector is older: upgrade"), "{reason}");
     assert_eq!(pusher.next().await.unwrap(), None, "the stream ends after a refusal");
@@ -44,7 +44,7 @@ async fn a_stream_begins_with_a_hello_and_speaks_for_one_process() {
     assert!(reason.contains("first message was not a hello"), "{reason}");
 
     let (mut pusher, _) = Pusher::welcomed(&rig, &counted.hello()).await;
-    pusher.say(ingest::hello(&service("another", 2).hello())).await;
+    pusher.send_message(ingest::hello(&service("another", 2).hello())).await;
     let reason = pusher.refusal().await;
     assert!(reason.contains("another incarnation"), "{reason}");
 }
@@ -62,7 +62,7 @@ async fn a_broken_message_is_refused_by_its_field() {
     let rig = Rig::start().await;
     let counted = service("worker", 1);
     let (mut pusher, _) = Pusher::welcomed(&rig, &counted.hello()).await;
-    pusher.say(ingest::PushMessage { message: None }).await;
+    pusher.send_message(ingest::PushMessage { message: None }).await;
     let reason = pusher.refusal().await;
     assert!(reason.contains("push.message"), "{reason}");
 
@@ -159,7 +159,7 @@ async fn one_process_too_many_is_told_so() {
     let (_one, _) = Pusher::welcomed(&rig, &service("worker", 1).hello()).await;
     let (two, _) = Pusher::welcomed(&rig, &service("worker", 2).hello()).await;
     let mut three = Pusher::open(&rig).await;
-    three.say(ingest::hello(&service("worker", 3).hello())).await;
+    three.send_message(ingest::hello(&service("worker", 3).hello())).await;
     let end = three.end().await;
     assert_eq!(end.code(), Code::ResourceExhausted);
     assert!(end.message().contains("2 processes are connected already"), "{end}");
@@ -169,7 +169,7 @@ async fn one_process_too_many_is_told_so() {
     let room = async {
         loop {
             let mut pusher = Pusher::open(&rig).await;
-            pusher.say(ingest::hello(&service("worker", 3).hello())).await;
+            pusher.send_message(ingest::hello(&service("worker", 3).hello())).await;
             if pusher.next().await.is_ok() {
                 break;
             }

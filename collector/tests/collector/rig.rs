@@ -201,14 +201,14 @@ impl Pusher {
     /// Opens a stream and is welcomed.
     pub(crate) async fn welcomed(rig: &Rig, hello: &Hello) -> (Self, Welcome) {
         let mut pusher = Self::open(rig).await;
-        pusher.say(ingest::hello(hello)).await;
+        pusher.send_message(ingest::hello(hello)).await;
         match pusher.next().await {
             Ok(Some(Control::Welcome(welcome))) => (pusher, welcome),
             other => panic!("expected a welcome, got {other:?}"),
         }
     }
 
-    pub(crate) async fn say(&self, message: PushMessage) {
+    pub(crate) async fn send_message(&self, message: PushMessage) {
         // A report lies in its message by value: boxed, or every test's future would hold it several times.
         soon("room for a message", Box::pin(self.messages.send(message))).await.unwrap();
     }

@@ -53,7 +53,7 @@ pub(crate) fn serve(tasks: &str, socket: &str) -> Result<(), String> {
             }
         }
         tokio::time::sleep(nap).await;
-        say("ready");
+        print_line("ready");
         let wanted = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
         if wanted.is_ok_and(|read| read.is_ok_and(|bytes| bytes > 0)) {
             for _ in 0..CHANGED {
@@ -65,7 +65,7 @@ pub(crate) fn serve(tasks: &str, socket: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn say(text: &str) {
+fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
     let _ = std::io::stdout().flush();
 }
@@ -94,10 +94,10 @@ pub(crate) fn watch(socket: &str) -> Result<(), String> {
         }
         if !first && tasks > 0 && rows >= tasks.min(PAGE) {
             first = true;
-            say(&took());
+            print_line(&took());
         }
         if whole && first {
-            say(&took());
+            print_line(&took());
             break;
         }
         inbox.wait(seen, Instant::now() + Duration::from_secs(60));
@@ -106,7 +106,7 @@ pub(crate) fn watch(socket: &str) -> Result<(), String> {
     loop {
         let seen = inbox.count();
         if matches!(inbox.take(QuestionId(1)), Some(Answer::Page(page)) if page.total >= more) {
-            say("more");
+            print_line("more");
             break;
         }
         inbox.wait(seen, Instant::now() + Duration::from_secs(60));
@@ -133,7 +133,7 @@ impl Process {
         child.map(Self).map_err(|error| error.to_string())
     }
 
-    /// Waits for the next line that it says.
+    /// Waits for the next line that it prints.
     fn line(&mut self) -> Result<String, String> {
         let mut line = String::new();
         let out = self.0.stdout.as_mut().ok_or("no output")?;
@@ -141,8 +141,8 @@ impl Process {
         Ok(line.trim().to_owned())
     }
 
-    /// Says a line to it.
-    fn tell(&mut self, line: &str) -> Result<(), String> {
+    /// Writes a line to its standard input.
+    fn write_line(&mut self, line: &str) -> Result<(), String> {
         let input = self.0.stdin.as_mut().ok_or("no input")?;
         writeln!(input, "{line}").and_then(|()| input.flush()).map_err(|error| error.to_string())
     }
@@ -206,7 +206,7 @@ pub(crate) fn measure(tasks: usize) -> Result<Row, String> {
     let viewer_cpu = (viewer.cpu_ms("") - viewer_before) / (STEADY.as_secs_f64() / TICK.as_secs_f64());
     let (drained_mb, viewer_mb) = (service.memory("VmHWM"), viewer.memory("VmRSS"));
     let began = Instant::now();
-    service.tell("more")?;
+    service.write_line("more")?;
     viewer.line()?;
     let more_ms = began.elapsed().as_secs_f64() * 1e3;
     Ok(vec![

@@ -11,7 +11,7 @@ use pollscope_tui::commands;
 use pollscope_tui::commands::cli::Cli;
 
 use crate::faults::MACHINE;
-use crate::recording::folded;
+use crate::recording::replay;
 use crate::service::Service;
 use crate::site::spawns_at;
 use crate::wait;
@@ -25,7 +25,7 @@ fn record(path: &Path, seconds: &str, word: &str) {
 }
 
 fn run_of(path: &Path) -> Run {
-    let (monitor, ..) = folded(path).expect("a recording");
+    let (monitor, ..) = replay(path).expect("a recording");
     Run::of([monitor.world()])
 }
 

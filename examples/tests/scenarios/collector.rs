@@ -24,7 +24,7 @@ pub(crate) fn start(address: &str) -> Service {
         command.env(BE_A_COLLECTOR, address);
         command.args(["collector::child", "--exact", "--nocapture"]);
     });
-    service.says("collecting on");
+    service.wait_for_line("collecting on");
     service
 }
 

@@ -182,7 +182,7 @@ fn panic() {
 #[test]
 fn an_axum_service_shows_the_tasks_that_it_spawns() {
     let service = Service::start(env!("CARGO_BIN_EXE_axum_service"));
-    let address = service.says("serving on http://");
+    let address = service.wait_for_line("serving on http://");
     let authority = address.split('/').next().expect("an address");
     for cart in 0..25 {
         assert_eq!(crate::http::get(authority, &format!("/cart/{cart}")), format!("cart {cart}\n"));
@@ -201,7 +201,7 @@ fn an_existing_runtime_shows_its_workers() {
     viewer.wait_for("2 workers", Kind::Workers, |workers| (workers.iter().count() == 2).then_some(()));
     // At an ordinary level its subscriber hears of the service alone, not of what pollscope's own connections do.
     drop(viewer);
-    let said = service.wait_for("word of its own", || Some(service.said()).filter(|said| !said.is_empty()));
+    let said = service.wait_for("word of its own", || Some(service.lines()).filter(|said| !said.is_empty()));
     let ours = |line: &String| ["tonic", "h2::", "hyper"].iter().any(|transport| line.contains(transport));
     assert!(!said.iter().any(ours), "{said:#?}");
 }

@@ -21,7 +21,7 @@ impl Shop {
         let service = Service::start_with(env!("CARGO_BIN_EXE_axum_service"), |command, _| {
             command.env("POLLSCOPE_NAME", name).env("POLLSCOPE_ENDPOINT", format!("http://{collector}"));
         });
-        let address = service.says("serving on http://");
+        let address = service.wait_for_line("serving on http://");
         let authority = address.split('/').next().expect("an address").to_owned();
         Self { service, authority }
     }

@@ -12,11 +12,11 @@ use crate::service::Service;
 #[track_caller]
 fn serves_and_says(words: &[&str], environment: impl FnOnce(&mut Command, &Path)) {
     let service = Service::start_with(env!("CARGO_BIN_EXE_axum_service"), environment);
-    let address = service.says("serving on http://");
+    let address = service.wait_for_line("serving on http://");
     let authority = address.split('/').next().expect("an address");
     assert_eq!(http::get(authority, "/cart/1"), "cart 1\n");
     let complaints = || -> Vec<String> {
-        service.said().into_iter().filter(|line| !line.starts_with("serving on")).collect()
+        service.lines().into_iter().filter(|line| !line.starts_with("serving on")).collect()
     };
     let complaint = service.wait_for(&format!("complaint about {words:?}"), || {
         complaints().into_iter().find(|line| words.iter().all(|word| line.contains(word)))

@@ -18,7 +18,7 @@ use crate::http;
 use crate::service::Service;
 
 /// What a viewer sees at the end of a recording, when that was, and how it ends.
-pub(crate) fn folded(path: &Path) -> Option<(Monitor, u64, Ending)> {
+pub(crate) fn replay(path: &Path) -> Option<(Monitor, u64, Ending)> {
     let mut recording = Recording::open(path).ok()?;
     let mut monitor = Monitor::new(Limits::default());
     let mut now = 0;
@@ -31,7 +31,7 @@ pub(crate) fn folded(path: &Path) -> Option<(Monitor, u64, Ending)> {
 
 /// How many findings a recording leads to, and how it ends.
 fn judged(path: &Path) -> Option<(u64, Ending)> {
-    let (monitor, now, ending) = folded(path)?;
+    let (monitor, now, ending) = replay(path)?;
     let query = Query { filter: "detector=blocking-poll".to_owned(), ..Query::all(Kind::Findings, 10) };
     match monitor.answer(&Ask::Page(query), now) {
         Answer::Page(page) => Some((page.matched, ending)),
@@ -62,10 +62,10 @@ fn grave(file: &[u8]) -> Option<Report> {
         _ => None,
     });
     let reports: Vec<_> = reports.collect();
-    reports.iter().any(tells_of_a_long_poll).then_some(reports)?.pop()
+    reports.iter().any(has_long_poll).then_some(reports)?.pop()
 }
 
-fn tells_of_a_long_poll(report: &Report) -> bool {
+fn has_long_poll(report: &Report) -> bool {
     report.slow_polls.iter().any(|poll| poll.wall_ns >= 100 * MILLISECOND)
 }
 
@@ -86,12 +86,12 @@ fn a_service_that_is_killed_right_after_a_long_poll_leaves_it_in_a_whole_chunk()
         if grave(&file[..length]).is_some() { enough = length } else { short = length }
     }
     let last = grave(&file[..enough]).expect("it was enough");
-    assert!(tells_of_a_long_poll(&last), "{last:?}");
+    assert!(has_long_poll(&last), "{last:?}");
 }
 
 /// Columns of the longest poll in a dump's lanes, at 10 ms each, and its site.
 fn longest_poll(dump: &Path) -> Option<(usize, String)> {
-    let (monitor, now, _) = folded(dump)?;
+    let (monitor, now, _) = replay(dump)?;
     let boot = monitor.world().processes().next()?.boot();
     let query = FlightQuery { boot, of: LANES, until_unix_ns: None, span_ns: 10 * SECOND, columns: 1_000 };
     match monitor.answer(&Ask::Flight(query), now) {
@@ -122,7 +122,7 @@ fn a_signal_makes_a_service_tell_what_its_workers_did_before() {
         command.env("POLLSCOPE_FLIGHT", "always").env("POLLSCOPE_LOG", "info");
     });
     // It is not killed by the signal any more.
-    service.says("pollscope: listening on ");
+    service.wait_for_line("pollscope: listening on ");
     service.wait_for("long poll in a dump", || {
         service.signal();
         let mut files = std::fs::read_dir(&dumps).ok()?.flatten().map(|entry| entry.path());
@@ -142,13 +142,13 @@ fn a_limit_on_file_sizes_ends_the_recording_and_not_the_service() {
         command.args(["-c", "ulimit -f 12; exec \"$0\"", env!("CARGO_BIN_EXE_axum_service")]);
         command.env("POLLSCOPE_RECORD", &path);
     });
-    let address = service.says("serving on http://");
+    let address = service.wait_for_line("serving on http://");
     let authority = address.split('/').next().expect("an address");
-    let rest = service.says(&format!("pollscope: recording to {} stopped: ", path.display()));
+    let rest = service.wait_for_line(&format!("pollscope: recording to {} stopped: ", path.display()));
     assert!(rest.ends_with("; the service goes on"), "{rest}");
     for cart in 0..20 {
         assert_eq!(http::get(authority, &format!("/cart/{cart}")), format!("cart {cart}\n"));
     }
-    let complaints = service.said().iter().filter(|line| line.starts_with("pollscope: ")).count();
-    assert_eq!(complaints, 1, "{:?}", service.said());
+    let complaints = service.lines().iter().filter(|line| line.starts_with("pollscope: ")).count();
+    assert_eq!(complaints, 1, "{:?}", service.lines());
 }

@@ -55,21 +55,21 @@ impl Service {
     }
 
     /// What it has said so far.
-    pub(crate) fn said(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The rest of the first line that it says with this beginning.
-    pub(crate) fn says(&self, beginning: &str) -> String {
+    pub(crate) fn wait_for_line(&self, beginning: &str) -> String {
         self.wait_for(&format!("line `{beginning}…`"), || {
-            self.said().iter().find_map(|line| line.strip_prefix(beginning).map(str::to_owned))
+            self.lines().iter().find_map(|line| line.strip_prefix(beginning).map(str::to_owned))
         })
     }
 
     /// Waits as [`wait`] does, and tells what the service said if it was in vain.
     #[track_caller]
     pub(crate) fn wait_for<T>(&self, what: &str, ask: impl FnMut() -> Option<T>) -> T {
-        wait(what, ask, || format!("the service said {:#?}", self.said()))
+        wait(what, ask, || format!("the service said {:#?}", self.lines()))
     }
 
     /// Whether its threads waited for a CPU for more than a tenth of the time that they had one, by the
@@ -95,7 +95,7 @@ impl Service {
     /// Waits until it has ended by itself.
     pub(crate) fn wait_to_end(&mut self) {
         let ended = self.child.wait().expect("our own child can be waited for");
-        assert!(ended.success(), "it ended with {ended}; it said {:#?}", self.said());
+        assert!(ended.success(), "it ended with {ended}; it said {:#?}", self.lines());
     }
 
     /// `kill -9`.

@@ -17,12 +17,12 @@ use crate::output::note;
 
 /// Does what is asked, and says what changed.
 pub(crate) fn run(command: &BaselineCommand) -> Result<(), Failure> {
-    let told = match command {
+    let text = match command {
         BaselineCommand::Save(args) => save(args)?,
         BaselineCommand::Accept(args) => accept(args)?,
         BaselineCommand::Prune(args) => prune(args)?,
     };
-    crate::output::to_stdout(told.as_bytes())
+    crate::output::to_stdout(text.as_bytes())
 }
 
 /// Reads a baseline file.
@@ -35,7 +35,7 @@ pub(crate) fn load(path: &Path) -> Result<Baseline, Failure> {
         _ => Failure::io(format!("read {shown}"), error),
     })?;
     let mut text = String::new();
-    // One more than is read, so that a larger one is told from one that just fits.
+    // One more than is read, so that a larger one is text from one that just fits.
     let read = file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text);
     read.map_err(|error| match error.kind() {
         ErrorKind::InvalidData => Failure::Usage(format!("{shown}: it is no text; expected a baseline file")),
@@ -60,11 +60,11 @@ fn save(args: &SaveArgs) -> Result<String, Failure> {
     let run = run_of(&folded)?;
     let sites = run.sites();
     baseline.add(run);
-    let mut told = format!("{}: 1 run of {} sites\n", shown(path), thousands(sites as u64));
-    tell_findings(&mut told, &accept_findings(&mut baseline, &folded, |_| true));
-    let _ = writeln!(told, "two more runs tell how much runs differ: `pollscope baseline accept RECORDING`");
+    let mut text = format!("{}: 1 run of {} sites\n", shown(path), thousands(sites as u64));
+    write_findings(&mut text, &accept_findings(&mut baseline, &folded, |_| true));
+    let _ = writeln!(text, "two more runs tell how much runs differ: `pollscope baseline accept RECORDING`");
     write(path, &baseline)?;
-    Ok(told)
+    Ok(text)
 }
 
 fn accept(args: &AcceptArgs) -> Result<String, Failure> {
@@ -72,7 +72,7 @@ fn accept(args: &AcceptArgs) -> Result<String, Failure> {
     let mut baseline = load(path)?;
     let folded = judged(&args.files)?;
     let run = run_of(&folded)?;
-    let mut told = String::new();
+    let mut text = String::new();
     let has = |texts: &[String], text: &str| texts.iter().any(|part| text.contains(part.as_str()));
     let by_site = |site: &SiteName| has(&args.sites, &site.to_string()) || has(&args.sites, &site.key);
     let accepted = match (args.sites.is_empty(), args.findings.is_empty()) {
@@ -81,7 +81,7 @@ fn accept(args: &AcceptArgs) -> Result<String, Failure> {
         (true, false) => None,
     };
     if let Some(accepted) = &accepted {
-        tell_accepted(&mut told, accepted);
+        write_accepted(&mut text, accepted);
     }
     let findings = accept_findings(&mut baseline, &folded, |finding| {
         if args.findings.is_empty() {
@@ -90,8 +90,8 @@ fn accept(args: &AcceptArgs) -> Result<String, Failure> {
             has(&args.findings, &finding.fingerprint)
         }
     });
-    tell_findings(&mut told, &findings);
-    if told.is_empty() {
+    write_findings(&mut text, &findings);
+    if text.is_empty() {
         let asked: Vec<&str> = args.sites.iter().chain(&args.findings).map(String::as_str).collect();
         return Err(Failure::Usage(format!(
             "nothing to accept: the recordings have no site and no new finding that contains `{}`; \
@@ -99,9 +99,9 @@ fn accept(args: &AcceptArgs) -> Result<String, Failure> {
             clean(&asked.join("`, `"))
         )));
     }
-    let _ = writeln!(told, "{}: {} of at most {MAX_RUNS} runs", shown(path), baseline.runs.len());
+    let _ = writeln!(text, "{}: {} of at most {MAX_RUNS} runs", shown(path), baseline.runs.len());
     write(path, &baseline)?;
-    Ok(told)
+    Ok(text)
 }
 
 fn prune(args: &UpkeepArgs) -> Result<String, Failure> {
@@ -111,24 +111,24 @@ fn prune(args: &UpkeepArgs) -> Result<String, Failure> {
     let pruned = baseline.prune(&run_of(&folded)?);
     let findings: Vec<Finding> = folded.iter().flat_map(Folded::findings).collect();
     let known = baseline.prune_findings(&findings);
-    let mut told = String::new();
+    let mut text = String::new();
     for process in &pruned.processes {
-        let _ = writeln!(told, "process gone   {}", clean(process));
+        let _ = writeln!(text, "process gone   {}", clean(process));
     }
     for site in &pruned.sites {
-        let _ = writeln!(told, "site gone      {}", clean(&site.to_string()));
+        let _ = writeln!(text, "site gone      {}", clean(&site.to_string()));
     }
     for fingerprint in &known {
-        let _ = writeln!(told, "finding gone   {}", clean(fingerprint));
+        let _ = writeln!(text, "finding gone   {}", clean(fingerprint));
     }
-    if told.is_empty() {
+    if text.is_empty() {
         return Ok(format!("{}: nothing to prune\n", shown(path)));
     }
     write(path, &baseline)?;
-    Ok(told)
+    Ok(text)
 }
 
-/// The recordings; those that are not whole are told of.
+/// The recordings; those that are not whole are text of.
 fn judged(args: &UpkeepArgs) -> Result<Vec<Folded>, Failure> {
     let folded = recordings::read(&args.recordings)?;
     for one in &folded {
@@ -174,24 +174,24 @@ fn accept_findings(
     findings
 }
 
-fn tell_accepted(told: &mut String, accepted: &Accepted) {
+fn write_accepted(text: &mut String, accepted: &Accepted) {
     for figure in &accepted.changed {
         let (site, (before, now)) = (figure.site.to_string(), figure.shown());
         let words = figure.figure.words();
-        let _ = writeln!(told, "accepted       {}: {words} {before} → {now}", clean(&site));
+        let _ = writeln!(text, "accepted       {}: {words} {before} → {now}", clean(&site));
     }
     for site in &accepted.new {
-        let _ = writeln!(told, "new            {}", clean(&site.to_string()));
+        let _ = writeln!(text, "new            {}", clean(&site.to_string()));
     }
     if accepted.gained > 0 {
-        let _ = writeln!(told, "{} known sites gained a run", accepted.gained);
+        let _ = writeln!(text, "{} known sites gained a run", accepted.gained);
     }
 }
 
-fn tell_findings(told: &mut String, findings: &[Finding]) {
+fn write_findings(text: &mut String, findings: &[Finding]) {
     for finding in findings {
         let _ = writeln!(
-            told,
+            text,
             "known finding  {} {}: {}",
             finding.level.as_str(),
             clean(&finding.fingerprint),
@@ -228,10 +228,10 @@ fn write(path: &Path, baseline: &Baseline) -> Result<(), Failure> {
 pub(crate) fn hostile() -> String {
     use pollscope_model::testkit::{HOSTILE, verdict_saying};
     let verdict = verdict_saying(HOSTILE);
-    let mut told = shown(Path::new(HOSTILE)) + "\n";
-    tell_findings(&mut told, &verdict.findings);
+    let mut text = shown(Path::new(HOSTILE)) + "\n";
+    write_findings(&mut text, &verdict.findings);
     if let Some(comparison) = verdict.comparison {
-        tell_accepted(&mut told, &Accepted { changed: comparison.figures, new: comparison.new, gained: 1 });
+        write_accepted(&mut text, &Accepted { changed: comparison.figures, new: comparison.new, gained: 1 });
     }
-    told
+    text
 }

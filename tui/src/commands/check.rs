@@ -1,12 +1,12 @@
 //! `pollscope check`: the verdict on recordings, or on a command and everything that it starts.
 //!
-//! It reads, has the model judge, tells the verdict and says which exit code stands for it. It judges nothing
+//! It reads, has the model judge, writes the verdict and gives its exit code. It judges nothing
 //! itself.
 
 mod collect;
 mod command;
 pub(crate) mod format;
-mod hear;
+mod recorded;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ use terms::Rules;
 
 pub(crate) use terms::detector;
 
-/// Judges and tells; [`Failure::Judged`] is a verdict that is not green.
+/// Judges and writes the verdict; [`Failure::Judged`] is a verdict that is not green.
 pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     match judge(args)? {
         0 => Ok(()),
@@ -33,16 +33,16 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     }
 }
 
-/// Judges, tells, and gives the exit code.
+/// Judges, writes the verdict, and gives the exit code.
 fn judge(args: &CheckArgs) -> Result<u8, Failure> {
     let rules = Rules::of(&args.limits, &args.policy)?;
     if args.command.is_empty() {
         let files = named(&args.files)?;
         let mut judge = judge_by(args, &rules)?;
-        hear::files(&mut judge, &files, &rules)?;
+        recorded::files(&mut judge, &files, &rules)?;
         let of = args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" ");
         let verdict = judge.verdict();
-        tell(args, &verdict, &of)?;
+        write_verdict(args, &verdict, &of)?;
         return Ok(exit_code(&verdict, None));
     }
     judge_command(args, &rules)
@@ -68,7 +68,7 @@ fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
         }
     };
     let files = folder.recordings()?;
-    hear::command(&mut judge, &files, rules)?;
+    recorded::command(&mut judge, &files, rules)?;
     let mut verdict = judge.verdict();
     if files.is_empty() {
         verdict.armed = Armed { yes: false, why: Some(nothing_recorded(&ended.words).into()) };
@@ -84,7 +84,7 @@ fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
     if let Some(why) = &ended.failed {
         verdict.notes.push(Arc::from(why.as_str()));
     }
-    tell(args, &verdict, &ended.words)?;
+    write_verdict(args, &verdict, &ended.words)?;
     Ok(exit_code(&verdict, ended.code))
 }
 
@@ -109,8 +109,8 @@ fn exit_code(verdict: &Verdict, command: Option<u8>) -> u8 {
     command.unwrap_or(own)
 }
 
-/// Tells it where it was asked for.
-fn tell(args: &CheckArgs, verdict: &Verdict, of: &str) -> Result<(), Failure> {
+/// Writes it where it was asked for.
+fn write_verdict(args: &CheckArgs, verdict: &Verdict, of: &str) -> Result<(), Failure> {
     let runner = Runner::here();
     let repository = &runner.repository();
     let plain = Sheet { verdict, of, style: Style::PLAIN, repository };
@@ -130,9 +130,9 @@ fn tell(args: &CheckArgs, verdict: &Verdict, of: &str) -> Result<(), Failure> {
     let sheet = Sheet { style: style(terminal), ..plain };
     format::write(args.format, &mut text, &sheet).map_err(Failure::output)?;
     if args.format == VerdictFormat::Github
-        && let Err(told) = format::summarise(&runner, &plain)
+        && let Err(reason) = format::summarise(&runner, &plain)
     {
-        note(&told);
+        note(&reason);
     }
     if beside {
         // The files are written and the code is told, even if standard error is closed.

@@ -15,7 +15,7 @@ use crate::output::failure::Failure;
 use crate::output::note;
 
 pub(crate) use json::Figures;
-pub(crate) use text::tell;
+pub(crate) use text::render;
 
 /// Prints the comparison; a failure with its code if it is not green.
 pub(crate) fn run(args: &DiffArgs) -> Result<(), Failure> {
@@ -48,9 +48,9 @@ pub(crate) fn run(args: &DiffArgs) -> Result<(), Failure> {
 
 fn printed(args: &DiffArgs, comparison: &Comparison, verdict: &str) -> Result<String, Failure> {
     Ok(match args.format {
-        DiffFormat::Text => tell(comparison, args.all),
+        DiffFormat::Text => render(comparison, args.all),
         DiffFormat::Json => json::document(args, comparison, verdict)?,
-        DiffFormat::Md => md::tell(comparison, args.all),
+        DiffFormat::Md => md::render(comparison, args.all),
     })
 }
 

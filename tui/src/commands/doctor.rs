@@ -206,7 +206,7 @@ pub(crate) fn hostile() -> String {
     use pollscope_model::query::page::Scope;
     use pollscope_model::testkit::{self, HOSTILE};
     let (script, reports) = testkit::hostile();
-    let monitor = crate::screens::rig::heard(&script, reports);
+    let monitor = crate::screens::rig::fold(&script, reports);
     let Answer::Overview(mut overview) = monitor.answer(&Ask::Overview(Scope::All), script.now_unix_ns())
     else {
         return String::new();

@@ -84,12 +84,12 @@ fn turn(
                 Effect::Control(control) => source.control(control),
                 Effect::Dump(boot) => {
                     if !source.dump(boot) {
-                        state.say("nothing to dump here: attach to the process itself");
+                        state.notify("nothing to dump here: attach to the process itself");
                     }
                 }
                 Effect::Copy(text) => match clip::osc52(&text) {
                     Some(sequence) => terminal.write(&sequence)?,
-                    None => state.say("too long for the terminal's clipboard: nothing copied"),
+                    None => state.notify("too long for the terminal's clipboard: nothing copied"),
                 },
                 Effect::Clear => terminal.clear()?,
                 Effect::Suspend => terminal.suspend()?,

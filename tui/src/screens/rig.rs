@@ -68,7 +68,7 @@ pub(crate) struct Rig {
 }
 
 /// A monitor that heard all of a script's reports, with the detectors' word on the last.
-pub(crate) fn heard(script: &Script, reports: Vec<Report>) -> Monitor {
+pub(crate) fn fold(script: &Script, reports: Vec<Report>) -> Monitor {
     let mut monitor = Monitor::new(Limits::default());
     let _ = monitor.greet(script.hello(), script.hello().anchor.unix_ns);
     for report in reports {
@@ -95,7 +95,7 @@ impl Rig {
     pub(crate) fn connected(tab: Tab, amount: Amount) -> Self {
         let mut rig = Self::new(tab);
         rig.amount = amount;
-        rig.tell(Status::Connected { label: Arc::from("collector 10.0.0.5:7700") });
+        rig.status(Status::Connected { label: Arc::from("collector 10.0.0.5:7700") });
         rig.draw(100, 30);
         rig.settle();
         rig
@@ -105,8 +105,8 @@ impl Rig {
     pub(crate) fn hostile(tab: Tab) -> Self {
         let (script, reports) = pollscope_model::testkit::hostile();
         let mut rig = Self::new(tab);
-        rig.process = Some((heard(&script, reports), script.now_unix_ns()));
-        rig.tell(Status::Connected { label: Arc::from(pollscope_model::testkit::HOSTILE) });
+        rig.process = Some((fold(&script, reports), script.now_unix_ns()));
+        rig.status(Status::Connected { label: Arc::from(pollscope_model::testkit::HOSTILE) });
         rig.draw(200, 60);
         rig.settle();
         rig
@@ -124,7 +124,7 @@ impl Rig {
         self.effects.extend(effects);
     }
 
-    pub(crate) fn tell(&mut self, status: Status) {
+    pub(crate) fn status(&mut self, status: Status) {
         self.event(Event::Source(SourceEvent::Status(status)));
     }
 

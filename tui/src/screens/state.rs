@@ -240,8 +240,8 @@ impl State {
         if tab == Tab::Fleet { self.home } else { self.scope }
     }
 
-    /// Says something for a few seconds.
-    pub fn say(&mut self, text: impl Into<String>) {
+    /// Shows a notice for a few seconds.
+    pub fn notify(&mut self, text: impl Into<String>) {
         self.notice = Some(Notice { text: text.into(), until: self.now + Duration::from_secs(5) });
     }
 }

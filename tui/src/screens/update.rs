@@ -49,7 +49,7 @@ const PANEL_FINDINGS: u64 = 16;
 
 /// The questions to start with.
 pub fn start(state: &mut State) -> Vec<Effect> {
-    stand(state)
+    update_questions(state)
 }
 
 /// Takes one event.
@@ -75,7 +75,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::Source(SourceEvent::Said(text)) => {
-            state.say(&*text);
+            state.notify(&*text);
             Vec::new()
         }
         Event::Tick(now) => {
@@ -86,7 +86,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     if state.notice.as_ref().is_some_and(|notice| notice.until <= state.now) {
         state.notice = None;
     }
-    effects.extend(stand(state));
+    effects.extend(update_questions(state));
     effects
 }
 
@@ -97,7 +97,7 @@ pub fn drawn(state: &mut State, hits: Hits) -> Vec<Effect> {
     if let Some(list) = state.list_mut() {
         list.resize(rows);
     }
-    stand(state)
+    update_questions(state)
 }
 
 /// Whether time alone changes the screen: it does where an age or a notice is shown.
@@ -121,20 +121,20 @@ fn any_unanswered(state: &State) -> bool {
 }
 
 /// Whose single polls are on screen. They are asked for only then: being asked, a process records them.
-fn flown(state: &State) -> Option<FlightQuery> {
+fn flight_query(state: &State) -> Option<FlightQuery> {
     let (boot, of) = match state.stack.last() {
         Some(Level::Detail(Detail { subject: Subject::Task(boot, task), .. })) => {
             (*boot, FlightOf::Task(*task))
         }
         Some(Level::Detail(_)) => return None,
         _ if state.current_tab() != Tab::Workers => return None,
-        _ => (looked_at(state)?, FlightOf::Workers { first: 0, most: MAX_LANES }),
+        _ => (current_process(state)?, FlightOf::Workers { first: 0, most: MAX_LANES }),
     };
     Some(state.flight.query(boot, of, state.size.0))
 }
 
 /// The process of the screen: the scope's, that of the row under the cursor, or the only one.
-fn looked_at(state: &State) -> Option<BootId> {
+fn current_process(state: &State) -> Option<BootId> {
     let of_row = || match state.list()?.selected.as_ref()? {
         RowId::Worker(boot, _) => Some(*boot),
         _ => None,
@@ -150,7 +150,7 @@ fn looked_at(state: &State) -> Option<BootId> {
 }
 
 /// Derives the questions from the state.
-fn stand(state: &mut State) -> Vec<Effect> {
+fn update_questions(state: &mut State) -> Vec<Effect> {
     let tab = state.current_tab();
     let scope = state.scope_of(tab);
     let mut wanted = vec![(Slot::Overview, Ask::Overview(scope))];
@@ -168,10 +168,10 @@ fn stand(state: &mut State) -> Vec<Effect> {
             wanted.push((Slot::Findings, Ask::Page(findings)));
         }
     }
-    let flown = flown(state);
-    state.flight.look_at(flown.as_ref().map(|query| (query.boot, query.of)));
-    wanted.extend(flown.map(|query| (Slot::Flight, Ask::Flight(query))));
-    if state.answers.stand(wanted) { vec![Effect::Ask(state.answers.questions())] } else { Vec::new() }
+    let flight = flight_query(state);
+    state.flight.look_at(flight.as_ref().map(|query| (query.boot, query.of)));
+    wanted.extend(flight.map(|query| (Slot::Flight, Ask::Flight(query))));
+    if state.answers.replace(wanted) { vec![Effect::Ask(state.answers.questions())] } else { Vec::new() }
 }
 
 #[cfg(test)]

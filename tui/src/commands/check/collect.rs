@@ -50,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// See the module. Dropping it removes the socket.
 pub(super) struct Collecting {
-    taken: Arc<Taken>,
+    taken: Arc<Shared>,
     server: tokio::task::JoinHandle<()>,
     /// The socket's name in the folder, and the folder that the socket is in if it is another.
     socket: PathBuf,
@@ -58,7 +58,7 @@ pub(super) struct Collecting {
 }
 
 /// What all streams share.
-struct Taken {
+struct Shared {
     parts: Mutex<Parts>,
     open: AtomicUsize,
     messages: AtomicU64,
@@ -85,9 +85,9 @@ impl Collecting {
             failed(error)
         })?;
         let parts = Mutex::new(Parts::new(folder));
-        let taken = Arc::new(Taken { parts, open: AtomicUsize::new(0), messages: AtomicU64::new(0) });
+        let taken = Arc::new(Shared { parts, open: AtomicUsize::new(0), messages: AtomicU64::new(0) });
         let service = ingest::server(Service(taken.clone()));
-        let incoming = Incoming::new(listener, bounds, tell_refusal);
+        let incoming = Incoming::new(listener, bounds, note_refusal);
         let server = tokio::spawn(async move {
             let server = Server::builder().max_concurrent_streams(STREAMS_PER_CONNECTION);
             let _ = server.serve_with_incoming(service, incoming).await;
@@ -123,7 +123,7 @@ impl Drop for Collecting {
 }
 
 /// What is refused is not in the verdict: it is said.
-fn tell_refusal(why: Refusal, count: u64) {
+fn note_refusal(why: Refusal, count: u64) {
     if !is_told(count) {
         return;
     }
@@ -154,14 +154,14 @@ fn bind(socket: &Path, beside: Option<&Path>) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-impl Taken {
+impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, Parts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Serves push streams.
-struct Service(Arc<Taken>);
+struct Service(Arc<Shared>);
 
 #[tonic::async_trait]
 impl Ingest for Service {
@@ -171,7 +171,7 @@ impl Ingest for Service {
         &self,
         request: Request<Streaming<PushMessage>>,
     ) -> Result<Response<Self::PushStream>, Status> {
-        let counted = Counted::of(&self.0)?;
+        let counted = OpenStream::of(&self.0)?;
         let (controls, outbound) = mpsc::channel(CONTROLS);
         let stream = Stream { inbound: request.into_inner(), reader: Reader::default(), controls, counted };
         tokio::spawn(stream.run());
@@ -180,10 +180,10 @@ impl Ingest for Service {
 }
 
 /// One stream that is open.
-struct Counted(Arc<Taken>);
+struct OpenStream(Arc<Shared>);
 
-impl Counted {
-    fn of(taken: &Arc<Taken>) -> Result<Self, Status> {
+impl OpenStream {
+    fn of(taken: &Arc<Shared>) -> Result<Self, Status> {
         let counted = Self(taken.clone());
         if taken.open.fetch_add(1, Ordering::AcqRel) < MAX_STREAMS {
             return Ok(counted);
@@ -192,7 +192,7 @@ impl Counted {
     }
 }
 
-impl Drop for Counted {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::AcqRel);
     }
@@ -202,30 +202,30 @@ struct Stream {
     inbound: Streaming<PushMessage>,
     reader: Reader,
     controls: mpsc::Sender<Result<PushControl, Status>>,
-    counted: Counted,
+    counted: OpenStream,
 }
 
 impl Stream {
     async fn run(mut self) {
-        if let Err(status) = self.talk().await {
+        if let Err(status) = self.serve().await {
             // Failing means that the process is gone.
             let _ = self.controls.send(Err(status)).await;
         }
     }
 
-    async fn talk(&mut self) -> Result<(), Status> {
+    async fn serve(&mut self) -> Result<(), Status> {
         let first = tokio::time::timeout(GREETING, self.next()).await;
         let first = first.map_err(|_| Status::deadline_exceeded("no greeting came within 5 s"))??;
         let Some(Push::Hello(hello)) = first else {
             return Err(Status::invalid_argument("the first message must be a hello"));
         };
         if let Err(mismatch) = compatible(Peer::Collector, Peer::Service, hello.protocol, &hello.version) {
-            return self.say(&Control::Refused { reason: mismatch.to_string() }).await;
+            return self.send(&Control::Refused { reason: mismatch.to_string() }).await;
         }
         let boot = hello.boot;
         let last_seq = self.counted.0.lock().greet(&hello).map_err(|error| refused(&error))?;
         let welcome = Welcome { protocol: PROTOCOL, last_seq, detail: Detail::Full };
-        self.say(&Control::Welcome(welcome)).await?;
+        self.send(&Control::Welcome(welcome)).await?;
         while let Some(push) = self.next().await? {
             match push {
                 Push::Hello(hello) if hello.boot == boot => {
@@ -237,7 +237,7 @@ impl Stream {
                 Push::Report(report) if report.boot == boot => {
                     self.counted.0.lock().write(&report)?;
                     if report.kind.is_last_part() {
-                        self.say(&Control::Ack { seq: report.seq }).await?;
+                        self.send(&Control::Ack { seq: report.seq }).await?;
                     }
                 }
                 Push::Report(_) => return Err(Status::invalid_argument("a report of another process")),
@@ -262,7 +262,7 @@ impl Stream {
         }
     }
 
-    async fn say(&self, control: &Control) -> Result<(), Status> {
+    async fn send(&self, control: &Control) -> Result<(), Status> {
         let sent = self.controls.send(Ok(PushControl::from(control))).await;
         sent.map_err(|_| Status::unavailable("the process is gone"))
     }

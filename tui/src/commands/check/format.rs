@@ -1,4 +1,4 @@
-//! How a verdict is told: one file for each format.
+//! How a verdict is written: one file for each format.
 //!
 //! A format only renders. What counts and why is in the [`Verdict`] that it is handed; nothing here judges,
 //! opens a file or asks the environment, but for [`Runner`], which says where the checkout is.
@@ -13,7 +13,7 @@ mod place;
 mod runner;
 mod sarif;
 mod text;
-mod told;
+mod wording;
 
 use std::io::{self, Write};
 

@@ -12,7 +12,7 @@ use crate::output::markdown::{code, code_cell, plain};
 const MOST: usize = 50;
 
 /// The comparison, ending in a line feed.
-pub(super) fn tell(comparison: &Comparison, all: bool) -> String {
+pub(super) fn render(comparison: &Comparison, all: bool) -> String {
     let mut text = format!("**pollscope diff**: {}\n", comparison.summary());
     for change in Change::ALL {
         let figures: Vec<&Compared> = comparison.of(change).collect();

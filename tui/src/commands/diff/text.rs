@@ -11,7 +11,7 @@ use crate::output::fmt::{clean, left, right, width};
 const MOST: usize = 20;
 
 /// The comparison as text, ending in a line feed.
-pub(crate) fn tell(comparison: &Comparison, all: bool) -> String {
+pub(crate) fn render(comparison: &Comparison, all: bool) -> String {
     let mut text = String::new();
     for change in Change::ALL {
         let figures: Vec<&Compared> = comparison.of(change).collect();

@@ -18,7 +18,7 @@ use crate::sources::open::Peer;
 /// Processes that are gone and whose departure is still told. A collector may know many that left long ago.
 const GONE: u64 = 1_000;
 
-/// The question whose answers [`Departures::hear`] takes: the processes that are gone, the last one first.
+/// The question whose answers [`Departures::update`] takes: the processes that are gone, the last one first.
 pub(super) fn question() -> Ask {
     Ask::Page(Query {
         filter: "state=gone".to_owned(),
@@ -53,7 +53,7 @@ impl Departures {
     }
 
     /// Takes an answer to the [`question`].
-    pub(super) fn hear(&mut self, page: &Page) {
+    pub(super) fn update(&mut self, page: &Page) {
         let boot = |id: &RowId| match id {
             RowId::Process(boot) => Some(*boot),
             _ => None,

@@ -217,7 +217,7 @@ impl Gatherer {
         let (page, overview) = (self.inbox.take(PAGE), self.inbox.take(OVERVIEW));
         let gone = self.inbox.take(GONE);
         if let Some(Answer::Page(gone)) = &gone {
-            self.departures.hear(gone);
+            self.departures.update(gone);
         }
         if let Some(status) = status.filter(|_| self.connected) {
             self.departures.connection(&status);

@@ -57,7 +57,7 @@ fn findings() -> Sheet {
 /// Every page of a process that means harm.
 pub(crate) fn hostile(format: Format) -> String {
     let (script, reports) = pollscope_model::testkit::hostile();
-    let monitor = crate::screens::rig::heard(&script, reports);
+    let monitor = crate::screens::rig::fold(&script, reports);
     let mut out = Vec::new();
     for kind in Kind::ALL {
         let Answer::Page(page) = monitor.answer(&Ask::Page(Query::all(kind, 100)), script.now_unix_ns())

@@ -58,7 +58,7 @@ pub struct Answers {
 impl Answers {
     /// Replaces the standing questions; a question that stays keeps its id. Tells whether anything
     /// changed.
-    pub fn stand(&mut self, wanted: Vec<(Slot, Ask)>) -> bool {
+    pub fn replace(&mut self, wanted: Vec<(Slot, Ask)>) -> bool {
         let same = |old: &Standing, new: &(Slot, Ask)| old.slot == new.0 && old.ask == new.1;
         if self.standing.len() == wanted.len()
             && self.standing.iter().zip(&wanted).all(|(old, new)| same(old, new))

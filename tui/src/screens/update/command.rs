@@ -42,13 +42,13 @@ fn run(state: &mut State, command: Command) -> Vec<Effect> {
                 list.sort = keys;
                 list.restart();
             }
-            None => state.say("there is no list here to sort"),
+            None => state.notify("there is no list here to sort"),
         },
         Command::Filter(text) => {
             if state.list().is_some() {
                 prompt::filter(state, &text);
             } else {
-                state.say("there is no list here to filter");
+                state.notify("there is no list here to filter");
             }
         }
         Command::Columns(names) => {

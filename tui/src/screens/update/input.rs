@@ -164,7 +164,7 @@ pub(super) fn freeze(state: &mut State) -> Vec<Effect> {
 /// Moves in time, if the source can.
 pub(super) fn time(state: &mut State, control: Control) -> Vec<Effect> {
     if state.playback.is_none() {
-        state.say("one can go back in time in recordings and in processes that are attached directly");
+        state.notify("one can go back in time in recordings and in processes that are attached directly");
         return Vec::new();
     }
     if state.frozen.take().is_some() {
@@ -175,8 +175,8 @@ pub(super) fn time(state: &mut State, control: Control) -> Vec<Effect> {
 
 /// Of the process whose single polls are on screen.
 fn dump(state: &mut State) -> Vec<Effect> {
-    let Some(query) = super::flown(state) else {
-        state.say("choose a worker of the process that is to be dumped");
+    let Some(query) = super::flight_query(state) else {
+        state.notify("choose a worker of the process that is to be dumped");
         return Vec::new();
     };
     vec![Effect::Dump(query.boot)]
@@ -184,11 +184,11 @@ fn dump(state: &mut State) -> Vec<Effect> {
 
 fn copy(state: &mut State, json: bool) -> Vec<Effect> {
     let Some((what, text)) = crate::screens::vm::copy::selected(state, json) else {
-        state.say("nothing is selected");
+        state.notify("nothing is selected");
         return Vec::new();
     };
     let format = if json { "JSON" } else { "text" };
-    state.say(format!("copied {what} as {format} (OSC 52: the terminal must allow it)"));
+    state.notify(format!("copied {what} as {format} (OSC 52: the terminal must allow it)"));
     vec![Effect::Copy(text)]
 }
 

@@ -105,7 +105,7 @@ pub(super) fn to_task(state: &mut State) {
                 push(state, Level::Detail(Detail::new(Subject::Task(boot, task))));
                 state.flight.show(last_ns);
             }
-            _ if site.is_empty() => state.say("this finding is about no single task or site"),
+            _ if site.is_empty() => state.notify("this finding is about no single task or site"),
             _ => push(state, Level::Detail(Detail::new(Subject::Site(scope, site)))),
         }
         return;
@@ -114,7 +114,7 @@ pub(super) fn to_task(state: &mut State) {
         Some((RowId::Worker(boot, _), Some(task), _)) => {
             push(state, Level::Detail(Detail::new(Subject::Task(boot, task))));
         }
-        Some((RowId::Worker(..), None, _)) => state.say("this worker polls no task that is seen"),
+        Some((RowId::Worker(..), None, _)) => state.notify("this worker polls no task that is seen"),
         _ => {}
     }
 }
@@ -132,7 +132,7 @@ pub(super) fn to_site(state: &mut State) {
     };
     match site {
         Some(site) => push(state, Level::Detail(Detail::new(Subject::Site(scope, site)))),
-        None => state.say("its spawn site is not known"),
+        None => state.notify("its spawn site is not known"),
     }
 }
 
@@ -162,7 +162,7 @@ pub(super) fn explain(state: &mut State) {
     });
     match detector {
         Some(detector) => explain_text(state, &detector),
-        None => state.say("no finding here; `:explain DETECTOR` tells about any rule"),
+        None => state.notify("no finding here; `:explain DETECTOR` tells about any rule"),
     }
 }
 
@@ -173,7 +173,7 @@ pub(super) fn explain_text(state: &mut State, detector: &str) {
             let title = format!("explain {detector}");
             state.overlay = Some(Overlay::Text(Text { title, body, scroll: 0 }));
         }
-        None => state.say(format!("no detector `{detector}`; Tab after `:explain ` lists them")),
+        None => state.notify(format!("no detector `{detector}`; Tab after `:explain ` lists them")),
     }
 }
 

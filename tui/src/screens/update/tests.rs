@@ -306,7 +306,7 @@ proptest! {
                 Step::World(n) => {
                     rig.amount = Amount { tasks: n, sites: n, findings: n % 40, workers: n % 70, ..rig.amount };
                 }
-                Step::Lost => rig.tell(Status::Lost { reason: Arc::from("gone\x1b[2J"), attempts: 1 }),
+                Step::Lost => rig.status(Status::Lost { reason: Arc::from("gone\x1b[2J"), attempts: 1 }),
                 Step::Pass => rig.pass(3),
             }
             check(&rig.state)?;

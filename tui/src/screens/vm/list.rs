@@ -139,7 +139,8 @@ fn heading(state: &State, list: &List, rows: usize, hidden: usize, columns: usiz
         }
     };
     // The number of rows must say that more are on their way.
-    let loading = list.page.as_ref().and_then(|page| page.meta.loading).filter(|_| tells_tasks(list.tab));
+    let loading =
+        list.page.as_ref().and_then(|page| page.meta.loading).filter(|_| shows_single_tasks(list.tab));
     let so_far = loading.map_or(String::new(), |percent| format!(" so far, {percent}% is in"));
     let title = format!("{}{range}{of}{so_far}", list.tab.title());
     let mut words = Vec::new();
@@ -162,7 +163,7 @@ fn heading(state: &State, list: &List, rows: usize, hidden: usize, columns: usiz
 }
 
 /// Whether the rows depend on the tasks' rows, which come last.
-fn tells_tasks(tab: Tab) -> bool {
+fn shows_single_tasks(tab: Tab) -> bool {
     matches!(tab, Tab::Tasks | Tab::Findings)
 }
 

@@ -82,7 +82,7 @@ fn bodies_without_single_polls() {
         }
     }
     let mut rig = Rig::connected(Tab::Workers, SOME);
-    rig.tell(Status::Lost { reason: Arc::from("the process ended"), attempts: 1 });
+    rig.status(Status::Lost { reason: Arc::from("the process ended"), attempts: 1 });
     let screen = rig.draw(100, 40);
     assert!(screen.contains("LOST: the process ended") && screen.contains("Poll lanes"), "{screen}");
 }
@@ -98,7 +98,7 @@ fn a_filtered_list_tells_all_totals() {
 fn bodies_without_rows() {
     let mut rig = Rig::new(Tab::Tasks);
     assert_snapshot!("body_connecting", rig.draw(80, 10));
-    rig.tell(Status::Connected { label: Arc::from("checkout (pid 412)") });
+    rig.status(Status::Connected { label: Arc::from("checkout (pid 412)") });
     assert_snapshot!("body_waiting", rig.draw(80, 10));
     rig.amount = NOTHING;
     rig.settle();
@@ -125,19 +125,23 @@ fn a_state_that_is_not_all_in_says_how_much_of_it_is() {
 #[test]
 fn a_target_that_went_away_leaves_its_last_state() {
     let mut rig = Rig::connected(Tab::Tasks, SOME);
-    rig.tell(Status::Lost { reason: Arc::from("connection refused by 10.0.0.5:7700"), attempts: 3 });
+    rig.status(Status::Lost { reason: Arc::from("connection refused by 10.0.0.5:7700"), attempts: 3 });
     assert_snapshot!("lost", rig.draw(100, 14));
-    rig.tell(Status::Refused { reason: Arc::from("it speaks protocol 3.0, this is 1.0: use pollscope 0.4") });
+    rig.status(Status::Refused {
+        reason: Arc::from("it speaks protocol 3.0, this is 1.0: use pollscope 0.4"),
+    });
     assert_snapshot!("refused", rig.draw(100, 14));
     let mut rig = Rig::new(Tab::Tasks);
-    rig.tell(Status::Refused { reason: Arc::from("it speaks protocol 3.0, this is 1.0: use pollscope 0.4") });
+    rig.status(Status::Refused {
+        reason: Arc::from("it speaks protocol 3.0, this is 1.0: use pollscope 0.4"),
+    });
     assert_snapshot!("refused_at_once", rig.draw(100, 10));
 }
 
 #[test]
 fn a_target_that_has_ended_is_not_said_to_be_tried_again() {
     let mut rig = Rig::connected(Tab::Tasks, SOME);
-    rig.tell(Status::Ended { reason: Arc::from("process 412 has ended"), orderly: false });
+    rig.status(Status::Ended { reason: Arc::from("process 412 has ended"), orderly: false });
     let screen = rig.draw(100, 14);
     let banner = "ENDED: process 412 has ended; below is the last known state.";
     assert!(screen.contains(banner) && !screen.contains("trying"), "{screen}");
@@ -220,7 +224,7 @@ fn the_other_glyph_sets() {
 fn too_small_a_screen_says_so_and_none_at_all_is_survived() {
     let mut rig = Rig::connected(Tab::Tasks, SOME);
     assert_eq!(rig.draw(39, 10).trim(), "too small: 39x10, needs 40x10");
-    rig.tell(Status::Lost { reason: Arc::from("it was stopped by a signal"), attempts: 12 });
+    rig.status(Status::Lost { reason: Arc::from("it was stopped by a signal"), attempts: 12 });
     let least = rig.draw(40, 10);
     assert!(least.contains("> !B"), "the list is what stays when there is no room: {least}");
     for (columns, rows) in [(0, 0), (1, 1), (0, 30), (100, 0), (40, 10)] {

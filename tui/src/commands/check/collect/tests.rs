@@ -32,15 +32,15 @@ impl Pushing {
         let pushed = ingest::client(channel.clone()).push(ReceiverStream::new(messages)).await;
         let controls = pushed.expect("it is taken").into_inner();
         let mut pushing = Self { out, controls, _channel: channel };
-        match pushing.told().await {
+        match pushing.next_control().await {
             Some(Control::Welcome(welcome)) => (pushing, welcome.last_seq),
             other => panic!("no welcome: {other:?}"),
         }
     }
 
-    async fn told(&mut self) -> Option<Control> {
-        let told = tokio::time::timeout(DEADLINE, self.controls.message()).await.expect("an answer");
-        told.ok().flatten().map(|message| Control::try_from(message).expect("it can be read"))
+    async fn next_control(&mut self) -> Option<Control> {
+        let control = tokio::time::timeout(DEADLINE, self.controls.message()).await.expect("an answer");
+        control.ok().flatten().map(|message| Control::try_from(message).expect("it can be read"))
     }
 
     /// Sends a report, and waits until it is written.
@@ -48,26 +48,26 @@ impl Pushing {
         for message in ingest::report(report) {
             self.out.send(message).await.expect("there is room");
         }
-        assert_eq!(self.told().await, Some(Control::Ack { seq: report.seq }));
+        assert_eq!(self.next_control().await, Some(Control::Ack { seq: report.seq }));
     }
 
     async fn end(mut self) {
         self.out.send(ingest::goodbye("it ended")).await.expect("there is room");
-        assert_eq!(self.told().await, None);
+        assert_eq!(self.next_control().await, None);
     }
 }
 
 fn polls(folder: &Path) -> Vec<(u64, bool)> {
     let grouped = by_process(&in_folder(folder).expect("files")).expect("recordings");
     assert!(grouped.silent.is_empty());
-    let mut told = Vec::new();
+    let mut control = Vec::new();
     for parts in grouped.processes {
         let folded = parts.fold(None).expect("it can be read");
         let monitor = folded.whole.monitor();
         let sites = monitor.world().processes().flat_map(Process::sites);
-        told.push((sites.map(|site| site.totals().poll.count()).sum(), folded.whole.ended()));
+        control.push((sites.map(|site| site.totals().poll.count()).sum(), folded.whole.ended()));
     }
-    told
+    control
 }
 
 #[tokio::test]

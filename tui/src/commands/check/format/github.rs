@@ -11,7 +11,7 @@ use pollscope_model::finding::Finding;
 use pollscope_model::verdict::{Outcome, Verdict};
 
 use super::place::{self, Repository, Spot};
-use super::told;
+use super::wording;
 use crate::output::fmt::{clean, cut};
 
 /// Annotations of one level that GitHub shows for a step.
@@ -40,7 +40,7 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     let mut text = String::new();
     let mut errors = SHOWN;
     if matches!(verdict.outcome, Outcome::NoData | Outcome::Incomplete) {
-        let message = format!("{}\n{}", told::summary(verdict), told::extent(verdict));
+        let message = format!("{}\n{}", wording::summary(verdict), wording::extent(verdict));
         command(&mut text, Command::Error, None, &format!("pollscope: {}", verdict.outcome), &message);
         errors -= 1;
     }
@@ -62,16 +62,17 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
         + others.len().saturating_sub(SHOWN);
     if hidden > 0 {
         let message =
-            format!("{} not shown here; the step summary tells more", told::counted(hidden, "finding"));
+            format!("{} not shown here; the step summary tells more", wording::counted(hidden, "finding"));
         command(&mut text, Command::Notice, None, "pollscope", &message);
     }
     if !verdict.undecided.is_empty() {
         let rules = verdict.undecided.iter().take(SHOWN);
-        let rules = rules.map(|(rule, why)| format!("{}: {}", cut(rule, told::NAME), cut(why, told::NAME)));
+        let rules =
+            rules.map(|(rule, why)| format!("{}: {}", cut(rule, wording::NAME), cut(why, wording::NAME)));
         let message = rules.collect::<Vec<_>>().join("\n");
         command(&mut text, Command::Notice, None, "pollscope could not tell", &message);
     }
-    let _ = writeln!(text, "pollscope: {} ({})", told::summary(verdict), told::extent(verdict));
+    let _ = writeln!(text, "pollscope: {} ({})", wording::summary(verdict), wording::extent(verdict));
     text
 }
 
@@ -83,22 +84,22 @@ fn annotate(
     repository: &Repository,
 ) {
     let spot = repository.spot_of(finding);
-    let mut message = told::headline(finding);
-    for (label, fact) in told::facts(verdict, finding) {
+    let mut message = wording::headline(finding);
+    for (label, fact) in wording::facts(verdict, finding) {
         let _ = write!(message, "\n{label}: {fact}");
     }
-    let stack = told::stack(finding, told::CALLS);
+    let stack = wording::stack(finding, wording::CALLS);
     if !stack.is_empty() {
         let _ = write!(message, "\nstack:\n    {}", stack.join("\n    "));
     }
-    let title = format!("{} ({})", cut(&finding.detector, told::NAME), finding.level.as_str());
+    let title = format!("{} ({})", cut(&finding.detector, wording::NAME), finding.level.as_str());
     command(text, level, spot.as_ref(), &title, &message);
 }
 
 fn annotate_change(text: &mut String, one: &Compared, repository: &Repository) {
     let spot = place::site(&one.site.place).map(|(file, line, column)| repository.spot(file, line, column));
     let spot = spot.filter(|spot| spot.inside);
-    command(text, Command::Error, spot.as_ref(), "worse than the baseline", &told::compared(one));
+    command(text, Command::Error, spot.as_ref(), "worse than the baseline", &wording::compared(one));
 }
 
 /// One command, on one line whatever the texts hold.

@@ -16,7 +16,7 @@ use pollscope_model::verdict::{Allowed, Outcome, Subject, Verdict};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::place::{self, Repository, Spot};
-use super::told;
+use super::wording;
 use crate::output::fmt::cut;
 
 /// The suite of what is about no single process; also the name of the report.
@@ -36,7 +36,7 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     let mut labels = BTreeSet::from([RUN.to_owned(), BASELINE.to_owned()]);
     for subject in &verdict.subjects {
         // GitLab shows only the first of several cases with the same names.
-        let mut label = printable(&cut(&subject.process, told::NAME));
+        let mut label = printable(&cut(&subject.process, wording::NAME));
         if !labels.insert(label.clone()) {
             let _ = write!(label, " ({})", subject.pid);
             labels.insert(label.clone());
@@ -54,12 +54,12 @@ fn run(verdict: &Verdict, repository: &Repository) -> TestSuite {
     suite.add_property(property("fail-on", verdict.fail_on.as_str()));
     let mut armed = case(RUN, "armed", TestCaseStatus::success());
     if verdict.outcome == Outcome::NoData || !verdict.armed.yes {
-        let why = told::unarmed(verdict);
+        let why = wording::unarmed(verdict);
         armed.status = broken(NonSuccessKind::Error, "no-data", &why, &why);
     }
     let mut complete = case(RUN, "complete", TestCaseStatus::success());
     if verdict.outcome == Outcome::Incomplete {
-        let headline = format!("too much was lost to be sure of anything: {}", told::extent(verdict));
+        let headline = format!("too much was lost to be sure of anything: {}", wording::extent(verdict));
         complete.status = broken(NonSuccessKind::Error, "incomplete", &headline, &losses(verdict));
     }
     suite.add_test_cases([armed, complete]);
@@ -68,7 +68,7 @@ fn run(verdict: &Verdict, repository: &Repository) -> TestSuite {
     let limits: Vec<_> = limits.filter(|rule| detect::index_of(rule).is_none()).collect();
     add_cases(&mut suite, verdict, repository, &limits, |finding| verdict.subject_of(finding).is_none());
     if !verdict.notes.is_empty() {
-        let notes = lines(verdict.notes.iter().map(|note| cut(note, told::HEADLINE).into_owned()));
+        let notes = lines(verdict.notes.iter().map(|note| cut(note, wording::HEADLINE).into_owned()));
         suite.set_system_out(printable_lines(&notes));
     }
     suite
@@ -81,20 +81,20 @@ fn baseline(comparison: &Comparison, repository: &Repository) -> TestSuite {
     let mut names = BTreeSet::new();
     for one in &comparison.figures {
         // A name without lines stays the same while the code is edited.
-        let mut name = printable(&format!("{}: {}", told::site(&one.site), one.figure.words()));
+        let mut name = printable(&format!("{}: {}", wording::site(&one.site), one.figure.words()));
         while !names.insert(name.clone()) {
             name.push('\'');
         }
         suite.add_test_case(compared(one, &name, repository));
     }
-    let notes = comparison.notes.iter().map(|note| cut(note, told::HEADLINE).into_owned());
+    let notes = comparison.notes.iter().map(|note| cut(note, wording::HEADLINE).into_owned());
     let notes = lines(std::iter::once(comparison.summary()).chain(notes));
     suite.set_system_out(printable_lines(&notes));
     suite
 }
 
 fn compared(one: &Compared, name: &str, repository: &Repository) -> TestCase {
-    let told = told::compared(one);
+    let told = wording::compared(one);
     let status = match one.change {
         Change::Regressed => broken(NonSuccessKind::Failure, "regressed", &told, &told),
         Change::Insufficient => {
@@ -172,11 +172,11 @@ fn judged(
             n => format!(" (and {n} more)"),
         };
         let kind = worst.kind.map(|kind| format!(".{}", kind.as_str())).unwrap_or_default();
-        let headline = format!("{}{more}", told::headline(worst));
+        let headline = format!("{}{more}", wording::headline(worst));
         broken(NonSuccessKind::Failure, &format!("{detector}{kind}"), &headline, &in_full(verdict, &failing))
     } else if let Some((_, why)) = undecided().filter(|_| findings.is_empty()) {
         let mut status = TestCaseStatus::skipped();
-        status.set_message(printable(&cut(why, told::HEADLINE)));
+        status.set_message(printable(&cut(why, wording::HEADLINE)));
         status
     } else {
         TestCaseStatus::success()
@@ -188,7 +188,8 @@ fn judged(
     let passing: Vec<_> = findings.iter().filter(|finding| !fails(finding)).copied().collect();
     let mut output = in_full(verdict, &passing);
     for Allowed { finding, reason } in allowed.iter().take(SHOWN) {
-        let _ = writeln!(output, "allowed: {}; {}", told::headline(finding), cut(reason, told::HEADLINE));
+        let _ =
+            writeln!(output, "allowed: {}; {}", wording::headline(finding), cut(reason, wording::HEADLINE));
     }
     if !output.is_empty() {
         case.set_system_out(printable_lines(&output));
@@ -208,7 +209,7 @@ fn attach(case: &mut TestCase, spot: &Spot) {
 
 fn in_full(verdict: &Verdict, findings: &[&Finding]) -> String {
     let mut texts: Vec<_> =
-        findings.iter().take(SHOWN).map(|finding| told::paragraphs(verdict, finding)).collect();
+        findings.iter().take(SHOWN).map(|finding| wording::paragraphs(verdict, finding)).collect();
     if let Some(more) = findings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         texts.push(format!("… and {more} more\n"));
     }
@@ -218,7 +219,7 @@ fn in_full(verdict: &Verdict, findings: &[&Finding]) -> String {
 /// Who lost how much.
 fn losses(verdict: &Verdict) -> String {
     lines(verdict.subjects.iter().filter(|subject| subject.lost > 0).map(|subject| {
-        let process = cut(&subject.process, told::NAME);
+        let process = cut(&subject.process, wording::NAME);
         format!("{process}, pid {}: {} lost, {} told", subject.pid, subject.lost, subject.told)
     }))
 }
@@ -245,7 +246,7 @@ fn lines(lines: impl Iterator<Item = String>) -> String {
 
 /// One clean line without what XML 1.0 has no way to write.
 fn printable(text: &str) -> String {
-    writable(&cut(text, told::HEADLINE * 2))
+    writable(&cut(text, wording::HEADLINE * 2))
 }
 
 /// The same of several lines that are bounded already.

@@ -10,7 +10,7 @@ use pollscope_model::finding::Finding;
 use pollscope_model::verdict::{Allowed, Verdict};
 
 use super::place::{Repository, Spot};
-use super::told;
+use super::wording;
 use crate::output::fmt::cut;
 use crate::output::markdown::{code, code_cell, fence, html, plain};
 
@@ -25,8 +25,8 @@ const ROWS: usize = 25;
 
 /// The verdict as Markdown.
 pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
-    let mut text = format!("## pollscope: {}\n\n", plain(&told::summary(verdict)));
-    let _ = writeln!(text, "Verdict **{}**: {}.", verdict.outcome, told::extent(verdict));
+    let mut text = format!("## pollscope: {}\n\n", plain(&wording::summary(verdict)));
+    let _ = writeln!(text, "Verdict **{}**: {}.", verdict.outcome, wording::extent(verdict));
     findings(&mut text, verdict, repository);
     compared(&mut text, verdict);
     let mut tail = String::new();
@@ -47,14 +47,14 @@ fn findings(text: &mut String, verdict: &Verdict, repository: &Repository) {
     *text += "\n| level | detector | what | where | process |\n|---|---|---|---|---|\n";
     rows(text, TABLE, &verdict.findings, |finding| {
         let spot = repository.spot_of(finding).map(|spot| place(&spot));
-        let spot = spot.unwrap_or_else(|| cut(&finding.site, told::NAME).into_owned());
+        let spot = spot.unwrap_or_else(|| cut(&finding.site, wording::NAME).into_owned());
         format!(
             "| {} | {} | {} | {} | {} |",
             level(verdict, finding),
-            code_cell(&cut(&finding.detector, told::NAME)),
-            plain(&told::headline(finding)),
+            code_cell(&cut(&finding.detector, wording::NAME)),
+            plain(&wording::headline(finding)),
             code_cell(&spot),
-            code_cell(&cut(&finding.process, told::NAME)),
+            code_cell(&cut(&finding.process, wording::NAME)),
         )
     });
 }
@@ -62,7 +62,7 @@ fn findings(text: &mut String, verdict: &Verdict, repository: &Repository) {
 /// What became of the baseline's figures. What stayed is only counted.
 fn compared(text: &mut String, verdict: &Verdict) {
     let Some(comparison) = &verdict.comparison else { return };
-    let runs = told::counted(comparison.runs as usize, "run");
+    let runs = wording::counted(comparison.runs as usize, "run");
     let _ = writeln!(text, "\n### Compared with the baseline of {runs}\n\n{}.", plain(&comparison.summary()));
     let changed: Vec<_> = comparison.figures.iter().filter(|one| one.change != Change::Unchanged).collect();
     if !changed.is_empty() {
@@ -73,21 +73,21 @@ fn compared(text: &mut String, verdict: &Verdict) {
                 "| {strong}{}{strong} | {} | {} | {} | {} |",
                 one.change,
                 one.figure.words(),
-                code_cell(&told::site(&one.site)),
-                told::change(one),
-                plain(&cut(&one.reason, told::HEADLINE)),
+                code_cell(&wording::site(&one.site)),
+                wording::change(one),
+                plain(&cut(&one.reason, wording::HEADLINE)),
             )
         });
     }
     for (what, sites) in [("New", &comparison.new), ("Gone", &comparison.vanished)] {
         if !sites.is_empty() {
             let _ = writeln!(text, "\n{what} sites:\n");
-            rows(text, PART, sites, |site| format!("- {}", code(&told::site(site))));
+            rows(text, PART, sites, |site| format!("- {}", code(&wording::site(site))));
         }
     }
     if !comparison.notes.is_empty() {
         text.push('\n');
-        rows(text, PART, &comparison.notes, |note| format!("- {}", plain(&cut(note, told::HEADLINE))));
+        rows(text, PART, &comparison.notes, |note| format!("- {}", plain(&cut(note, wording::HEADLINE))));
     }
 }
 
@@ -96,7 +96,7 @@ fn details(text: &mut String, verdict: &Verdict, longest: usize) {
     for (index, finding) in verdict.findings.iter().enumerate() {
         let one = detail(verdict, finding);
         if text.len() + one.len() > longest {
-            let more = told::counted(verdict.findings.len() - index, "finding");
+            let more = wording::counted(verdict.findings.len() - index, "finding");
             let _ = writeln!(text, "\n… {more} without details, for want of room.");
             return;
         }
@@ -105,14 +105,14 @@ fn details(text: &mut String, verdict: &Verdict, longest: usize) {
 }
 
 fn detail(verdict: &Verdict, finding: &Finding) -> String {
-    let (detector, headline) = (cut(&finding.detector, told::NAME), told::headline(finding));
+    let (detector, headline) = (cut(&finding.detector, wording::NAME), wording::headline(finding));
     let mut text = format!("\n<details><summary>{}: {}</summary>\n\n", html(&detector), html(&headline));
-    for (label, fact) in told::facts(verdict, finding) {
+    for (label, fact) in wording::facts(verdict, finding) {
         let prose = matches!(label, "why" | "fix" | "seen" | "made wait" | "polls" | "delays");
         let fact = if prose { plain(&fact) } else { code(&fact) };
         let _ = writeln!(text, "- {label}: {fact}");
     }
-    let stack = told::stack(finding, told::CALLS);
+    let stack = wording::stack(finding, wording::CALLS);
     if !stack.is_empty() {
         let _ = write!(text, "\n{}", fence("text", &stack.join("\n")));
     }
@@ -127,8 +127,8 @@ fn allowed(text: &mut String, verdict: &Verdict) {
     let _ = writeln!(text, "\n<details><summary>{} allowed</summary>\n", verdict.allowed.len());
     *text += "| detector | what | reason |\n|---|---|---|\n";
     rows(text, PART, &verdict.allowed, |Allowed { finding, reason }| {
-        let detector = code_cell(&cut(&finding.detector, told::NAME));
-        let (what, reason) = (plain(&told::headline(finding)), plain(&cut(reason, told::HEADLINE)));
+        let detector = code_cell(&cut(&finding.detector, wording::NAME));
+        let (what, reason) = (plain(&wording::headline(finding)), plain(&cut(reason, wording::HEADLINE)));
         format!("| {detector} | {what} | {reason} |")
     });
     *text += "\n</details>\n";
@@ -136,23 +136,23 @@ fn allowed(text: &mut String, verdict: &Verdict) {
 
 fn unused(text: &mut String, verdict: &Verdict) {
     list(text, "Expected, and did not happen", &verdict.expectations_unused, |one| {
-        format!("- {}: {}", code(&told::expectation(one)), plain(&cut(&one.reason, told::HEADLINE)))
+        format!("- {}: {}", code(&wording::expectation(one)), plain(&cut(&one.reason, wording::HEADLINE)))
     });
 }
 
 fn undecided(text: &mut String, verdict: &Verdict) {
     list(text, "Could not tell", &verdict.undecided, |(rule, why)| {
-        format!("- {}: {}", code(&cut(rule, told::NAME)), plain(&cut(why, told::HEADLINE)))
+        format!("- {}: {}", code(&cut(rule, wording::NAME)), plain(&cut(why, wording::HEADLINE)))
     });
 }
 
 fn recordings(text: &mut String, verdict: &Verdict) {
     let files: Vec<_> = verdict.subjects.iter().filter_map(|subject| subject.recording.as_deref()).collect();
-    list(text, "What happened, to replay", &files, |file| format!("- {}", code(&told::open(file))));
+    list(text, "What happened, to replay", &files, |file| format!("- {}", code(&wording::open(file))));
 }
 
 fn notes(text: &mut String, verdict: &Verdict) {
-    list(text, "Notes", &verdict.notes, |note| format!("- {}", plain(&cut(note, told::HEADLINE))));
+    list(text, "Notes", &verdict.notes, |note| format!("- {}", plain(&cut(note, wording::HEADLINE))));
 }
 
 fn list<T>(text: &mut String, heading: &str, items: &[T], row: impl Fn(&T) -> String) {
@@ -185,7 +185,7 @@ fn level(verdict: &Verdict, finding: &Finding) -> String {
 }
 
 fn place(spot: &Spot) -> String {
-    let file = cut(&spot.file, told::NAME);
+    let file = cut(&spot.file, wording::NAME);
     if spot.line > 0 { format!("{file}:{}", spot.line) } else { file.into_owned() }
 }
 

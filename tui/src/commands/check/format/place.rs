@@ -57,17 +57,19 @@ impl Repository {
         let ran = calls().find_map(|(file, line)| Some((known(file)?, line, 0)));
         let spawned_here = || spawned.and_then(|(file, line, column)| Some((known(file)?, line, column)));
         // A machine that judges a recording may have no files at all.
-        let as_told = || {
-            let ran = calls().find_map(|(file, line)| Some((self.told(file)?, line, 0)));
-            ran.or_else(|| spawned.and_then(|(file, line, column)| Some((self.told(file)?, line, column))))
+        let not_found = || {
+            let ran = calls().find_map(|(file, line)| Some((self.as_given(file)?, line, 0)));
+            ran.or_else(|| {
+                spawned.and_then(|(file, line, column)| Some((self.as_given(file)?, line, column)))
+            })
         };
-        let (file, line, column) = ran.or_else(spawned_here).or_else(as_told)?;
+        let (file, line, column) = ran.or_else(spawned_here).or_else(not_found)?;
         Some(Spot { file, line, column, inside: true })
     }
 
     /// The line of that file.
     pub(super) fn spot(&self, file: &str, line: u32, column: u32) -> Spot {
-        match self.known(file).or_else(|| self.told(file)) {
+        match self.known(file).or_else(|| self.as_given(file)) {
             Some(file) => Spot { file, line, column, inside: true },
             None => Spot { file: clean(file).into_owned(), line, column, inside: false },
         }
@@ -83,8 +85,8 @@ impl Repository {
             .and_then(|path| self.below(&path))
     }
 
-    /// The path below the root as it was told, if it may be there.
-    fn told(&self, file: &str) -> Option<String> {
+    /// The path below the root as it was given, if it may be there.
+    fn as_given(&self, file: &str) -> Option<String> {
         let libraries = Path::new(file).starts_with("library");
         if libraries { None } else { self.below(&plain(&self.here.join(file))) }
     }

@@ -18,7 +18,7 @@ use pollscope_model::value::Value;
 use pollscope_model::verdict::{Outcome, Verdict};
 
 use super::place::{self, Repository, Spot};
-use super::told;
+use super::wording;
 use crate::output::fmt::{cut, cut_front};
 use log::{
     Alert, AlertProperties, ArtifactLocation, Configuration, Driver, Invocation, Location, Log,
@@ -65,7 +65,7 @@ fn rules(verdict: &Verdict) -> Vec<Rule> {
         let id = id(finding);
         if !rules.iter().any(|rule| rule.id == id) {
             let words = id.replace('-', " ");
-            let help = format!("{words}. {}", cut(&finding.fix, told::HEADLINE));
+            let help = format!("{words}. {}", cut(&finding.fix, wording::HEADLINE));
             rules.push(other_rule(&id, &words, &help, finding.level));
         }
     }
@@ -135,17 +135,18 @@ fn invocation(verdict: &Verdict, rules: &[Rule]) -> Invocation {
     let blind = matches!(verdict.outcome, Outcome::NoData | Outcome::Incomplete);
     let mut told = Vec::new();
     if blind {
-        let message = format!("{} ({})", told::summary(verdict), told::extent(verdict));
+        let message = format!("{} ({})", wording::summary(verdict), wording::extent(verdict));
         told.push(Notification { level: "error", message: text_of(&message), associated_rule: None });
     }
     for (detector, why) in verdict.undecided.iter().take(NOTIFICATIONS) {
-        let message = format!("{} could not tell: {}", cut(detector, told::NAME), cut(why, told::HEADLINE));
+        let message =
+            format!("{} could not tell: {}", cut(detector, wording::NAME), cut(why, wording::HEADLINE));
         let rule = rules.iter().position(|rule| *rule.id == **detector);
         let rule = rule.map(|index| RuleRef { id: rules[index].id.clone(), index });
         told.push(Notification { level: "note", message: text_of(&message), associated_rule: rule });
     }
     for note in verdict.notes.iter().take(NOTIFICATIONS) {
-        let message = text_of(&cut(note, told::HEADLINE));
+        let message = text_of(&cut(note, wording::HEADLINE));
         told.push(Notification { level: "note", message, associated_rule: None });
     }
     Invocation { execution_successful: !blind, tool_execution_notifications: told }
@@ -156,11 +157,11 @@ fn alert(finding: &Finding, repository: &Repository, rules: &[Rule]) -> Alert {
     let rule_index = rules.iter().position(|rule| rule.id == rule_id);
     let spot = repository.spot_of(finding);
     let spawned = place::site(&finding.site).map(|(file, line, column)| repository.spot(file, line, column));
-    let mut text = told::headline(finding);
+    let mut text = wording::headline(finding);
     if spot.is_none() {
         text += "\n\nIt is about no line of this repository.";
     }
-    let (why, fix) = (cut(&finding.why, told::LINE), cut(&finding.fix, told::LINE));
+    let (why, fix) = (cut(&finding.why, wording::LINE), cut(&finding.fix, wording::LINE));
     for part in [&why, &fix] {
         if !part.is_empty() {
             text += "\n\n";
@@ -169,7 +170,7 @@ fn alert(finding: &Finding, repository: &Repository, rules: &[Rule]) -> Alert {
     }
     let related = spawned.filter(|spawned| spot.as_ref() != Some(spawned));
     let related = related.and_then(|spawned| physical(&spawned));
-    let fingerprint = cut(&finding.fingerprint, told::LINE).into_owned();
+    let fingerprint = cut(&finding.fingerprint, wording::LINE).into_owned();
     Alert {
         rule_id,
         rule_index,
@@ -186,9 +187,9 @@ fn alert(finding: &Finding, repository: &Repository, rules: &[Rule]) -> Alert {
         stacks: stacks(finding, repository),
         occurrence_count: Some(finding.count).filter(|count| *count > 0),
         properties: AlertProperties {
-            process: cut(&finding.process, told::NAME).into_owned(),
+            process: cut(&finding.process, wording::NAME).into_owned(),
             task: finding.task.map(|task| task.0),
-            task_name: cut(&finding.task_name, told::NAME).into_owned(),
+            task_name: cut(&finding.task_name, wording::NAME).into_owned(),
             kind: finding.kind.map(PollKind::as_str),
             value_ns: nanos(&finding.value),
             limit_ns: nanos(&finding.limit),
@@ -201,20 +202,20 @@ fn alert(finding: &Finding, repository: &Repository, rules: &[Rule]) -> Alert {
 /// A figure of a site that became worse than the baseline.
 fn regression(one: &Compared, repository: &Repository, rules: &[Rule]) -> Alert {
     let spot = place::site(&one.site.place).map(|(file, line, column)| repository.spot(file, line, column));
-    let fingerprint = format!("{REGRESSED} {} {}", one.figure.as_str(), told::site(&one.site));
+    let fingerprint = format!("{REGRESSED} {} {}", one.figure.as_str(), wording::site(&one.site));
     let nanos = |value| one.figure.is_duration().then_some(value);
     Alert {
         rule_id: REGRESSED.to_owned(),
         rule_index: rules.iter().position(|rule| rule.id == REGRESSED),
         level: level(Level::Deny),
-        message: text_of(&told::compared(one)),
+        message: text_of(&wording::compared(one)),
         locations: [location(spot.as_ref())],
         related_locations: Vec::new(),
         partial_fingerprints: BTreeMap::from([(FINGERPRINT, fingerprint)]),
         stacks: Vec::new(),
         occurrence_count: None,
         properties: AlertProperties {
-            process: cut(&one.site.process, told::NAME).into_owned(),
+            process: cut(&one.site.process, wording::NAME).into_owned(),
             value_ns: nanos(one.head.value),
             limit_ns: one.base.and_then(|base| nanos(base.value)),
             ..AlertProperties::default()
@@ -234,11 +235,11 @@ fn location(spot: Option<&Spot>) -> Location {
 
 /// The stack that was taken, innermost call first, as SARIF has it.
 fn stacks(finding: &Finding, repository: &Repository) -> Vec<Stack> {
-    let frames = finding.stack.iter().take(told::CALLS).map(|frame| {
+    let frames = finding.stack.iter().take(wording::CALLS).map(|frame| {
         let call = place::call(frame);
         let spot = call.source.map(|(file, line)| repository.spot(file, line, 0));
         let name = LogicalLocation {
-            fully_qualified_name: cut(call.function, told::HEADLINE).into_owned(),
+            fully_qualified_name: cut(call.function, wording::HEADLINE).into_owned(),
             kind: "function",
         };
         let physical_location = spot.and_then(|spot| physical(&spot));
@@ -280,18 +281,18 @@ fn encoded(path: &str) -> String {
 
 fn run_properties(verdict: &Verdict) -> RunProperties {
     let processes = verdict.subjects.iter().map(|subject| Process {
-        name: cut(&subject.process, told::NAME).into_owned(),
+        name: cut(&subject.process, wording::NAME).into_owned(),
         pid: subject.pid,
         mode: subject.mode.as_str(),
         told: subject.told,
         lost: subject.lost,
-        recording: subject.recording.as_deref().map(|file| cut_front(file, told::LINE).into_owned()),
+        recording: subject.recording.as_deref().map(|file| cut_front(file, wording::LINE).into_owned()),
     });
     RunProperties { verdict: verdict.outcome.as_str(), processes: processes.collect() }
 }
 
 fn id(finding: &Finding) -> String {
-    cut(&finding.detector, told::NAME).into_owned()
+    cut(&finding.detector, wording::NAME).into_owned()
 }
 
 /// `BlockingPoll` of `blocking-poll`.

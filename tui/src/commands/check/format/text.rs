@@ -8,11 +8,11 @@ use pollscope_model::time::Nanos;
 use pollscope_model::value::Value;
 use pollscope_model::verdict::{Outcome, Subject, Verdict};
 
-use super::{Sheet, Style, told};
+use super::{Sheet, Style, wording};
 use crate::output::fmt::{clean, wrap};
 
 /// Columns of the labels at the left.
-const LABEL: usize = told::LABEL;
+const LABEL: usize = wording::LABEL;
 /// Frames of a stack that are shown.
 const FRAMES: usize = 6;
 
@@ -37,7 +37,7 @@ pub(super) fn write(out: &mut dyn Write, sheet: &Sheet<'_>) -> io::Result<()> {
     list(out, sheet.style, "notes", verdict.notes.iter().map(ToString::to_string))?;
     if let Some(comparison) = &verdict.comparison {
         writeln!(out, "\nagainst the baseline")?;
-        out.write_all(crate::commands::diff::tell(comparison, false).as_bytes())?;
+        out.write_all(crate::commands::diff::render(comparison, false).as_bytes())?;
     }
     Ok(())
 }
@@ -63,7 +63,7 @@ fn headline(out: &mut dyn Write, Sheet { verdict, of, style, .. }: &Sheet<'_>) -
     if facts.is_empty() && verdict.outcome == Outcome::Clean {
         facts.push("nothing found".to_owned());
     }
-    facts.push(heard(verdict));
+    facts.push(judged(verdict));
     facts.push(clean(of).into_owned());
     writeln!(out, "{word}  {}", facts.join(" · "))?;
     if let Some(why) = verdict.armed.why.as_deref().filter(|_| !verdict.armed.yes) {
@@ -109,8 +109,8 @@ fn wrapped_only(verdict: &Verdict) -> Option<String> {
     ))
 }
 
-/// How much was judged: an empty verdict is not told from a clean one by its findings.
-fn heard(verdict: &Verdict) -> String {
+/// How much was judged: an empty verdict and a clean one have the same findings.
+fn judged(verdict: &Verdict) -> String {
     let told = verdict.subjects.iter().map(|subject| subject.told).fold(0, u64::saturating_add);
     let span = verdict.subjects.iter().map(|subject| subject.span_ns).max().unwrap_or(0);
     let processes = match verdict.subjects.len() {
@@ -132,12 +132,12 @@ fn finding(out: &mut dyn Write, sheet: &Sheet<'_>, finding: &Finding) -> io::Res
         let mark = if index == 0 { style.paint(&format!("{level:<5}"), color) } else { " ".repeat(5) };
         writeln!(out, "{mark} {}", style.paint(line, "1"))?;
     }
-    let calls = told::stack(finding, FRAMES);
+    let calls = wording::stack(finding, FRAMES);
     for (index, call) in calls.iter().enumerate() {
         paragraph(out, *style, if index == 0 { "ran" } else { "" }, call)?;
     }
-    for (label, fact) in told::facts(verdict, finding) {
-        if label == told::OPEN {
+    for (label, fact) in wording::facts(verdict, finding) {
+        if label == wording::OPEN {
             // In one line, to be copied.
             writeln!(out, "      {} {fact}", style.paint(&format!("{label:<LABEL$}"), "2"))?;
         } else {

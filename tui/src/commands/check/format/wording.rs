@@ -16,7 +16,7 @@ use crate::output::fmt::{clean, cut, cut_front, thousands};
 
 /// Columns of a text that has a line of its own.
 pub(super) const LINE: usize = 2_000;
-/// Calls of a stack that are told.
+/// Calls of a stack that are shown.
 pub(super) const CALLS: usize = 24;
 /// Columns of a headline.
 pub(super) const HEADLINE: usize = 300;

@@ -1,4 +1,4 @@
-//! Having what was recorded heard, process by process; memory is that of one.
+//! Hands the judge what was recorded, process by process; memory is that of one.
 
 use std::path::{Path, PathBuf};
 
@@ -11,23 +11,23 @@ use crate::output::failure::Failure;
 /// Reads the files that were named: each must hold something, and one that is cut says so.
 pub(super) fn files(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Result<(), Failure> {
     for parts in by_process(files)?.all()? {
-        let heard = process(judge, parts, rules)?;
-        if !heard.words.is_empty() {
-            judge.note(format!("{}: {}.", heard.path.display(), heard.words));
+        let judged = process(judge, parts, rules)?;
+        if !judged.words.is_empty() {
+            judge.note(format!("{}: {}.", judged.path.display(), judged.words));
         }
     }
     Ok(())
 }
 
-/// Has everything heard that the processes of a command recorded: one may have ended before it said anything, or
-/// in the middle of it.
+/// Hands the judge everything that the processes of a command recorded: one may have ended before its first report, or
+/// in the middle of one.
 pub(super) fn command(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Result<(), Failure> {
     let Grouped { processes, silent } = by_process(files)?;
     let mut unfinished: Vec<String> = silent.iter().map(|(path, _)| file_name(path)).collect();
     for parts in processes {
-        let heard = process(judge, parts, rules)?;
-        if !heard.ended || !heard.words.is_empty() {
-            unfinished.push(file_name(&heard.path));
+        let judged = process(judge, parts, rules)?;
+        if !judged.ended || !judged.words.is_empty() {
+            unfinished.push(file_name(&judged.path));
         }
     }
     if let [first, rest @ ..] = &unfinished[..] {
@@ -41,22 +41,22 @@ pub(super) fn command(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Re
 }
 
 /// What the recording of one process is like.
-struct Heard {
+struct Judged {
     path: PathBuf,
     /// What is not whole about it; empty if nothing is.
     words: String,
-    /// The process said that it ends.
+    /// The process ended in good order.
     ended: bool,
 }
 
-fn process(judge: &mut Judge, parts: Parts, rules: &Rules) -> Result<Heard, Failure> {
+fn process(judge: &mut Judge, parts: Parts, rules: &Rules) -> Result<Judged, Failure> {
     let folded = parts.fold(rules.policy.as_ref())?;
     let mut run = Run::of(folded.whole.monitor());
     run.recording = Some(folded.path.display().to_string().into());
     run.ended = folded.whole.ended();
     judge.hear(&run);
     let (words, ended) = (folded.whole.shortcomings(), folded.whole.ended());
-    Ok(Heard { path: folded.path, words, ended })
+    Ok(Judged { path: folded.path, words, ended })
 }
 
 fn file_name(path: &Path) -> String {

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 /// What all streams hold together.
 #[derive(Clone, Debug)]
-pub(super) struct Ledger(Arc<Inner>);
+pub(super) struct HeldBytes(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -28,24 +28,24 @@ struct State {
 /// What one stream holds; nothing once it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
-    ledger: Ledger,
+    all: HeldBytes,
     number: u64,
     revoked: Arc<Notify>,
 }
 
-impl Ledger {
-    /// A ledger of so many bytes.
+impl HeldBytes {
+    /// At most so many bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self(Arc::new(Inner { limit, state: Mutex::default() }))
     }
 
-    /// Opens the account of one stream.
+    /// Begins to count what one stream holds.
     pub(super) fn open(&self) -> Share {
         let mut state = self.lock();
         let (number, revoked) = (state.next, Arc::new(Notify::new()));
         state.next += 1;
         state.streams.insert(number, (0, revoked.clone()));
-        Share { ledger: self.clone(), number, revoked }
+        Share { all: self.clone(), number, revoked }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -54,15 +54,15 @@ impl Ledger {
 }
 
 impl Share {
-    /// Sets what the stream holds. If that is too much for all together, the stream that holds most is told to
-    /// end, which may be this one.
+    /// Sets what the stream holds. If that is too much for all together, the stream that holds most is
+    /// ended, which may be this one.
     pub(super) fn set(&self, bytes: usize) {
-        let mut state = self.ledger.lock();
-        // A stream that was told to end has no account any more.
+        let mut state = self.all.lock();
+        // A stream that has to end is not counted any more.
         let Some((held, _)) = state.streams.get_mut(&self.number) else { return };
         let before = std::mem::replace(held, bytes);
         state.total = state.total - before + bytes;
-        while state.total > self.ledger.0.limit {
+        while state.total > self.all.0.limit {
             let most = state.streams.iter().max_by_key(|(_, (bytes, _))| *bytes).map(|(number, _)| *number);
             let Some((bytes, revoked)) = most.and_then(|number| state.streams.remove(&number)) else {
                 return;
@@ -80,7 +80,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut state = self.ledger.lock();
+        let mut state = self.all.lock();
         if let Some((bytes, _)) = state.streams.remove(&self.number) {
             state.total -= bytes;
         }
@@ -98,19 +98,19 @@ mod tests {
 
     #[test]
     fn the_stream_that_holds_most_is_ended_and_no_other() {
-        let ledger = Ledger::new(100);
-        let (small, large, last) = (ledger.open(), ledger.open(), ledger.open());
+        let held_bytes = HeldBytes::new(100);
+        let (small, large, last) = (held_bytes.open(), held_bytes.open(), held_bytes.open());
         small.set(30);
         large.set(60);
         assert!(!is_revoked(&small) && !is_revoked(&large));
         last.set(40);
         assert!(is_revoked(&large) && !is_revoked(&small) && !is_revoked(&last));
         large.set(1_000);
-        assert_eq!(ledger.lock().total, 70, "one that ends counts no more");
+        assert_eq!(held_bytes.lock().total, 70, "one that ends counts no more");
         last.set(101);
         assert!(is_revoked(&last) && !is_revoked(&small));
         drop((small, large, last));
-        let state = ledger.lock();
+        let state = held_bytes.lock();
         assert_eq!((state.total, state.streams.len()), (0, 0));
     }
 }

@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// Rows of a report that are folded at once: a few milliseconds.
 const SLICE: usize = 2_048;
 
-pub(super) struct Keeper {
+pub(super) struct FleetLoop {
     monitor: Monitor,
     seats: Seats,
     /// Reports that are folded in part, each with the stream that waits for it.
@@ -32,7 +32,7 @@ pub(super) struct Keeper {
     now: Box<dyn FnMut() -> u64 + Send>,
 }
 
-impl Keeper {
+impl FleetLoop {
     pub(super) fn new(
         limits: Limits,
         changed: watch::Sender<u64>,
@@ -48,7 +48,7 @@ impl Keeper {
         }
     }
 
-    pub(super) async fn keep(
+    pub(super) async fn run(
         &mut self,
         mut orders: mpsc::Receiver<Order>,
         mut questions: mpsc::Receiver<Question>,
@@ -58,7 +58,7 @@ impl Keeper {
         loop {
             let busy = !self.begun.is_empty() || !self.looks.is_empty();
             tokio::select! {
-                Some(order) = orders.recv() => self.obey(order),
+                Some(order) = orders.recv() => self.handle(order),
                 Some(question) = questions.recv() => self.answer(question),
                 _ = tick.tick() => self.tick(),
                 () = tokio::task::yield_now(), if busy => {}
@@ -70,7 +70,7 @@ impl Keeper {
         }
     }
 
-    pub(super) fn obey(&mut self, order: Order) {
+    pub(super) fn handle(&mut self, order: Order) {
         let now_ns = (self.now)();
         match order {
             Order::Greet { hello, reply } => {
