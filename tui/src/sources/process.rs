@@ -8,6 +8,7 @@
 mod dump;
 mod history;
 mod link;
+mod status;
 #[cfg(test)]
 mod tests;
 mod watch;

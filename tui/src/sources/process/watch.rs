@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::history::History;
 use super::link::{self, Event, LinkEvent};
+use super::status::{self, Link, LinkState};
 use super::{UserRequest, dump};
 use crate::sources::discover::{self, Found};
 use crate::sources::endpoint::Endpoint;
@@ -32,43 +33,6 @@ const ALARM: Duration = Duration::from_secs(5);
 /// Events of all links that wait; a link whose process talks faster is held back, and the process
 /// folds.
 const WAITING_EVENTS: usize = 32;
-
-/// One process, or one place where a process may be.
-struct Link {
-    endpoint: Endpoint,
-    /// The pid that its socket is named after: once that process has ended, nothing comes back there.
-    pid: Option<u32>,
-    /// The last stream ended with a goodbye.
-    orderly: bool,
-    task: AbortHandle,
-    state: LinkState,
-    /// What is shown of it: its last incarnation and how it calls itself.
-    who: Option<(BootId, String)>,
-}
-
-impl Link {
-    fn socket(&self) -> Option<&Path> {
-        match &self.endpoint {
-            Endpoint::Unix(path) => Some(path),
-            Endpoint::Tcp(_) => None,
-        }
-    }
-}
-
-enum LinkState {
-    /// No greeting yet, or not the whole snapshot.
-    Opening,
-    /// Its data flows.
-    Open,
-    /// It went away; so many attempts since.
-    Lost { reason: String, attempts: u32 },
-    /// Its process has ended.
-    Ended { reason: String },
-    /// It cannot work.
-    Refused { reason: String },
-    /// A process of another name than the one that is watched.
-    Ignored,
-}
 
 /// Everything that the loop knows.
 pub(super) struct Watch {
@@ -364,7 +328,7 @@ impl Watch {
 
     /// Sends how the connections stand if that changed.
     fn send_status(&mut self) -> bool {
-        let status = self.overall();
+        let status = status::overall(&self.watched, &self.links, self.status.as_ref());
         if self.status.as_ref() == Some(&status) {
             return true;
         }
@@ -376,49 +340,6 @@ impl Watch {
         (!away || self.answer_all())
             && (self.sink)(SourceEvent::Status(status))
             && (!connected || self.answer_all())
-    }
-
-    fn overall(&self) -> Status {
-        let links = || self.links.values().filter(|link| !matches!(link.state, LinkState::Ignored));
-        let open: Vec<&Link> = links().filter(|link| matches!(link.state, LinkState::Open)).collect();
-        match open.as_slice() {
-            [] => {}
-            [Link { who: Some((_, label)), .. }] => {
-                return Status::Connected { label: label.as_str().into() };
-            }
-            several => return Status::Connected { label: format!("{} processes", several.len()).into() },
-        }
-        // What was found by looking and has never greeted is no target while another may be.
-        let looked_for = matches!(self.watched, Watched::Machine | Watched::Name(_));
-        let opening = links().any(|link| matches!(link.state, LinkState::Opening));
-        let links = || links().filter(|link| link.who.is_some() || !(looked_for && opening));
-        let lost = links().find_map(|link| match &link.state {
-            LinkState::Lost { reason, attempts } => {
-                Some(Status::Lost { reason: reason.as_str().into(), attempts: *attempts })
-            }
-            _ => None,
-        });
-        let ended = links().find_map(|link| match &link.state {
-            LinkState::Ended { reason } => {
-                Some(Status::Ended { reason: reason.as_str().into(), orderly: link.orderly })
-            }
-            _ => None,
-        });
-        let refused = links().find_map(|link| match &link.state {
-            LinkState::Refused { reason } => Some(Status::Refused { reason: reason.as_str().into() }),
-            _ => None,
-        });
-        let gone = || {
-            let was_here = matches!(self.status, Some(Status::Connected { .. } | Status::Lost { .. }));
-            (was_here && self.links.is_empty()).then(|| {
-                let reason = format!("no process of {} is running; waiting for one", self.watched.label());
-                Status::Lost { reason: reason.into(), attempts: 0 }
-            })
-        };
-        lost.or(ended)
-            .or(refused)
-            .or_else(gone)
-            .unwrap_or_else(|| Status::Connecting { target: self.watched.label().into() })
     }
 }
 
