@@ -33,7 +33,10 @@ pub(crate) const HOUSES: &[House] = &[
             &["testkit"],
         ]),
     },
-    House { folder: "proto/system/src/", floors: Some(&[&["clock", "descriptors", "file", "socket"]]) },
+    House {
+        folder: "proto/system/src/",
+        floors: Some(&[&["clock", "descriptors", "file", "process", "socket"]]),
+    },
     House {
         folder: "proto/src/",
         floors: Some(&[

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use pollscope_model::hello::Hello;
+use pollscope_system::process::is_alive;
 
 use super::discover::{self, Found};
 use super::endpoint::{Endpoint, PeerError};
@@ -39,7 +40,7 @@ impl Watched {
                 let folders = discover::folders();
                 match discover::scan(&folders).into_iter().find(|found| found.pid == *pid) {
                     Some(found) => Ok(Self::Process(found)),
-                    None if discover::is_alive(*pid) => Err(Failure::Unreachable(format!(
+                    None if is_alive(*pid) => Err(Failure::Unreachable(format!(
                         "process {pid} has no pollscope socket in {}; is it instrumented, and does it run as this user?",
                         listed(&folders)
                     ))),

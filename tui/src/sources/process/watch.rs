@@ -9,6 +9,7 @@ use pollscope_model::id::BootId;
 use pollscope_model::monitor::Message;
 use pollscope_model::query::ask::Ask;
 use pollscope_model::report::ReportKind;
+use pollscope_system::process::is_alive;
 use tokio::sync::{mpsc, watch as cell};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -223,7 +224,7 @@ impl Watch {
             }
         }
         let dead = |link: &Link| {
-            !matches!(link.state, LinkState::Open) && link.pid.is_some_and(|pid| !discover::is_alive(pid))
+            !matches!(link.state, LinkState::Open) && link.pid.is_some_and(|pid| !is_alive(pid))
         };
         let ended: Vec<usize> = self.links.iter().filter(|(_, link)| dead(link)).map(|(id, _)| *id).collect();
         for id in ended {
@@ -286,7 +287,7 @@ impl Watch {
                 }
                 let boot = hello.boot;
                 let named_after = link.socket().and_then(discover::pid_of);
-                let here = |pid: &u32| *pid == hello.process.pid && discover::is_alive(*pid);
+                let here = |pid: &u32| *pid == hello.process.pid && is_alive(*pid);
                 link.pid = link.pid.or(named_after.filter(here));
                 link.orderly = false;
                 if let Err(error) = self.history.receive(Message::Hello(hello), now) {

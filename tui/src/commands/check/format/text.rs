@@ -111,13 +111,9 @@ fn wrapped_only(verdict: &Verdict) -> Option<String> {
 
 /// How much was judged: an empty verdict and a clean one have the same findings.
 fn judged(verdict: &Verdict) -> String {
-    let told = verdict.subjects.iter().map(|subject| subject.told).fold(0, u64::saturating_add);
     let span = verdict.subjects.iter().map(|subject| subject.span_ns).max().unwrap_or(0);
-    let processes = match verdict.subjects.len() {
-        1 => "1 process".to_owned(),
-        n => format!("{n} processes"),
-    };
-    format!("{processes}, {} polls and wakes in {}", Value::Count(told), Nanos(span))
+    let events = Value::Count(wording::counted_events(verdict));
+    format!("{}, {events} polls and wakes in {}", wording::processes(verdict), Nanos(span))
 }
 
 fn finding(out: &mut dyn Write, sheet: &Sheet<'_>, finding: &Finding) -> io::Result<()> {

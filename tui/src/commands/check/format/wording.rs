@@ -68,13 +68,22 @@ pub(super) fn unarmed(verdict: &Verdict) -> String {
 
 /// What was judged, `2 processes, 40,000 polls and wakes, 0 lost`.
 pub(super) fn extent(verdict: &Verdict) -> String {
-    let told = verdict.subjects.iter().map(|subject| subject.told).fold(0, u64::saturating_add);
     let lost = verdict.subjects.iter().map(|subject| subject.lost).fold(0, u64::saturating_add);
-    let processes = match verdict.subjects.len() {
+    let (processes, counted) = (processes(verdict), thousands(counted_events(verdict)));
+    format!("{processes}, {counted} polls and wakes, {} lost", thousands(lost))
+}
+
+/// `1 process`, `2 processes`.
+pub(super) fn processes(verdict: &Verdict) -> String {
+    match verdict.subjects.len() {
         1 => "1 process".to_owned(),
         n => format!("{n} processes"),
-    };
-    format!("{processes}, {} polls and wakes, {} lost", thousands(told), thousands(lost))
+    }
+}
+
+/// Polls and wakes of all processes.
+pub(super) fn counted_events(verdict: &Verdict) -> u64 {
+    verdict.subjects.iter().map(|subject| subject.told).fold(0, u64::saturating_add)
 }
 
 /// `1 warning`, `2 warnings`.
