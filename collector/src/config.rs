@@ -1,4 +1,4 @@
-//! What the collector is told: defaults, a TOML file over them, and flags over both.
+//! The collector's settings: defaults, a TOML file over them, and flags over both.
 //!
 //! Reads the one file that it is given; knows nothing of arguments or the environment. A wrong key
 //! or value is one line that names the file, the line, the key and what to do.
@@ -30,7 +30,7 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// Not TOML, an unknown key, or a value of the wrong type.

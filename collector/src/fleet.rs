@@ -50,7 +50,7 @@ pub(crate) enum Taken {
     Applied(Applied),
     /// Its sequence number does not follow what is known: nothing of it was taken.
     OutOfOrder,
-    /// Another stream speaks for the process now.
+    /// Another stream has the process's seat now.
     NoSeat,
 }
 
@@ -62,8 +62,8 @@ pub(crate) struct Fleet {
     changes: watch::Receiver<u64>,
 }
 
-/// A push stream's place: it speaks for one incarnation until it parts, or until it was silent for so long that
-/// another may take over.
+/// A push stream's place: reports of one incarnation come from it until it parts, or until it was silent for so long
+/// that another may take over.
 #[derive(Debug)]
 pub(crate) struct Seat {
     /// The incarnation.
@@ -94,14 +94,14 @@ struct Question {
 }
 
 impl Fleet {
-    /// Seats a push stream, unless another one speaks for the same incarnation and is not silent.
+    /// Seats a push stream, unless another one has the seat of the same incarnation and is not silent.
     pub(crate) async fn greet(&self, hello: Box<Hello>) -> Result<Result<Seat, NoSeat>, Stopped> {
         let (reply, seat) = oneshot::channel();
         self.orders.send(Order::Greet { hello, reply }).await.map_err(|_| Stopped)?;
         seat.await.map_err(|_| Stopped)
     }
 
-    /// A seated stream says anew who it is: it has learnt something about itself.
+    /// Takes the greeting of a seated stream again: what the process measures has changed.
     pub(crate) async fn renew(&self, seat: &Seat, hello: Box<Hello>) -> Result<(), Stopped> {
         let (reply, renewed) = oneshot::channel();
         let order = Order::Renew { seat: seat.number, hello, reply };

@@ -87,7 +87,7 @@ pub enum ListenError {
         address: Address,
         /// The host in it.
         host: String,
-        /// What the resolver said.
+        /// The error of the resolver.
         source: io::Error,
     },
     /// Another process listens there.
@@ -101,7 +101,7 @@ pub enum ListenError {
     Refused {
         /// As written.
         address: Address,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

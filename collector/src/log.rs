@@ -1,4 +1,4 @@
-//! Where the collector's log is written: names and reasons that peers say of themselves neither end a line nor
+//! Where the collector's log is written: names and reasons that come from peers neither end a line nor
 //! move a cursor there.
 //!
 //! Used by the binary, for everything that is logged.

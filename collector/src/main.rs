@@ -69,7 +69,7 @@ fn start_log() {
             Err(error) => (EnvFilter::new("info"), Some((text, error))),
         },
     };
-    // Colours are escape sequences too, and a writer cannot tell whose they are.
+    // Colours are escape sequences too, and a writer cannot tell ours from those of a text.
     tracing_subscriber::fmt()
         .with_ansi(false)
         .with_env_filter(filter)

@@ -99,7 +99,7 @@ impl Collector {
         &self.address
     }
 
-    /// Serves until `until` is ready; then ends every stream with words, within about a second.
+    /// Serves until `until` is ready; then ends every stream with the reason, within about a second.
     pub async fn serve(self, until: impl Future<Output = ()>) -> Result<(), Error> {
         let router = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(PING_AFTER))

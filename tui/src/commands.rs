@@ -118,7 +118,7 @@ fn look(view: &ViewArgs) -> Look {
     }
 }
 
-/// Stands in for a source that could not be started; the failure is told once the screens are left.
+/// Stands in for a source that could not be started; the failure is printed once the screens are left.
 struct NoSource;
 
 impl Source for NoSource {

@@ -26,7 +26,7 @@ use replay::{Control, Playback};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct QuestionId(pub u32);
 
-/// What a source tells.
+/// What a source sends.
 #[derive(Clone, PartialEq, Debug)]
 pub enum SourceEvent {
     /// The connection changed.
@@ -36,8 +36,8 @@ pub enum SourceEvent {
     Answer(QuestionId, Box<Answer>),
     /// Where the source is in time, from a source that can move in it.
     Playback(Box<Playback>),
-    /// Why a wish could not be met, or what else the user should know now.
-    Said(Arc<str>),
+    /// Why a request could not be met, or what else the user should know now.
+    Notice(Arc<str>),
 }
 
 /// How the connection stands.
@@ -64,7 +64,7 @@ pub enum Status {
     Ended {
         /// What happened, in words.
         reason: Arc<str>,
-        /// It said goodbye before.
+        /// A goodbye came before.
         orderly: bool,
     },
     /// It cannot work and is not tried again: another protocol version, a refused token.
@@ -79,7 +79,7 @@ pub trait Source: Send {
     /// Replaces the standing questions. Returns at once.
     fn ask(&mut self, questions: Vec<(QuestionId, Ask)>);
 
-    /// Moves in time. Returns at once; only of use to a source that has told a [`Playback`].
+    /// Moves in time. Returns at once; only of use to a source that has sent a [`Playback`].
     fn control(&mut self, _: Control) {}
 
     /// Writes what is held of a process into a recording, and says where. Returns at once; false from a

@@ -106,7 +106,7 @@ impl FleetLoop {
         self.changed();
     }
 
-    /// Whether the process was heard of lately.
+    /// Whether a report of the process came lately.
     fn is_live(&self, boot: BootId) -> bool {
         self.monitor.world().process(boot).is_some_and(|process| process.presence() == Presence::Live)
     }
@@ -194,7 +194,7 @@ impl FleetLoop {
         self.changed();
     }
 
-    /// Has the detectors look at the next process. Half of a report would say what the whole does not.
+    /// Has the detectors look at the next process. Half of a report may lead to findings that the whole does not.
     fn look(&mut self) {
         let Some(boot) = self.looks.pop_front() else { return };
         if !self.begun.iter().any(|(folding, _)| folding.boot() == boot) {
@@ -215,7 +215,7 @@ impl FleetLoop {
     }
 }
 
-/// Whether a delta continues what is known, or tells of it again.
+/// Whether a delta continues what is known, or repeats it.
 fn follows(report: &Report, known: u64) -> bool {
     report.seq <= known || Some(report.first_seq) == known.checked_add(1)
 }

@@ -1,4 +1,4 @@
-//! Which push stream speaks for which incarnation, and what it was asked for: all of its tasks, single
+//! Which push stream has the seat of which incarnation, and what it was asked for: all of its tasks, single
 //! polls.
 //!
 //! Knows nothing of the monitor; used by the fleet's thread alone.
@@ -26,7 +26,7 @@ const EVENTS_TTL_NS: u64 = 15 * SECOND;
 /// A standing question renews that request when it is this old.
 const RENEW_EVENTS_AFTER_NS: u64 = 5 * SECOND;
 
-/// How far back single polls are asked for by who begins to look.
+/// How far back single polls are asked for at first.
 const EVENTS_BACK_NS: u64 = 30 * SECOND;
 
 /// Requests on their way to a stream: one of each kind.
@@ -65,12 +65,12 @@ impl Seats {
         (self.next, wanted)
     }
 
-    /// Whether some stream speaks for the incarnation.
+    /// Whether some stream has the seat of the incarnation.
     pub(super) fn is_taken(&self, boot: BootId) -> bool {
         self.by_boot.contains_key(&boot)
     }
 
-    /// Whether the stream still speaks for the incarnation.
+    /// Whether the stream still has the seat of the incarnation.
     pub(super) fn holds(&self, boot: BootId, number: u64) -> bool {
         self.by_boot.get(&boot).is_some_and(|held| held.number == number)
     }

@@ -1,4 +1,4 @@
-//! Who may speak for a process, and that no peer's work holds up another's.
+//! Which stream has a process's seat, and that no peer's work holds up another's.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use std::sync::atomic::{AtomicU64, Ordering};

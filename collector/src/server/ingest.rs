@@ -21,7 +21,7 @@ use super::held_bytes::{HeldBytes, Share};
 use super::stop::Stop;
 use crate::fleet::{Fleet, NoSeat, Seat, Stopped, Taken};
 
-/// How long a peer may take to say who it is.
+/// How long a peer may take to its greeting.
 const GREETING_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long a stream waits for the seat of one that may just have lost its connection: longer than it takes
@@ -119,7 +119,7 @@ enum End {
 
 impl End {
     /// What ended the inbound half. A message that is no protobuf, or over the limit, comes as a
-    /// status too; a connection that is gone has no use for words.
+    /// status too; a connection that is gone gets no reason.
     fn of(status: &Status) -> Self {
         tracing::debug!(code = ?status.code(), reason = status.message(), "push stream broke");
         let transport = std::error::Error::source(status).is_some();
@@ -152,8 +152,8 @@ impl End {
     }
 }
 
-/// Seats a stream. One that speaks for a process whose stream before has just broken off waits until that is
-/// known here; one that speaks for a process whose stream is well is refused.
+/// Seats a stream. Where the stream of the same process before it has just broken off, the new one waits until that is
+/// known here; where that one is alive, the new one is refused.
 async fn seat(fleet: &Fleet, hello: Box<Hello>) -> Result<Seat, End> {
     let deadline = Instant::now() + SEAT_DEADLINE;
     loop {
@@ -209,7 +209,7 @@ impl Stream {
         Ok(hello)
     }
 
-    /// Takes reports until the process says goodbye; returns its reason.
+    /// Takes reports until the goodbye of the process; returns its reason.
     async fn talk(&mut self, fleet: &Fleet, seat: &mut Seat, mut stop: Stop) -> Result<String, End> {
         self.send(Control::Welcome(Welcome {
             protocol: PROTOCOL,
@@ -255,7 +255,7 @@ impl Stream {
         }
     }
 
-    /// The next thing that the process says. Nothing is lost if the future is dropped.
+    /// The next message of the process. Nothing is lost if the future is dropped.
     async fn next(&mut self) -> Result<Push, End> {
         loop {
             let message = match self.inbound.message().await {

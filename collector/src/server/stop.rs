@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-/// Held by the server; tells all.
+/// Held by the server; stops all.
 #[derive(Debug)]
 pub(super) struct StopSource(watch::Sender<bool>);
 
@@ -10,7 +10,7 @@ pub(super) struct StopSource(watch::Sender<bool>);
 #[derive(Clone, Debug)]
 pub(super) struct Stop(watch::Receiver<bool>);
 
-/// A source and what listens to it.
+/// A source and its receiver.
 pub(super) fn channel() -> (StopSource, Stop) {
     let (source, stop) = watch::channel(false);
     (StopSource(source), Stop(stop))

@@ -53,7 +53,7 @@ impl Viewer {
                 SourceEvent::Answer(question, answer) => {
                     seen.answers.insert(question, *answer);
                 }
-                SourceEvent::Playback(_) | SourceEvent::Said(_) => {}
+                SourceEvent::Playback(_) | SourceEvent::Notice(_) => {}
             }
             true
         }));

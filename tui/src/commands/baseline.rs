@@ -1,5 +1,5 @@
 //! `pollscope baseline`: writes, extends and prunes the committed file. A file is replaced as a whole
-//! or not at all; what changed is said on standard output.
+//! or not at all; what changed is printed on standard output.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -223,7 +223,7 @@ fn write(path: &Path, baseline: &Baseline) -> Result<(), Failure> {
     })
 }
 
-/// What is said of a run that means harm, in a file that does.
+/// What is printed of a run with hostile texts, in a file of a hostile name.
 #[cfg(test)]
 pub(crate) fn hostile() -> String {
     use pollscope_model::testkit::{HOSTILE, verdict_saying};

@@ -57,7 +57,7 @@ fn judge_by(args: &CheckArgs, rules: &Rules) -> Result<Judge, Failure> {
 }
 
 fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
-    // What cannot be read is told before the command takes its time.
+    // What cannot be read fails before the command takes its time.
     let mut judge = judge_by(args, rules)?;
     let folder = command::Folder::new(args.keep.as_ref())?;
     let ended = match command::run(&args.command, &folder, &rules.terms.limits) {
@@ -135,7 +135,7 @@ fn write_verdict(args: &CheckArgs, verdict: &Verdict, of: &str) -> Result<(), Fa
         note(&reason);
     }
     if beside {
-        // The files are written and the code is told, even if standard error is closed.
+        // The files are written and the code is returned, even if standard error is closed.
         let _ = io::stderr().lock().write_all(&text);
         return Ok(());
     }

@@ -54,7 +54,7 @@ fn printed(args: &DiffArgs, comparison: &Comparison, verdict: &str) -> Result<St
     })
 }
 
-/// A comparison of processes that mean harm, in that format.
+/// A comparison of processes with hostile texts, in that format.
 #[cfg(test)]
 pub(crate) fn hostile(format: DiffFormat) -> String {
     use pollscope_model::testkit::HOSTILE;

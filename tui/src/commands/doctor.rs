@@ -31,7 +31,7 @@ pub(crate) fn run(target: Option<&Target>) -> Result<(), Failure> {
 }
 
 fn examine(target: &Target) -> Result<String, Failure> {
-    let peer = block_on(open::anyone(Some(target)))??;
+    let peer = block_on(open::any_peer(Some(target)))??;
     let transport = match &peer {
         Peer::Collector(endpoint) => {
             let endpoint = endpoint.clone();
@@ -53,7 +53,7 @@ fn examine(target: &Target) -> Result<String, Failure> {
     if let Some(found) = here.clone().or_else(|| named.then(|| only(&overview.hellos)).flatten()) {
         text += &held::lines(found.pid, &found.socket);
     }
-    // It is a matter of the machine, so that it is said of a service on this one.
+    // It is a matter of the machine, so that it is printed of a service on this one.
     if let Some(why) = Clock::of_this_machine().complaint().filter(|_| here.is_some()) {
         let _ = writeln!(text, "  clock        {}", clean(&why));
     }
@@ -199,7 +199,7 @@ fn advice(hellos: &[Hello]) -> String {
     text
 }
 
-/// What is said of a process that means harm, at a path that does.
+/// What is printed of a process with hostile texts, at a hostile path.
 #[cfg(test)]
 pub(crate) fn hostile() -> String {
     use pollscope_model::query::ask::{Answer, Ask};

@@ -1,4 +1,4 @@
-//! `pollscope record`: attaches to a process and writes what it says into a file, until the time is
+//! `pollscope record`: attaches to a process and writes its messages into a file, until the time is
 //! over, the process ends, or the user does.
 
 use std::fs::File;
@@ -104,7 +104,7 @@ async fn keep(
     }
 }
 
-/// Never over a file that is there, unless told so.
+/// Over a file that is there only if asked to.
 fn create(path: &Path, force: bool) -> Result<File, Failure> {
     let created = if force { replace_private(path) } else { create_private(path) };
     created.map_err(|error| match error.kind() {

@@ -55,7 +55,7 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 pub(crate) struct Grouped {
     /// Each process once, in the order of its first file.
     pub(crate) processes: Vec<Parts>,
-    /// Files whose process ended before it said anything, and what there is to say of that.
+    /// Files of processes that ended before their first report, each with the reason.
     pub(crate) silent: Vec<(PathBuf, OpenError)>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Parts {
     files: Vec<(u64, PathBuf)>,
 }
 
-/// Groups files by the process that speaks in them.
+/// Groups files by the process that they are of.
 pub(crate) fn by_process(files: &[PathBuf]) -> Result<Grouped, Failure> {
     let mut grouped = Grouped::default();
     for path in files {
@@ -89,7 +89,7 @@ pub(crate) fn by_process(files: &[PathBuf]) -> Result<Grouped, Failure> {
 }
 
 impl Grouped {
-    /// The processes, if every file says something: the user named them.
+    /// The processes, if every file holds a report: the user named them.
     pub(crate) fn all(self) -> Result<Vec<Parts>, Failure> {
         match self.silent.into_iter().next() {
             Some((path, error)) => Err(unreadable(&path, error)),

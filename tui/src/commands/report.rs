@@ -26,7 +26,7 @@ use crate::sources::target::Target;
 use gather::{End, Gatherer};
 use sheet::Sheet;
 
-/// Rows in a table unless told otherwise; JSON and CSV print all.
+/// Rows in a table by default; JSON and CSV print all.
 const TABLE_ROWS: u64 = 50;
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
@@ -36,7 +36,7 @@ pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
     if args.watch && matches!(args.from, Some(Target::File(_))) {
         return Err(Failure::Usage("a recording does not change: leave out --watch".to_owned()));
     }
-    let peer = crate::commands::block_on(open::anyone(args.from.as_ref()))??;
+    let peer = crate::commands::block_on(open::any_peer(args.from.as_ref()))??;
     if let Peer::Processes { unreachable, .. } = &peer {
         for line in unreachable {
             note(line);
@@ -56,14 +56,14 @@ pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
     let mut sheet = Sheet { page, undecided: gatherer.undecided(), from };
     name_undecided(&sheet);
     print(args, &sheet, true)?;
-    let mut said = Said { redrawn: is_redrawn(args), lines: Vec::new() };
+    let mut notes = Notes { redrawn: is_redrawn(args), lines: Vec::new() };
     while args.watch && gatherer.ended().is_none() {
         gatherer.watch(Instant::now() + WATCH_EVERY)?;
-        said.before_the_page(gatherer.news());
+        notes.write_before_page(gatherer.news());
         sheet.page = gatherer.page()?;
         sheet.undecided = gatherer.undecided();
         print(args, &sheet, false)?;
-        said.after_the_page();
+        notes.write_after_page();
     }
     match gatherer.ended() {
         None => Ok(()),
@@ -76,18 +76,18 @@ pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
     }
 }
 
-/// What a watching command says beside its pages. A table that is drawn in its place erases the lines beside it, so
+/// The lines that a watching command writes beside its pages. A table that is drawn in its place erases them, so
 /// that the last ones are written again after each.
-struct Said {
+struct Notes {
     redrawn: bool,
     lines: Vec<String>,
 }
 
-impl Said {
+impl Notes {
     /// Lines that stay below a table.
     const KEPT: usize = 3;
 
-    fn before_the_page(&mut self, news: Vec<String>) {
+    fn write_before_page(&mut self, news: Vec<String>) {
         if self.redrawn {
             self.lines.extend(news);
             self.lines.drain(..self.lines.len().saturating_sub(Self::KEPT));
@@ -98,7 +98,7 @@ impl Said {
         }
     }
 
-    fn after_the_page(&self) {
+    fn write_after_page(&self) {
         for line in &self.lines {
             note(line);
         }
@@ -110,7 +110,7 @@ fn is_redrawn(args: &PageArgs) -> bool {
     args.watch && args.format == Format::Table && io::stdout().is_terminal()
 }
 
-/// The state of a peer at a glance, once it has told it.
+/// The state of a peer at a glance, once it is whole.
 pub(crate) fn overview_of(peer: Peer) -> Result<Overview, Failure> {
     Gatherer::start(peer, Query::all(Kind::Processes, u64::MAX), None)?.overview()
 }
@@ -133,7 +133,7 @@ fn query(kind: Kind, args: &PageArgs) -> Result<Query, Failure> {
     })
 }
 
-/// Numbers sort with the largest first, text from A, unless told otherwise.
+/// Numbers sort with the largest first, text from A, by default.
 fn sort_key(kind: Kind, key: &SortArg) -> Result<Sort, Failure> {
     let wanted = key.column.as_str();
     let known = columns(kind);

@@ -1,4 +1,4 @@
-//! Every writer of this crate, given text that means harm.
+//! Every writer of this crate, given hostile text.
 //!
 //! The formats are asked for by their enums and written by the functions that the commands call: a format that is
 //! added is in the list. `examples/tests/tidy/writers.rs` lists the files in which text leaves.
@@ -41,7 +41,7 @@ fn all() -> Vec<Written> {
     }
     for format in ExportFormat::value_variants() {
         let text = export::tests::of_hostile(*format);
-        // Of bytes only what is said counts: it is there, and without what makes it harmful.
+        // Of bytes only the text counts: it is there, without what makes it harmful.
         let bytes = matches!(format, ExportFormat::Perfetto | ExportFormat::Pprof);
         let text = if bytes { said(&text) } else { text };
         add(format!("export {format:?}"), text, &[]);

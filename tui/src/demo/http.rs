@@ -44,7 +44,7 @@ async fn accept(listener: TcpListener, server: Arc<Server>) {
 async fn serve(stream: TcpStream, server: Arc<Server>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| answer(&server, request));
-    // An error here is a client that hung up; it says so itself.
+    // An error here is a client that hung up; it reports that itself.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 

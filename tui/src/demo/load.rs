@@ -1,5 +1,5 @@
 //! The shop's customers: real TCP connections at a fixed, moderate rate, on a thread of their own,
-//! so that what stalls the service does not stall those who ask.
+//! so that what stalls the service does not stall its clients.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! The demo's policy: the same rules as anywhere, with the waits of the slow ones cut short, so that
-//! no user has to look at a demo for five minutes. It travels in the service's greeting and is said
+//! no user has to look at a demo for five minutes. It travels in the service's greeting and is printed
 //! on standard error.
 
 use super::fault::Fault;
@@ -17,7 +17,7 @@ window = "8s"
 /// What the text changes, in a few words.
 const SHORTENED: &str = "forgotten-task after 8s, task-leak over 8s";
 
-/// What is said on standard error when the service starts.
+/// What is printed on standard error when the service starts.
 pub(crate) fn notice(faults: &[Fault]) -> String {
     let names: Vec<&str> = faults.iter().map(|fault| fault.name).collect();
     let on = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

@@ -26,7 +26,7 @@ pub(crate) struct Order<'a> {
     pub(crate) leash: bool,
 }
 
-/// Serves until it is told to stop: by SIGINT or SIGTERM, or on a leash by the end of standard input.
+/// Serves until it is asked to stop: by SIGINT or SIGTERM, or with `leash` by the end of standard input.
 pub(crate) fn run(args: &Order<'_>) -> Result<(), Failure> {
     let faults = fault::chosen(args.faults);
     let mut plan = Plan::healthy();
@@ -85,12 +85,12 @@ fn announce(target: &pollscope::Listen, faults: &[Fault]) -> Result<(), Failure>
     writeln!(out, "listening on {target}").and_then(|()| out.flush()).map_err(Failure::output)
 }
 
-/// Waits for the word to stop.
+/// Waits until the service is asked to stop.
 async fn stopped(leash: bool) -> Result<(), Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let on = |kind| signal(kind).map_err(|error| Failure::io("listen for signals", error));
     let mut terminate = on(SignalKind::terminate())?;
-    // On a leash these are listened to only to be ignored: a terminal sends them to every process in
+    // With `leash` these are received only to be ignored: a terminal sends them to every process in
     // it, and the parent process decides what they mean.
     let (mut interrupt, mut hangup) = (on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
     let asked = async {

@@ -1,4 +1,4 @@
-//! What is said beside a poll, a task or a finding: names and values, the same in every format.
+//! The arguments of a poll, a task or a finding: names and values, the same in every format.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(super) enum Arg {
 /// Arguments with their names, in the order in which they are shown.
 pub(super) type Args = Vec<(&'static str, Arg)>;
 
-/// Of any poll: whose it is. Of a slow one: where its time went, and where its thread was.
+/// Of any poll: its task. Of a slow one: where its time went, and where its thread was.
 pub(super) fn of_poll(index: &ExportIndex, poll: &Poll<'_>) -> Args {
     let mut args = vec![
         ("task", Arg::Uint(poll.task.0)),
@@ -91,7 +91,7 @@ pub(super) fn of_task(index: &ExportIndex, task: &TaskRecord) -> Args {
     all.into_iter().filter_map(|(name, arg)| Some((name, arg?))).collect()
 }
 
-/// The state at the end of the recording; an end that the mode cannot tell is just that.
+/// The state at the end of the recording; where the mode does not see the outcome, only that it ended.
 fn state(task: &TaskRecord) -> &'static str {
     if task.state.is_ended() && !task.measures(Metric::Outcome) { "ended" } else { task.state.as_str() }
 }

@@ -37,7 +37,7 @@ pub(super) struct Chrome<'a, W> {
 }
 
 impl<'a, W: Write> Chrome<'a, W> {
-    /// Writes who is who.
+    /// Writes the names of the process and of its lanes.
     pub(super) fn begin(index: &'a ExportIndex, mut out: W) -> io::Result<Self> {
         let anchor = index.hello.anchor;
         let about = format!(

@@ -91,7 +91,7 @@ impl ExportIndex {
         for entry in recording.messages() {
             builder.take(entry.message, entry.unix_ns);
         }
-        // What was said last is judged too, as it is for every other reader of a recording.
+        // The last reports are judged too, as they are for every other reader of a recording.
         builder.monitor.settle(recording.span().1);
         builder.keep_findings();
         builder.holds.damaged = recording.damaged();
@@ -134,7 +134,7 @@ impl ExportIndex {
         self.dictionary.stack(poll.stack?).filter(|stack| !stack.frames.is_empty())
     }
 
-    /// What the kernel said that the thread did in a slow poll; empty if it was not asked.
+    /// What the thread did in a slow poll, by the kernel; empty if the kernel was not asked.
     pub(super) fn waiting_in(&self, poll: &SlowPoll) -> Arc<str> {
         poll.waiting_in.map_or_else(Arc::default, |name| self.dictionary.name(name))
     }
@@ -303,7 +303,7 @@ impl IndexBuilder {
     }
 }
 
-/// Who gets a track of its own: first who was found, then who was slow, then the busiest.
+/// The tasks that get a track of their own: first those with findings, then those with slow polls, then the busiest.
 fn choose_tracks(index: &ExportIndex) -> BTreeSet<TaskId> {
     let found = index.findings.iter().filter_map(|finding| finding.task);
     let slow = index.slow.iter().map(|poll| poll.task);

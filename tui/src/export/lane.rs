@@ -132,8 +132,8 @@ impl Lanes {
         }
     }
 
-    /// Gives every lane its name, once all are known. A worker without a poll has one too: that it is
-    /// empty tells something.
+    /// Gives every lane its name, once all are known. A worker without a poll has one too: an empty
+    /// lane shows that it had none.
     pub(super) fn name(&mut self, dictionary: &Dictionary, runtimes: &BTreeMap<RuntimeId, RuntimeRecord>) {
         let bare: Vec<Lane> = self.workers.keys().map(|worker| self.main_lane(*worker)).collect();
         let slow: Vec<Lane> = self.slow.values().copied().collect();

@@ -72,7 +72,7 @@ impl Meter {
         }
     }
 
-    /// Its name. The closures say what people call a runtime and a worker.
+    /// Its name. The closures give the name of a runtime and of a worker.
     pub(super) fn name(
         self,
         runtime: impl Fn(RuntimeId) -> String,

@@ -24,7 +24,7 @@ pub(super) struct Beside {
 }
 
 impl Out {
-    /// Opens it; never over a file that is there, unless told so.
+    /// Opens it; over a file that is there only if asked to.
     pub(super) fn open(path: &Path, force: bool) -> Result<Self, Failure> {
         if path == Path::new("-") {
             return Ok(Self::Stdout(BufWriter::with_capacity(1 << 16, io::stdout())));

@@ -50,7 +50,7 @@ pub(super) struct Perfetto<'a, W> {
 }
 
 impl<'a, W: Write> Perfetto<'a, W> {
-    /// Writes who is who.
+    /// Writes the process, the workers and the tasks as tracks.
     pub(super) fn begin(index: &'a ExportIndex, out: W) -> io::Result<Self> {
         let mut packets = Packets::new(out);
         packets.clock(index.hello.anchor)?;

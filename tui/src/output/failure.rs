@@ -18,7 +18,7 @@ pub enum Failure {
     /// So much is missing in a recording that it cannot be judged.
     #[error("{0}")]
     Incomplete(String),
-    /// A verdict that is not green; it is printed already, only the code is left to say.
+    /// A verdict that is not green; it is printed already, only the code is left to return.
     #[error("the verdict is not green")]
     Judged(u8),
     /// A peer of another protocol version.
@@ -29,10 +29,10 @@ pub enum Failure {
     Io {
         /// What was tried, after "cannot".
         what: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The reader of standard output has gone; not worth a word.
+    /// The reader of standard output has gone; nothing is printed.
     #[error("standard output was closed")]
     BrokenPipe,
 }

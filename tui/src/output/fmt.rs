@@ -54,7 +54,7 @@ pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// The clean text, cut at the front: for paths, whose end tells most.
+/// The clean text, cut at the front: for paths, of which the end says most.
 pub fn cut_front(text: &str, columns: usize) -> Cow<'_, str> {
     let text = clean(text);
     if width(&text) <= columns {

@@ -80,7 +80,7 @@ pub enum Action {
     CopyJson,
     /// Draws everything anew.
     Redraw,
-    /// Back to the shell until it says `fg`.
+    /// Back to the shell until `fg` there.
     Suspend,
     /// Takes what was typed or chosen.
     Accept,

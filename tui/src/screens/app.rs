@@ -39,7 +39,7 @@ pub struct Options {
 const FRAME: Duration = Duration::from_millis(33);
 const TICK: Duration = Duration::from_millis(500);
 
-/// Shows the screens until the user leaves them. `open` gets the sender that the source tells
+/// Shows the screens until the user leaves them. `open` gets the sender that the source sends
 /// through, once the terminal is taken.
 ///
 /// # Errors

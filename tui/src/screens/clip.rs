@@ -2,7 +2,7 @@
 //!
 //! Makes the bytes; the owner of the terminal writes them.
 
-/// The longest text that is offered: terminals cut or drop longer sequences without a word.
+/// The longest text that is offered: terminals cut or drop longer sequences without notice.
 pub const MAX_BYTES: usize = 54_000;
 
 /// The sequence that puts the text into the clipboard; `None` if it is longer than [`MAX_BYTES`].

@@ -20,7 +20,7 @@ pub enum Event {
     Input(Input),
     /// The operating system asked for something.
     Signal(Signal),
-    /// The source told something.
+    /// An event of the source.
     Source(SourceEvent),
     /// Time passed: so long since the program started.
     Tick(Duration),
@@ -111,8 +111,8 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Adds what the source told. An older answer to the same question that still waits is
-    /// replaced, and so is an older word on where time stands. Never waits.
+    /// Adds an event of the source. An older answer to the same question that still waits is
+    /// replaced, and so is an older state of the playback. Never waits.
     pub fn push_data(&self, event: SourceEvent) {
         let mut waiting = self.lock();
         if let SourceEvent::Answer(id, _) = &event {

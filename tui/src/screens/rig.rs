@@ -67,7 +67,7 @@ pub(crate) struct Rig {
     process: Option<(Monitor, u64)>,
 }
 
-/// A monitor that heard all of a script's reports, with the detectors' word on the last.
+/// A monitor with all of a script's reports, the last of them judged.
 pub(crate) fn fold(script: &Script, reports: Vec<Report>) -> Monitor {
     let mut monitor = Monitor::new(Limits::default());
     let _ = monitor.greet(script.hello(), script.hello().anchor.unix_ns);
@@ -101,7 +101,7 @@ impl Rig {
         rig
     }
 
-    /// Connected to a process that means harm.
+    /// Connected to a process with hostile texts.
     pub(crate) fn hostile(tab: Tab) -> Self {
         let (script, reports) = pollscope_model::testkit::hostile();
         let mut rig = Self::new(tab);

@@ -96,10 +96,10 @@ pub struct Look {
     pub glyphs: Glyphs,
 }
 
-/// A line that tells the outcome of the last action, for a while.
+/// A line with the outcome of the last action, for a while.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Notice {
-    /// What to say.
+    /// Its text.
     pub text: String,
     /// When it leaves.
     pub until: Duration,

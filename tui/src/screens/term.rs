@@ -18,7 +18,7 @@ use crate::screens::event::{Event, Input, Queue, Signal};
 
 /// Whether the terminal is ours at the moment; the panic hook must not give back what is not taken.
 static TAKEN: AtomicBool = AtomicBool::new(false);
-/// Panics of other threads, to be told later. Bounded: the first few are what matters.
+/// Panics of other threads, to be printed later. Bounded: the first few are what matters.
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 const MAX_PANICS: usize = 8;
 

@@ -82,7 +82,7 @@ pub enum Depth {
 
 impl Depth {
     /// What the environment says: `NO_COLOR` (when not empty) and `TERM=dumb` rule colour out,
-    /// `COLORTERM` and `TERM` tell how much there is.
+    /// `COLORTERM` and `TERM` say how much there is.
     pub fn detect(env: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         let term = set("TERM").unwrap_or_default();

@@ -74,7 +74,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.playback = Some(*playback);
             Vec::new()
         }
-        Event::Source(SourceEvent::Said(text)) => {
+        Event::Source(SourceEvent::Notice(text)) => {
             state.notify(&*text);
             Vec::new()
         }

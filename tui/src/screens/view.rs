@@ -11,7 +11,7 @@ use crate::screens::widget;
 #[cfg(test)]
 pub(crate) mod text;
 
-/// Draws the state into a buffer of any size and tells where things are.
+/// Draws the state into a buffer of any size and returns where things are.
 pub(crate) fn paint(state: &State, buffer: &mut Buffer) -> Hits {
     let screen = vm::screen(state, (buffer.area.width, buffer.area.height));
     draw(&screen, state.look, buffer);

@@ -130,7 +130,7 @@ fn detail_lines(
     lines
 }
 
-/// Puts as many of the lines as fit, from the scrolled one on; the last line tells what is below.
+/// Puts as many of the lines as fit, from the scrolled one on; the last line says what is below.
 fn scrolled(mut lines: Vec<Line>, scroll: usize, area: Area, screen: &mut Screen) {
     let (all, height) = (lines.len(), area.h as usize);
     screen.hits.text = (all, height);

@@ -2,7 +2,7 @@
 //! after its pid, in a folder of its user.
 //!
 //! A socket file at which no process listens is no process: it is left out, and can be removed. Whether
-//! what listens speaks our protocol is found out by a greeting.
+//! what listens has our protocol is found out by a greeting.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub fn folders() -> Vec<PathBuf> {
 /// Every socket in the folders that is named after a living process and at which a process listens, by pid;
 /// of two with one number the one of the first folder. Waits for no answer.
 ///
-/// A folder that belongs to another user is not looked into: who could write there could pose as
+/// A folder that belongs to another user is not looked into: a program of that user could pose as
 /// any of this user's services.
 pub fn scan(folders: &[PathBuf]) -> Vec<Found> {
     scan_unknown(folders, |_| false)

@@ -57,7 +57,7 @@ impl Endpoint {
 }
 
 fn configured(endpoint: Tonic) -> Tonic {
-    // A peer whose machine vanished sends nothing: only unanswered pings tell.
+    // A peer whose machine vanished sends nothing: only unanswered pings show it.
     endpoint
         .connect_timeout(PATIENCE)
         .http2_keep_alive_interval(Duration::from_secs(2))
@@ -72,7 +72,7 @@ pub enum PeerError {
     NoListener(String),
     /// It does not answer as it should, or no more.
     Broken(String),
-    /// It speaks another protocol version.
+    /// Its protocol version is another one.
     Version(String),
     /// It answers, but does not have the service that was asked for: a process where a collector is
     /// expected, or the other way round.
@@ -104,7 +104,7 @@ impl PeerError {
 
     /// What a failed connect means.
     fn of_connect(error: &tonic::transport::Error) -> Self {
-        // The innermost error is what the system said; the layers above only say "transport".
+        // The innermost error is that of the system; the layers above only add "transport".
         let mut inner: &dyn std::error::Error = error;
         let mut unheard = false;
         loop {
@@ -120,7 +120,7 @@ impl PeerError {
     }
 }
 
-/// `Connection refused (os error 111)` without the number that says nothing to people.
+/// `Connection refused (os error 111)` without the number.
 fn plain(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or(text);
     let mut characters = text.chars();

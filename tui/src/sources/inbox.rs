@@ -37,7 +37,7 @@ impl Inbox {
                     latest.answers.insert(id, *answer);
                 }
                 SourceEvent::Playback(playback) => latest.note = Some(playback.note),
-                SourceEvent::Said(_) => {}
+                SourceEvent::Notice(_) => {}
             }
             latest.count += 1;
             inbox.shared.1.notify_all();

@@ -1,5 +1,4 @@
-//! From what the user wrote to who is there: which sockets belong to a target, and whether a process
-//! answers.
+//! From the target that the user wrote to processes: which sockets belong to it, and whether a process answers there.
 
 use std::path::PathBuf;
 
@@ -61,7 +60,7 @@ impl Watched {
     }
 }
 
-/// One socket of this machine and who answered there.
+/// One socket of this machine and the process that answered there.
 pub struct Answered {
     /// The socket.
     pub found: Found,
@@ -94,7 +93,7 @@ pub fn listed(folders: &[PathBuf]) -> String {
     folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" or ")
 }
 
-/// A failed greeting as the command's last word.
+/// A failed greeting as the command's failure.
 pub fn failure(who: &str, error: &PeerError) -> Failure {
     match error {
         PeerError::Version(words) => Failure::Version(format!("{who}: {words}")),

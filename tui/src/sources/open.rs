@@ -185,7 +185,7 @@ pub async fn collector(target: &Target) -> Result<Peer, Failure> {
 }
 
 /// The peer at a target: at an address it may be a collector as well as a process.
-pub async fn anyone(target: Option<&Target>) -> Result<Peer, Failure> {
+pub async fn any_peer(target: Option<&Target>) -> Result<Peer, Failure> {
     match target {
         None => machine().await,
         Some(Target::File(path)) => recording(path),

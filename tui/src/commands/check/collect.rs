@@ -1,5 +1,5 @@
 //! `check -- CMD`: takes what the processes of the command push that write no files themselves, and writes a recording
-//! for each of them into the run's folder. A process is told by the folder: one that is to record into it and is built
+//! for each of them into the run's folder. The folder says where to: a process that is to record into it and is built
 //! without files finds the socket there. Never judges, and never asks for more than the processes would write.
 
 mod part;
@@ -122,7 +122,7 @@ impl Drop for Collecting {
     }
 }
 
-/// What is refused is not in the verdict: it is said.
+/// Notes on standard error what is refused, since it is not in the verdict.
 fn note_refusal(why: Refusal, count: u64) {
     if !is_told(count) {
         return;

@@ -18,7 +18,7 @@ use super::collect::Collecting;
 use crate::commands::recordings;
 use crate::output::failure::Failure;
 
-/// What a service takes for slow unless it is told otherwise.
+/// What a service takes for slow by default.
 const SLOW_POLL_NS: u64 = MILLISECOND;
 /// The share of a limit from which on polls leave evidence.
 const EVIDENCE: u64 = 2;
@@ -129,7 +129,7 @@ impl Signals {
             };
             let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
             if let Some(pid) = pid.filter(|_| !by_terminal) {
-                // It may have ended just now; then `wait` tells.
+                // It may have ended just now; then `wait` returns its code.
                 let _ = kill_process(pid, signal);
             }
         }

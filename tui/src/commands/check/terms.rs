@@ -1,4 +1,4 @@
-//! What a run is judged by: the policy's word, then that of the command line.
+//! What a run is judged by: the policy, then the command line over it.
 
 use std::path::Path;
 

@@ -53,7 +53,7 @@ pub(crate) fn render(comparison: &Comparison, all: bool) -> String {
     text
 }
 
-/// What happens so seldom that no run will ever tell.
+/// What happens so seldom that no run has enough samples.
 fn is_rare(figure: &Compared) -> bool {
     figure.change == Change::Insufficient
         && figure.head.n < ENOUGH

@@ -1,10 +1,10 @@
-//! What pollscope holds in a process of this machine: threads and descriptors, as the kernel tells them. Asks nothing of
-//! the process and changes nothing; what another user's process does not show is `–`. For `pollscope doctor`.
+//! What pollscope holds in a process of this machine: threads and descriptors, as the kernel lists them. Asks nothing
+//! of the process and changes nothing; what another user's process does not show is `–`. For `pollscope doctor`.
 //!
 //! Threads are known by their names. Of the descriptors those are ours that lead to the socket at which the process is
 //! attached to (the listening one and every connection there), the epoll that watches it with all that it watches, and
 //! the files by which threads are told apart from a busy machine. Drivers of runtimes that are gone, recordings and
-//! dumps cannot be told from the service's own and are not counted.
+//! dumps look like the service's own and are not counted.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! Which processes and collectors went away while a command watches or waits, in words for standard error.
 //!
-//! It compares what a source tells now with what it told before. It asks nothing, prints nothing and ends nothing.
+//! It compares the newest answer of a source with the one before. It asks nothing, prints nothing and ends nothing.
 //! The gatherer calls it after each answer.
 
 use std::collections::HashSet;
@@ -15,7 +15,7 @@ use crate::sources::Status;
 use crate::sources::lookup::Watched;
 use crate::sources::open::Peer;
 
-/// Processes that are gone and whose departure is still told. A collector may know many that left long ago.
+/// Processes that are gone and of which the departure is still printed. A collector may know many that left long ago.
 const GONE: u64 = 1_000;
 
 /// The question whose answers [`Departures::update`] takes: the processes that are gone, the last one first.

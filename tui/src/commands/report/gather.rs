@@ -28,7 +28,7 @@ const READING: Duration = Duration::from_secs(3_600);
 const RULES_NEED: Duration = Duration::from_secs(11);
 /// Rates are counted over whole seconds; single tasks have none.
 const RATES_NEED: Duration = Duration::from_millis(1_500);
-/// A wait of this length is worth a word.
+/// A longer wait is announced.
 const WORTH_A_WORD: Duration = Duration::from_secs(3);
 
 /// Why there is nothing more to watch.
@@ -36,7 +36,7 @@ const WORTH_A_WORD: Duration = Duration::from_secs(3);
 pub(super) struct End {
     /// In words.
     pub(super) why: String,
-    /// The target said goodbye.
+    /// A goodbye came before.
     pub(super) orderly: bool,
 }
 
@@ -95,7 +95,7 @@ impl Gatherer {
         })
     }
 
-    /// The first page: when every process has told its state, and the rules had their time.
+    /// The first page: when the state of every process is whole, and the rules had their time.
     pub(super) fn first(&mut self) -> Result<Page, Failure> {
         let patience = Instant::now() + self.patience;
         while !self.all_there() {
@@ -131,13 +131,13 @@ impl Gatherer {
         self.ended.clone()
     }
 
-    /// Takes what is told until the deadline, or until something went away or came back. Once it has
+    /// Takes events until the deadline, or until something went away or came back. Once it has
     /// [ended](Self::ended) the page is the last one.
     pub(super) fn watch(&mut self, deadline: Instant) -> Result<(), Failure> {
         while self.ended.is_none() && !self.departures.has_news() && Instant::now() < deadline {
             self.pump(deadline)?;
         }
-        // What was told together is taken together: the page that goes with the news.
+        // Events that came together are taken together: the page that goes with the news.
         self.pump(Instant::now())
     }
 
@@ -188,14 +188,14 @@ impl Gatherer {
         if self.kind == Kind::Findings {
             return RULES_NEED;
         }
-        // What the snapshot does not tell comes with the next report: who was flagged meanwhile.
+        // What the snapshot lacks comes with the next report: which rows were flagged meanwhile.
         let hellos = self.overview.iter().flat_map(|overview| &overview.hellos);
         let interval = hellos.map(|hello| Duration::from_nanos(hello.interval_ns)).max().unwrap_or_default();
         let rates = if self.kind == Kind::Tasks { Duration::ZERO } else { RATES_NEED };
         interval.mul_f64(1.3).max(rates).min(WORTH_A_WORD)
     }
 
-    /// Takes what was told; if that is nothing, waits until something is or the deadline comes.
+    /// Takes the events; if there are none, waits for one or the deadline.
     fn pump(&mut self, deadline: Instant) -> Result<(), Failure> {
         let seen = self.inbox.count();
         let status = self.inbox.status();

@@ -6,11 +6,11 @@ use pollscope_model::query::column::{Column, columns};
 use pollscope_model::query::page::{Page, Row};
 use pollscope_model::value::Value;
 
-/// A page that was answered, and what is said beside it.
+/// A page that was answered, and what is written beside it.
 pub(super) struct Sheet {
     /// The page.
     pub(super) page: Page,
-    /// Rules that could not judge, with the reason; only said of findings.
+    /// Rules that could not judge, with the reason; only with findings.
     pub(super) undecided: Option<Vec<(Arc<str>, Arc<str>)>>,
     /// The target as the user wrote it.
     pub(super) from: String,

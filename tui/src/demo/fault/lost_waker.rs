@@ -18,7 +18,7 @@ fn await_payment() {
     task("await payment").group("payments").spawn(Payment);
 }
 
-/// Ready when the bank has answered; the author forgot to have himself told.
+/// Ready when the bank has answered; the waker is never stored.
 struct Payment;
 
 impl Future for Payment {

@@ -85,7 +85,7 @@ pub(super) struct Packets<W> {
     out: W,
     texts: HashMap<(Kind, Box<str>), u64>,
     next: u64,
-    /// What the next packet has to say of texts.
+    /// Texts that the next packet has to define.
     fresh: Message,
     /// Cleared with the first packet.
     begun: bool,

@@ -53,7 +53,7 @@ pub struct Entry {
 
 type Read = fn(&str, Kind) -> Result<Command, String>;
 
-/// Whence the words come that may follow a command.
+/// The source of the words that may follow a command.
 #[derive(Clone, Copy)]
 enum Words {
     /// None are offered.
@@ -261,7 +261,7 @@ fn sort_keys(text: &str, kind: Kind) -> Result<Vec<Sort>, String> {
     Ok(keys)
 }
 
-/// Whether the column is sorted largest first unless told otherwise: numbers are, texts are not.
+/// Whether the column is sorted largest first by default: numbers are, texts are not.
 pub fn descends(key: &str, kind: Kind) -> bool {
     use pollscope_model::query::column::Unit;
     columns(kind)

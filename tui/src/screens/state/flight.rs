@@ -49,7 +49,7 @@ impl Default for FlightView {
 }
 
 impl FlightView {
-    /// What is looked at now: the picture of anything else is not shown as its. A user who looks away comes
+    /// What is looked at now: the picture of anything else is not shown for it. A user who looks away comes
     /// back to the newest.
     pub fn look_at(&mut self, of: Option<(BootId, FlightOf)>) {
         if self.of != of {

@@ -173,7 +173,7 @@ pub(super) fn time(state: &mut State, control: Control) -> Vec<Effect> {
     vec![Effect::Control(control)]
 }
 
-/// Of the process whose single polls are on screen.
+/// A dump of the process of which single polls are on screen.
 fn dump(state: &mut State) -> Vec<Effect> {
     let Some(query) = super::flight_query(state) else {
         state.notify("choose a worker of the process that is to be dumped");

@@ -1,4 +1,4 @@
-//! What the source told becomes state.
+//! Events of the source become state.
 
 use pollscope_model::query::ask::Answer;
 

@@ -434,6 +434,6 @@ fn a_source_that_can_move_in_time_is_asked_to_and_another_is_held_here() {
         .collect();
     assert!(rig.state.frozen.is_none(), "let go once the source can hold");
     assert_eq!(wishes, [Step(-1), Finding(1), Oldest, Toggle, Newest]);
-    rig.event(Event::Source(SourceEvent::Said(Arc::from("nothing older is kept"))));
+    rig.event(Event::Source(SourceEvent::Notice(Arc::from("nothing older is kept"))));
     assert!(rig.draw(100, 30).contains("nothing older is kept"));
 }

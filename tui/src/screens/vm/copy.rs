@@ -17,7 +17,7 @@ use crate::screens::state::level::Level;
 /// Columns that a detail's text is laid out for.
 const TEXT_WIDTH: usize = 100;
 
-/// What it is in a word, and its text.
+/// Its kind by name, and its text.
 pub fn selected(state: &State, as_json: bool) -> Option<(&'static str, String)> {
     if let Some(Level::Detail(detail)) = state.stack.last() {
         let answer = detail.answer.as_deref()?;

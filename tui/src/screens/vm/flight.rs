@@ -67,7 +67,7 @@ pub(super) fn timeline(state: &State, width: usize) -> Vec<Line> {
     lines
 }
 
-/// The heading over a picture; instead of it what to say if there is none.
+/// The heading over a picture; instead of it the reason why there is none.
 fn head<'a>(
     state: &'a State,
     title: &str,
@@ -196,7 +196,7 @@ fn axis(flight: &Flight, width: usize) -> Line {
     for at in (0..columns).step_by(TICK) {
         line.pad_to(usize::from(LABEL) + at);
         let time = moment(flight.from_unix_ns.saturating_add(at as u64 * flight.column_ns), flight.column_ns);
-        // The first tells the hour, the others what differs from it.
+        // The first has the hour, the others what differs from it.
         let text = if at == 0 { time } else { time[5..].to_owned() };
         if at + text.len() <= columns {
             line.push(Role::Dim, text);

@@ -47,7 +47,7 @@ fn log_level(count: u64, most: u64) -> usize {
     (share * 4.0) as usize
 }
 
-/// Busy shares: a row per worker, as many as fit; the last line tells how many did not.
+/// Busy shares: a row per worker, as many as fit; the last line says how many did not.
 pub(super) fn workers(workers: &[WorkerHeat], width: usize, height: usize, glyphs: Glyphs) -> Vec<Line> {
     if workers.is_empty() {
         return vec![Line::of(Role::Dim, "  no worker was seen yet")];

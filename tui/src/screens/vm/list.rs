@@ -27,7 +27,7 @@ pub(super) fn body(state: &State, list: &List, area: Area, screen: &mut Screen) 
     }
 }
 
-/// The table and below it what there is to say of the row under the cursor, in at most that many
+/// The table and below it what is known of the row under the cursor, in at most that many
 /// lines and never more than half of the body.
 fn with_panel(state: &State, list: &List, area: Area, (full, most): (Need, usize), screen: &mut Screen) {
     let width = area.w as usize;
@@ -83,7 +83,7 @@ fn undecided(state: &State, width: usize) -> Vec<Line> {
     lines
 }
 
-/// The table with its title; tells where its rows and heads are.
+/// The table with its title, and where its rows and heads are.
 pub(super) fn table(state: &State, list: &List, area: Area, screen: &mut Screen) {
     let (title, rest) = area.split(1);
     let chosen = chosen(state, list.tab);
@@ -101,12 +101,12 @@ pub(super) fn table(state: &State, list: &List, area: Area, screen: &mut Screen)
             .collect();
         screen.put(rest, table.lines);
     }
-    // How many rows fit is told even while there are none: the question depends on it.
+    // How many rows fit is returned even while there are none: the question depends on it.
     screen.hits.rows = Area { y: rest.y + 1, h: rest.h.saturating_sub(1), ..rest };
     screen.put(title, vec![heading(state, list, rows, hidden, columns)]);
 }
 
-/// The columns that are shown; of several processes the usual ones and whose row it is.
+/// The columns that are shown; of several processes the usual ones and the process of each row.
 fn chosen(state: &State, tab: Tab) -> Vec<&'static str> {
     let kind = tab.kind();
     let mut chosen = state.columns.get(&kind).cloned().unwrap_or_default();
@@ -138,7 +138,7 @@ fn heading(state: &State, list: &List, rows: usize, hidden: usize, columns: usiz
             format!(" of {} that match · {} in all", thousands(page.matched), thousands(page.total))
         }
     };
-    // The number of rows must say that more are on their way.
+    // The number of rows must show that more are on their way.
     let loading =
         list.page.as_ref().and_then(|page| page.meta.loading).filter(|_| shows_single_tasks(list.tab));
     let so_far = loading.map_or(String::new(), |percent| format!(" so far, {percent}% is in"));

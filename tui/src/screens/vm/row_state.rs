@@ -1,5 +1,5 @@
-//! What the column `state` says of a row, read by the table of the row's kind: a word of another kind is no state.
-//! A pure function of the cell; the cells' look (`cells`) calls it.
+//! What the column `state` says of a row, read by the table of the row's kind: the name of a state of another kind is
+//! none. A pure function of the cell; the cells' look (`cells`) calls it.
 
 use pollscope_model::entity::presence::Presence;
 use pollscope_model::entity::task::TaskState;
@@ -51,7 +51,7 @@ impl RowState {
         }
     }
 
-    /// How the word looks.
+    /// How the text of the state looks.
     pub(super) fn role(self) -> Role {
         match self {
             Self::Task(TaskState::Panicked) | Self::Process(Presence::Gone) => Role::Bad,

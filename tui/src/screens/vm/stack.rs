@@ -1,4 +1,4 @@
-//! Panels above each other: who gets how many rows.
+//! Panels above each other: how many rows each gets.
 
 use crate::screens::state::hits::Area;
 
@@ -19,8 +19,8 @@ impl Need {
     pub(super) const NOTHING: Self = Self { least: 0, most: 0 };
 }
 
-/// Splits the area from the top. Everyone gets the least they need, or nothing at all, in the order
-/// of `first`, whose first one takes whatever there is; then up to the most they could use, in the
+/// Splits the area from the top. Each part gets the least that it needs, or nothing at all, in the order
+/// of `first`, whose first one takes all that there is; then up to the most that each could use, in the
 /// order of `then`.
 pub(super) fn split<const N: usize>(
     area: Area,

@@ -233,7 +233,7 @@ fn slow_poll(seen: &SeenPoll) -> Line {
     let worker = poll.worker.map_or_else(|| "–".to_owned(), |worker| format!("w{worker}"));
     let waited = match (poll.waiters, poll.waited_ns) {
         (None, _) => "–".to_owned(),
-        (Some(0), _) => "nobody".to_owned(),
+        (Some(0), _) => "no task".to_owned(),
         (Some(waiters), None) => format!("{waiters} tasks"),
         (Some(waiters), Some(waited)) => format!("{waiters} tasks {}", Nanos(waited)),
     };

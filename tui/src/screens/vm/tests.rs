@@ -70,7 +70,7 @@ fn bodies_without_single_polls() {
         for (what, tab, keys, title) in
             [("lanes", Tab::Workers, "", "Poll lanes"), ("timeline", Tab::Tasks, "\n", "Timeline")]
         {
-            // The task's row is there even where nothing tells of its polls.
+            // The task's row is there even where its polls are not known.
             let mut rig = Rig::connected(tab, SOME);
             rig.press(keys);
             rig.amount = amount;

@@ -22,7 +22,7 @@ pub(super) enum LinkEvent {
         reason: String,
         /// It will not be tried again.
         last: bool,
-        /// The process said goodbye.
+        /// A goodbye came before.
         orderly: bool,
     },
 }
@@ -67,13 +67,13 @@ pub(super) async fn keep(
 
 /// How a stream ended.
 enum End {
-    /// The process said so, and why.
+    /// The process sent a goodbye, with its reason.
     Goodbye(String),
     /// It broke, or could not be opened.
     Broken(PeerError),
 }
 
-/// Hands on what the stream says until it ends; `None` if the receiver is gone.
+/// Forwards the messages of the stream until it ends; `None` if the receiver is gone.
 async fn forward(link: usize, mut stream: Stream, events: &mpsc::Sender<Event>) -> Option<End> {
     events.send((link, LinkEvent::Up(Box::new(stream.hello.clone())))).await.ok()?;
     loop {

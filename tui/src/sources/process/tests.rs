@@ -85,7 +85,7 @@ fn watch(watched: Watched, folders: Vec<PathBuf>) -> (ProcessSource, Inbox) {
     (source, inbox)
 }
 
-/// Waits until what was told satisfies the predicate.
+/// Waits until the events satisfy the predicate.
 fn wait<T>(inbox: &Inbox, what: &str, mut until: impl FnMut(&Inbox) -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -31,7 +31,7 @@ const ANSWER_EVERY: Duration = Duration::from_millis(250);
 const SCAN_EVERY: Duration = Duration::from_secs(1);
 /// For so long single polls are asked for after something was found at deny.
 const ALARM: Duration = Duration::from_secs(5);
-/// Events of all links that wait; a link whose process talks faster is held back, and the process
+/// Events of all links that wait; a link whose process sends faster is held back, and the process
 /// folds.
 const WAITING_EVENTS: usize = 32;
 
@@ -173,7 +173,7 @@ impl Watch {
     /// Does what the user wants of time.
     fn control(&mut self, control: Control) -> bool {
         if let Err(why) = self.history.control(control) {
-            return (self.sink)(SourceEvent::Said(why.into()));
+            return (self.sink)(SourceEvent::Notice(why.into()));
         }
         self.passed = Instant::now();
         self.send_playback(true) && self.answer_all()
@@ -183,7 +183,7 @@ impl Watch {
     fn dump(&mut self, boot: BootId) -> bool {
         let monitor = self.history.shown().map_or(self.history.live(), |(monitor, _)| monitor);
         let said = dump::write(monitor.world(), boot, Path::new(""));
-        (self.sink)(SourceEvent::Said(said.into()))
+        (self.sink)(SourceEvent::Notice(said.into()))
     }
 
     /// Moves what is shown on by the time that has passed.

@@ -121,7 +121,7 @@ impl Replay {
                     self.show(&mut player)?;
                 }
                 Ok(Command::Control(control)) => match player.control(control, &mut self.track) {
-                    Moved::Nowhere(why) => self.send(SourceEvent::Said(why.into()))?,
+                    Moved::Nowhere(why) => self.send(SourceEvent::Notice(why.into()))?,
                     Moved::Newest => {
                         player.go_to_newest(&mut self.track);
                         self.show(&mut player)?;

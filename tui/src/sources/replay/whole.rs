@@ -61,7 +61,7 @@ impl Whole {
         &self.monitor
     }
 
-    /// Whether the process said that it ends.
+    /// Whether the process ended in good order.
     pub(crate) fn ended(&self) -> bool {
         self.ended
     }

@@ -2,7 +2,7 @@
 //!
 //! Pure: a verdict in, a text out. What a process says of itself cannot end its line or begin a command of its
 //! own: see [`data`] and [`property`]. GitHub shows ten annotations of a level for each step, so the worst
-//! ten are told, and where the rest is; the step summary has all (see [`super::md`]).
+//! ten are shown, and where the rest is; the step summary has all (see [`super::md`]).
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Verdicts of processes that mean harm, for the tests of every format.
+//! Verdicts of processes with hostile texts, for the tests of every format.
 
 use std::path::Path;
 
@@ -94,7 +94,7 @@ pub(super) fn repository() -> Repository {
     Repository::new(Path::new("/repo"), Path::new("/repo"), |_: &Path| true)
 }
 
-/// A verdict that means harm, with every outcome, as a file of that format.
+/// A verdict with hostile texts, with every outcome, as a file of that format.
 pub(crate) fn written(format: VerdictFormat) -> String {
     let mut out = Vec::new();
     for outcome in Outcome::ALL {

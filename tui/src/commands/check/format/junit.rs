@@ -1,7 +1,7 @@
 //! JUnit XML: one suite for each process, one case for each detector, so that a CI shows what passed, too.
 //!
-//! Pure: a verdict in, a text out. What fails the run fails a case; what does not is told in the output of a
-//! case that passes. A suite of its own speaks of the run as a whole: whether the detectors were armed,
+//! Pure: a verdict in, a text out. What fails the run fails a case; what does not is in the output of a
+//! case that passes. A suite of its own is about the run as a whole: whether the detectors were armed,
 //! whether the recordings are complete. So something fails here if, and only if, the run does.
 
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ use crate::output::fmt::cut;
 const RUN: &str = "pollscope";
 /// The suite of what was compared.
 const BASELINE: &str = "baseline";
-/// Findings of one detector in one process that are told in full.
+/// Findings of one detector in one process that are written in full.
 const SHOWN: usize = 20;
 
 /// The verdict as the text of an XML file.
@@ -154,7 +154,7 @@ fn add_cases(
     }
 }
 
-/// What one detector has to say.
+/// The case of one detector.
 fn judged(
     verdict: &Verdict,
     repository: &Repository,
@@ -197,7 +197,7 @@ fn judged(
     case
 }
 
-/// Where it is, for those who read these attributes: GitLab does.
+/// Where it is, for readers of these attributes, such as GitLab.
 fn attach(case: &mut TestCase, spot: &Spot) {
     if spot.inside {
         case.extra.insert("file".into(), printable(&spot.file).into());

@@ -23,7 +23,7 @@ pub(crate) struct Repository {
 /// A line of a source file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Spot {
-    /// Below the root of the repository and with `/`, if it is inside; else as it was told.
+    /// Below the root of the repository and with `/`, if it is inside; else as it was given.
     pub(super) file: String,
     /// From 1; 0 if it is not known.
     pub(super) line: u32,
@@ -33,7 +33,7 @@ pub(super) struct Spot {
     pub(super) inside: bool,
 }
 
-/// One call of a stack, as [`Finding::stack`] tells it.
+/// One call of a stack, as [`Finding::stack`] writes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Call<'a> {
     /// The function's path.
@@ -75,7 +75,7 @@ impl Repository {
         }
     }
 
-    /// The path below the root, if the file is there. The compiler tells paths as seen from the root of
+    /// The path below the root, if the file is there. The compiler writes paths as seen from the root of
     /// the cargo workspace, which may be any folder between here and the root of the repository.
     fn known(&self, file: &str) -> Option<String> {
         let bases = self.here.ancestors().take_while(|base| base.starts_with(&self.root));

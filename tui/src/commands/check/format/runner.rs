@@ -52,7 +52,7 @@ impl Runner {
     /// Appends to the summary of the step, if there is one.
     ///
     /// # Errors
-    /// One line for people: which file, and what the system said. No reason to fail.
+    /// One line for people: the file, and the error of the system. No reason to fail.
     pub(crate) fn summarise(&self, text: &str) -> Result<(), String> {
         let Some(path) = &self.summary else { return Ok(()) };
         let file = OpenOptions::new().append(true).create(true).open(path);

@@ -32,9 +32,9 @@ const NOWHERE: &str = "Cargo.toml";
 const FINGERPRINT: &str = "pollscopeFingerprint/v1";
 /// The rule of what became worse than the baseline.
 const REGRESSED: &str = "regressed";
-/// Results that are told; GitHub shows so many of a run and refuses five times as many.
+/// Results that are written; GitHub shows so many of a run and refuses five times as many.
 const RESULTS: usize = 5_000;
-/// Notifications that are told.
+/// Notifications that are written.
 const NOTIFICATIONS: usize = 100;
 
 /// The verdict as the text of a SARIF file.

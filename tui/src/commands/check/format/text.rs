@@ -93,7 +93,7 @@ fn headline(out: &mut dyn Write, Sheet { verdict, of, style, .. }: &Sheet<'_>) -
     Ok(())
 }
 
-/// Names the processes on whose library tasks this is no verdict.
+/// Names the processes of which the tasks that libraries spawn are not judged.
 fn wrapped_only(verdict: &Verdict) -> Option<String> {
     const NAMED: usize = 3;
     let names: Vec<&str> = verdict.wrapped_only().map(|subject| &*subject.process).collect();

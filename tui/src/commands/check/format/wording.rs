@@ -97,7 +97,7 @@ pub(super) fn headline(finding: &Finding) -> String {
 }
 
 /// What is known of a finding beside its headline, as label and text of one line, in the order in which
-/// one asks: who, where, how often, whom it harmed, why, what to do, what to open.
+/// one asks: which task, where, how often, what it made wait, why, what to do, what to open.
 pub(super) fn facts(verdict: &Verdict, finding: &Finding) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let mut fact = |label, text: String| {
@@ -139,7 +139,7 @@ pub(super) fn facts(verdict: &Verdict, finding: &Finding) -> Vec<(&'static str, 
         fact(
             "made wait",
             match waiters {
-                0 => "nobody".to_owned(),
+                0 => "no task".to_owned(),
                 n => format!("{}{waited}{longest}", counted(n as usize, "task")),
             },
         );
