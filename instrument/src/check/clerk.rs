@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use pollscope_model::hello::ProtocolVersion;
 use pollscope_model::id::BootId;
-use pollscope_model::monitor::Monitor;
+use pollscope_model::monitor::{Message, Monitor};
 use pollscope_model::policy::Policy;
 use pollscope_model::report::Report;
 use pollscope_model::text::clean;
@@ -50,7 +50,7 @@ impl Clerk {
         let hello = book.hello(ProtocolVersion { major: 1, minor: 0 });
         let boot = hello.boot;
         // A world of its own has room for one process.
-        let _ = monitor.greet(hello, unix_now());
+        let _ = monitor.receive(Message::Hello(Box::new(hello)), unix_now());
         Self {
             book,
             monitor,
@@ -84,15 +84,15 @@ impl Clerk {
     fn take_and_judge(&mut self, report: Report) {
         self.record(&report);
         let now = unix_now();
-        self.monitor.apply(report, now);
+        // Only a greeting can fail.
+        let _ = self.monitor.receive(Message::Report(Box::new(report)), now);
         self.monitor.settle(now);
     }
 
     fn take(&mut self, report: Report) {
         self.record(&report);
-        let now = unix_now();
-        self.monitor.apply(report, now);
-        self.monitor.tick(now);
+        // Only a greeting can fail.
+        let _ = self.monitor.receive_and_tick(Message::Report(Box::new(report)), unix_now());
     }
 
     fn record(&mut self, report: &Report) {
