@@ -8,7 +8,7 @@
 //!
 //! # What a finding at warn or above must survive
 //! - **The machine is not the code.** Time that a thread could run but got no CPU is taken off every
-//!   duration that is judged, see [`view::Cpu`].
+//!   duration that is judged, see [`cpu::Cpu`].
 //! - **Once is an accident.** A single slow event may be a page fault, a paused virtual machine or a
 //!   first initialisation; rules ask for repetition or for a duration that none of these explains.
 //! - **Absent is not zero.** A task whose wakers are not counted is not without wakers.
@@ -17,6 +17,7 @@
 pub mod advice;
 pub(crate) mod blocking_poll;
 pub(crate) mod blocking_pool_exhausted;
+pub(crate) mod cpu;
 pub(crate) mod detached_failure;
 pub mod explain;
 pub(crate) mod forgotten_task;

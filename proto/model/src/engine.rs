@@ -17,9 +17,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::detect::ALL;
+use crate::detect::cpu::Cpu;
 use crate::detect::memory::Memory;
 use crate::detect::signal::{Key, Verdict};
-use crate::detect::view::{Cpu, Moment, View};
+use crate::detect::view::{Moment, View};
 use crate::finding::Finding;
 use crate::id::{BootId, SiteId, TaskId};
 use crate::policy::Policy;

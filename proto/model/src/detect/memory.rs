@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::cpu::{Cpu, LONG_NS, SHORT_NS};
 use super::signal::Key;
-use super::view::{Cpu, LONG_NS, SHORT_NS};
 use crate::id::{SiteId, TaskId};
 use crate::time::SECOND;
 use crate::world::Process;

@@ -25,8 +25,9 @@
 //! that is inside `block_in_place` or `pollscope::allow_blocking`. A `block_on` body is judged on a current-thread
 //! runtime, where it holds everything, and not beside the workers of a multi-thread one.
 
+use super::cpu::SHORT_NS;
 use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
-use super::view::{Moment, SHORT_NS, SiteScene, View};
+use super::view::{Moment, SiteScene, View};
 use super::{Detector, Keeps, TaskRule, TaskTest, advice};
 use crate::entity::task::TaskKind;
 use crate::level::Level;

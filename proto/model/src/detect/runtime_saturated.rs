@@ -21,8 +21,9 @@
 //! time: on a machine that is short of CPU workers look busy while they only wait for it, so that what
 //! is found then is labelled and reported at `allow`.
 
+use super::cpu::{LONG_NS, SHORT_NS};
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
-use super::view::{LONG_NS, SHORT_NS, View};
+use super::view::View;
 use super::{Detector, Keeps, advice};
 use crate::id::RuntimeId;
 use crate::level::Level;

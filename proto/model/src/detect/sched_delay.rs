@@ -31,8 +31,9 @@
 //! `unknown`. Time in which the whole process was stopped is taken off. Bursts that are worked off within three seconds are not reported.
 
 use super::advice::Advice;
+use super::cpu::SHORT_NS;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict, grade};
-use super::view::{SHORT_NS, SiteScene, View};
+use super::view::{SiteScene, View};
 use super::{Detector, Keeps, advice};
 use crate::hist::Hist;
 use crate::level::Level;

@@ -23,8 +23,9 @@
 //! have no latency and are not judged. A machine that is short of CPU makes every task slower: the floor
 //! grows by as much.
 
+use super::cpu::LONG_NS;
 use super::signal::{Count, Key, PollFacts, Signal, Verdict};
-use super::view::{LONG_NS, SiteScene, View};
+use super::view::{SiteScene, View};
 use super::{Detector, Keeps, advice};
 use crate::entity::site::SiteDelta;
 use crate::hist::Hist;

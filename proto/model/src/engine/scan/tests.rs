@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::detect::view::Cpu;
+use crate::detect::cpu::Cpu;
 use crate::entity::task::{TaskKind, TaskState, WokenBy};
 use crate::testkit::Script;
 use crate::time::SECOND;
