@@ -10,8 +10,8 @@ use pollscope_model::monitor::Monitor;
 use pollscope_model::report::Report;
 use pollscope_model::testkit::Script;
 use pollscope_model::time::MICROSECOND;
-use pollscope_model::world::{Applied, Limits};
-use pollscope_proto::ingest::{self, Push, PushMessage, Reader};
+use pollscope_model::world::{Applied, WorldLimits};
+use pollscope_proto::ingest::{self, IngestDecoder, Message, PushMessage};
 
 const TASKS: usize = 10_000;
 const SITES: usize = 100;
@@ -35,9 +35,9 @@ fn main() -> std::io::Result<()> {
     let reports = convert(messages);
     let converting = began.elapsed();
 
-    let mut monitor = Monitor::new(Limits::default());
+    let mut monitor = Monitor::new(WorldLimits::default());
     let began = Instant::now();
-    let welcomed = monitor.greet(script.hello(), script.now_unix_ns()).is_ok();
+    let welcomed = monitor.connect(script.hello(), script.now_unix_ns()).is_ok();
     let folded = reports.into_iter().filter_map(|report| {
         let now_ns = script.hello().anchor.to_unix_ns(report.end_ns);
         let new = monitor.apply(report, now_ns) == Applied::New;
@@ -56,11 +56,11 @@ fn main() -> std::io::Result<()> {
 }
 
 fn convert(messages: Vec<Vec<PushMessage>>) -> Vec<Report> {
-    let mut reader = Reader::default();
-    let pushes = messages.into_iter().flatten().filter_map(|message| reader.take(message).ok().flatten());
+    let mut reader = IngestDecoder::default();
+    let pushes = messages.into_iter().flatten().filter_map(|message| reader.decode(message).ok().flatten());
     let report = |push| match push {
-        Push::Report(report) => Some(*report),
-        Push::Hello(_) | Push::Goodbye { .. } => None,
+        Message::Report(report) => Some(*report),
+        Message::Hello(_) | Message::Goodbye { .. } => None,
     };
     pushes.filter_map(report).collect()
 }

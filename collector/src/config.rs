@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use pollscope_model::world::Limits;
+use pollscope_model::world::WorldLimits;
 use pollscope_system::file::{MAX_TEXT_BYTES, read_text};
 use serde::Deserialize;
 use toml::Spanned;
@@ -19,7 +19,7 @@ pub struct Config {
     /// Where processes push to and viewers ask.
     pub listen: Address,
     /// How much is kept in memory. No key of the file changes it yet.
-    pub limits: Limits,
+    pub limits: WorldLimits,
 }
 
 /// Why a configuration file could not be taken.

@@ -13,7 +13,7 @@ use pollscope_model::hello::Hello;
 use pollscope_model::id::BootId;
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::report::Report;
-use pollscope_model::world::{Applied, Limits, TooManyProcesses};
+use pollscope_model::world::{Applied, TooManyProcesses, WorldLimits};
 use pollscope_proto::ingest::Control;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -172,7 +172,7 @@ pub(crate) struct FleetThread {
 impl FleetThread {
     /// Starts it. `now` reads the wall clock, in nanoseconds since the Unix epoch.
     pub(crate) fn start(
-        limits: Limits,
+        limits: WorldLimits,
         now: impl FnMut() -> u64 + Send + 'static,
     ) -> std::io::Result<(Self, Fleet)> {
         let (orders, orders_in) = mpsc::channel(QUEUE);

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use pollscope_system::socket::{self, Found};
+use pollscope_system::socket::{self, SocketState};
 use tokio::net::{TcpListener, UnixListener};
 
 /// A place to listen at, as written: `127.0.0.1:7700`, `localhost:0`, `[::1]:7700`, `unix:PATH`.
@@ -167,10 +167,10 @@ async fn open_tcp(address: &Address, host: &str, port: u16) -> Result<TcpListene
 /// From the first moment on only this user can connect.
 fn open_unix(address: &Address, path: &Path) -> Result<UnixListener, ListenError> {
     if std::fs::symlink_metadata(path).is_ok() {
-        match socket::look(path) {
+        match socket::probe(path) {
             _ if !socket::is_socket(path) => return Err(ListenError::NoSocket(address.clone())),
-            Found::Abandoned => std::fs::remove_file(path).map_err(|error| refused(address, error))?,
-            Found::Listening | Found::Other => return Err(ListenError::InUse(address.clone())),
+            SocketState::Abandoned => std::fs::remove_file(path).map_err(|error| refused(address, error))?,
+            SocketState::Listening | SocketState::Other => return Err(ListenError::InUse(address.clone())),
         }
     }
     let bound = socket::bind(path).and_then(UnixListener::from_std);

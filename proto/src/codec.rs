@@ -23,23 +23,23 @@ where
 {
     type Encode = S;
     type Decode = R;
-    type Encoder = Half<S>;
-    type Decoder = Half<R>;
+    type Encoder = MessageCodec<S>;
+    type Decoder = MessageCodec<R>;
 
-    fn encoder(&mut self) -> Half<S> {
-        Half(PhantomData)
+    fn encoder(&mut self) -> MessageCodec<S> {
+        MessageCodec(PhantomData)
     }
 
-    fn decoder(&mut self) -> Half<R> {
-        Half(PhantomData)
+    fn decoder(&mut self) -> MessageCodec<R> {
+        MessageCodec(PhantomData)
     }
 }
 
 /// One direction of [`Protobuf`].
 #[derive(Clone, Debug)]
-pub(crate) struct Half<M>(PhantomData<M>);
+pub(crate) struct MessageCodec<M>(PhantomData<M>);
 
-impl<M: Message> Encoder for Half<M> {
+impl<M: Message> Encoder for MessageCodec<M> {
     type Item = M;
     type Error = Status;
 
@@ -48,7 +48,7 @@ impl<M: Message> Encoder for Half<M> {
     }
 }
 
-impl<M: Message + Default> Decoder for Half<M> {
+impl<M: Message + Default> Decoder for MessageCodec<M> {
     type Item = M;
     type Error = Status;
 

@@ -1,7 +1,7 @@
 //! `Feed`: process to the viewers that attach.
 //!
 //! A server implements [`Feed`] and answers with [`hello`], [`report`] and [`goodbye`]; a client
-//! sends [`Request`]s through [`FeedClient`] and reads with a [`Reader`].
+//! sends [`Request`]s through [`FeedClient`] and reads with a [`FeedDecoder`].
 
 use pollscope_model::hello::Hello;
 pub use pollscope_model::monitor::Message;
@@ -91,14 +91,14 @@ pub fn from_bytes(bytes: &[u8]) -> Result<FeedMessage, DecodeError> {
 
 /// Reads one stream of feed messages.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct FeedDecoder {
     frames: Assembler,
 }
 
-impl Reader {
+impl FeedDecoder {
     /// Takes the next message; `None` if it was a frame of a report that is not complete yet. After
     /// an error the stream is of no more use.
-    pub fn take(&mut self, message: FeedMessage) -> Result<Option<Message>, DecodeError> {
+    pub fn decode(&mut self, message: FeedMessage) -> Result<Option<Message>, DecodeError> {
         use wire::feed_message::Message as Wire;
         Ok(match message.message.ok_or(DecodeError::missing("feed.message"))? {
             Wire::Hello(hello) => Some(Message::Hello(Box::new(Field::from_wire("hello", hello)?))),

@@ -1,7 +1,7 @@
 //! `Fleet`: collector to viewer.
 //!
 //! A collector implements [`Fleet`] and answers with [`answer`]; a viewer sends [`AskRequest`]s and
-//! [`WatchRequest`]s through [`FleetClient`] and reads with a [`Reader`].
+//! [`WatchRequest`]s through [`FleetClient`] and reads with an [`AnswerDecoder`].
 
 use pollscope_model::hello::ProtocolVersion;
 use pollscope_model::query::ask::{Answer, Ask};
@@ -84,7 +84,7 @@ impl TryFrom<AskRequest> for Ask {
 
 /// A question that is answered again and again.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct StandingQuery {
     /// The viewer's number for it; its answers carry it.
     pub id: u64,
     /// The question.
@@ -93,8 +93,8 @@ pub struct Standing {
     pub interval_ms: u32,
 }
 
-impl From<&[Standing]> for WatchRequest {
-    fn from(standing: &[Standing]) -> Self {
+impl From<&[StandingQuery]> for WatchRequest {
+    fn from(standing: &[StandingQuery]) -> Self {
         Self {
             standing: standing
                 .iter()
@@ -108,7 +108,7 @@ impl From<&[Standing]> for WatchRequest {
     }
 }
 
-impl TryFrom<WatchRequest> for Vec<Standing> {
+impl TryFrom<WatchRequest> for Vec<StandingQuery> {
     type Error = DecodeError;
 
     fn try_from(request: WatchRequest) -> Result<Self, DecodeError> {
@@ -119,7 +119,7 @@ impl TryFrom<WatchRequest> for Vec<Standing> {
             .map(|standing| {
                 let ask = standing.ask.ok_or(DecodeError::missing("watch.standing.ask"))?;
                 let ask = query::ask_from_wire(ask)?;
-                Ok(Standing { id: standing.id, ask, interval_ms: standing.interval_ms })
+                Ok(StandingQuery { id: standing.id, ask, interval_ms: standing.interval_ms })
             })
             .collect()
     }
@@ -150,14 +150,14 @@ pub fn answer(id: u64, answer: &Answer) -> Vec<AnswerPart> {
 
 /// Reads one stream of answers. Bounded: it holds at most one unfinished answer of limited size.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct AnswerDecoder {
     unfinished: Option<(u64, Vec<u8>)>,
 }
 
-impl Reader {
+impl AnswerDecoder {
     /// Takes the next message; gives the question's number and the answer when it is complete. After
     /// an error the stream is of no more use.
-    pub fn take(&mut self, part: AnswerPart) -> Result<Option<(u64, Answer)>, DecodeError> {
+    pub fn decode(&mut self, part: AnswerPart) -> Result<Option<(u64, Answer)>, DecodeError> {
         let (id, bytes) = match self.unfinished.take() {
             None => (part.id, part.piece),
             Some((id, _)) if id != part.id => {

@@ -99,9 +99,9 @@ impl Shared {
 }
 
 /// One of the places that connections take; free again when it is dropped.
-struct Place(Arc<Shared>);
+struct ConnectionPermit(Arc<Shared>);
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
@@ -126,11 +126,11 @@ impl<L: Accept> Incoming<L> {
     }
 
     /// A place for one more; `None` if all are taken. Only this stream takes places.
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<ConnectionPermit> {
         let open = self.shared.open.load(Ordering::Relaxed);
         (open < self.bounds.connections).then(|| {
             self.shared.open.fetch_add(1, Ordering::Relaxed);
-            Place(self.shared.clone())
+            ConnectionPermit(self.shared.clone())
         })
     }
 }

@@ -1,9 +1,10 @@
 //! `Ingest`: process to collector.
 //!
 //! A process sends [`hello`], [`report`] and [`goodbye`] through [`IngestClient`] and reads
-//! [`Control`]s; a collector implements [`Ingest`], reads with a [`Reader`] and answers [`Control`]s.
+//! [`Control`]s; a collector implements [`Ingest`], reads with an [`IngestDecoder`] and answers [`Control`]s.
 
 use pollscope_model::hello::{Hello, ProtocolVersion};
+pub use pollscope_model::monitor::Message;
 use pollscope_model::report::{Detail, Report};
 
 use crate::convert::field::{Field, message};
@@ -19,20 +20,6 @@ pub use wire::{PushControl, PushMessage};
 /// The name of the Unix socket in a folder of recordings at which a collector takes what processes would write into
 /// that folder.
 pub const FOLDER_SOCKET: &str = "collector.sock";
-
-/// What a process says.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Push {
-    /// First; and again, with the same boot, when what the process measures has changed.
-    Hello(Box<Hello>),
-    /// A whole report, put together from its frames.
-    Report(Box<Report>),
-    /// Last: the process ends in good order.
-    Goodbye {
-        /// Why, in words.
-        reason: String,
-    },
-}
 
 /// What the collector says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -98,11 +85,11 @@ fn message(message: wire::push_message::Message) -> PushMessage {
 
 /// Reads one stream of push messages.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct IngestDecoder {
     frames: Assembler,
 }
 
-impl Reader {
+impl IngestDecoder {
     /// Bytes that the frames of an unfinished report hold.
     pub fn held_bytes(&self) -> usize {
         self.frames.held_bytes()
@@ -110,13 +97,13 @@ impl Reader {
 
     /// Takes the next message; `None` if it was a frame of a report that is not complete yet. After
     /// an error the stream is of no more use.
-    pub fn take(&mut self, message: PushMessage) -> Result<Option<Push>, DecodeError> {
+    pub fn decode(&mut self, message: PushMessage) -> Result<Option<Message>, DecodeError> {
         use wire::push_message::Message as Wire;
         Ok(match message.message.ok_or(DecodeError::missing("push.message"))? {
-            Wire::Hello(push) => Some(Push::Hello(Box::new(Field::from_wire("push.hello", push.hello)?))),
-            Wire::Report(frame) => self.frames.push(frame)?.map(|report| Push::Report(Box::new(report))),
+            Wire::Hello(push) => Some(Message::Hello(Box::new(Field::from_wire("push.hello", push.hello)?))),
+            Wire::Report(frame) => self.frames.push(frame)?.map(|report| Message::Report(Box::new(report))),
             Wire::Goodbye(bye) => {
-                Some(Push::Goodbye { reason: convert::checked("goodbye.reason", bye.reason)? })
+                Some(Message::Goodbye { reason: convert::checked("goodbye.reason", bye.reason)? })
             }
         })
     }

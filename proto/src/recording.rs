@@ -37,7 +37,7 @@ mod write;
 
 use pollscope_model::hello::ProtocolVersion;
 
-pub use packed::Packed;
+pub use packed::PackedMessage;
 pub use read::{Cursor, Ending, Entry, Messages, OpenError, Recording};
 pub use write::Writer;
 

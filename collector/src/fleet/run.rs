@@ -9,7 +9,7 @@ use pollscope_model::entity::presence::Presence;
 use pollscope_model::id::BootId;
 use pollscope_model::monitor::Monitor;
 use pollscope_model::report::{Report, ReportKind};
-use pollscope_model::world::{Applied, Folding, Limits, Process};
+use pollscope_model::world::{Applied, Folding, Process, WorldLimits};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::seats::Seats;
@@ -34,7 +34,7 @@ pub(super) struct FleetLoop {
 
 impl FleetLoop {
     pub(super) fn new(
-        limits: Limits,
+        limits: WorldLimits,
         changed: watch::Sender<u64>,
         now: impl FnMut() -> u64 + Send + 'static,
     ) -> Self {
@@ -80,7 +80,7 @@ impl FleetLoop {
                     return;
                 }
                 self.finish(boot);
-                let seat = self.monitor.greet(*hello, now_ns).map_err(NoSeat::from).map(|welcome| {
+                let seat = self.monitor.connect(*hello, now_ns).map_err(NoSeat::from).map(|welcome| {
                     let (number, wants) = self.seats.take(boot);
                     Seat { boot, label: welcome.label, last_seq: welcome.last_seq, wants, number }
                 });
@@ -93,7 +93,7 @@ impl FleetLoop {
                 if self.seats.holds(hello.boot, seat) {
                     // There is room for a process that is known. If it was forgotten, its next report
                     // ends the stream.
-                    let _ = self.monitor.greet(*hello, now_ns);
+                    let _ = self.monitor.connect(*hello, now_ns);
                 }
                 let _ = reply.send(());
             }
@@ -121,7 +121,7 @@ impl FleetLoop {
             let _ = reply.send(Taken::NoSeat);
             return;
         }
-        let known = self.monitor.world().process(boot).map(|process| process.told_seq().unwrap_or(0));
+        let known = self.monitor.world().process(boot).map(|process| process.reported_seq().unwrap_or(0));
         let begins = matches!(report.kind, ReportKind::Snapshot { part: 0, .. });
         match (known, report.kind) {
             (Some(known), ReportKind::Delta) if !follows(&report, known) => {
@@ -129,7 +129,7 @@ impl FleetLoop {
                 return;
             }
             // A process never counts backwards: the higher number was not its own.
-            (Some(known), _) if begins && report.seq < known => self.monitor.begin_anew(boot, now_ns),
+            (Some(known), _) if begins && report.seq < known => self.monitor.reset_process(boot, now_ns),
             _ => {}
         }
         self.seats.reported(&report);
@@ -166,7 +166,7 @@ impl FleetLoop {
 
     fn part(&mut self, boot: BootId, seat: u64, reason: &str, now_ns: u64) {
         if self.seats.leave(boot, seat) {
-            self.monitor.part(boot, reason, now_ns);
+            self.monitor.disconnect(boot, reason, now_ns);
         }
     }
 
@@ -184,7 +184,7 @@ impl FleetLoop {
     /// Lets time pass, and begins a round of looks when the one before is over.
     pub(super) fn tick(&mut self) {
         let now_ns = (self.now)();
-        self.monitor.age(now_ns);
+        self.monitor.expire(now_ns);
         if self.looks.is_empty() {
             self.looks.extend(self.monitor.world().processes().map(Process::boot));
         }
@@ -198,7 +198,7 @@ impl FleetLoop {
     fn look(&mut self) {
         let Some(boot) = self.looks.pop_front() else { return };
         if !self.begun.iter().any(|(folding, _)| folding.boot() == boot) {
-            self.monitor.look(boot);
+            self.monitor.evaluate(boot);
         }
         if self.looks.is_empty() {
             self.changed();

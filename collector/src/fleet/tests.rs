@@ -20,7 +20,8 @@ struct Bench {
 fn bench() -> Bench {
     let now = Arc::new(AtomicU64::new(SECOND));
     let clock = now.clone();
-    let fleet = FleetLoop::new(Limits::default(), watch::channel(0).0, move || clock.load(Ordering::Relaxed));
+    let fleet =
+        FleetLoop::new(WorldLimits::default(), watch::channel(0).0, move || clock.load(Ordering::Relaxed));
     Bench { fleet, now }
 }
 
@@ -43,7 +44,7 @@ impl Bench {
     }
 
     fn seq(&self, boot: BootId) -> Option<u64> {
-        self.fleet.monitor().world().process(boot).unwrap().told_seq()
+        self.fleet.monitor().world().process(boot).unwrap().reported_seq()
     }
 }
 
@@ -76,7 +77,7 @@ fn a_number_out_of_order_changes_nothing() {
     assert_eq!(bench.apply(&seat, &second), NEW);
     assert_eq!(bench.apply(&seat, &third), NEW);
     let process = bench.fleet.monitor().world().processes().next().unwrap();
-    assert_eq!((process.told_seq(), process.needs_snapshot(), process.lost()), (Some(3), false, 0));
+    assert_eq!((process.reported_seq(), process.needs_snapshot(), process.lost()), (Some(3), false, 0));
 }
 
 #[test]
@@ -115,7 +116,7 @@ fn a_number_that_was_not_the_processs_own_does_not_outlive_its_stream() {
     assert_eq!(bench.apply(&seat, &snapshot), NEW);
     assert_eq!(bench.apply(&seat, &script.second()), NEW);
     let process = bench.fleet.monitor().world().processes().next().unwrap();
-    assert_eq!((process.task_rows(), process.told_seq()), (1, Some(snapshot.seq + 1)));
+    assert_eq!((process.task_rows(), process.reported_seq()), (1, Some(snapshot.seq + 1)));
 }
 
 #[tokio::test]

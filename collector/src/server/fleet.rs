@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_proto::fleet::{
-    self as wire, AnswerPart, AskRequest, ClientHello, FleetHello, Standing, WatchRequest, WireClientHello,
-    WireFleetHello,
+    self as wire, AnswerPart, AskRequest, ClientHello, FleetHello, StandingQuery, WatchRequest,
+    WireClientHello, WireFleetHello,
 };
 use pollscope_proto::{DecodeError, Peer, compatible};
 use tokio::sync::{mpsc, watch};
@@ -106,7 +106,7 @@ struct Viewer {
 
 /// One standing question.
 struct Slot {
-    standing: Standing,
+    standing: StandingQuery,
     /// Not to be answered again before.
     due: Instant,
     /// The fleet's version that was answered last, and what it was.
@@ -114,7 +114,7 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(standing: Standing) -> Self {
+    fn new(standing: StandingQuery) -> Self {
         Self { standing, due: Instant::now(), answered: None }
     }
 
@@ -169,7 +169,7 @@ impl Viewer {
 
     /// Takes the new set; a question that is in the old one too is not answered anew for it.
     fn replace(&mut self, request: WatchRequest) -> Result<(), Status> {
-        let standing: Vec<Standing> = request.try_into().map_err(unreadable)?;
+        let standing: Vec<StandingQuery> = request.try_into().map_err(unreadable)?;
         let mut ids = HashSet::new();
         if let Some(double) = standing.iter().find(|standing| !ids.insert(standing.id)) {
             let words = format!("two standing questions have the number {}; number them apart", double.id);

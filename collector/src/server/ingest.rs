@@ -10,7 +10,7 @@ use std::time::Duration;
 use pollscope_model::hello::Hello;
 use pollscope_model::report::{Detail, Report};
 use pollscope_model::world::Applied;
-use pollscope_proto::ingest::{Control, Ingest, Push, PushControl, PushMessage, Reader, Welcome};
+use pollscope_proto::ingest::{Control, Ingest, IngestDecoder, Message, PushControl, PushMessage, Welcome};
 use pollscope_proto::{DecodeError, PROTOCOL, Peer, compatible};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -64,7 +64,7 @@ impl Ingest for IngestService {
         let (controls, outbound) = mpsc::channel(CONTROLS);
         let stream = Stream {
             inbound: request.into_inner(),
-            reader: Reader::default(),
+            reader: IngestDecoder::default(),
             share: Arc::new(self.held_bytes.open()),
             controls: controls.clone(),
         };
@@ -167,7 +167,7 @@ async fn seat(fleet: &Fleet, hello: Box<Hello>) -> Result<Seat, End> {
 /// An open stream.
 struct Stream {
     inbound: Streaming<PushMessage>,
-    reader: Reader,
+    reader: IngestDecoder,
     /// What the stream holds of reports that are not folded yet.
     share: Arc<Share>,
     controls: mpsc::Sender<Result<PushControl, Status>>,
@@ -202,8 +202,8 @@ impl Stream {
 
     async fn hello(&mut self) -> Result<Box<Hello>, End> {
         let hello = match self.next().await? {
-            Push::Hello(hello) => hello,
-            Push::Report(_) | Push::Goodbye { .. } => return Err(End::NoHello),
+            Message::Hello(hello) => hello,
+            Message::Report(_) | Message::Goodbye { .. } => return Err(End::NoHello),
         };
         compatible(Peer::Collector, Peer::Service, hello.protocol, &hello.version)?;
         Ok(hello)
@@ -220,10 +220,10 @@ impl Stream {
         loop {
             tokio::select! {
                 push = self.next() => match push? {
-                    Push::Hello(hello) if hello.boot == seat.boot => fleet.renew(seat, hello).await?,
-                    Push::Hello(_) => return Err(End::WrongBoot),
-                    Push::Goodbye { reason } => return Ok(reason),
-                    Push::Report(report) => self.take(fleet, seat, report).await?,
+                    Message::Hello(hello) if hello.boot == seat.boot => fleet.renew(seat, hello).await?,
+                    Message::Hello(_) => return Err(End::WrongBoot),
+                    Message::Goodbye { reason } => return Ok(reason),
+                    Message::Report(report) => self.take(fleet, seat, report).await?,
                 },
                 want = seat.wants.recv() => match want {
                     Some(want) => self.send(want).await?,
@@ -256,14 +256,14 @@ impl Stream {
     }
 
     /// The next message of the process. Nothing is lost if the future is dropped.
-    async fn next(&mut self) -> Result<Push, End> {
+    async fn next(&mut self) -> Result<Message, End> {
         loop {
             let message = match self.inbound.message().await {
                 Ok(Some(message)) => message,
                 Ok(None) => return Err(End::Lost),
                 Err(status) => return Err(End::of(&status)),
             };
-            if let Some(push) = self.reader.take(message)? {
+            if let Some(push) = self.reader.decode(message)? {
                 return Ok(push);
             }
             self.share.set(self.reader.held_bytes());

@@ -73,13 +73,13 @@ impl Rig {
         let mut viewer = self.viewer().await;
         let asked = soon("the question to be taken", viewer.ask(fleet::AskRequest::from(ask))).await;
         let mut parts = asked.unwrap().into_inner();
-        let mut reader = fleet::Reader::default();
+        let mut reader = fleet::AnswerDecoder::default();
         loop {
             let part = soon("the answer", parts.message())
                 .await
                 .unwrap()
                 .expect("an answer ends with its last part");
-            if let Some((0, answer)) = reader.take(part).unwrap() {
+            if let Some((0, answer)) = reader.decode(part).unwrap() {
                 return answer;
             }
         }

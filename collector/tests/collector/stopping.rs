@@ -2,7 +2,7 @@
 
 use pollscope_model::query::ask::Ask;
 use pollscope_model::query::page::Scope;
-use pollscope_proto::fleet::{Standing, WatchRequest};
+use pollscope_proto::fleet::{StandingQuery, WatchRequest};
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 
@@ -17,7 +17,7 @@ async fn open_streams_end_with_words() {
     let mut silent = Pusher::open(&rig).await;
 
     let mut viewer = rig.viewer().await;
-    let standing = [Standing { id: 1, ask: Ask::Overview(Scope::All), interval_ms: 100 }];
+    let standing = [StandingQuery { id: 1, ask: Ask::Overview(Scope::All), interval_ms: 100 }];
     let requests = tokio_stream::iter([WatchRequest::from(&standing[..])]).chain(tokio_stream::pending());
     let mut answers = soon("the watch", viewer.watch(requests)).await.unwrap().into_inner();
     soon("an answer", answers.message()).await.unwrap().unwrap();

@@ -4,7 +4,7 @@ use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::{Query, Scope};
 use pollscope_model::report::Detail;
-use pollscope_proto::fleet::{self, AnswerPart, AskRequest, Standing, WatchRequest};
+use pollscope_proto::fleet::{self, AnswerPart, AskRequest, StandingQuery, WatchRequest};
 use pollscope_proto::ingest::Control;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -16,24 +16,24 @@ use crate::rig::{Pusher, Rig, service, soon, sum};
 struct Watching {
     requests: mpsc::Sender<WatchRequest>,
     parts: Streaming<AnswerPart>,
-    reader: fleet::Reader,
+    reader: fleet::AnswerDecoder,
 }
 
 impl Watching {
     async fn open(rig: &Rig) -> Self {
         let (requests, outbound) = mpsc::channel(4);
         let watch = rig.viewer().await.watch(ReceiverStream::new(outbound)).await;
-        Self { requests, parts: watch.unwrap().into_inner(), reader: fleet::Reader::default() }
+        Self { requests, parts: watch.unwrap().into_inner(), reader: fleet::AnswerDecoder::default() }
     }
 
-    async fn stand(&self, standing: &[Standing]) {
+    async fn stand(&self, standing: &[StandingQuery]) {
         self.requests.send(WatchRequest::from(standing)).await.unwrap();
     }
 
     async fn next(&mut self) -> Result<(u64, Answer), Status> {
         loop {
             let part = soon("an answer", self.parts.message()).await?.expect("the watch goes on");
-            if let Some(answer) = self.reader.take(part).unwrap() {
+            if let Some(answer) = self.reader.decode(part).unwrap() {
                 return Ok(answer);
             }
         }
@@ -59,8 +59,8 @@ fn sum_tasks(page: &pollscope_model::query::page::Page) -> u64 {
     }
 }
 
-fn standing(id: u64, kind: Kind) -> Standing {
-    Standing { id, ask: Ask::Page(Query::all(kind, 100_000)), interval_ms: 100 }
+fn standing(id: u64, kind: Kind) -> StandingQuery {
+    StandingQuery { id, ask: Ask::Page(Query::all(kind, 100_000)), interval_ms: 100 }
 }
 
 #[tokio::test]
@@ -110,10 +110,10 @@ async fn a_viewer_that_does_not_read_gets_the_newest_answer_when_it_does() {
     pusher.push(&counted.delta(2_000)).await;
 
     let mut slow = Watching::open(&rig).await;
-    let large = Standing { interval_ms: 1, ..standing(1, Kind::Tasks) };
+    let large = StandingQuery { interval_ms: 1, ..standing(1, Kind::Tasks) };
     slow.stand(&[large]).await;
     let mut quick = Watching::open(&rig).await;
-    quick.stand(&[Standing { interval_ms: 1, ..standing(1, Kind::Processes) }]).await;
+    quick.stand(&[StandingQuery { interval_ms: 1, ..standing(1, Kind::Processes) }]).await;
     let steps = 40;
     for step in 1..=steps {
         pusher.push(&counted.delta(1)).await;

@@ -16,8 +16,8 @@ use pollscope_model::query::page::{Query, Scope, Sort};
 use pollscope_model::report::{Report, ReportKind};
 use pollscope_model::testkit;
 use pollscope_model::time::SECOND;
-use pollscope_model::world::Limits;
-use pollscope_proto::feed::{self, Message as Told, Reader};
+use pollscope_model::world::WorldLimits;
+use pollscope_proto::feed::{self, FeedDecoder, Message as Told};
 use pollscope_tui::screens::event::Event;
 use pollscope_tui::screens::glyph::Glyphs;
 use pollscope_tui::screens::state::{Look, State, Tab};
@@ -157,8 +157,8 @@ fn encode(report: &Report) -> Vec<Vec<u8>> {
 }
 
 fn decode(bytes: &[Vec<u8>]) -> Vec<Report> {
-    let mut reader = Reader::default();
-    let told = bytes.iter().filter_map(|bytes| reader.take(feed::from_bytes(bytes).ok()?).ok()?);
+    let mut reader = FeedDecoder::default();
+    let told = bytes.iter().filter_map(|bytes| reader.decode(feed::from_bytes(bytes).ok()?).ok()?);
     let report = |told| if let Told::Report(report) = told { Some(*report) } else { None };
     told.filter_map(report).collect()
 }
@@ -166,10 +166,10 @@ fn decode(bytes: &[Vec<u8>]) -> Vec<Report> {
 /// All stages with so many tasks.
 pub(crate) fn measure(live: usize) -> Row {
     let mut service = Service { tasks: vec![1; live], seed: 7, seq: 1, now_ns: 60 * SECOND };
-    let mut monitor = Monitor::new(Limits::default());
+    let mut monitor = Monitor::new(WorldLimits::default());
     let hello = testkit::hello("crowd", 1);
     let unix_ns = |now_ns| testkit::START_UNIX_NS + now_ns;
-    let welcomed = monitor.greet(hello, unix_ns(service.now_ns)).is_ok();
+    let welcomed = monitor.connect(hello, unix_ns(service.now_ns)).is_ok();
 
     let (mut parts, mut all) = (Vec::new(), Vec::new());
     let snapshot = service.snapshot();

@@ -9,7 +9,7 @@ use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::Query;
 use pollscope_model::report::Report;
 use pollscope_model::time::{MILLISECOND, SECOND};
-use pollscope_model::world::Limits;
+use pollscope_model::world::WorldLimits;
 use pollscope_proto::feed::Message;
 use pollscope_proto::recording::{Ending, Recording};
 
@@ -20,7 +20,7 @@ use crate::service::Service;
 /// What a viewer sees at the end of a recording, when that was, and how it ends.
 pub(crate) fn replay(path: &Path) -> Option<(Monitor, u64, Ending)> {
     let mut recording = Recording::open(path).ok()?;
-    let mut monitor = Monitor::new(Limits::default());
+    let mut monitor = Monitor::new(WorldLimits::default());
     let mut now = 0;
     for entry in recording.messages() {
         now = entry.unix_ns;

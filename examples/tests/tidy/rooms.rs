@@ -49,7 +49,7 @@ pub(crate) fn the_engine_names_no_detector(file: &File) -> Vec<Complaint> {
     if !(room == "engine.rs" || room.starts_with("engine/")) {
         return Vec::new();
     }
-    let no_detectors = ["memory", "signal", "view"];
+    let no_detectors = ["cpu", "history", "signal", "view"];
     let names_one = |to: &[String]| match to {
         [room, within, ..] if room == "detect" => {
             within.starts_with(char::is_lowercase) && !no_detectors.contains(&within.as_str())

@@ -13,7 +13,7 @@ use pollscope_model::monitor::{Message, Monitor};
 use pollscope_model::policy::Policy;
 use pollscope_model::report::Report;
 use pollscope_model::text::clean;
-use pollscope_model::world::{Limits, Process};
+use pollscope_model::world::{Process, WorldLimits};
 use pollscope_recorder::clock;
 
 use super::config::RecordSetting;
@@ -46,7 +46,7 @@ pub(super) struct Clerk {
 impl Clerk {
     /// With books that are open, and a runtime that is built.
     pub(super) fn new(book: Arc<Book>, policy: &Policy, record: Option<RecordSetting>) -> Self {
-        let mut monitor = Monitor::with_policy(Limits::default(), policy.clone());
+        let mut monitor = Monitor::with_policy(WorldLimits::default(), policy.clone());
         let hello = book.hello(ProtocolVersion { major: 1, minor: 0 });
         let boot = hello.boot;
         // A world of its own has room for one process.
@@ -86,7 +86,7 @@ impl Clerk {
         let now = unix_now();
         // Only a greeting can fail.
         let _ = self.monitor.receive(Message::Report(Box::new(report)), now);
-        self.monitor.settle(now);
+        self.monitor.finish(now);
     }
 
     fn take(&mut self, report: Report) {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use pollscope_model::detect;
 use pollscope_model::level::Level;
-use pollscope_model::policy::Limits;
+use pollscope_model::policy::CheckLimits;
 use pollscope_model::policy::Policy;
 use pollscope_model::policy::Terms;
-use pollscope_model::verdict::ending::Levels;
+use pollscope_model::verdict::ending::EndingLevels;
 
 use super::session::Asked;
 use crate::config::Record;
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(super) struct Config {
     pub(super) policy: Policy,
     pub(super) terms: Terms,
-    pub(super) levels: Levels,
+    pub(super) levels: EndingLevels,
     pub(super) timeout: Option<Duration>,
     /// Polls from this length on leave evidence.
     pub(super) slow_poll: Duration,
@@ -62,7 +62,7 @@ impl Config {
         let ns =
             |limit: Option<Duration>| limit.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         let terms = policy.terms();
-        let limits = Limits {
+        let limits = CheckLimits {
             max_poll_ns: ns(asked.max_poll).or(terms.limits.max_poll_ns),
             p99_poll_ns: ns(asked.p99_poll).or(terms.limits.p99_poll_ns),
             max_sched_delay_ns: ns(asked.max_sched_delay).or(terms.limits.max_sched_delay_ns),
@@ -96,8 +96,8 @@ impl Config {
 }
 
 /// The levels of what is left behind; and all levels that were set, of which the last counts.
-fn levels(asked: &Asked, policy: &Policy) -> (Levels, Vec<(&'static str, Level)>) {
-    let mut levels = Levels::default();
+fn levels(asked: &Asked, policy: &Policy) -> (EndingLevels, Vec<(&'static str, Level)>) {
+    let mut levels = EndingLevels::default();
     let mut set = Vec::new();
     // A policy that makes a rule stricter or milder than it is by default means tests too.
     for (detector, default) in detect::ALL.iter().zip(detect::ALL.iter().map(|detector| detector.level)) {

@@ -3,9 +3,9 @@
 use pollscope_model::entity::task::{TaskKind, TaskState};
 use pollscope_model::level::Level;
 use pollscope_model::measured::Mode;
-use pollscope_model::verdict::ending::{self, Levels};
+use pollscope_model::verdict::ending::{self, EndingLevels};
 use pollscope_model::verdict::{Allowance, Armed, Verdict};
-use pollscope_model::verdict::{Judge, Run};
+use pollscope_model::verdict::{Judge, RunEvidence};
 use tokio::runtime::Handle;
 
 use super::clerk::Clerk;
@@ -23,7 +23,12 @@ pub(super) fn verdict(
     let levels = if returned {
         config.levels
     } else {
-        Levels { leaks: Level::Allow, lost_wakers: Level::Allow, forgotten: Level::Allow, ..config.levels }
+        EndingLevels {
+            leaks: Level::Allow,
+            lost_wakers: Level::Allow,
+            forgotten: Level::Allow,
+            ..config.levels
+        }
     };
     let without_cpu_ns =
         clerk.process().and_then(|process| clerk.pressure.longest(process, clerk.book.session()));
@@ -49,7 +54,7 @@ pub(super) fn verdict(
         runs: ran.runs,
         longest_ns: ran.longest_ns,
     });
-    let run = Run {
+    let run = RunEvidence {
         label: Some(name.into()),
         armed: Some(armed),
         without_cpu_ns,
@@ -57,10 +62,10 @@ pub(super) fn verdict(
         found,
         allowances: allowances.collect(),
         notes,
-        ..Run::of(&clerk.monitor)
+        ..RunEvidence::of(&clerk.monitor)
     };
     let mut judge = Judge::new(config.terms.clone());
-    judge.hear(&run);
+    judge.add_run(&run);
     judge.verdict()
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pollscope_model::entity::word::Doing;
+use pollscope_model::entity::activity::ThreadActivity;
 use pollscope_recorder::clock;
 use pollscope_recorder::intern;
 use pollscope_recorder::thread::Thread;
@@ -180,7 +180,7 @@ impl Late {
 
 /// Whether the thread sleeps now for something that its own code waits for.
 pub(super) fn sleeps(thread: &Thread) -> bool {
-    let is_own = |call: &str| !Doing::of(call).is_some_and(Doing::is_for_kernels_lock);
+    let is_own = |call: &str| !ThreadActivity::of(call).is_some_and(ThreadActivity::is_for_kernels_lock);
     matches!(thread.tid().and_then(kernel::ask), Some(Word::Sleeps(call)) if is_own(&call))
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Only for the watchdog. Where `/proc` does not tell, there is no word.
 
-use pollscope_model::entity::word;
+use pollscope_model::entity::activity;
 
 #[cfg(target_os = "linux")]
 mod syscall;
@@ -33,8 +33,8 @@ impl Word {
     /// As it is shown. `starved`: while it was watched it mostly waited for a CPU.
     pub(super) fn text(&self, starved: bool) -> &str {
         match self {
-            Self::Active if starved => word::RUNNABLE,
-            Self::Active => word::RUNNING,
+            Self::Active if starved => activity::RUNNABLE,
+            Self::Active => activity::RUNNING,
             Self::Sleeps(call) => call,
         }
     }
@@ -47,7 +47,7 @@ pub(super) use linux::{ask, is_traced};
 mod linux {
     use std::fs::read_to_string;
 
-    use pollscope_model::entity::word::IN_KERNEL;
+    use pollscope_model::entity::activity::IN_KERNEL;
 
     use super::{Word, syscall};
 

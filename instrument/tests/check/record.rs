@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pollscope_model::monitor::Monitor;
-use pollscope_model::query::flag::Judge as _;
-use pollscope_model::world::Limits;
+use pollscope_model::query::flag::FindingSource as _;
+use pollscope_model::world::WorldLimits;
 use pollscope_proto::feed::Message;
 use pollscope_proto::recording::{Ending, Recording};
 
@@ -51,11 +51,11 @@ fn named(text: &str) -> PathBuf {
 /// All of a recording, and how it ends.
 fn folded(path: &Path) -> (Monitor, Ending) {
     let mut recording = Recording::open(path).expect("a recording");
-    let (mut monitor, mut now) = (Monitor::new(Limits::default()), 0);
+    let (mut monitor, mut now) = (Monitor::new(WorldLimits::default()), 0);
     for entry in recording.messages() {
         now = entry.unix_ns;
         match entry.message {
-            Message::Hello(hello) => drop(monitor.greet(*hello, now).expect("room for one")),
+            Message::Hello(hello) => drop(monitor.connect(*hello, now).expect("room for one")),
             Message::Report(report) => {
                 monitor.apply(*report, now);
                 monitor.tick(now);
@@ -63,7 +63,7 @@ fn folded(path: &Path) -> (Monitor, Ending) {
             Message::Goodbye { .. } => {}
         }
     }
-    monitor.settle(now);
+    monitor.finish(now);
     (monitor, recording.ending())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pollscope::{Builder, InitError, Listen, LogLevel, Status};
 use pollscope_model::report::{Report, ReportKind};
-use pollscope_model::world::{Applied, Limits, World};
+use pollscope_model::world::{Applied, World, WorldLimits};
 use pollscope_proto::feed::Message;
 use pollscope_proto::recording::{Ending, Recording};
 
@@ -23,12 +23,12 @@ fn recording_to(path: &Path) -> Builder {
 /// A world folded from a file, with what became of each report.
 pub(crate) fn fold(path: &Path) -> (World, Vec<Applied>, Vec<Report>, Recording, bool) {
     let mut recording = Recording::open(path).unwrap();
-    let mut world = World::new(Limits::default());
+    let mut world = World::new(WorldLimits::default());
     let (mut applied, mut reports, mut goodbye) = (Vec::new(), Vec::new(), false);
     for entry in recording.messages() {
         match entry.message {
             Message::Hello(hello) => {
-                world.greet(*hello, entry.unix_ns).unwrap();
+                world.connect(*hello, entry.unix_ns).unwrap();
             }
             Message::Report(report) => {
                 reports.push(Report::clone(&report));

@@ -18,7 +18,7 @@ use pollscope_model::query::page::Query;
 use pollscope_model::report::Report;
 use pollscope_model::testkit::Script;
 use pollscope_model::time::{MILLISECOND, SECOND};
-use pollscope_model::world::Limits;
+use pollscope_model::world::WorldLimits;
 use pollscope_proto::feed::Message;
 use pollscope_proto::recording::{Recording, Writer};
 
@@ -30,7 +30,7 @@ use crate::{mutate, protobuf};
 /// change rarely hits it.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let stored = include_bytes!("../../tests/frames/v1.0-recording.bin");
-    let (short, long) = (told(2, 1), told(6, 3));
+    let (short, long) = (report_file(2, 1), report_file(6, 3));
     let mut chance = Chance::of(0);
     let mut lean = |file: &[u8]| {
         rebuilt(file, &mut chance, |records| records.retain(|(opcode, _)| *opcode != op::SCHEMA))
@@ -39,7 +39,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 }
 
 /// A process that has something of everything to tell.
-fn told(seconds: u64, parts: u32) -> Vec<u8> {
+fn report_file(seconds: u64, parts: u32) -> Vec<u8> {
     let mut process = Script::new("checkout");
     let hello = process.hello();
     let (cart, audit) = (process.site("src/cart.rs:88:9"), process.site("src/audit.rs:12:5"));
@@ -188,13 +188,13 @@ pub(crate) fn one(seeds: &[Vec<u8>], chance: &mut Chance) -> Books {
     let mut books = Books { recordings: 1, ..Books::default() };
     let Ok(mut recording) = Recording::of(Cursor::new(file)) else { return books };
     books.opened = 1;
-    let mut monitor = Monitor::new(Limits::default());
+    let mut monitor = Monitor::new(WorldLimits::default());
     let mut now = 0;
     for entry in recording.messages() {
         books.messages += 1;
         now = entry.unix_ns;
         match entry.message {
-            Message::Hello(hello) => drop(monitor.greet(*hello, now)),
+            Message::Hello(hello) => drop(monitor.connect(*hello, now)),
             Message::Report(report) => drop(monitor.apply(*report, now)),
             Message::Goodbye { .. } => {}
         }

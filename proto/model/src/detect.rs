@@ -21,15 +21,15 @@ pub(crate) mod cpu;
 pub(crate) mod detached_failure;
 pub mod explain;
 pub(crate) mod forgotten_task;
+pub(crate) mod history;
 pub(crate) mod large_future;
 pub(crate) mod lost_waker;
-pub(crate) mod memory;
 pub(crate) mod never_polled;
 pub(crate) mod never_yields;
+pub(crate) mod poll_text;
 mod pool;
 pub(crate) mod runtime_saturated;
 pub(crate) mod sched_delay;
-pub(crate) mod seen;
 pub(crate) mod self_wake_storm;
 pub(crate) mod signal;
 pub(crate) mod stuck_poll;
@@ -45,7 +45,7 @@ use crate::measured::Metric;
 use crate::rule::Rule;
 use crate::rule::limit::Limit;
 use crate::world::{Process, TaskRow};
-use signal::{Group, Hit, Signal, Verdict};
+use signal::{DetectorOutput, Group, Hit, Signal};
 use view::{Moment, View};
 
 pub use explain::{Explain, explain};
@@ -74,7 +74,7 @@ pub struct Detector {
     /// How it judges single tasks.
     pub(crate) tasks: Option<TaskRule>,
     /// What the engine keeps for it between two looks.
-    keeps: Keeps,
+    retention: Retention,
     /// Its source file, whose leading comment is its manual.
     source: &'static str,
 }
@@ -83,7 +83,7 @@ pub struct Detector {
 pub(crate) type TaskTest<'a> = Box<dyn Fn(&TaskRecord) -> Option<Hit> + 'a>;
 
 /// A judgement of a whole process.
-pub(crate) type Whole = fn(&View<'_>, &Rule, &mut Verdict);
+pub(crate) type Whole = fn(&View<'_>, &Rule, &mut DetectorOutput);
 
 /// A judgement of single tasks.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ pub(crate) struct TaskRule {
     /// `None` if it cannot. Before that time the task is not looked at.
     pub due: fn(&Rule, TaskRow<'_>) -> Option<u64>,
     /// Puts what was hit at one site under one name into words.
-    pub tell: fn(&View<'_>, &Rule, &Group) -> Signal,
+    pub signal: fn(&View<'_>, &Rule, &Group) -> Signal,
 }
 
 /// From how many living tasks on a site's are counted over time, and over how many nanoseconds.
@@ -102,7 +102,7 @@ pub(crate) type CountRule = fn(&Rule) -> (u64, u64);
 
 /// What the engine keeps for a detector from one look to the next, so that it needs to know none by name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Keeps {
+pub(crate) struct Retention {
     /// Counts of living tasks over time.
     pub(crate) counts: Option<CountRule>,
     /// Its hits are polls that are still open: the number of a task's open poll, `None` for a task that is none
@@ -110,7 +110,7 @@ pub(crate) struct Keeps {
     pub(crate) open_poll: Option<fn(&TaskRecord) -> Option<u64>>,
 }
 
-impl Keeps {
+impl Retention {
     const NOTHING: Self = Self { counts: None, open_poll: None };
 }
 
@@ -146,8 +146,8 @@ impl Detector {
     }
 
     /// What the engine keeps for it.
-    pub(crate) fn keeps(&self) -> Keeps {
-        self.keeps
+    pub(crate) fn retention(&self) -> Retention {
+        self.retention
     }
 
     /// One sentence: what it reports.

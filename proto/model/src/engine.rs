@@ -18,33 +18,33 @@ use std::sync::Arc;
 
 use crate::detect::ALL;
 use crate::detect::cpu::Cpu;
-use crate::detect::memory::Memory;
-use crate::detect::signal::{Key, Verdict};
+use crate::detect::history::DetectorHistory;
+use crate::detect::signal::{DetectorOutput, FindingKey};
 use crate::detect::view::{Moment, View};
 use crate::finding::Finding;
 use crate::id::{BootId, SiteId, TaskId};
 use crate::policy::Policy;
-use crate::query::flag::{Flag, Judge, TaskFlags};
+use crate::query::flag::{FindingSource, Flag, TaskFlags};
 use crate::time::SECOND;
 use crate::value::Value;
 use crate::world::{Process, World};
 use flags::Flags;
 use hysteresis::Hysteresis;
-use scan::{Walk, Watched};
+use scan::{ScanResult, ScanState};
 
 /// Time between two looks at a process, a little less than a second so that reports that come every
 /// second are all looked at.
-const LOOK_NS: u64 = SECOND * 9 / 10;
+const EVALUATION_NS: u64 = SECOND * 9 / 10;
 
 /// All that is kept of one process.
 #[derive(Clone, Debug)]
-struct Case {
+struct ProcessState {
     policy: Arc<Policy>,
     note: Option<String>,
-    memory: Memory,
-    watched: Watched,
+    history: DetectorHistory,
+    scan_state: ScanState,
     hysteresis: Hysteresis,
-    looked_ns: Option<u64>,
+    evaluated_ns: Option<u64>,
     cpu: Cpu,
     cpu_minute: Cpu,
     undecided: Vec<(&'static str, String)>,
@@ -56,7 +56,7 @@ struct Case {
 #[derive(Clone, Debug, Default)]
 pub struct Engine {
     policy: Arc<Policy>,
-    cases: BTreeMap<BootId, Case>,
+    states: BTreeMap<BootId, ProcessState>,
     last_number: u64,
 }
 
@@ -72,16 +72,16 @@ impl Engine {
     }
 
     /// How many findings were ever opened: who compares it before and after a tick knows of new ones.
-    pub fn findings_ever(&self) -> u64 {
+    pub fn findings_opened(&self) -> u64 {
         self.last_number
     }
 
     /// The process as the detectors saw it at their last look, for judges beside them. `None`
     /// before the first.
     pub(crate) fn view<'a>(&'a self, process: &'a Process) -> Option<View<'a>> {
-        let case = self.cases.get(&process.boot())?;
-        let (cpu, cpu_minute) = (case.cpu, case.cpu_minute);
-        Some(View::new(Moment { process, now_ns: process.now_ns(), cpu, cpu_minute }, &case.memory))
+        let state = self.states.get(&process.boot())?;
+        let (cpu, cpu_minute) = (state.cpu, state.cpu_minute);
+        Some(View::new(Moment { process, now_ns: process.now_ns(), cpu, cpu_minute }, &state.history))
     }
 
     /// Looks at whatever has news. Processes that left the world are forgotten with their findings; of
@@ -89,84 +89,87 @@ impl Engine {
     pub fn tick(&mut self, world: &World) {
         self.forget(world);
         for process in world.processes() {
-            self.look(process);
+            self.evaluate(process);
         }
     }
 
     /// Forgets the processes that left the world, with their findings.
     pub(crate) fn forget(&mut self, world: &World) {
-        self.cases.retain(|boot, _| world.process(*boot).is_some());
+        self.states.retain(|boot, _| world.process(*boot).is_some());
     }
 
     /// Looks at one process, if it has news.
-    pub(crate) fn look(&mut self, process: &Process) {
-        let case = self.cases.entry(process.boot()).or_insert_with(|| Case::new(process, &self.policy));
+    pub(crate) fn evaluate(&mut self, process: &Process) {
+        let state =
+            self.states.entry(process.boot()).or_insert_with(|| ProcessState::new(process, &self.policy));
         let now_ns = process.now_ns();
         // A clock that was set back starts anew.
-        if case.looked_ns.is_some_and(|looked_ns| now_ns < looked_ns) {
-            case.looked_ns = None;
-            case.memory = Memory::new(now_ns);
+        if state.evaluated_ns.is_some_and(|evaluated_ns| now_ns < evaluated_ns) {
+            state.evaluated_ns = None;
+            state.history = DetectorHistory::new(now_ns);
         }
-        let due = case.looked_ns.is_none_or(|looked_ns| now_ns >= looked_ns.saturating_add(LOOK_NS));
+        let due = state
+            .evaluated_ns
+            .is_none_or(|evaluated_ns| now_ns >= evaluated_ns.saturating_add(EVALUATION_NS));
         // Half of the tasks would make rules say things that the whole does not bear out.
         if now_ns > 0 && due && process.loading().is_none() {
-            case.look(process, &mut self.last_number);
+            state.evaluate(process, &mut self.last_number);
         }
     }
 
     /// Looks at what was said since the last look, however short that is ago: nothing will follow.
-    pub(crate) fn settle(&mut self, world: &World) {
+    pub(crate) fn evaluate_rest(&mut self, world: &World) {
         for process in world.processes() {
-            if let Some(case) = self.cases.get_mut(&process.boot())
-                && case.looked_ns.is_none_or(|looked_ns| process.now_ns() > looked_ns)
+            if let Some(state) = self.states.get_mut(&process.boot())
+                && state.evaluated_ns.is_none_or(|evaluated_ns| process.now_ns() > evaluated_ns)
             {
-                case.look(process, &mut self.last_number);
+                state.evaluate(process, &mut self.last_number);
             }
         }
     }
 }
 
-impl Judge for Engine {
+impl FindingSource for Engine {
     fn flagged(&self, boot: BootId) -> Option<&TaskFlags> {
-        self.cases.get(&boot)?.flags.tasks()
+        self.states.get(&boot)?.flags.tasks()
     }
 
     fn site(&self, boot: BootId, site: SiteId) -> Option<&Flag> {
-        self.cases.get(&boot)?.flags.site(site)
+        self.states.get(&boot)?.flags.site(site)
     }
 
     fn findings(&self, boot: BootId) -> Vec<&Finding> {
-        self.cases
+        self.states
             .get(&boot)
             .into_iter()
-            .flat_map(|case| case.hysteresis.found())
+            .flat_map(|state| state.hysteresis.found())
             .map(|found| &found.shown)
             .collect()
     }
 
     fn undecided(&self, boot: BootId) -> Vec<(&'static str, String)> {
-        self.cases.get(&boot).map(|case| case.undecided.clone()).unwrap_or_default()
+        self.states.get(&boot).map(|state| state.undecided.clone()).unwrap_or_default()
     }
 
     fn note(&self, boot: BootId) -> Option<String> {
-        let case = self.cases.get(&boot)?;
-        let dropped = case.dropped.saturating_add(case.hysteresis.refused());
+        let state = self.states.get(&boot)?;
+        let dropped = state.dropped.saturating_add(state.hysteresis.refused());
         let room = (dropped > 0).then(|| {
             format!("{} findings are not shown: there are too many at once.", Value::Count(dropped))
         });
-        match (&case.note, room) {
+        match (&state.note, room) {
             (Some(note), Some(room)) => Some(format!("{note} {room}")),
             (note, room) => room.or_else(|| note.clone()),
         }
     }
 
     fn poll_limit_ns(&self, boot: BootId) -> u64 {
-        let policy = self.cases.get(&boot).map_or(&self.policy, |case| &case.policy);
+        let policy = self.states.get(&boot).map_or(&self.policy, |state| &state.policy);
         policy.poll_limit_ns()
     }
 }
 
-impl Case {
+impl ProcessState {
     fn new(process: &Process, default: &Arc<Policy>) -> Self {
         let hello = process.hello();
         let (policy, note) = match Policy::brought(&hello.policy) {
@@ -180,10 +183,10 @@ impl Case {
         Self {
             policy,
             note,
-            memory: Memory::new(process.now_ns()),
-            watched: Watched::default(),
+            history: DetectorHistory::new(process.now_ns()),
+            scan_state: ScanState::default(),
             hysteresis: Hysteresis::default(),
-            looked_ns: None,
+            evaluated_ns: None,
             cpu: Cpu::UNKNOWN,
             cpu_minute: Cpu::UNKNOWN,
             undecided: Vec::new(),
@@ -192,57 +195,57 @@ impl Case {
         }
     }
 
-    fn look(&mut self, process: &Process, number: &mut u64) {
+    fn evaluate(&mut self, process: &Process, number: &mut u64) {
         let policy = self.policy.clone();
-        self.looked_ns = Some(process.now_ns());
+        self.evaluated_ns = Some(process.now_ns());
         for (index, detector) in ALL.iter().enumerate() {
-            if let Some(counts) = detector.keeps().counts {
+            if let Some(counts) = detector.retention().counts {
                 let (alive, window_ns) = counts(policy.rule(index));
-                self.memory.follow(process, alive, window_ns);
+                self.history.record_counts(process, alive, window_ns);
             }
         }
-        let cpu = self.memory.cpu(process);
+        let cpu = self.history.cpu(process);
         let now_ns = process.now_ns();
-        let cpu_minute = self.memory.cpu_minute(cpu, now_ns);
+        let cpu_minute = self.history.cpu_minute(cpu, now_ns);
         (self.cpu, self.cpu_minute) = (cpu, cpu_minute);
         let moment = Moment { process, now_ns, cpu, cpu_minute };
-        let walk = scan::walk(moment, &policy, &mut self.watched);
-        let view = View::new(moment, &self.memory);
+        let scan = scan::scan_tasks(moment, &policy, &mut self.scan_state);
+        let view = View::new(moment, &self.history);
         self.undecided.clear();
         for (index, detector) in ALL.iter().enumerate() {
             let rule = policy.rule(index);
-            let mut verdict = Verdict::default();
+            let mut output = DetectorOutput::default();
             if let Some(reason) = detector.not_measured(process) {
-                verdict.cannot_tell(reason);
+                output.set_undecided(reason);
             } else {
-                if let (Some(rules), Some(groups)) = (detector.tasks, walk.groups_of(index)) {
+                if let (Some(rules), Some(groups)) = (detector.tasks, scan.groups_of(index)) {
                     for group in groups {
-                        verdict.push_with(|| (rules.tell)(&view, rule, group));
+                        output.push_with(|| (rules.signal)(&view, rule, group));
                     }
                 }
                 if let Some(whole) = detector.whole {
-                    whole(&view, rule, &mut verdict);
+                    whole(&view, rule, &mut output);
                 }
             }
-            self.undecided.extend(verdict.undecided().map(|reason| (detector.id, reason.to_owned())));
-            self.dropped = self.dropped.saturating_add(verdict.dropped());
-            self.hysteresis.take(&view, index, rule, verdict.signals(), number);
+            self.undecided.extend(output.undecided().map(|reason| (detector.id, reason.to_owned())));
+            self.dropped = self.dropped.saturating_add(output.dropped());
+            self.hysteresis.take(&view, index, rule, output.signals(), number);
         }
-        let stuck = self.open_polls(process, &walk);
+        let stuck = self.open_polls(process, &scan);
         let wait_p99 = view.waits().quantile(0.99);
-        self.flags = Flags::new(self.hysteresis.found(), &walk, process);
+        self.flags = Flags::new(self.hysteresis.found(), &scan, process);
         for (task, nth, key) in stuck {
-            self.memory.say_stuck(task, nth, key);
+            self.history.record_stuck(task, nth, key);
         }
-        self.memory.end_look(process, wait_p99);
+        self.history.finish_evaluation(process, wait_p99);
     }
 
     /// The open polls that are part of an open finding: task, number of the poll, what the finding is about.
-    fn open_polls(&self, process: &Process, walk: &Walk) -> Vec<(TaskId, u64, Key)> {
-        let found = walk.flagged.iter().filter_map(|(task, detector, _)| {
-            let open_poll = ALL[*detector].keeps().open_poll?;
+    fn open_polls(&self, process: &Process, scan: &ScanResult) -> Vec<(TaskId, u64, FindingKey)> {
+        let found = scan.flagged.iter().filter_map(|(task, detector, _)| {
+            let open_poll = ALL[*detector].retention().open_poll?;
             let task = process.task(*task)?;
-            let key = Key::Named(task.site, task.name);
+            let key = FindingKey::Named(task.site, task.name);
             Some((task.id, open_poll(&task)?, key)).filter(|_| self.hysteresis.is_open(*detector, key))
         });
         found.collect()

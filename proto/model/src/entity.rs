@@ -1,5 +1,6 @@
 //! The things that a process has: tasks, sites, workers, runtimes, as its reports describe them.
 
+pub mod activity;
 pub mod edge;
 pub mod event;
 pub mod heat;
@@ -10,4 +11,3 @@ pub mod slow_poll;
 pub mod stall;
 pub mod stop;
 pub mod task;
-pub mod word;

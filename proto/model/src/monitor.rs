@@ -14,10 +14,10 @@ use crate::id::BootId;
 use crate::level::Level;
 use crate::policy::Policy;
 use crate::query::ask::{Answer, Ask};
-use crate::query::flag::Judge as _;
+use crate::query::flag::FindingSource as _;
 use crate::query::{Shortlists, answer_again};
 use crate::report::Report;
-use crate::world::{Applied, Folding, Limits, TooManyProcesses, World};
+use crate::world::{Applied, Folding, TooManyProcesses, World, WorldLimits};
 
 pub use receive::{Message, Receipt, Received};
 
@@ -47,19 +47,19 @@ pub struct Monitor {
 
 impl Monitor {
     /// A monitor that knows nothing yet, with those caps.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: WorldLimits) -> Self {
         Self { world: World::new(limits), ..Self::default() }
     }
 
     /// The same, with a policy for processes that bring none of their own.
-    pub fn with_policy(limits: Limits, policy: Policy) -> Self {
+    pub fn with_policy(limits: WorldLimits, policy: Policy) -> Self {
         Self { world: World::new(limits), engine: Engine::with_policy(policy), ..Self::default() }
     }
 
     /// A process (re)appeared on a new stream.
-    pub fn greet(&mut self, hello: Hello, now_unix_ns: u64) -> Result<Welcome, TooManyProcesses> {
+    pub fn connect(&mut self, hello: Hello, now_unix_ns: u64) -> Result<Welcome, TooManyProcesses> {
         self.lists.forget(hello.boot);
-        let process = self.world.greet(hello, now_unix_ns)?;
+        let process = self.world.connect(hello, now_unix_ns)?;
         Ok(Welcome { last_seq: process.last_seq(), label: process.label().clone() })
     }
 
@@ -73,46 +73,46 @@ impl Monitor {
         self.world.fold(folding, rows, now_unix_ns)
     }
 
-    /// A process that is known begins anew; see [`World::begin_anew`].
-    pub fn begin_anew(&mut self, boot: BootId, now_unix_ns: u64) {
+    /// A process that is known begins anew; see [`World::reset_process`].
+    pub fn reset_process(&mut self, boot: BootId, now_unix_ns: u64) {
         self.lists.forget(boot);
-        self.world.begin_anew(boot, now_unix_ns);
+        self.world.reset_process(boot, now_unix_ns);
     }
 
     /// The stream of a process ended; its last state is kept for a while.
-    pub fn part(&mut self, boot: BootId, reason: &str, now_unix_ns: u64) {
-        self.world.part(boot, reason, now_unix_ns);
+    pub fn disconnect(&mut self, boot: BootId, reason: &str, now_unix_ns: u64) {
+        self.world.disconnect(boot, reason, now_unix_ns);
     }
 
     /// Lets time pass: ages, stale processes, detectors, retention. Call it about four times a
     /// second.
     pub fn tick(&mut self, now_unix_ns: u64) {
         self.engine.tick(&self.world);
-        self.age(now_unix_ns);
+        self.expire(now_unix_ns);
     }
 
     /// The part of [`Monitor::tick`] that is about all processes, for a caller that has the detectors look at
     /// one process after the other.
-    pub fn age(&mut self, now_unix_ns: u64) {
+    pub fn expire(&mut self, now_unix_ns: u64) {
         self.engine.forget(&self.world);
-        self.sound_alarms();
+        self.collect_alarms();
         let engine = &self.engine;
         self.world.tick(now_unix_ns, |boot, task| engine.task(boot, task).is_some());
     }
 
     /// The other part: has the detectors look at one process.
-    pub fn look(&mut self, boot: BootId) {
+    pub fn evaluate(&mut self, boot: BootId) {
         if let Some(process) = self.world.process(boot) {
-            self.engine.look(process);
+            self.engine.evaluate(process);
         }
     }
 
     /// Lets the detectors look at what was said last: at the end of a recording or of a session, before it is
     /// judged. Between two reports of a live process it would look too often.
-    pub fn settle(&mut self, now_unix_ns: u64) {
+    pub fn finish(&mut self, now_unix_ns: u64) {
         self.tick(now_unix_ns);
-        self.engine.settle(&self.world);
-        self.sound_alarms();
+        self.engine.evaluate_rest(&self.world);
+        self.collect_alarms();
     }
 
     /// Processes in which something was newly found at deny since the last call. A caller that can reach them
@@ -121,8 +121,8 @@ impl Monitor {
         std::mem::take(&mut self.alarms)
     }
 
-    fn sound_alarms(&mut self) {
-        let newest = self.engine.findings_ever();
+    fn collect_alarms(&mut self) {
+        let newest = self.engine.findings_opened();
         if newest > self.seen {
             for process in self.world.processes() {
                 let found = self.engine.findings(process.boot());

@@ -36,7 +36,7 @@ use crate::rule::limit::Amount;
 
 pub use check::Check;
 pub use expectation::Expectation;
-pub use limits::Limits;
+pub use limits::CheckLimits;
 #[cfg(feature = "toml")]
 pub use parse::PolicyError;
 pub use terms::Terms;
@@ -173,7 +173,7 @@ impl Policy {
 
     /// The rules for viewers of the recording of a test that was judged by those limits: a single poll over them
     /// is enough, also the first of a process, since they are a promise and no observation.
-    pub fn rules_for_test(&self, limits: &Limits) -> String {
+    pub fn rules_for_test(&self, limits: &CheckLimits) -> String {
         let mut text = String::new();
         for (detector, rule) in detect::ALL.iter().zip(&self.rules) {
             let _ = writeln!(text, "[detectors.{}]\nlevel = \"{}\"", detector.id, rule.level.as_str());

@@ -22,7 +22,7 @@ use crate::names::names;
 use crate::policy::Expectation;
 
 pub use allowance::Allowance;
-pub use judge::{Judge, Run};
+pub use judge::{Judge, RunEvidence};
 
 names! {
     /// What a run is judged to be: the words of the JSON key `verdict`.

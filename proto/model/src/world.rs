@@ -2,7 +2,7 @@
 //!
 //! State transitions live in `world/fold.rs` and nowhere else; all others read. A world is a
 //! pure value: it reads no clock, does no I/O and cannot fail, whatever a peer sends. Every table in
-//! it has a cap ([`Limits`]), and what finds no room is counted.
+//! it has a cap ([`WorldLimits`]), and what finds no room is counted.
 //!
 //! Detectors and queries read through [`Process`] and its views ([`SiteView`], [`WorkerView`],
 //! [`RuntimeView`]). Times are on each process's own clock, whose "now" is the end of its newest
@@ -13,7 +13,7 @@ mod events;
 mod fold;
 mod limits;
 mod process;
-mod retell;
+mod replay;
 mod ring;
 mod room;
 mod runtime;
@@ -23,9 +23,9 @@ mod tasks;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub use events::Track;
+pub use events::EventTrack;
 pub use fold::{Applied, Folding};
-pub use limits::Limits;
+pub use limits::WorldLimits;
 pub use process::{Process, Refused};
 pub(crate) use runtime::WorkerRates;
 pub use runtime::{RuntimeView, WorkerView};
@@ -42,7 +42,7 @@ use crate::report::Report;
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
 pub struct World {
-    limits: Limits,
+    limits: WorldLimits,
     processes: BTreeMap<BootId, Process>,
     /// The last number given to a process of each name.
     numbers: HashMap<String, u32>,
@@ -62,12 +62,12 @@ pub struct TooManyProcesses {
 
 impl World {
     /// An empty world with those caps.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: WorldLimits) -> Self {
         Self { limits, ..Self::default() }
     }
 
     /// The caps.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &WorldLimits {
         &self.limits
     }
 
@@ -75,7 +75,7 @@ impl World {
     ///
     /// An older incarnation of the same name on the same host is gone if it had the same pid or
     /// was silent; one that still reports is a second instance beside it.
-    pub fn greet(&mut self, hello: Hello, now_unix_ns: u64) -> Result<&Process, TooManyProcesses> {
+    pub fn connect(&mut self, hello: Hello, now_unix_ns: u64) -> Result<&Process, TooManyProcesses> {
         let boot = hello.boot;
         for (other, process) in &mut self.processes {
             let same = process.hello().process.name == hello.process.name
@@ -83,7 +83,7 @@ impl World {
             let replaced =
                 process.hello().process.pid == hello.process.pid || process.presence() == Presence::Stale;
             if *other != boot && same && replaced {
-                process.part("replaced by a new incarnation", now_unix_ns);
+                process.disconnect("replaced by a new incarnation", now_unix_ns);
             }
         }
         if !self.processes.contains_key(&boot) {
@@ -94,7 +94,7 @@ impl World {
             .processes
             .entry(boot)
             .or_insert_with(|| Process::new(hello.clone(), next_label(numbers, &hello.process.name)));
-        process.greet(hello, now_unix_ns);
+        process.connect(hello, now_unix_ns);
         self.weigh(boot);
         // It may have to give way itself, if everything else holds less.
         self.make_room();
@@ -123,18 +123,18 @@ impl World {
     }
 
     /// The stream of a process ended: it is gone, its last state stays.
-    pub fn part(&mut self, boot: BootId, reason: &str, now_unix_ns: u64) {
+    pub fn disconnect(&mut self, boot: BootId, reason: &str, now_unix_ns: u64) {
         if let Some(process) = self.processes.get_mut(&boot) {
-            process.part(reason, now_unix_ns);
+            process.disconnect(reason, now_unix_ns);
         }
     }
 
     /// A process that is known begins anew, with nothing but its greeting and its label: what was told of it
     /// was not its own.
-    pub fn begin_anew(&mut self, boot: BootId, now_unix_ns: u64) {
+    pub fn reset_process(&mut self, boot: BootId, now_unix_ns: u64) {
         if let Some(process) = self.processes.get_mut(&boot) {
             let mut fresh = Process::new(process.hello().clone(), process.label().to_string().into());
-            fresh.greet(process.hello().clone(), now_unix_ns);
+            fresh.connect(process.hello().clone(), now_unix_ns);
             *process = fresh;
             self.weigh(boot);
         }
@@ -145,7 +145,7 @@ impl World {
     pub fn tick(&mut self, now_unix_ns: u64, flagged: impl Fn(BootId, TaskId) -> bool) {
         let mut over = Vec::new();
         for (boot, process) in &mut self.processes {
-            process.age(&self.limits, now_unix_ns, |task| flagged(*boot, task));
+            process.expire(&self.limits, now_unix_ns, |task| flagged(*boot, task));
             if process.gone_for_ns(now_unix_ns).is_some_and(|gone| gone >= self.limits.keep_gone_ns) {
                 over.push(*boot);
             }

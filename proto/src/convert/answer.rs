@@ -6,7 +6,9 @@ use pollscope_model::entity::heat::HeatColumn;
 use pollscope_model::finding::Finding;
 use pollscope_model::id::TaskId;
 use pollscope_model::query::ask::Answer;
-use pollscope_model::query::detail::{Overview, RuntimeNow, SiteDetail, TaskDetail, TaskLink, WorkerHeat};
+use pollscope_model::query::detail::{
+    Overview, RuntimeOverview, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
+};
 
 use super::field::{Field, message};
 use super::{DecodeError, flight, slow};
@@ -72,7 +74,7 @@ message! {
 }
 
 message! {
-    "answer.overview.runtimes": RuntimeNow = wire::RuntimeNow {
+    "answer.overview.runtimes": RuntimeOverview = wire::RuntimeNow {
         process, name, flavor, workers, alive_tasks, seen_tasks, global_queue, blocking_threads, blocking_queue,
         global_queue_series, blocking_series,
     }

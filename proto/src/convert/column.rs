@@ -75,13 +75,13 @@ pub(crate) fn pack(values: Vec<u64>) -> Option<wire::Column> {
 
 /// Reads a column row by row, whatever its shape; holds nothing but a place in it.
 #[derive(Debug)]
-pub(crate) enum Cursor<'a> {
+pub(crate) enum ColumnCursor<'a> {
     Same(u64),
     Dense(std::slice::Iter<'a, u64>),
     Sparse { values: std::slice::Iter<'a, u64>, gaps: std::slice::Iter<'a, u32>, skip: u32 },
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> ColumnCursor<'a> {
     /// Checks the column's shape against the number of rows.
     pub(crate) fn new(
         field: &'static str,
@@ -155,11 +155,11 @@ macro_rules! table {
 
         /// Gives rows back.
         #[derive(Debug)]
-        struct $Reader<'a> { $($column: $crate::convert::column::Cursor<'a>),* }
+        struct $Reader<'a> { $($column: $crate::convert::column::ColumnCursor<'a>),* }
 
         impl<'a> $Reader<'a> {
             fn new(table: &'a $wire, rows: usize) -> Result<Self, $crate::convert::DecodeError> {
-                Ok(Self { $($column: $crate::convert::column::Cursor::new(
+                Ok(Self { $($column: $crate::convert::column::ColumnCursor::new(
                     concat!($title, ".", stringify!($column)), table.$column.as_ref(), rows)?),* })
             }
 
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn unpack(column: Option<&wire::Column>, rows: usize) -> Vec<u64> {
-        let mut cursor = Cursor::new("test", column, rows).expect("a column that pack made");
+        let mut cursor = ColumnCursor::new("test", column, rows).expect("a column that pack made");
         (0..rows).map(|_| cursor.next()).collect()
     }
 
@@ -194,7 +194,7 @@ mod tests {
     fn a_column_that_does_not_fit_its_table_is_refused() {
         let bad = |values: &[u64], gaps: &[u32]| {
             let column = wire::Column { values: values.to_vec(), gaps: gaps.to_vec() };
-            Cursor::new("tasks.polls", Some(&column), 3).expect_err("refused").to_string()
+            ColumnCursor::new("tasks.polls", Some(&column), 3).expect_err("refused").to_string()
         };
         assert_eq!(bad(&[1, 2], &[]), "unreadable message: tasks.polls: 2 values where 3 are needed");
         assert_eq!(bad(&[1], &[0, 1]), "unreadable message: tasks.polls: 2 values where 1 are needed");

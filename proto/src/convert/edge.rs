@@ -3,7 +3,7 @@
 use pollscope_model::entity::edge::{WakeEdge, Waker};
 use pollscope_model::id::SiteId;
 
-use super::column::{Cursor, pack};
+use super::column::{ColumnCursor, pack};
 use super::{DecodeError, at_most, to_u32};
 use crate::limits::MAX_FRAME_ROWS;
 use crate::wire;
@@ -27,8 +27,8 @@ pub(crate) fn to_wire(edges: &[WakeEdge]) -> Option<wire::EdgeColumns> {
 pub(crate) fn from_wire(table: &wire::EdgeColumns) -> Result<Vec<WakeEdge>, DecodeError> {
     let rows = table.to.len();
     at_most("edges.to", MAX_FRAME_ROWS, rows)?;
-    let mut from = Cursor::new("edges.from", table.from.as_ref(), rows)?;
-    let mut count = Cursor::new("edges.count", table.count.as_ref(), rows)?;
+    let mut from = ColumnCursor::new("edges.from", table.from.as_ref(), rows)?;
+    let mut count = ColumnCursor::new("edges.count", table.count.as_ref(), rows)?;
     let mut site = 0u64;
     let edge = |step: &i64| {
         site = site.wrapping_add(step.cast_unsigned());

@@ -13,7 +13,7 @@ const WAKE: u64 = 1;
 const HAS_WORKER: u64 = 1 << 1;
 
 table! {
-    "events": wire::EventColumns { what, end, wall, site, runtime, worker, by } => Cells, Builder, Reader
+    "events": wire::EventColumns { what, end, wall, site, runtime, worker, by } => Cells, ColumnBuilder, ColumnReader
 }
 
 /// `None` if there are no blocks.
@@ -21,7 +21,7 @@ pub(crate) fn to_wire(blocks: &[EventBlock]) -> Option<wire::EventColumns> {
     if blocks.is_empty() {
         return None;
     }
-    let (mut ids, mut builder, mut id) = (Vec::new(), Builder::default(), 0u64);
+    let (mut ids, mut builder, mut id) = (Vec::new(), ColumnBuilder::default(), 0u64);
     for block in blocks {
         let mut end_ns = block.to_ns;
         for event in &block.events {
@@ -86,7 +86,7 @@ pub(crate) fn from_wire(table: &wire::EventColumns) -> Result<Vec<EventBlock>, D
         let reason = Reason::Length { expected: rows, got: table.ids.len() };
         return Err(DecodeError::new("events.ids", reason));
     }
-    let mut reader = Reader::new(table, rows)?;
+    let mut reader = ColumnReader::new(table, rows)?;
     let (mut ids, mut id) = (table.ids.iter(), 0u64);
     let mut blocks = Vec::with_capacity(table.blocks.len());
     for block in &table.blocks {

@@ -240,7 +240,7 @@ impl Field<Option<wire::HistColumns>> for Hist {
     }
 
     fn from_wire(field: &'static str, wire: Option<wire::HistColumns>) -> Result<Self, DecodeError> {
-        let mut reader = hist::Reader::new(field, wire.as_ref(), 1)?;
+        let mut reader = hist::HistReader::new(field, wire.as_ref(), 1)?;
         let hist = reader.next(&mut { MAX_FRAME_HIST_CELLS })?;
         reader.finish()?;
         Ok(hist)

@@ -2,7 +2,7 @@
 
 use pollscope_model::hist::{BUCKETS, Hist};
 
-use super::column::{Cursor, pack};
+use super::column::{ColumnCursor, pack};
 use super::{DecodeError, Reason, at_most};
 use crate::limits::MAX_FRAME_HIST_CELLS;
 use crate::wire;
@@ -33,15 +33,15 @@ pub(crate) fn to_wire<'a>(hists: impl Iterator<Item = &'a Hist>) -> Option<wire:
 }
 
 /// Reads one histogram column row by row.
-pub(crate) struct Reader<'a> {
+pub(crate) struct HistReader<'a> {
     field: &'static str,
-    buckets: Cursor<'a>,
-    sums: Cursor<'a>,
-    maxima: Cursor<'a>,
+    buckets: ColumnCursor<'a>,
+    sums: ColumnCursor<'a>,
+    maxima: ColumnCursor<'a>,
     cells: std::iter::Zip<std::slice::Iter<'a, u32>, std::slice::Iter<'a, u64>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> HistReader<'a> {
     pub(crate) fn new(
         field: &'static str,
         columns: Option<&'a wire::HistColumns>,
@@ -53,9 +53,9 @@ impl<'a> Reader<'a> {
         }
         Ok(Self {
             field,
-            buckets: Cursor::new(field, columns.and_then(|c| c.buckets.as_ref()), rows)?,
-            sums: Cursor::new(field, columns.and_then(|c| c.sums.as_ref()), rows)?,
-            maxima: Cursor::new(field, columns.and_then(|c| c.maxima.as_ref()), rows)?,
+            buckets: ColumnCursor::new(field, columns.and_then(|c| c.buckets.as_ref()), rows)?,
+            sums: ColumnCursor::new(field, columns.and_then(|c| c.sums.as_ref()), rows)?,
+            maxima: ColumnCursor::new(field, columns.and_then(|c| c.maxima.as_ref()), rows)?,
             cells: gaps.iter().zip(counts),
         })
     }

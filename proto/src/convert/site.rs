@@ -12,7 +12,7 @@ use crate::wire;
 /// Declares the columns that are numbers of a site, each once.
 macro_rules! counters {
     ($($counter:ident),* $(,)?) => {
-        table! { "sites": wire::SiteColumns { $($counter),* } => Cells, Builder, Reader }
+        table! { "sites": wire::SiteColumns { $($counter),* } => Cells, ColumnBuilder, ColumnReader }
 
         fn cells(site: &SiteDelta) -> Cells {
             Cells { $($counter: site.$counter),* }
@@ -38,7 +38,7 @@ pub(crate) fn to_wire(sites: &[SiteDelta]) -> Option<wire::SiteColumns> {
     if sites.is_empty() {
         return None;
     }
-    let (mut builder, mut before) = (Builder::default(), 0);
+    let (mut builder, mut before) = (ColumnBuilder::default(), 0);
     let mut ids = Vec::with_capacity(sites.len());
     for site in sites {
         ids.push(i64::from(site.site.0) - before);
@@ -55,10 +55,10 @@ pub(crate) fn to_wire(sites: &[SiteDelta]) -> Option<wire::SiteColumns> {
 pub(crate) fn from_wire(table: &wire::SiteColumns) -> Result<Vec<SiteDelta>, DecodeError> {
     let rows = table.ids.len();
     at_most("sites.ids", MAX_FRAME_ROWS, rows)?;
-    let mut reader = Reader::new(table, rows)?;
-    let mut poll = hist::Reader::new("sites.poll", table.poll.as_ref(), rows)?;
-    let mut sched = hist::Reader::new("sites.sched", table.sched.as_ref(), rows)?;
-    let mut life = hist::Reader::new("sites.life", table.life.as_ref(), rows)?;
+    let mut reader = ColumnReader::new(table, rows)?;
+    let mut poll = hist::HistReader::new("sites.poll", table.poll.as_ref(), rows)?;
+    let mut sched = hist::HistReader::new("sites.sched", table.sched.as_ref(), rows)?;
+    let mut life = hist::HistReader::new("sites.life", table.life.as_ref(), rows)?;
     let (mut id, mut room) = (0u64, MAX_FRAME_HIST_CELLS);
     let mut sites = Vec::with_capacity(rows);
     for step in &table.ids {

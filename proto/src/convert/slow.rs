@@ -4,7 +4,7 @@ use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::stop::Stop;
 use pollscope_model::id::{RuntimeId, WorkerId};
-use pollscope_model::query::detail::SeenPoll;
+use pollscope_model::query::detail::ObservedPoll;
 
 use super::DecodeError;
 use super::field::{Field, message};
@@ -32,13 +32,13 @@ message! {
 message! { "report.stops": Stop = wire::Stop { from_ns, to_ns } }
 
 /// Nothing if none was looked at, which is the common case.
-pub(crate) fn sights_to_wire(polls: &[SeenPoll]) -> Vec<wire::PollSight> {
+pub(crate) fn sights_to_wire(polls: &[ObservedPoll]) -> Vec<wire::PollSight> {
     let nothing =
-        |seen: &SeenPoll| seen.waiting_in.is_empty() && seen.stack.is_empty() && seen.allowed.is_empty();
+        |seen: &ObservedPoll| seen.waiting_in.is_empty() && seen.stack.is_empty() && seen.allowed.is_empty();
     if polls.iter().all(nothing) {
         return Vec::new();
     }
-    let sight = |seen: &SeenPoll| wire::PollSight {
+    let sight = |seen: &ObservedPoll| wire::PollSight {
         waiting_in: seen.waiting_in.to_string(),
         stack: seen.stack.to_wire(),
         allowed: seen.allowed.to_string(),
@@ -49,13 +49,13 @@ pub(crate) fn sights_to_wire(polls: &[SeenPoll]) -> Vec<wire::PollSight> {
 pub(crate) fn seen_polls_from_wire(
     polls: Vec<wire::SlowPoll>,
     sights: Vec<wire::PollSight>,
-) -> Result<Vec<SeenPoll>, DecodeError> {
+) -> Result<Vec<ObservedPoll>, DecodeError> {
     let sights = sights.into_iter().chain(std::iter::repeat_with(wire::PollSight::default));
     polls
         .into_iter()
         .zip(sights)
         .map(|(poll, sight)| {
-            Ok(SeenPoll {
+            Ok(ObservedPoll {
                 poll: Field::from_wire("answer.task.slow_polls", poll)?,
                 waiting_in: sight.waiting_in.into(),
                 stack: Field::from_wire("answer.task.sights", sight.stack)?,

@@ -24,7 +24,7 @@ table! {
         worker, scheduled_since, polls, busy, max_poll, scheduled, max_sched, wakes, self_wakes,
         forced_yields, wakers, waker_clones, waker_drops, woken_by, future_bytes, wakes_by_tasks,
         wakes_by_threads, wakes_by_runtime, wakes_by_rest,
-    } => Cells, Builder, Reader
+    } => Cells, ColumnBuilder, ColumnReader
 }
 
 /// What earlier rows let one expect of the next; both sides keep the same.
@@ -86,7 +86,7 @@ pub(crate) fn to_wire(tasks: &[TaskRecord], end_ns: u64) -> Option<wire::TaskCol
     if tasks.is_empty() {
         return None;
     }
-    let (mut expected, mut builder) = (Expected::default(), Builder::default());
+    let (mut expected, mut builder) = (Expected::default(), ColumnBuilder::default());
     let mut ids = Vec::with_capacity(tasks.len());
     for task in tasks {
         ids.push(task.id.0.wrapping_sub(expected.id).cast_signed());
@@ -153,7 +153,7 @@ fn cells(task: &TaskRecord, expected: &Expected, end_ns: u64) -> Cells {
 
 pub(crate) fn from_wire(table: &wire::TaskColumns, end_ns: u64) -> Result<Vec<TaskRecord>, DecodeError> {
     at_most("tasks.ids", MAX_FRAME_ROWS, table.ids.len())?;
-    let mut reader = Reader::new(table, table.ids.len())?;
+    let mut reader = ColumnReader::new(table, table.ids.len())?;
     let mut expected = Expected::default();
     let mut tasks = Vec::with_capacity(table.ids.len());
     for step in &table.ids {

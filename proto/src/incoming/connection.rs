@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::{Place, Refusal};
+use super::{ConnectionPermit, Refusal};
 
 /// Bytes that an HTTP/2 client sends before its first frame.
 const PREFACE: usize = 24;
@@ -23,7 +23,7 @@ pub struct Connection<S> {
     stream: S,
     /// Until the first request has begun.
     waiting: Option<Waiting>,
-    place: Place,
+    place: ConnectionPermit,
 }
 
 struct Waiting {
@@ -32,7 +32,7 @@ struct Waiting {
 }
 
 impl<S> Connection<S> {
-    pub(super) fn new(stream: S, first_request: Duration, place: Place) -> Self {
+    pub(super) fn new(stream: S, first_request: Duration, place: ConnectionPermit) -> Self {
         let waiting = Waiting { deadline: Box::pin(sleep(first_request)), seen: Frames::default() };
         Self { stream, waiting: Some(waiting), place }
     }

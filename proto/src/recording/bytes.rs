@@ -2,9 +2,9 @@
 
 /// What is left to read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
+pub(super) struct ByteReader<'a>(pub(super) &'a [u8]);
 
-impl<'a> Bytes<'a> {
+impl<'a> ByteReader<'a> {
     pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -51,7 +51,7 @@ impl<'a> Bytes<'a> {
     pub(super) fn value_of(self, wanted: &str) -> Option<&'a str> {
         let mut map = self;
         let length = map.u32()? as usize;
-        let mut entries = Bytes(map.take(length)?);
+        let mut entries = ByteReader(map.take(length)?);
         while let (Some(key), Some(value)) = (entries.text(), entries.text()) {
             if key == wanted {
                 return Some(value);
@@ -67,10 +67,10 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_none() {
-        let mut bytes = Bytes(&[5, 0, 0, 0, b'a', b'b']);
+        let mut bytes = ByteReader(&[5, 0, 0, 0, b'a', b'b']);
         assert_eq!(bytes.text(), None, "the text is cut");
-        assert_eq!(Bytes(&[1, 255, 255, 255, 255, 255, 255, 255, 255]).record(), None);
-        assert_eq!(Bytes(&[7, 1, 0, 0, 0, 0, 0, 0, 0, 9]).record(), Some((7, &[9][..])));
+        assert_eq!(ByteReader(&[1, 255, 255, 255, 255, 255, 255, 255, 255]).record(), None);
+        assert_eq!(ByteReader(&[7, 1, 0, 0, 0, 0, 0, 0, 0, 9]).record(), Some((7, &[9][..])));
     }
 
     #[test]
@@ -81,8 +81,8 @@ mod tests {
             map.extend(text.as_bytes());
         }
         map[0] = (map.len() - 4) as u8;
-        assert_eq!(Bytes(&map).value_of("k2"), Some("v2"));
-        assert_eq!(Bytes(&map).value_of("k3"), None);
-        assert_eq!(Bytes(&map[..10]).value_of("k2"), None);
+        assert_eq!(ByteReader(&map).value_of("k2"), Some("v2"));
+        assert_eq!(ByteReader(&map).value_of("k3"), None);
+        assert_eq!(ByteReader(&map[..10]).value_of("k2"), None);
     }
 }

@@ -3,15 +3,15 @@
 use prost::Message as _;
 
 use crate::convert::DecodeError;
-use crate::feed::{self, FeedMessage, Message, Reader};
+use crate::feed::{self, FeedDecoder, FeedMessage, Message};
 
 /// One whole message, packed.
 #[derive(Clone, Debug)]
-pub struct Packed {
+pub struct PackedMessage {
     frames: Box<[Box<[u8]>]>,
 }
 
-impl Packed {
+impl PackedMessage {
     /// Packs a message.
     pub fn new(message: &Message) -> Self {
         let messages = match message {
@@ -30,10 +30,10 @@ impl Packed {
 
     /// The message again.
     pub fn unpack(&self) -> Result<Message, DecodeError> {
-        let mut reader = Reader::default();
+        let mut reader = FeedDecoder::default();
         for frame in &self.frames {
             let frame = FeedMessage::decode(&frame[..]).map_err(|error| DecodeError::undecodable(&error))?;
-            if let Some(message) = reader.take(frame)? {
+            if let Some(message) = reader.decode(frame)? {
                 return Ok(message);
             }
         }

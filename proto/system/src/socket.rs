@@ -20,7 +20,7 @@ const YOUNG: Duration = Duration::from_secs(10);
 
 /// What is at a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Found {
+pub enum SocketState {
     /// A process listens there; it may be too busy to answer.
     Listening,
     /// A socket file at which no process listens.
@@ -53,16 +53,16 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 
 /// What is at the path, found out by connecting without waiting: a full queue of connections counts as
 /// listening.
-pub fn look(path: &Path) -> Found {
+pub fn probe(path: &Path) -> SocketState {
     if !is_socket(path) {
-        return Found::Other;
+        return SocketState::Other;
     }
     let connected =
         SocketAddrUnix::new(path).and_then(|address| rustix::net::connect(&new_socket()?, &address));
     match connected {
-        Ok(()) | Err(Errno::AGAIN | Errno::INPROGRESS) => Found::Listening,
-        Err(Errno::CONNREFUSED) => Found::Abandoned,
-        Err(_) => Found::Other,
+        Ok(()) | Err(Errno::AGAIN | Errno::INPROGRESS) => SocketState::Listening,
+        Err(Errno::CONNREFUSED) => SocketState::Abandoned,
+        Err(_) => SocketState::Other,
     }
 }
 
@@ -84,7 +84,7 @@ pub fn remove_abandoned(path: &Path, owner_ended: bool) -> bool {
     // Where a full queue is refused as well, only the end of the process proves anything.
     let may_go = owner_ended || cfg!(target_os = "linux") && !is_young(path);
     may_go
-        && look(path) == Found::Abandoned
+        && probe(path) == SocketState::Abandoned
         && identity(path) == Some(before)
         && fs::remove_file(path).is_ok()
 }
@@ -129,11 +129,11 @@ mod tests {
         let path = folder.path().join("s");
         let listener = bind(&path).unwrap();
         assert_eq!(mode(&path), 0o600);
-        assert_eq!(look(&path), Found::Listening);
+        assert_eq!(probe(&path), SocketState::Listening);
         assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(listener);
-        assert_eq!(look(&path), Found::Abandoned);
-        assert_eq!(look(&folder.path().join("nothing")), Found::Other);
+        assert_eq!(probe(&path), SocketState::Abandoned);
+        assert_eq!(probe(&folder.path().join("nothing")), SocketState::Other);
     }
 
     #[cfg(target_os = "linux")]
@@ -152,7 +152,7 @@ mod tests {
                 Err(error) => break assert_eq!(error, Errno::AGAIN),
             }
         }
-        assert_eq!(look(&path), Found::Listening);
+        assert_eq!(probe(&path), SocketState::Listening);
         assert!(!remove_abandoned(&path, true) && path.exists());
     }
 

@@ -13,8 +13,8 @@ use pollscope_model::query::page::Query;
 use pollscope_model::report::Report;
 use pollscope_model::testkit::hello;
 use pollscope_model::time::SECOND;
-use pollscope_model::world::Limits;
-use pollscope_proto::ingest::{self, Push, PushMessage, Reader};
+use pollscope_model::world::WorldLimits;
+use pollscope_proto::ingest::{self, IngestDecoder, PushMessage};
 use prost::Message as _;
 
 /// Sites of one message: more would not be read, by the limit on histograms.
@@ -59,15 +59,15 @@ fn bytes(report: &Report) -> Vec<Vec<u8>> {
 
 #[test]
 fn half_a_megabyte_of_wire_does_not_become_gigabytes() {
-    let mut reader = Reader::default();
+    let mut reader = IngestDecoder::default();
     let mut sent = 0;
-    let mut monitor = Monitor::new(Limits::default());
-    monitor.greet(hello("hostile", 1), 0).unwrap();
+    let mut monitor = Monitor::new(WorldLimits::default());
+    monitor.connect(hello("hostile", 1), 0).unwrap();
     for seq in 1..=REPORTS {
         for message in bytes(&report(seq, 1)) {
             sent += message.len();
-            match reader.take(PushMessage::decode(message.as_slice()).unwrap()).unwrap() {
-                Some(Push::Report(report)) => drop(monitor.apply(*report, 0)),
+            match reader.decode(PushMessage::decode(message.as_slice()).unwrap()).unwrap() {
+                Some(ingest::Message::Report(report)) => drop(monitor.apply(*report, 0)),
                 other => panic!("expected a report, got {other:?}"),
             }
         }
@@ -80,12 +80,12 @@ fn half_a_megabyte_of_wire_does_not_become_gigabytes() {
     assert!(held < 64 * MIB, "{held} bytes are counted");
 
     // A report that waits for its last frame.
-    let mut reader = Reader::default();
+    let mut reader = IngestDecoder::default();
     let mut messages = bytes(&report(1, 100));
     assert!(messages.len() > 64, "{} frames", messages.len());
     messages.pop();
     for message in messages {
-        assert_eq!(reader.take(PushMessage::decode(message.as_slice()).unwrap()).unwrap(), None);
+        assert_eq!(reader.decode(PushMessage::decode(message.as_slice()).unwrap()).unwrap(), None);
     }
     assert!(reader.held_bytes() < 64 * MIB, "{} bytes wait", reader.held_bytes());
     assert!(self::peak() < 300 * MIB, "{} MiB", self::peak() / MIB);

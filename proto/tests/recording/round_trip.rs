@@ -8,7 +8,7 @@ use pollscope_model::report::Report;
 use pollscope_model::testkit::START_UNIX_NS;
 use pollscope_model::time::SECOND;
 use pollscope_proto::feed::Message;
-use pollscope_proto::recording::{self, Ending, Packed, Recording, Writer};
+use pollscope_proto::recording::{self, Ending, PackedMessage, Recording, Writer};
 
 use super::{messages, open, record, said};
 
@@ -90,7 +90,7 @@ fn what_is_not_finished_is_readable_up_to_the_last_flush() {
 #[test]
 fn a_packed_message_is_small_and_comes_back() {
     for message in said(3).1 {
-        let packed = Packed::new(&message);
+        let packed = PackedMessage::new(&message);
         assert!(packed.bytes() < 4_096, "{} bytes", packed.bytes());
         assert_eq!(packed.unpack().unwrap(), message);
     }

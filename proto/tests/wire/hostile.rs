@@ -5,7 +5,7 @@ use pollscope_model::id::StackId;
 use pollscope_model::query::ask::Ask;
 use pollscope_model::report::Report;
 use pollscope_proto::feed::{self, AttachRequest, FeedMessage};
-use pollscope_proto::fleet::{self, AnswerPart, AskRequest, Standing, WatchRequest};
+use pollscope_proto::fleet::{self, AnswerPart, AskRequest, StandingQuery, WatchRequest};
 use pollscope_proto::ingest::{self, Control, PushControl, PushMessage};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -18,10 +18,10 @@ use super::through_bytes;
 /// Reads the bytes as each of the messages; whatever comes of it, it comes as a value.
 fn read_as_everything(bytes: &[u8]) {
     if let Ok(message) = FeedMessage::decode(bytes) {
-        let _ = feed::Reader::default().take(message);
+        let _ = feed::FeedDecoder::default().decode(message);
     }
     if let Ok(message) = PushMessage::decode(bytes) {
-        let _ = ingest::Reader::default().take(message);
+        let _ = ingest::IngestDecoder::default().decode(message);
     }
     if let Ok(message) = AttachRequest::decode(bytes) {
         let _ = feed::Request::try_from(message);
@@ -33,9 +33,9 @@ fn read_as_everything(bytes: &[u8]) {
         let _ = Ask::try_from(message);
     }
     if let Ok(message) = WatchRequest::decode(bytes) {
-        let _ = Vec::<Standing>::try_from(message);
+        let _ = Vec::<StandingQuery>::try_from(message);
     }
-    let _ = fleet::Reader::default().take(AnswerPart { id: 0, last: true, piece: bytes.to_vec() });
+    let _ = fleet::AnswerDecoder::default().decode(AnswerPart { id: 0, last: true, piece: bytes.to_vec() });
 }
 
 fn damage(mut bytes: Vec<u8>, blows: &[(usize, u8)]) -> Vec<u8> {
@@ -92,13 +92,13 @@ fn a_stack_longer_than_any_is_refused_and_an_honest_sender_cuts_it() {
     let report = [&[0x0a, 16][..], &[7; 16], &dict].concat();
     let message = [&[0x12, report.len() as u8 | 0x80, 1][..], &report].concat();
     let message = FeedMessage::decode(message.as_slice()).unwrap();
-    let error = feed::Reader::default().take(message).expect_err("too long").to_string();
+    let error = feed::FeedDecoder::default().decode(message).expect_err("too long").to_string();
     assert_eq!(error, "unreadable message: report.dict.frames: 65 are more than the limit of 64");
 }
 
 #[test]
 fn an_empty_message_says_what_is_missing() {
-    let error = feed::Reader::default().take(FeedMessage::default()).expect_err("nothing to read");
+    let error = feed::FeedDecoder::default().decode(FeedMessage::default()).expect_err("nothing to read");
     assert_eq!(error.to_string(), "unreadable message: feed.message: missing");
     let error = Control::try_from(PushControl::default()).expect_err("nothing to read");
     assert_eq!(error.to_string(), "unreadable message: push.control: missing");

@@ -9,7 +9,7 @@ mod stored;
 mod strategies;
 
 use pollscope_model::report::Report;
-use pollscope_proto::feed::{self, FeedMessage, Message, Reader};
+use pollscope_proto::feed::{self, FeedDecoder, FeedMessage, Message};
 use proptest::test_runner::Config;
 use prost::Message as _;
 
@@ -23,11 +23,11 @@ fn cases(usual: u32) -> Config {
 /// Sends the report through real bytes, as however many messages it takes.
 fn through_bytes(report: &Report) -> (Vec<Vec<u8>>, Report) {
     let encoded: Vec<Vec<u8>> = feed::report(report).iter().map(FeedMessage::encode_to_vec).collect();
-    let mut reader = Reader::default();
+    let mut reader = FeedDecoder::default();
     let mut whole = None;
     for bytes in &encoded {
         assert!(whole.is_none(), "messages after the report was whole");
-        whole = reader.take(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
+        whole = reader.decode(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
     }
     match whole {
         Some(Message::Report(report)) => (encoded, *report),

@@ -10,8 +10,8 @@ use pollscope_model::report::{Detail, Report};
 use pollscope_model::value::Value;
 use pollscope_proto::MAX_MESSAGE_BYTES;
 use pollscope_proto::feed::{self, AttachRequest, ClientHello, DetailRequest, EventsRequest, FeedMessage};
-use pollscope_proto::fleet::{self, AnswerPart, AskRequest, FleetHello, Standing, WatchRequest};
-use pollscope_proto::ingest::{self, Control, Push, PushControl, PushMessage, Welcome};
+use pollscope_proto::fleet::{self, AnswerPart, AskRequest, FleetHello, StandingQuery, WatchRequest};
+use pollscope_proto::ingest::{self, Control, PushControl, PushMessage, Welcome};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -70,10 +70,10 @@ proptest! {
         (hello, client, reason) in (hello(), client_hello(), text()),
         (detail, events) in (detail_request(), events_request()),
     ) {
-        let mut reader = feed::Reader::default();
-        let back = reader.take(again(&feed::hello(&hello))).unwrap();
+        let mut reader = feed::FeedDecoder::default();
+        let back = reader.decode(again(&feed::hello(&hello))).unwrap();
         prop_assert_eq!(back, Some(feed::Message::Hello(Box::new(hello))));
-        let back = reader.take(again(&feed::goodbye(&reason))).unwrap();
+        let back = reader.decode(again(&feed::goodbye(&reason))).unwrap();
         prop_assert_eq!(back, Some(feed::Message::Goodbye { reason: reason.to_string() }));
         let requests =
             [feed::Request::Hello(client), feed::Request::Watch(detail), feed::Request::Events(events)];
@@ -85,12 +85,12 @@ proptest! {
 
     #[test]
     fn ingest(hello in hello(), report in report(), control in control()) {
-        let mut reader = ingest::Reader::default();
-        let back = reader.take(again(&ingest::hello(&hello))).unwrap();
-        prop_assert_eq!(back, Some(Push::Hello(Box::new(hello))));
+        let mut reader = ingest::IngestDecoder::default();
+        let back = reader.decode(again(&ingest::hello(&hello))).unwrap();
+        prop_assert_eq!(back, Some(ingest::Message::Hello(Box::new(hello))));
         for message in ingest::report(&report) {
-            let back = reader.take(again::<PushMessage>(&message)).unwrap();
-            prop_assert_eq!(back, Some(Push::Report(Box::new(report.clone()))));
+            let back = reader.decode(again::<PushMessage>(&message)).unwrap();
+            prop_assert_eq!(back, Some(ingest::Message::Report(Box::new(report.clone()))));
         }
         let wire = again(&PushControl::from(&control));
         prop_assert_eq!(Control::try_from(wire).unwrap(), control);
@@ -101,10 +101,10 @@ proptest! {
         for (_, ask, _) in &asks {
             prop_assert_eq!(&Ask::try_from(again(&AskRequest::from(ask))).unwrap(), ask);
         }
-        let standing: Vec<Standing> =
-            asks.into_iter().map(|(id, ask, interval_ms)| Standing { id, ask, interval_ms }).collect();
+        let standing: Vec<StandingQuery> =
+            asks.into_iter().map(|(id, ask, interval_ms)| StandingQuery { id, ask, interval_ms }).collect();
         let wire = again(&WatchRequest::from(standing.as_slice()));
-        prop_assert_eq!(Vec::<Standing>::try_from(wire).unwrap(), standing);
+        prop_assert_eq!(Vec::<StandingQuery>::try_from(wire).unwrap(), standing);
 
         let wire = again(&fleet::WireClientHello::from(&client));
         prop_assert_eq!(ClientHello::try_from(wire).unwrap(), client.clone());
@@ -115,10 +115,10 @@ proptest! {
 
     #[test]
     fn answers(id in number(), answer in answer()) {
-        let mut reader = fleet::Reader::default();
+        let mut reader = fleet::AnswerDecoder::default();
         let mut back = None;
         for part in fleet::answer(id, &answer) {
-            back = reader.take(again::<AnswerPart>(&part)).unwrap();
+            back = reader.decode(again::<AnswerPart>(&part)).unwrap();
         }
         prop_assert_eq!(back, Some((id, answer)));
     }
@@ -156,11 +156,11 @@ fn an_answer_over_the_limit_travels_in_pieces_and_one_far_over_it_is_refused_wit
         })
     };
     let send = |answer: &Answer| {
-        let (mut reader, mut back) = (fleet::Reader::default(), None);
+        let (mut reader, mut back) = (fleet::AnswerDecoder::default(), None);
         let parts = fleet::answer(3, answer);
         for part in &parts {
             assert!(part.encoded_len() <= MAX_MESSAGE_BYTES);
-            back = reader.take(part.clone()).unwrap();
+            back = reader.decode(part.clone()).unwrap();
         }
         (parts.len(), back.unwrap().1)
     };
@@ -183,8 +183,8 @@ fn frames_of_different_reports_do_not_mix() {
     let (first, second) = (feed::report(&of(1)), feed::report(&of(2)));
     assert!(first.len() > 1);
     let take = |messages: [&FeedMessage; 2]| {
-        let mut reader = feed::Reader::default();
-        let [a, b] = messages.map(|message| reader.take(message.clone()));
+        let mut reader = feed::FeedDecoder::default();
+        let [a, b] = messages.map(|message| reader.decode(message.clone()));
         a.unwrap();
         b.expect_err("refused").to_string()
     };
@@ -227,6 +227,6 @@ fn rows_that_do_not_fit_their_blocks_are_refused() {
     let mut wrong = bytes;
     wrong[at + 1] = 2;
     let message = FeedMessage::decode(wrong.as_slice()).unwrap();
-    let error = feed::Reader::default().take(message).expect_err("refused").to_string();
+    let error = feed::FeedDecoder::default().decode(message).expect_err("refused").to_string();
     assert!(error.contains("events.ids: 3 values where 2 are needed"), "{error}");
 }

@@ -180,14 +180,16 @@ fn answer() -> Answer {
 #[test]
 fn stored_hello_decodes() {
     let bytes = stored("v1.0-feed-hello.bin", || feed::hello(&hello()).encode_to_vec());
-    let message = feed::Reader::default().take(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
+    let message =
+        feed::FeedDecoder::default().decode(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
     assert_eq!(message, Some(feed::Message::Hello(Box::new(hello()))));
 }
 
 #[test]
 fn stored_report_decodes() {
     let bytes = stored("v1.0-feed-report.bin", || feed::report(&report())[0].encode_to_vec());
-    let message = feed::Reader::default().take(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
+    let message =
+        feed::FeedDecoder::default().decode(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
     assert_eq!(message, Some(feed::Message::Report(Box::new(report()))));
 }
 
@@ -202,7 +204,8 @@ fn stored_events_decode() {
     let block = EventBlock { thread: 2, first: 40, from_ns: 80, to_ns: 500_000_000, events };
     let report = Report { seq: 8, first_seq: 8, events: vec![block], ..Report::default() };
     let bytes = stored("v1.0-feed-events.bin", || feed::report(&report)[0].encode_to_vec());
-    let message = feed::Reader::default().take(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
+    let message =
+        feed::FeedDecoder::default().decode(FeedMessage::decode(bytes.as_slice()).unwrap()).unwrap();
     assert_eq!(message, Some(feed::Message::Report(Box::new(report))));
 }
 
@@ -221,5 +224,5 @@ fn stored_welcome_decodes() {
 fn stored_answer_decodes() {
     let bytes = stored("v1.0-fleet-answer.bin", || fleet::answer(9, &answer())[0].encode_to_vec());
     let part = AnswerPart::decode(bytes.as_slice()).unwrap();
-    assert_eq!(fleet::Reader::default().take(part), Ok(Some((9, answer()))));
+    assert_eq!(fleet::AnswerDecoder::default().decode(part), Ok(Some((9, answer()))));
 }

@@ -7,7 +7,7 @@ use pollscope_model::finding::Finding;
 use pollscope_model::id::BootId;
 use pollscope_model::level::Level;
 use pollscope_model::policy::Policy;
-use pollscope_model::query::flag::Judge as _;
+use pollscope_model::query::flag::FindingSource as _;
 use pollscope_model::verdict::MAX_LOST_SHARE;
 use pollscope_model::world::World;
 use pollscope_proto::recording::{EXTENSION, OpenError, Recording};

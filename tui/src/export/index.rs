@@ -17,7 +17,7 @@ use pollscope_model::hello::Hello;
 use pollscope_model::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
 use pollscope_model::measured::{Coverage, Metric};
 use pollscope_model::monitor::{Message, Monitor};
-use pollscope_model::query::flag::Judge as _;
+use pollscope_model::query::flag::FindingSource as _;
 use pollscope_model::report::Report;
 use pollscope_proto::recording::Recording;
 
@@ -92,7 +92,7 @@ impl ExportIndex {
             builder.take(entry.message, entry.unix_ns);
         }
         // The last reports are judged too, as they are for every other reader of a recording.
-        builder.monitor.settle(recording.span().1);
+        builder.monitor.finish(recording.span().1);
         builder.keep_findings();
         builder.holds.damaged = recording.damaged();
         let dictionary = match builder.monitor.world().process(boot) {
@@ -271,7 +271,7 @@ impl IndexBuilder {
 
     fn finish(mut self, dictionary: Dictionary) -> ExportIndex {
         self.drop_short_slow_polls();
-        let found = self.monitor.engine().findings_ever();
+        let found = self.monitor.engine().findings_opened();
         self.holds.findings_left_out = found.saturating_sub(self.findings.len() as u64);
         let mut slow: Vec<SlowPoll> = self.slow.into_values().collect();
         slow.sort_by_key(|poll| (poll.start_ns, poll.task, poll.nth));

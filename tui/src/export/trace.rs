@@ -12,7 +12,7 @@ use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::WokenBy;
 use pollscope_model::id::{SiteId, TaskId};
 use pollscope_model::report::Report;
-use pollscope_model::world::{Limits, World};
+use pollscope_model::world::{World, WorldLimits};
 use pollscope_proto::feed::Message;
 use pollscope_proto::recording::Recording;
 
@@ -108,7 +108,7 @@ pub(super) fn emit<'a>(
         emit,
         slow: index.slow.iter().map(|poll| ((poll.task, poll.start_ns), poll)).collect(),
         drawn: HashSet::new(),
-        world: World::new(Limits::default()),
+        world: World::new(WorldLimits::default()),
         threads: BTreeMap::new(),
         states: TaskStates::default(),
         flows: 0,
@@ -120,7 +120,7 @@ pub(super) fn emit<'a>(
         match entry.message {
             Message::Hello(hello) if hello.boot == index.hello.boot => {
                 // One process fits into any world.
-                let _ = emitter.world.greet(*hello, entry.unix_ns);
+                let _ = emitter.world.connect(*hello, entry.unix_ns);
             }
             Message::Report(report) if report.boot == index.hello.boot => {
                 emitter.report(*report, entry.unix_ns)?;

@@ -18,7 +18,7 @@ use pollscope_model::query::page::{Meta, Scope};
 use pollscope_model::report::Report;
 use pollscope_model::testkit::Script;
 use pollscope_model::time::SECOND;
-use pollscope_model::world::Limits;
+use pollscope_model::world::WorldLimits;
 
 use crate::screens::event::{Event, Input, Mouse};
 use crate::screens::glyph::Glyphs;
@@ -69,14 +69,14 @@ pub(crate) struct Rig {
 
 /// A monitor with all of a script's reports, the last of them judged.
 pub(crate) fn fold(script: &Script, reports: Vec<Report>) -> Monitor {
-    let mut monitor = Monitor::new(Limits::default());
-    let _ = monitor.greet(script.hello(), script.hello().anchor.unix_ns);
+    let mut monitor = Monitor::new(WorldLimits::default());
+    let _ = monitor.connect(script.hello(), script.hello().anchor.unix_ns);
     for report in reports {
         let now = script.hello().anchor.to_unix_ns(report.end_ns);
         monitor.apply(report, now);
         monitor.tick(now);
     }
-    monitor.settle(script.now_unix_ns());
+    monitor.finish(script.now_unix_ns());
     monitor
 }
 

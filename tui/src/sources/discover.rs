@@ -45,7 +45,7 @@ pub fn scan_unknown(folders: &[PathBuf], knows: impl Fn(&Path) -> bool) -> Vec<F
     found.retain(|found| {
         !knows(&found.socket)
             && is_alive(found.pid)
-            && socket::look(&found.socket) == socket::Found::Listening
+            && socket::probe(&found.socket) == socket::SocketState::Listening
     });
     found.sort_by_key(|found| found.pid);
     found.dedup_by_key(|found| found.pid);

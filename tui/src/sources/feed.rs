@@ -6,7 +6,7 @@ use std::time::Duration;
 use pollscope_model::hello::Hello;
 use pollscope_model::id::BootId;
 use pollscope_model::report::Detail;
-use pollscope_proto::feed::{self, AttachRequest, FeedMessage, Message, Reader, Request};
+use pollscope_proto::feed::{self, AttachRequest, FeedDecoder, FeedMessage, Message, Request};
 use pollscope_proto::{ClientHello, DetailRequest, EventsRequest, Peer, compatible};
 use tokio::sync::{mpsc, watch as cell};
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ pub struct Stream {
     /// Who is at the other end.
     pub hello: Hello,
     messages: Streaming<FeedMessage>,
-    reader: Reader,
+    reader: FeedDecoder,
     requests: mpsc::Sender<AttachRequest>,
     renew: tokio::time::Interval,
     flights: Option<cell::Receiver<Flights>>,
@@ -69,10 +69,10 @@ impl Stream {
             .await
             .map_err(|status| PeerError::of(&status))?
             .into_inner();
-        let mut reader = Reader::default();
+        let mut reader = FeedDecoder::default();
         let first = messages.message().await.map_err(|status| PeerError::of(&status))?;
         let first = first.ok_or_else(|| PeerError::Broken("it hung up without a greeting".to_owned()))?;
-        let hello = match reader.take(first) {
+        let hello = match reader.decode(first) {
             Ok(Some(Message::Hello(hello))) => *hello,
             Ok(_) => return Err(PeerError::Broken("its first message is no greeting".to_owned())),
             Err(error) => return Err(PeerError::Broken(error.to_string())),
@@ -110,7 +110,7 @@ impl Stream {
             };
             let message = message.map_err(|status| PeerError::of(&status))?;
             let message = message.ok_or_else(|| PeerError::Broken("the connection ended".to_owned()))?;
-            match self.reader.take(message) {
+            match self.reader.decode(message) {
                 Ok(None) => {}
                 Ok(Some(report @ Message::Report(_))) => return Ok(report),
                 Ok(Some(Message::Goodbye { reason })) => {

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use pollscope_model::query::ask::{Answer, Ask};
-use pollscope_proto::fleet::{self, AskRequest, FleetHello, Reader, Standing, WatchRequest, WireClientHello};
+use pollscope_proto::fleet::{
+    self, AnswerDecoder, AskRequest, FleetHello, StandingQuery, WatchRequest, WireClientHello,
+};
 use pollscope_proto::{ClientHello, Peer, compatible};
 use tokio::sync::{mpsc, watch as cell};
 use tokio_stream::wrappers::ReceiverStream;
@@ -62,9 +64,9 @@ pub async fn ask(channel: &Channel, question: &Ask) -> Result<Answer, PeerError>
         .await
         .map_err(|status| PeerError::of(&status))?
         .into_inner();
-    let mut reader = Reader::default();
+    let mut reader = AnswerDecoder::default();
     while let Some(part) = parts.message().await.map_err(|status| PeerError::of(&status))? {
-        match reader.take(part) {
+        match reader.decode(part) {
             Ok(None) => {}
             Ok(Some((_, answer))) => return Ok(answer),
             Err(error) => return Err(PeerError::Broken(error.to_string())),
@@ -148,7 +150,7 @@ async fn watch(
         Ok(response) => response.into_inner(),
         Err(status) => return Some(PeerError::of(&status)),
     };
-    let mut reader = Reader::default();
+    let mut reader = AnswerDecoder::default();
     loop {
         tokio::select! {
             changed = asked.changed() => {
@@ -164,7 +166,7 @@ async fn watch(
                     Ok(None) => return Some(PeerError::Broken("the collector ended the connection".to_owned())),
                     Err(status) => return Some(PeerError::of(&status)),
                 };
-                match reader.take(part) {
+                match reader.decode(part) {
                     Ok(None) => {}
                     Ok(Some((number, answer))) => {
                         if let Some(id) = numbers.question(number)
@@ -202,10 +204,10 @@ impl Numbers {
             (number, *id, ask.clone())
         });
         self.known = known.collect();
-        let standing: Vec<Standing> = self
+        let standing: Vec<StandingQuery> = self
             .known
             .iter()
-            .map(|(id, _, ask)| Standing { id: *id, ask: ask.clone(), interval_ms: INTERVAL_MS })
+            .map(|(id, _, ask)| StandingQuery { id: *id, ask: ask.clone(), interval_ms: INTERVAL_MS })
             .collect();
         WatchRequest::from(standing.as_slice())
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use pollscope_model::monitor::Monitor;
 use pollscope_model::testkit::{self, Script};
-use pollscope_model::world::Limits;
+use pollscope_model::world::WorldLimits;
 use pollscope_proto::feed::{self, AttachRequest, Feed, FeedMessage};
 use pollscope_proto::fleet::{
-    self, AnswerPart, AskRequest, Fleet, FleetHello, Standing, WatchRequest, WireClientHello, WireFleetHello,
+    self, AnswerPart, AskRequest, Fleet, FleetHello, StandingQuery, WatchRequest, WireClientHello,
+    WireFleetHello,
 };
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
@@ -28,7 +29,7 @@ impl Running {
     /// What the collector knows as connected goes away, and why.
     pub(crate) fn lose_the_process(&self, reason: &str) {
         let mut monitor = self.monitor.lock().unwrap();
-        monitor.part(self.script.hello().boot, reason, self.script.now_unix_ns());
+        monitor.disconnect(self.script.hello().boot, reason, self.script.now_unix_ns());
     }
 }
 
@@ -54,7 +55,7 @@ pub(crate) fn service(socket: &Path, pid: u32) -> Running {
     let (runtime, incoming) = listen(socket);
     let service = feed::server(Service { script: script.clone() });
     runtime.spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
-    Running { _runtime: runtime, monitor: Arc::new(Mutex::new(Monitor::new(Limits::default()))), script }
+    Running { _runtime: runtime, monitor: Arc::new(Mutex::new(Monitor::new(WorldLimits::default()))), script }
 }
 
 struct Service {
@@ -85,9 +86,9 @@ impl Feed for Service {
 /// A collector that knows the service `checkout` with the pid 412.
 pub(crate) fn collector(socket: &Path) -> Running {
     let script = script(412);
-    let mut monitor = Monitor::new(Limits::default());
+    let mut monitor = Monitor::new(WorldLimits::default());
     let now = script.now_unix_ns();
-    monitor.greet(script.hello(), now).unwrap();
+    monitor.connect(script.hello(), now).unwrap();
     for report in script.snapshot(1) {
         let _ = monitor.apply(report, now);
     }
@@ -124,7 +125,7 @@ impl Fleet for Collector {
         let (tell, told) = mpsc::channel(16);
         tokio::spawn(async move {
             let Ok(Some(request)) = requests.get_mut().message().await else { return };
-            let Ok(standing) = Vec::<Standing>::try_from(request) else { return };
+            let Ok(standing) = Vec::<StandingQuery>::try_from(request) else { return };
             let mut again = tokio::time::interval(Duration::from_millis(50));
             loop {
                 again.tick().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pollscope_model::monitor::Monitor;
 use pollscope_model::testkit::{self, HOSTILE, raw};
-use pollscope_model::world::Limits;
+use pollscope_model::world::WorldLimits;
 
 use super::super::{clerk, roll};
 use super::*;
@@ -13,8 +13,8 @@ use super::*;
 #[test]
 fn nothing_harmful_is_said_by_a_test() {
     let (script, reports) = testkit::hostile();
-    let mut monitor = Monitor::new(Limits::default());
-    monitor.greet(script.hello(), script.now_unix_ns()).unwrap();
+    let mut monitor = Monitor::new(WorldLimits::default());
+    monitor.connect(script.hello(), script.now_unix_ns()).unwrap();
     for report in reports {
         monitor.apply(report, script.now_unix_ns());
     }

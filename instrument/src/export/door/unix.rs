@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use pollscope_system::socket::{self, Found};
+use pollscope_system::socket::{self, SocketState};
 
 /// A listening socket whose file goes when it is dropped.
 pub(crate) struct Socket {
@@ -28,19 +28,19 @@ impl Socket {
     /// A socket at that path. A file that a dead process left there is replaced.
     pub(super) fn at(path: &Path) -> Result<Self, String> {
         let bound = match socket::bind(path) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => match socket::look(path) {
-                Found::Listening => {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => match socket::probe(path) {
+                SocketState::Listening => {
                     return Err("a living process listens there; choose another path".to_owned());
                 }
-                Found::Other if !socket::is_socket(path) => {
+                SocketState::Other if !socket::is_socket(path) => {
                     return Err(
                         "there is a file that is no socket; remove it, or choose another path".to_owned()
                     );
                 }
-                Found::Other => {
+                SocketState::Other => {
                     return Err("there is a socket that does not answer; choose another path".to_owned());
                 }
-                Found::Abandoned => fs::remove_file(path).and_then(|()| socket::bind(path)),
+                SocketState::Abandoned => fs::remove_file(path).and_then(|()| socket::bind(path)),
             },
             bound => bound,
         };

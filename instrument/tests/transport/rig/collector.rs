@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use pollscope_model::hello::Hello;
 use pollscope_model::report::{Detail, Report};
-use pollscope_model::world::{Applied, Limits, World};
+use pollscope_model::world::{Applied, World, WorldLimits};
 use pollscope_proto::PROTOCOL;
-use pollscope_proto::ingest::{self, Control, Ingest, Push, PushControl, PushMessage, Reader, Welcome};
+use pollscope_proto::ingest::{
+    self, Control, Ingest, IngestDecoder, Message, PushControl, PushMessage, Welcome,
+};
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::transport::Server;
@@ -36,7 +38,7 @@ pub(crate) struct Store(Arc<Mutex<Memory>>);
 impl Store {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Memory {
-            world: World::new(Limits::default()),
+            world: World::new(WorldLimits::default()),
             hellos: Vec::new(),
             applied: Vec::new(),
             snapshots: 0,
@@ -152,7 +154,7 @@ impl Ingest for Service {
             }
         });
         tokio::spawn(async move {
-            let (mut pushes, mut reader) = (request.into_inner(), Reader::default());
+            let (mut pushes, mut reader) = (request.into_inner(), IngestDecoder::default());
             loop {
                 let message = tokio::select! {
                     message = pushes.message() => message,
@@ -162,7 +164,7 @@ impl Ingest for Service {
                     }
                 };
                 let Ok(Some(message)) = message else { break };
-                let Some(push) = reader.take(message).unwrap() else { continue };
+                let Some(push) = reader.decode(message).unwrap() else { continue };
                 let answer = store.lock().take(push);
                 if let Some(control) = answer
                     && out.send(Ok(PushControl::from(&control))).await.is_err()
@@ -177,19 +179,19 @@ impl Ingest for Service {
 }
 
 impl Memory {
-    fn take(&mut self, push: Push) -> Option<Control> {
+    fn take(&mut self, push: Message) -> Option<Control> {
         match push {
-            Push::Hello(hello) => {
+            Message::Hello(hello) => {
                 if self.refusing {
                     self.refused += 1;
                     return Some(Control::Refused { reason: "the test refuses all".into() });
                 }
                 let now = hello.anchor.unix_ns;
-                let last_seq = self.world.greet(Hello::clone(&hello), now).unwrap().last_seq();
+                let last_seq = self.world.connect(Hello::clone(&hello), now).unwrap().last_seq();
                 self.hellos.push(*hello);
                 Some(Control::Welcome(Welcome { protocol: PROTOCOL, last_seq, detail: self.detail }))
             }
-            Push::Report(report) => {
+            Message::Report(report) => {
                 let (seq, end_ns) = (report.seq, report.end_ns);
                 let now = self.hellos.last().unwrap().anchor.to_unix_ns(end_ns);
                 if matches!(report.kind, pollscope_model::report::ReportKind::Snapshot { part: 0, .. }) {
@@ -199,7 +201,7 @@ impl Memory {
                 self.applied.push(self.world.apply(*report, now));
                 (!self.silent).then_some(Control::Ack { seq })
             }
-            Push::Goodbye { reason } => {
+            Message::Goodbye { reason } => {
                 self.goodbyes.push(reason);
                 None
             }

@@ -2,8 +2,8 @@
 
 use pollscope_model::hello::Hello;
 use pollscope_model::report::Report;
-use pollscope_model::world::{Applied, Limits, Process, World};
-use pollscope_proto::feed::{self, AttachRequest, ClientHello, FeedMessage, Message, Reader, Request};
+use pollscope_model::world::{Applied, Process, World, WorldLimits};
+use pollscope_proto::feed::{self, AttachRequest, ClientHello, FeedDecoder, FeedMessage, Message, Request};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
@@ -15,7 +15,7 @@ use super::DEADLINE;
 pub(crate) struct Viewer {
     stream: Streaming<FeedMessage>,
     requests: mpsc::Sender<AttachRequest>,
-    reader: Reader,
+    reader: FeedDecoder,
     pub(crate) hello: Hello,
     pub(crate) world: World,
 }
@@ -35,11 +35,11 @@ impl Viewer {
         let (requests, outgoing) = mpsc::channel(4);
         requests.send(AttachRequest::from(&Request::Hello(client))).await.unwrap();
         let mut stream = feed::client(channel).attach(ReceiverStream::new(outgoing)).await?.into_inner();
-        let mut reader = Reader::default();
-        let first = reader.take(stream.message().await?.expect("a greeting")).unwrap();
+        let mut reader = FeedDecoder::default();
+        let first = reader.decode(stream.message().await?.expect("a greeting")).unwrap();
         let Some(Message::Hello(hello)) = first else { panic!("expected a greeting, got {first:?}") };
-        let mut world = World::new(Limits::default());
-        world.greet(Hello::clone(&hello), hello.anchor.unix_ns).unwrap();
+        let mut world = World::new(WorldLimits::default());
+        world.connect(Hello::clone(&hello), hello.anchor.unix_ns).unwrap();
         Ok(Self { stream, requests, reader, hello: *hello, world })
     }
 
@@ -47,7 +47,7 @@ impl Viewer {
     pub(crate) async fn next(&mut self) -> Option<Message> {
         loop {
             let message = timeout(DEADLINE, self.stream.message()).await.expect("silence").ok()??;
-            match self.reader.take(message).unwrap() {
+            match self.reader.decode(message).unwrap() {
                 Some(Message::Hello(hello)) => self.hello = *hello,
                 Some(message) => return Some(message),
                 None => {}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Baseline;
 use super::comparison::{Change, Compared, Comparison, Figure, Measured, SiteName};
 use super::identity::{Pairing, Place, SiteKey, pair};
-use super::judge::{self, Judged, Preemption, SPREAD};
+use super::judge::{self, ComparedFigure, Preemption, SPREAD};
 use super::load::unlike;
 use super::run::{Load, ProcessRun, Run, SiteRun};
 use crate::hist::Hist;
@@ -89,16 +89,16 @@ fn compare_process(
                 suspect: false,
             };
             match found {
-                Found::Past(past) => figures(&mut told.figures, &site_name, &past, site, &process.load),
-                Found::Unclear { base } => told.figures.push(unsure(format!(
+                Partner::Past(past) => figures(&mut told.figures, &site_name, &past, site, &process.load),
+                Partner::Unclear { base } => told.figures.push(unsure(format!(
                     "base has {base} sites `{key}` and this run {}: it cannot be told which is which; give their \
                      tasks names with `pollscope::task(…)`",
                     sites.len()
                 ))),
-                Found::NoSite if other.is_some_and(|other| other.sites.contains_key(key)) => {
+                Partner::NoSite if other.is_some_and(|other| other.sites.contains_key(key)) => {
                     told.figures.push(unsure("base was recorded on another class of machine or build".to_owned()));
                 }
-                Found::NoSite => told.new.push(site_name),
+                Partner::NoSite => told.new.push(site_name),
             }
         }
     }
@@ -107,15 +107,15 @@ fn compare_process(
 }
 
 /// What base knows of a site of head.
-enum Found<'a> {
+enum Partner<'a> {
     Past(Vec<Past<'a>>),
     Unclear { base: usize },
     NoSite,
 }
 
 /// For each of head's sites of one key, the same in the base runs.
-fn partners<'a>(runs: &[&'a ProcessRun], key: &SiteKey, sites: &[SiteRun]) -> Vec<Found<'a>> {
-    let mut found: Vec<Found<'a>> = sites.iter().map(|_| Found::NoSite).collect();
+fn partners<'a>(runs: &[&'a ProcessRun], key: &SiteKey, sites: &[SiteRun]) -> Vec<Partner<'a>> {
+    let mut found: Vec<Partner<'a>> = sites.iter().map(|_| Partner::NoSite).collect();
     let now = places(sites);
     for run in runs {
         let Some(before) = run.sites.get(key) else { continue };
@@ -124,14 +124,14 @@ fn partners<'a>(runs: &[&'a ProcessRun], key: &SiteKey, sites: &[SiteRun]) -> Ve
                 for (base, head) in pairs {
                     let past = (&run.load, &before[base]);
                     match &mut found[head] {
-                        Found::Past(all) => all.push(past),
-                        none => *none = Found::Past(vec![past]),
+                        Partner::Past(all) => all.push(past),
+                        none => *none = Partner::Past(vec![past]),
                     }
                 }
             }
             Pairing::Unclear => {
-                for none in found.iter_mut().filter(|found| !matches!(found, Found::Past(_))) {
-                    *none = Found::Unclear { base: before.len() };
+                for none in found.iter_mut().filter(|found| !matches!(found, Partner::Past(_))) {
+                    *none = Partner::Unclear { base: before.len() };
                 }
             }
         }
@@ -145,8 +145,8 @@ fn places(sites: &[SiteRun]) -> Vec<Place> {
 
 /// Every figure of one site that both sides have.
 fn figures(told: &mut Vec<Compared>, name: &SiteName, past: &[Past<'_>], site: &SiteRun, load: &Load) {
-    let mut put = |figure, judged: Judged| {
-        let Judged { change, base, head, reason, suspect } = judged;
+    let mut put = |figure, judged: ComparedFigure| {
+        let ComparedFigure { change, base, head, reason, suspect } = judged;
         let reason = reason.into();
         told.push(Compared { site: name.clone(), figure, change, base, head, reason, suspect });
     };
@@ -176,7 +176,7 @@ fn under_load(
     site: &SiteRun,
     load: &Load,
     of: impl Fn(&SiteRun) -> Option<Hist>,
-) -> Option<Judged> {
+) -> Option<ComparedFigure> {
     let head = of(site)?;
     let before: Vec<(&Load, Hist)> =
         past.iter().filter_map(|(load, site)| Some((*load, of(site)?))).collect();
@@ -200,7 +200,7 @@ fn under_load(
     let all: Vec<&Hist> = before.iter().map(|(_, hist)| hist).collect();
     let judged = judge::p99(figure, &all, &head, None);
     let reason = format!("depends on the load: {}", why.unwrap_or_default());
-    Some(Judged { suspect: false, ..Judged::insufficient(judged.base, judged.head, reason) })
+    Some(ComparedFigure { suspect: false, ..ComparedFigure::insufficient(judged.base, judged.head, reason) })
 }
 
 /// Tasks wait longer, and live longer, where polls got slower: that is told of the polls. Only while

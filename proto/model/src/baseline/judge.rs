@@ -42,7 +42,7 @@ const SPLIT_ENOUGH: usize = 8;
 
 /// A judgement without the site.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Judged {
+pub(super) struct ComparedFigure {
     pub(super) change: Change,
     pub(super) base: Option<Measured>,
     pub(super) head: Measured,
@@ -51,7 +51,7 @@ pub(super) struct Judged {
     pub(super) suspect: bool,
 }
 
-impl Judged {
+impl ComparedFigure {
     /// It cannot be told.
     pub(super) fn insufficient(base: Option<Measured>, head: Measured, reason: String) -> Self {
         Self { change: Change::Insufficient, base, head, reason, suspect: false }
@@ -119,7 +119,12 @@ impl<'a> Preemption<'a> {
 }
 
 /// Compares p99s. `base` are the runs that can be compared with, each with its histogram.
-pub(super) fn p99(figure: Figure, base: &[&Hist], head: &Hist, preemption: Option<Preemption<'_>>) -> Judged {
+pub(super) fn p99(
+    figure: Figure,
+    base: &[&Hist],
+    head: &Hist,
+    preemption: Option<Preemption<'_>>,
+) -> ComparedFigure {
     let mut all = Hist::new();
     for hist in base {
         all.merge(hist);
@@ -128,13 +133,21 @@ pub(super) fn p99(figure: Figure, base: &[&Hist], head: &Hist, preemption: Optio
     let (Some(of_base), Some(of_head)) = (P99::of(&all), P99::of(head)) else {
         let which = if all.is_empty() { "base" } else { "this run" };
         let reason = format!("{which} has no {}", figure.samples());
-        return Judged::insufficient(Some(told), seen, reason);
+        return ComparedFigure::insufficient(Some(told), seen, reason);
     };
-    let judged =
-        |change, reason: String| Judged { change, base: Some(told), head: seen, reason, suspect: false };
-    let suspect = |reason: String| Judged { suspect: true, ..Judged::insufficient(Some(told), seen, reason) };
+    let judged = |change, reason: String| ComparedFigure {
+        change,
+        base: Some(told),
+        head: seen,
+        reason,
+        suspect: false,
+    };
+    let suspect = |reason: String| ComparedFigure {
+        suspect: true,
+        ..ComparedFigure::insufficient(Some(told), seen, reason)
+    };
     if let Some(reason) = too_few(figure, all.count(), head.count()) {
-        return Judged {
+        return ComparedFigure {
             suspect: is_over(of_base.value, of_head.value),
             ..judged(Change::Insufficient, reason)
         };
@@ -236,7 +249,7 @@ fn measured(hist: &Hist) -> Measured {
 
 /// More tasks left at the end than an interval of in-flight tasks explains: as `task-leak` has it, more
 /// than 100 and twice as many as in any base run, also for each task that was spawned.
-pub(super) fn left(base: &[&SiteRun], head: &SiteRun) -> Option<Judged> {
+pub(super) fn left(base: &[&SiteRun], head: &SiteRun) -> Option<ComparedFigure> {
     const MORE: u64 = 100;
     let share = |site: &SiteRun| site.left as f64 / site.spawned.max(1) as f64;
     let most = base.iter().map(|site| site.left).max().unwrap_or(0);
@@ -252,7 +265,7 @@ pub(super) fn left(base: &[&SiteRun], head: &SiteRun) -> Option<Judged> {
     } else {
         String::new()
     };
-    Some(Judged {
+    Some(ComparedFigure {
         change: if worse { Change::Regressed } else { Change::Unchanged },
         base: Some(Measured {
             value: most,
@@ -266,7 +279,7 @@ pub(super) fn left(base: &[&SiteRun], head: &SiteRun) -> Option<Judged> {
 }
 
 /// Wakes of tasks by themselves for each poll: a quarter of all polls more than in any base run.
-pub(super) fn self_wakes(base: &[&SiteRun], head: &SiteRun) -> Option<Judged> {
+pub(super) fn self_wakes(base: &[&SiteRun], head: &SiteRun) -> Option<ComparedFigure> {
     const MORE: u64 = 250;
     let rate = |site: &SiteRun| {
         let polls = site.poll.count();
@@ -283,7 +296,8 @@ pub(super) fn self_wakes(base: &[&SiteRun], head: &SiteRun) -> Option<Judged> {
     let seen = Measured { value: of_head, bounds: None, n: head.poll.count() };
     if let Some(reason) = too_few(Figure::SelfWakes, polls, head.poll.count()) {
         // The self-wakes of a site that has none are not missing.
-        return (of_head > most.saturating_add(MORE)).then(|| Judged::insufficient(told, seen, reason));
+        return (of_head > most.saturating_add(MORE))
+            .then(|| ComparedFigure::insufficient(told, seen, reason));
     }
     let worse = of_head > most.saturating_add(MORE);
     let better = most > of_head.saturating_add(MORE);
@@ -293,5 +307,5 @@ pub(super) fn self_wakes(base: &[&SiteRun], head: &SiteRun) -> Option<Judged> {
         _ => Change::Unchanged,
     };
     let reason = if worse { "its tasks wake themselves".to_owned() } else { String::new() };
-    Some(Judged { change, base: told, head: seen, reason, suspect: false })
+    Some(ComparedFigure { change, base: told, head: seen, reason, suspect: false })
 }

@@ -51,14 +51,14 @@ pub enum BaselineError {
 const REMEDY: &str = "take the committed file back, or write it anew with `pollscope baseline save`";
 
 type Read<T> = Result<T, BaselineError>;
-type Key<'i> = Spanned<DeString<'i>>;
-type Value<'i> = Spanned<DeValue<'i>>;
+type TomlKey<'i> = Spanned<DeString<'i>>;
+type TomlValue<'i> = Spanned<DeValue<'i>>;
 
 pub(super) fn parse(text: &str) -> Read<Baseline> {
     if text.len() > MAX_BYTES {
         return Err(BaselineError::TooLarge { bytes: text.len() });
     }
-    let reader = Reader { text };
+    let reader = BaselineReader { text };
     let root = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(text.len(), |span| span.start);
         reader.invalid(at, error.message().trim().replace('\n', ", "))
@@ -90,17 +90,17 @@ pub(super) fn parse(text: &str) -> Read<Baseline> {
     Ok(baseline)
 }
 
-fn whole(value: &Value<'_>) -> Option<u64> {
+fn whole(value: &TomlValue<'_>) -> Option<u64> {
     let number = value.get_ref().as_integer()?;
     u64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-struct Reader<'t> {
+struct BaselineReader<'t> {
     text: &'t str,
 }
 
-impl Reader<'_> {
-    fn known(&self, baseline: &mut Baseline, value: &Value<'_>) -> Read<()> {
+impl BaselineReader<'_> {
+    fn known(&self, baseline: &mut Baseline, value: &TomlValue<'_>) -> Read<()> {
         for (fingerprint, level) in self.table("known", value)? {
             let known = level.get_ref().as_str().and_then(Level::from_name);
             let known = known.ok_or_else(|| self.wrong("known", level, "\"warn\" or \"deny\""))?;
@@ -109,7 +109,7 @@ impl Reader<'_> {
         self.at_most(value, "accepted findings", baseline.known.len(), MAX_KNOWN)
     }
 
-    fn run(&self, baseline: &mut Baseline, index: usize, value: &Value<'_>) -> Read<()> {
+    fn run(&self, baseline: &mut Baseline, index: usize, value: &TomlValue<'_>) -> Read<()> {
         const KEYS: [&str; 8] = ["number", "process", "mode", "cpus", "build", "left-out", "load", "site"];
         let path = format!("run[{index}]");
         let table = self.table(&path, value)?;
@@ -147,7 +147,7 @@ impl Reader<'_> {
     fn place_run(
         &self,
         baseline: &mut Baseline,
-        value: &Value<'_>,
+        value: &TomlValue<'_>,
         number: usize,
         name: &Arc<str>,
         process: ProcessRun,
@@ -170,7 +170,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn load(&self, path: &str, value: &Value<'_>) -> Read<Load> {
+    fn load(&self, path: &str, value: &TomlValue<'_>) -> Read<Load> {
         const KEYS: [&str; 6] = ["span-ms", "workers", "busy-ms", "worker-ms", "cpu-ms", "preempted-ms"];
         let mut load = Load::default();
         for (key, value) in self.table(path, value)? {
@@ -189,7 +189,7 @@ impl Reader<'_> {
         Ok(load)
     }
 
-    fn site(&self, process: &mut ProcessRun, path: &str, value: &Value<'_>) -> Read<()> {
+    fn site(&self, process: &mut ProcessRun, path: &str, value: &TomlValue<'_>) -> Read<()> {
         const KEYS: [&str; 9] =
             ["file", "name", "at", "spawned", "left", "self-wakes", "poll", "sched", "life"];
         let mut site = SiteRun::default();
@@ -228,7 +228,7 @@ impl Reader<'_> {
         }
     }
 
-    fn times(&self, path: &str, value: &Value<'_>) -> Read<Hist> {
+    fn times(&self, path: &str, value: &TomlValue<'_>) -> Read<Hist> {
         let (mut max, mut sum, mut counts) = (0, 0, String::new());
         for (key, value) in self.table(path, value)? {
             let at = format!("{path}.{}", key.get_ref());
@@ -243,37 +243,37 @@ impl Reader<'_> {
             .map_err(|what| self.invalid(value.span().start, format!("`{path}.counts`: {what}")))
     }
 
-    fn count(&self, path: &str, value: &Value<'_>) -> Read<u64> {
+    fn count(&self, path: &str, value: &TomlValue<'_>) -> Read<u64> {
         whole(value).ok_or_else(|| self.wrong(path, value, "a whole number, 0 or more"))
     }
 
-    fn small(&self, path: &str, value: &Value<'_>) -> Read<u32> {
+    fn small(&self, path: &str, value: &TomlValue<'_>) -> Read<u32> {
         let small = whole(value).and_then(|number| u32::try_from(number).ok());
         small.ok_or_else(|| self.wrong(path, value, "a whole number below 2^32"))
     }
 
-    fn string(&self, path: &str, value: &Value<'_>) -> Read<String> {
+    fn string(&self, path: &str, value: &TomlValue<'_>) -> Read<String> {
         let text = value.get_ref().as_str().map(str::to_owned);
         text.ok_or_else(|| self.wrong(path, value, "a string"))
     }
 
-    fn table<'v, 'i>(&self, path: &str, value: &'v Value<'i>) -> Read<&'v DeTable<'i>> {
+    fn table<'v, 'i>(&self, path: &str, value: &'v TomlValue<'i>) -> Read<&'v DeTable<'i>> {
         value.get_ref().as_table().ok_or_else(|| self.wrong(path, value, "a table"))
     }
 
-    fn array<'v, 'i>(&self, path: &str, value: &'v Value<'i>) -> Read<&'v [Value<'i>]> {
+    fn array<'v, 'i>(&self, path: &str, value: &'v TomlValue<'i>) -> Read<&'v [TomlValue<'i>]> {
         let array = value.get_ref().as_array().ok_or_else(|| self.wrong(path, value, "a list of tables"))?;
         Ok(array)
     }
 
-    fn at_most(&self, value: &Value<'_>, what: &str, count: usize, most: usize) -> Read<()> {
+    fn at_most(&self, value: &TomlValue<'_>, what: &str, count: usize, most: usize) -> Read<()> {
         if count <= most {
             return Ok(());
         }
         Err(self.invalid(value.span().start, format!("more than {most} {what}")))
     }
 
-    fn unknown(&self, path: &str, key: &Key<'_>, known: &[&str]) -> BaselineError {
+    fn unknown(&self, path: &str, key: &TomlKey<'_>, known: &[&str]) -> BaselineError {
         let name = key.get_ref().as_ref();
         let hint = match nearest(name, known.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -283,13 +283,13 @@ impl Reader<'_> {
         self.invalid(key.span().start, format!("unknown key `{name}`{place} ({hint})"))
     }
 
-    fn wrong(&self, path: &str, value: &Value<'_>, expected: &str) -> BaselineError {
+    fn wrong(&self, path: &str, value: &TomlValue<'_>, expected: &str) -> BaselineError {
         let found = self.shown(value);
         self.invalid(value.span().start, format!("`{path}` is {found}, expected {expected}"))
     }
 
     /// A value as written, up to a line and some letters.
-    fn shown(&self, value: &Value<'_>) -> String {
+    fn shown(&self, value: &TomlValue<'_>) -> String {
         let text = self.text.get(value.span()).unwrap_or_default().lines().next().unwrap_or_default();
         text.chars().take(40).collect()
     }

@@ -162,12 +162,12 @@ impl Run {
     /// What the processes of those worlds left, as far as single polls of theirs were measured.
     pub fn of<'w>(worlds: impl IntoIterator<Item = &'w World>) -> Self {
         let mut run = Self::default();
-        worlds.into_iter().for_each(|world| run.hear(world));
+        worlds.into_iter().for_each(|world| run.add_world(world));
         run
     }
 
     /// Adds what the processes of another world left.
-    pub fn hear(&mut self, world: &World) {
+    pub fn add_world(&mut self, world: &World) {
         for process in world.processes() {
             if process.measures_for_some(Metric::Polls) {
                 self.add(process);

@@ -11,7 +11,7 @@ use crate::entity::runtime::WorkerDelta;
 use crate::entity::task::TaskState;
 use crate::testkit::Script;
 use crate::time::{MICROSECOND, MILLISECOND, SECOND};
-use crate::world::Limits;
+use crate::world::WorldLimits;
 
 /// A made-up run of a service: how long it ran, how busy, on what machine.
 #[derive(Clone)]
@@ -55,9 +55,9 @@ impl Recorded {
     }
 
     fn world(mut self) -> World {
-        let mut world = World::new(Limits::default());
+        let mut world = World::new(WorldLimits::default());
         let now = self.script.now_unix_ns();
-        world.greet(self.script.hello(), now).unwrap();
+        world.connect(self.script.hello(), now).unwrap();
         for _ in 0..self.seconds {
             for index in 0..2 {
                 self.script.worker(&WorkerDelta {
@@ -108,7 +108,7 @@ fn regressed(comparison: &Comparison) -> Vec<String> {
 }
 
 /// Of a figure of the site at a place, what became of it and why.
-fn told(comparison: &Comparison, place: &str, figure: Figure) -> (Change, String) {
+fn judgement(comparison: &Comparison, place: &str, figure: Figure) -> (Change, String) {
     let found = comparison.figures.iter().find(|told| &*told.site.place == place && told.figure == figure);
     let found = found.unwrap_or_else(|| panic!("{place} has no {figure:?}: {comparison:#?}"));
     (found.change, found.reason.to_string())

@@ -17,7 +17,7 @@ pub struct Advice {
 
 impl Advice {
     /// Nothing yet: for a signal whose words its detector is about to write.
-    pub(crate) const UNTOLD: Self = Self { id: "", text: "", remedies: &[] };
+    pub(crate) const NONE: Self = Self { id: "", text: "", remedies: &[] };
 
     /// Its name among the texts: that of the detector or limit, and which of its texts.
     pub const fn id(self) -> &'static str {

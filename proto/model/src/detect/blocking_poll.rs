@@ -50,10 +50,10 @@
 use std::collections::BTreeMap;
 
 use super::advice::Advice;
-use super::seen::Tense;
-use super::signal::{Count, Key, PollFacts, Signal, Verdict};
-use super::view::{SiteScene, View};
-use super::{Detector, Keeps, advice};
+use super::poll_text::Tense;
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
+use super::view::{ObservedSite, View};
+use super::{Detector, Retention, advice};
 use crate::entity::slow_poll::{PollKind, SlowPoll};
 use crate::level::Level;
 use crate::measured::Metric;
@@ -89,40 +89,45 @@ pub(crate) static DETECTOR: Detector = Detector {
     limits: &[WARN, DENY, FACTOR, FLOOR, REPEATS, WITHIN, UNCERTAIN, INITIAL],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("blocking_poll.rs"),
 };
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let mut fresh: BTreeMap<_, Vec<&SlowPoll>> = BTreeMap::new();
-    for poll in view.new_slow_polls().filter(|poll| !poll.in_place && view.said_stuck(poll).is_none()) {
+    for poll in view.new_slow_polls().filter(|poll| !poll.in_place && view.stuck_key(poll).is_none()) {
         fresh.entry(poll.site).or_default().push(poll);
     }
     for (site, fresh) in fresh {
-        if let Some(scene) = view.site(site).filter(|scene| scene.holds_worker())
-            && let Some(signal) = judge_site(view, rule, scene, &fresh)
+        if let Some(observed) = view.site(site).filter(|observed| observed.holds_worker())
+            && let Some(signal) = judge_site(view, rule, observed, &fresh)
         {
-            verdict.push(signal);
+            output.push(signal);
         }
     }
 }
 
 /// The limit for the site's polls: the absolute one, or less if the site is used to much less.
-fn site_limit(rule: &Rule, scene: &SiteScene<'_>) -> u64 {
-    let polls = &scene.view.totals().poll;
+fn site_limit(rule: &Rule, observed: &ObservedSite<'_>) -> u64 {
+    let polls = &observed.view.totals().poll;
     let own = polls.quantile(0.99).filter(|_| polls.count() >= P99_NEEDS);
     let relative = own.map_or(u64::MAX, |p99| (p99 as f64 * rule.ratio(&FACTOR)) as u64);
     relative.max(rule.whole(&FLOOR)).min(rule.whole(&WARN))
 }
 
-fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&SlowPoll]) -> Option<Signal> {
+fn judge_site(
+    view: &View<'_>,
+    rule: &Rule,
+    observed: &ObservedSite<'_>,
+    fresh: &[&SlowPoll],
+) -> Option<Signal> {
     let now_ns = view.moment.now_ns;
     let (warn, deny) = (rule.whole(&WARN), rule.whole(&DENY));
     // What the site is used to means nothing while the machine is short of CPU; and what blocked then may
     // have waited for a lock whose holder had no CPU.
     let cpu = view.moment.cpu_minute;
     let uncertain = cpu.share.is_none() || cpu.contended();
-    let relative = if uncertain { warn } else { site_limit(rule, scene) };
+    let relative = if uncertain { warn } else { site_limit(rule, observed) };
     let oldest = now_ns.saturating_sub(rule.whole(&WITHIN));
     let limit_of = |poll: &SlowPoll| match poll.kind() {
         None => warn.max(rule.whole(&UNCERTAIN)),
@@ -135,10 +140,10 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
             && poll.judged_ns() > limit_of(poll)
             && !initial(poll)
             && !poll.in_place
-            && view.said_stuck(poll).is_none()
+            && view.stuck_key(poll).is_none()
     };
     let worst = fresh.iter().copied().filter(is_over).max_by_key(|poll| poll.judged_ns())?;
-    let known: BTreeMap<_, &SlowPoll> = scene
+    let known: BTreeMap<_, &SlowPoll> = observed
         .view
         .slow_polls()
         .chain(fresh.iter().copied())
@@ -146,7 +151,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
         .map(|poll| ((poll.task, poll.nth), poll))
         .collect();
     let over = known.len() as u64;
-    let harmed = |poll: &SlowPoll| view.harmed(poll, warn / 2);
+    let harmed = |poll: &SlowPoll| view.has_harmed(poll, warn / 2);
     let denied = known.values().filter(|poll| poll.judged_ns() > deny && harmed(poll) != Some(false)).count();
     let judged = worst.judged_ns();
     if over < rule.whole(&REPEATS) && (uncertain || judged <= deny) {
@@ -166,8 +171,8 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
         Level::Allow
     };
     let limit = if level == Level::Deny { deny } else { limit_of(worst) };
-    let (slow, polls) = (scene.view.totals().slow_polls, scene.view.totals().poll.count());
-    let site = view.short_site(scene.id());
+    let (slow, polls) = (observed.view.totals().slow_polls, observed.view.totals().poll.count());
+    let site = view.short_site(observed.id());
     // Evidence without its count comes from a process of which a report was lost; the next snapshot has the count.
     let share = if over > slow {
         format!("{} polls at {site} were slow, more than are counted: reports were lost.", Value::Count(over))
@@ -191,7 +196,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
         format!(" What its thread did was seen in poll {} of {}.", poll.nth, view.task_text(poll.task))
     });
     Some(Signal {
-        key: Key::Site(scene.id()),
+        key: FindingKey::Site(observed.id()),
         task: Some(worst.task),
         level: Some(level),
         value: Value::Nanos(judged),
@@ -203,16 +208,16 @@ fn judge_site(view: &View<'_>, rule: &Rule, scene: &SiteScene<'_>, fresh: &[&Slo
             Nanos(judged),
             kind.map_or_else(String::new, |kind| format!(", {}", kind.as_str())),
             Nanos(limit),
-            view.seen(&facts, Tense::Past)
+            view.observation_text(&facts, Tense::Past)
         ),
         why: format!(
             "{share} The worst now: {}. Meanwhile its worker ran nothing else.{}{} {}",
             evidence(view, worst),
-            view.called(&facts, Tense::Past),
+            view.call_text(&facts, Tense::Past),
             other.unwrap_or_default(),
-            view.harm_of(&facts)
+            view.poll_harm_text(&facts)
         ),
-        fix: fix(kind, scene.is_elsewhere()),
+        fix: fix(kind, observed.is_elsewhere()),
     })
 }
 
@@ -237,7 +242,7 @@ pub(crate) fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {
         "{task}, poll {}{worker}: {}{split}{stopped}{}",
         poll.nth,
         Nanos(poll.wall_ns),
-        view.allowed(poll)
+        view.allowance_text(poll)
     )
 }
 

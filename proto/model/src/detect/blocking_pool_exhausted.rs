@@ -30,9 +30,9 @@
 //! `allow`. On stock tokio a job that is spawned past pollscope is not seen.
 
 use super::pool::{Pool, pools};
-use super::signal::{Count, Key, PollFacts, Signal, Verdict, grade, near};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal, grade, near};
 use super::view::View;
-use super::{Detector, Keeps, advice};
+use super::{Detector, Retention, advice};
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::rule::Rule;
@@ -56,11 +56,11 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[STILL, FACTOR],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("blocking_pool_exhausted.rs"),
 };
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let still = view.moment.cpu.stretch(rule.whole(&STILL));
     let pools = pools(view.moment, near(still));
     let mut signals: Vec<(u64, Signal)> =
@@ -71,14 +71,14 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     for (_, signal) in signals {
         if !keys.contains(&signal.key) {
             keys.push(signal.key);
-            verdict.push(signal);
+            output.push(signal);
         }
     }
 }
 
 fn judge_pool(view: &View<'_>, rule: &Rule, pool: &Pool<'_>, still: u64) -> Option<(u64, Signal)> {
     let process = view.moment.process;
-    let stands = pool.stands(view.moment, still)?;
+    let stands = pool.stall(view.moment, still)?;
     let for_ever = pool.waits_for_itself(process);
     let usual_ns = if for_ever { 0 } else { pool.usual_ns(process) };
     let limit_ns = still.max((usual_ns as f64 * rule.ratio(&FACTOR)) as u64);
@@ -94,7 +94,7 @@ fn judge_pool(view: &View<'_>, rule: &Rule, pool: &Pool<'_>, still: u64) -> Opti
         if waiting == 1 { "1 job waits".to_owned() } else { format!("{} jobs wait", Value::Count(waiting)) };
     let holder = pool.holder();
     let signal = Signal {
-        key: holder.map_or(Key::Process, |(site, ..)| Key::Site(site)),
+        key: holder.map_or(FindingKey::Process, |(site, ..)| FindingKey::Site(site)),
         task: holder.map(|(.., row)| row.id()),
         level,
         value: Value::Nanos(stands.ns),

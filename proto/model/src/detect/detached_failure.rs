@@ -19,9 +19,9 @@
 //! A task that is restarted by code which watches something else than its handle. Such sites can be
 //! allowed in the policy. In a build with `panic = "abort"` nothing is found: the panic ends the process.
 
-use super::signal::{Count, Key, PollFacts, Signal, Verdict};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
 use super::view::View;
-use super::{Detector, Keeps, advice};
+use super::{Detector, Retention, advice};
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::rule::Rule;
@@ -42,11 +42,11 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[FAILURES],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("detached_failure.rs"),
 };
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let limit = rule.whole(&FAILURES);
     for site in view.sites() {
         let totals = site.view.totals();
@@ -54,8 +54,8 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         if failures <= limit {
             continue;
         }
-        verdict.push(Signal {
-            key: Key::Site(site.id()),
+        output.push(Signal {
+            key: FindingKey::Site(site.id()),
             task: None,
             level: Some(Level::Warn),
             value: Value::Count(failures),

@@ -39,7 +39,7 @@ use std::collections::HashMap;
 
 use super::signal::{Count, Group, Hit, Signal, grade, near};
 use super::view::{Moment, View};
-use super::{Detector, Keeps, TaskRule, TaskTest, advice};
+use super::{Detector, Retention, TaskRule, TaskTest, advice};
 use crate::entity::task::{TaskKind, TaskRecord, TaskState};
 use crate::id::SiteId;
 use crate::level::Level;
@@ -75,8 +75,8 @@ pub(super) static DETECTOR: Detector = Detector {
     or_else: None,
     limits: &[IDLE, FACTOR, SAMPLES, LONE],
     whole: None,
-    tasks: Some(TaskRule { test, due, tell }),
-    keeps: Keeps::NOTHING,
+    tasks: Some(TaskRule { test, due, signal }),
+    retention: Retention::NOTHING,
     source: include_str!("forgotten_task.rs"),
 };
 
@@ -129,7 +129,7 @@ fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
     could_be.then(|| row.quiet_since_ns().saturating_add(near(rule.whole(&IDLE))))
 }
 
-fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
+fn signal(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let process = view.moment.process;
     let task = process.task(group.worst).unwrap_or_default();
     let life_ns = usual::life(process, group.site, rule.whole(&SAMPLES));

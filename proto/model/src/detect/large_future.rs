@@ -18,9 +18,9 @@
 //! # False alarms
 //! Debug builds lay futures out less tightly. The body of `block_on` is made once and not judged.
 
-use super::signal::{Count, Key, PollFacts, Signal, Verdict};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
 use super::view::View;
-use super::{Detector, Keeps, advice};
+use super::{Detector, Retention, advice};
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::rule::Rule;
@@ -42,11 +42,11 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[SIZE],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("large_future.rs"),
 };
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let limit = rule.whole(&SIZE);
     for site in view.sites().iter().filter(|site| !site.is_block_on()) {
         let totals = site.view.totals();
@@ -55,8 +55,8 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             continue;
         }
         let alive = site.view.alive();
-        verdict.push(Signal {
-            key: Key::Site(site.id()),
+        output.push(Signal {
+            key: FindingKey::Site(site.id()),
             task: None,
             level: Some(Level::Warn),
             value: Value::Bytes(size),

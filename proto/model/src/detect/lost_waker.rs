@@ -27,7 +27,7 @@
 
 use super::signal::{Count, Group, Hit, Signal};
 use super::view::{Moment, View};
-use super::{Detector, Keeps, TaskRule, TaskTest, advice};
+use super::{Detector, Retention, TaskRule, TaskTest, advice};
 use crate::entity::task::{TaskKind, TaskState};
 use crate::level::Level;
 use crate::measured::Metric;
@@ -52,8 +52,8 @@ pub(super) static DETECTOR: Detector = Detector {
     or_else: None,
     limits: &[GRACE],
     whole: None,
-    tasks: Some(TaskRule { test, due, tell }),
-    keeps: Keeps::NOTHING,
+    tasks: Some(TaskRule { test, due, signal }),
+    retention: Retention::NOTHING,
     source: include_str!("lost_waker.rs"),
 };
 
@@ -78,7 +78,7 @@ fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
     lost.then(|| row.quiet_since_ns().saturating_add(rule.whole(&GRACE)))
 }
 
-fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
+fn signal(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let grace = rule.whole(&GRACE);
     let record = view.moment.process.task(group.worst);
     let clones = record.map_or(0, |task| task.waker_clones);

@@ -24,10 +24,10 @@
 
 use std::cell::OnceCell;
 
-use super::pool::{Stood, stood};
+use super::pool::{StalledPools, stalled_pools};
 use super::signal::{Count, Group, Hit, Signal, grade, near};
 use super::view::{Moment, View};
-use super::{Detector, Keeps, TaskRule, TaskTest, advice};
+use super::{Detector, Retention, TaskRule, TaskTest, advice};
 use crate::entity::task::TaskKind;
 use crate::level::Level;
 use crate::measured::Metric;
@@ -50,8 +50,8 @@ pub(super) static DETECTOR: Detector = Detector {
     or_else: None,
     limits: &[AGE, JOB, STARTING],
     whole: None,
-    tasks: Some(TaskRule { test, due, tell }),
-    keeps: Keeps::NOTHING,
+    tasks: Some(TaskRule { test, due, signal }),
+    retention: Retention::NOTHING,
     source: include_str!("never_polled.rs"),
 };
 
@@ -59,7 +59,7 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
     let age = moment.cpu.stretch(rule.whole(&AGE)) as f64;
     let job = moment.cpu.stretch(rule.whole(&JOB));
     let starting = moment.now_ns < rule.whole(&STARTING);
-    let pools: OnceCell<Stood> = OnceCell::new();
+    let pools: OnceCell<StalledPools> = OnceCell::new();
     Box::new(move |task| {
         if task.polls > 0
             || task.poll_start_ns > 0
@@ -71,8 +71,9 @@ fn test<'a>(moment: Moment<'a>, rule: &Rule) -> TaskTest<'a> {
         }
         let ns = moment.ran_ns(task.age_ns(moment.now_ns));
         if task.kind == TaskKind::Blocking {
-            let stands =
-                || pools.get_or_init(|| stood(moment, job)).ns_of(moment.process, task.id) > near(job);
+            let stands = || {
+                pools.get_or_init(|| stalled_pools(moment, job)).ns_of(moment.process, task.id) > near(job)
+            };
             let level = grade(ns as f64, job as f64, f64::INFINITY)?;
             return stands().then_some(Hit { ns, level });
         }
@@ -86,10 +87,10 @@ fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
     waits.then(|| row.spawned_ns().saturating_add(near(rule.whole(limit))))
 }
 
-fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
+fn signal(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let record = view.moment.process.task(group.worst);
     if record.is_some_and(|task| task.kind == TaskKind::Blocking) {
-        return tell_job(view, rule, group);
+        return job_signal(view, rule, group);
     }
     let limit = rule.whole(&AGE);
     Signal {
@@ -99,14 +100,14 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
             view.task_text(group.worst),
             view.named_site(group.site, group.name),
             if group.tasks == 1 { "1 task is".to_owned() } else { format!("{} tasks are", group.tasks) },
-            view.harm()
+            view.harm_text()
         ),
         fix: advice::NEVER_POLLED,
         ..group.signal(limit, Count::Now(group.tasks))
     }
 }
 
-fn tell_job(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
+fn job_signal(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let limit = rule.whole(&JOB);
     let so = if group.tasks == 1 { "1 job is".to_owned() } else { format!("{} jobs are", group.tasks) };
     Signal {

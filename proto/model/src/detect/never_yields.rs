@@ -26,9 +26,9 @@
 //! runtime, where it holds everything, and not beside the workers of a multi-thread one.
 
 use super::cpu::SHORT_NS;
-use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
-use super::view::{Moment, SiteScene, View};
-use super::{Detector, Keeps, TaskRule, TaskTest, advice};
+use super::signal::{Count, DetectorOutput, FindingKey, Group, Hit, PollFacts, Signal, grade, near};
+use super::view::{Moment, ObservedSite, View};
+use super::{Detector, Retention, TaskRule, TaskTest, advice};
 use crate::entity::task::TaskKind;
 use crate::level::Level;
 use crate::measured::Metric;
@@ -57,8 +57,8 @@ pub(super) static DETECTOR: Detector = Detector {
     or_else: None,
     limits: &[FIRST_POLL, SHARE, POLLS],
     whole: Some(judge),
-    tasks: Some(TaskRule { test, due, tell }),
-    keeps: Keeps::NOTHING,
+    tasks: Some(TaskRule { test, due, signal }),
+    retention: Retention::NOTHING,
     source: include_str!("never_yields.rs"),
 };
 
@@ -80,7 +80,7 @@ fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
     first.then(|| row.poll_start_ns().saturating_add(near(rule.whole(&FIRST_POLL))))
 }
 
-fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
+fn signal(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let limit = rule.whole(&FIRST_POLL);
     Signal {
         headline: format!("its first poll has been running for {} (limit {})", Nanos(group.ns), Nanos(limit)),
@@ -88,22 +88,22 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
             "{} of {} has not given way since it was spawned. {}",
             view.task_text(group.worst),
             view.named_site(group.site, group.name),
-            view.harm()
+            view.harm_text()
         ),
         fix: advice::NEVER_YIELDS,
         ..group.signal(limit, Count::Event(group.worst.0))
     }
 }
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     for site in view.sites().iter().filter(|site| site.view.totals().forced_yields > 0) {
         if let Some(signal) = judge_site(view, rule, site) {
-            verdict.push(signal);
+            output.push(signal);
         }
     }
 }
 
-fn judge_site(view: &View<'_>, rule: &Rule, site: &SiteScene<'_>) -> Option<Signal> {
+fn judge_site(view: &View<'_>, rule: &Rule, site: &ObservedSite<'_>) -> Option<Signal> {
     let window = site.short();
     let (polls, forced) = (window.delta.poll.count(), window.delta.forced_yields);
     if polls < rule.whole(&POLLS) || !site.holds_worker() {
@@ -118,7 +118,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, site: &SiteScene<'_>) -> Option<Sign
         level => level,
     };
     Some(Signal {
-        key: Key::Site(site.id()),
+        key: FindingKey::Site(site.id()),
         task: None,
         level,
         value: Value::Ratio(share),
@@ -136,7 +136,7 @@ fn judge_site(view: &View<'_>, rule: &Rule, site: &SiteScene<'_>) -> Option<Sign
             Value::Count(polls),
             view.short_site(site.id()),
             Value::Ratio(worker),
-            view.harm()
+            view.harm_text()
         ),
         fix: advice::FORCED_YIELDS,
     })

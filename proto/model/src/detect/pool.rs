@@ -40,7 +40,7 @@ pub(super) struct Pool<'a> {
 
 /// How long a pool has stood still.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stands {
+pub(super) struct PoolStall {
     /// Nanoseconds without a job that began.
     pub(super) ns: u64,
     /// A job is known to have waited, or no end to have been missed. Else jobs that are not seen may come and go.
@@ -49,16 +49,16 @@ pub(super) struct Stands {
 
 /// For how long each pool has stood still in which jobs wait.
 #[derive(Debug)]
-pub(super) struct Stood(BTreeMap<Option<RuntimeId>, u64>);
+pub(super) struct StalledPools(BTreeMap<Option<RuntimeId>, u64>);
 
 /// The pools in which jobs have waited, and none has ended, for about that long.
-pub(super) fn stood(moment: Moment<'_>, limit_ns: u64) -> Stood {
+pub(super) fn stalled_pools(moment: Moment<'_>, limit_ns: u64) -> StalledPools {
     let pools = pools(moment, near(limit_ns));
-    let stands = |pool: &Pool<'_>| Some((pool.runtime, pool.stands(moment, limit_ns)?.ns));
-    Stood(pools.iter().filter_map(stands).collect())
+    let stands = |pool: &Pool<'_>| Some((pool.runtime, pool.stall(moment, limit_ns)?.ns));
+    StalledPools(pools.iter().filter_map(stands).collect())
 }
 
-impl Stood {
+impl StalledPools {
     /// Nanoseconds of the pool in which that job waits.
     pub(super) fn ns_of(&self, process: &Process, job: TaskId) -> u64 {
         let pool = process.task_row(job).map(|row| runtime_of(process, row));
@@ -116,7 +116,7 @@ impl Pool<'_> {
     }
 
     /// For how long jobs have waited while none began, if the pool is full and none ended within `limit_ns`.
-    pub(super) fn stands(&self, moment: Moment<'_>, limit_ns: u64) -> Option<Stands> {
+    pub(super) fn stall(&self, moment: Moment<'_>, limit_ns: u64) -> Option<PoolStall> {
         let runtime = self.runtime.and_then(|id| moment.process.runtime(id));
         let ends_are_told = runtime.is_some_and(|runtime| runtime.record().blocking_ended.is_some());
         let ago = |ns: u64| moment.ran_ns(moment.now_ns.saturating_sub(ns));
@@ -129,14 +129,14 @@ impl Pool<'_> {
                 let waits = oldest_ns.is_some_and(|oldest_ns| ago(oldest_ns) > limit_ns);
                 // Rows tell of the time before the process was watched, where all threads have jobs with rows.
                 let rows_ns = oldest_ns.filter(|_| self.has_all_rows(moment.process)).unwrap_or(u64::MAX);
-                (runtime?.pool_stands_since_ns()?.min(rows_ns), ends_are_told || waits)
+                (runtime?.pool_stalled_since_ns()?.min(rows_ns), ends_are_told || waits)
             }
             None => (oldest_ns?, true),
         };
         if !ends_are_told && self.moves(moment.process, limit_ns) {
             return None;
         }
-        Some(Stands { ns: ago(since_ns.max(newest_ns)), is_sure })
+        Some(PoolStall { ns: ago(since_ns.max(newest_ns)), is_sure })
     }
 
     /// Whether no thread is known to run anything but the jobs that have rows.

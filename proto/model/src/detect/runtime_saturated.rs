@@ -22,9 +22,9 @@
 //! is found then is labelled and reported at `allow`.
 
 use super::cpu::{LONG_NS, SHORT_NS};
-use super::signal::{Count, Key, PollFacts, Signal, Verdict};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
 use super::view::View;
-use super::{Detector, Keeps, advice};
+use super::{Detector, Retention, advice};
 use crate::id::RuntimeId;
 use crate::level::Level;
 use crate::measured::Metric;
@@ -51,11 +51,11 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[BUSY, RISING, DELAY],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("runtime_saturated.rs"),
 };
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let mut before: Vec<u64> = view
         .earlier_waits()
         .filter(|(ago_ns, _)| (SHORT_NS..SHORT_NS + LONG_NS).contains(ago_ns))
@@ -63,7 +63,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         .collect();
     if before.len() < LOOKS {
         let has = view.watched_ns();
-        return verdict.cannot_tell(format!("needs {} of history, has {}", Nanos(2 * SHORT_NS), Nanos(has)));
+        return output.set_undecided(format!("needs {} of history, has {}", Nanos(2 * SHORT_NS), Nanos(has)));
     }
     before.sort_unstable();
     let before = before[before.len() / 2];
@@ -86,8 +86,8 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     } else {
         ""
     };
-    verdict.push(Signal {
-        key: Key::Process,
+    output.push(Signal {
+        key: FindingKey::Process,
         task: None,
         level,
         value: Value::Ratio(busy),
@@ -102,7 +102,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         ),
         why: format!(
             "{name} takes in more than it can do; from here the queue only grows. {}{machine}",
-            view.harm()
+            view.harm_text()
         ),
         fix: advice::SATURATED,
     });

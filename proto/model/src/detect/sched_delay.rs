@@ -32,9 +32,9 @@
 
 use super::advice::Advice;
 use super::cpu::SHORT_NS;
-use super::signal::{Count, Key, PollFacts, Signal, Verdict, grade};
-use super::view::{SiteScene, View};
-use super::{Detector, Keeps, advice};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal, grade};
+use super::view::{ObservedSite, View};
+use super::{Detector, Retention, advice};
 use crate::hist::Hist;
 use crate::level::Level;
 use crate::measured::Metric;
@@ -69,16 +69,16 @@ pub(crate) static DETECTOR: Detector = Detector {
     limits: &[P99, CONTENDED, UNKNOWN, SAMPLES],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("sched_delay.rs"),
 };
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let samples = rule.whole(&SAMPLES);
     let all = view.waits();
     if all.count() < samples {
-        return verdict
-            .cannot_tell(format!("needs {samples} polls in 10s, has {}", Value::Count(all.count())));
+        return output
+            .set_undecided(format!("needs {samples} polls in 10s, has {}", Value::Count(all.count())));
     }
     let p99 = |hist: &Hist| hist.quantile(0.99).filter(|_| hist.count() >= samples).unwrap_or(0);
     let longest = view.sites().iter().max_by_key(|site| p99(&site.short().delta.sched));
@@ -105,8 +105,8 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     let is_unseen = !by_machine && is_unseen(view);
     let cause = cause(view).filter(|_| !by_machine && !is_unseen);
     let site = cause.as_ref().map_or(victim, |(site, _)| *site);
-    verdict.push(Signal {
-        key: if by_machine || is_unseen { Key::Process } else { Key::Site(site.id()) },
+    output.push(Signal {
+        key: if by_machine || is_unseen { FindingKey::Process } else { FindingKey::Site(site.id()) },
         task: None,
         level,
         value: Value::Nanos(if by_machine { wall } else { own }),
@@ -123,7 +123,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
     });
 }
 
-fn newest_p99(view: &View<'_>, victim: &SiteScene<'_>, samples: u64) -> u64 {
+fn newest_p99(view: &View<'_>, victim: &ObservedSite<'_>, samples: u64) -> u64 {
     let few = samples / 5;
     let of = |hist: &Hist| hist.quantile(0.99).filter(|_| hist.count() >= few).unwrap_or(0);
     let mut all = Hist::new();
@@ -138,8 +138,8 @@ fn newest_p99(view: &View<'_>, victim: &SiteScene<'_>, samples: u64) -> u64 {
 }
 
 /// The site that takes most of the workers' time, and its share, if that is half or more.
-fn cause<'v, 'a>(view: &'v View<'a>) -> Option<(&'v SiteScene<'a>, f64)> {
-    let busy = |site: &&SiteScene<'_>| site.short().delta.poll.sum();
+fn cause<'v, 'a>(view: &'v View<'a>) -> Option<(&'v ObservedSite<'a>, f64)> {
+    let busy = |site: &&ObservedSite<'_>| site.short().delta.poll.sum();
     let on_workers = || view.sites().iter().filter(|site| site.holds_worker());
     let total: u64 = on_workers().map(|site| busy(&site)).fold(0, u64::saturating_add);
     let most = on_workers().max_by_key(busy)?;
@@ -172,8 +172,8 @@ fn headline(view: &View<'_>, wall: u64, limit: u64, by_machine: bool) -> String 
 fn why(
     view: &View<'_>,
     wall: u64,
-    victim: &SiteScene<'_>,
-    cause: Option<&(&SiteScene<'_>, f64)>,
+    victim: &ObservedSite<'_>,
+    cause: Option<&(&ObservedSite<'_>, f64)>,
     is_unseen: bool,
 ) -> String {
     let waits = view.waits();
@@ -210,7 +210,7 @@ fn why(
 }
 
 /// Long polls are to be made shorter; many short ones are to be fewer at a time.
-fn fix(by_machine: bool, cause: Option<&SiteScene<'_>>, limit: u64) -> Advice {
+fn fix(by_machine: bool, cause: Option<&ObservedSite<'_>>, limit: u64) -> Advice {
     match cause {
         _ if by_machine => advice::DELAY_BY_MACHINE,
         Some(site) if site.short().delta.poll.max() > limit => advice::DELAY_BY_LONG_POLLS,

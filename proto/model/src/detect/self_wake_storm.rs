@@ -23,9 +23,9 @@
 //! Combinators that wake their task for a child that is ready at once (`FuturesUnordered` after its
 //! budget) stay below the rate in practice. Tasks that only tokio's hooks see cannot be judged.
 
-use super::signal::{Count, Key, PollFacts, Signal, Verdict};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
 use super::view::View;
-use super::{Detector, Keeps, advice};
+use super::{Detector, Retention, advice};
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::rule::Rule;
@@ -51,11 +51,11 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[SHARE, POLLS, RATE],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("self_wake_storm.rs"),
 };
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let (share_limit, rate_limit) = (rule.ratio(&SHARE), rule.whole(&RATE) as f64);
     for site in view.sites().iter().filter(|site| site.view.totals().self_wakes > 0) {
         let window = site.short();
@@ -67,8 +67,8 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             continue;
         }
         let busy = site.short().delta.poll.sum();
-        verdict.push(Signal {
-            key: Key::Site(site.id()),
+        output.push(Signal {
+            key: FindingKey::Site(site.id()),
             task: None,
             level: over(1.0).then_some(Level::Warn),
             value: Value::Rate(rate),

@@ -14,7 +14,7 @@ pub(crate) const MAX_SIGNALS: usize = 256;
 
 /// What a signal is about; the same key again is the same finding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub(crate) enum Key {
+pub(crate) enum FindingKey {
     /// The process.
     Process,
     /// A spawn site.
@@ -27,7 +27,7 @@ pub(crate) enum Key {
     Thread(NameId),
 }
 
-impl Key {
+impl FindingKey {
     /// The site, if it is about one.
     pub(crate) fn site(self) -> Option<SiteId> {
         match self {
@@ -95,7 +95,7 @@ impl From<&Stall> for PollFacts {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Signal {
     /// What it is about.
-    pub key: Key,
+    pub key: FindingKey,
     /// A task that shows it.
     pub task: Option<TaskId>,
     /// How bad. `None`: below the limit but not clear of it; it keeps an open finding open and opens
@@ -119,13 +119,13 @@ pub(crate) struct Signal {
 
 /// Everything that one detector says about one process at one look.
 #[derive(Debug, Default)]
-pub(crate) struct Verdict {
+pub(crate) struct DetectorOutput {
     signals: Vec<Signal>,
     undecided: Option<Cow<'static, str>>,
     dropped: u64,
 }
 
-impl Verdict {
+impl DetectorOutput {
     /// Adds a signal, or counts it as dropped when there are too many.
     pub(crate) fn push(&mut self, signal: Signal) {
         self.push_with(|| signal);
@@ -140,8 +140,8 @@ impl Verdict {
         }
     }
 
-    /// The detector cannot tell, and why, in words that follow "cannot tell:".
-    pub(crate) fn cannot_tell(&mut self, reason: impl Into<Cow<'static, str>>) {
+    /// Records that the detector cannot tell, and why, in words that follow "cannot tell:".
+    pub(crate) fn set_undecided(&mut self, reason: impl Into<Cow<'static, str>>) {
         self.undecided = Some(reason.into());
     }
 
@@ -189,8 +189,8 @@ pub(crate) struct Group {
 
 impl Group {
     /// What their finding is about.
-    pub(crate) fn key(&self) -> Key {
-        Key::Named(self.site, self.name)
+    pub(crate) fn key(&self) -> FindingKey {
+        FindingKey::Named(self.site, self.name)
     }
 
     /// Their signal, up to its words: the detector that knows them writes those over the empty ones.
@@ -205,7 +205,7 @@ impl Group {
             poll: PollFacts::default(),
             headline: String::new(),
             why: String::new(),
-            fix: Advice::UNTOLD,
+            fix: Advice::NONE,
         }
     }
 }

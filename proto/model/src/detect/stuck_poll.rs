@@ -35,10 +35,10 @@
 
 mod job;
 
-use super::seen::Tense;
-use super::signal::{Count, Group, Hit, Key, PollFacts, Signal, Verdict, grade, near};
+use super::poll_text::Tense;
+use super::signal::{Count, DetectorOutput, FindingKey, Group, Hit, PollFacts, Signal, grade, near};
 use super::view::{Moment, View};
-use super::{Detector, Keeps, TaskRule, TaskTest, advice};
+use super::{Detector, Retention, TaskRule, TaskTest, advice};
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
 use crate::entity::task::{TaskKind, TaskRecord};
@@ -64,8 +64,8 @@ pub(super) static DETECTOR: Detector = Detector {
     or_else: Some(Metric::Stalls),
     limits: &[WARN, DENY, job::JOB, job::JOB_FACTOR],
     whole: Some(judge),
-    tasks: Some(TaskRule { test, due, tell }),
-    keeps: Keeps { open_poll: Some(open_poll), ..Keeps::NOTHING },
+    tasks: Some(TaskRule { test, due, signal }),
+    retention: Retention { open_poll: Some(open_poll), ..Retention::NOTHING },
     source: include_str!("stuck_poll.rs"),
 };
 
@@ -93,12 +93,12 @@ fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
     (start_ns > 0).then(|| start_ns.saturating_add(near(rule.whole(&WARN).min(rule.whole(&DENY)))))
 }
 
-fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
+fn signal(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let limit = limit_of(rule, group.level);
     let process = view.moment.process;
     let record = process.task(group.worst);
     if record.as_ref().is_some_and(|task| task.kind == TaskKind::Blocking) {
-        return job::tell(view, rule, group);
+        return job::signal(view, rule, group);
     }
     let nth = record.as_ref().map_or(0, |task| task.polls + 1);
     let worker = record.and_then(|task| task.worker).map_or(String::new(), |n| format!(" on worker {n}"));
@@ -114,15 +114,15 @@ fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
             "one poll has been running for {} (limit {}){}",
             Nanos(group.ns),
             Nanos(limit),
-            view.seen(&facts, Tense::Present)
+            view.observation_text(&facts, Tense::Present)
         ),
         why: format!(
             "{} entered poll {nth}{worker} {} ago and has not come back; {alone} at this site. That worker \
              runs nothing else.{} {}",
             view.task_text(group.worst),
             Nanos(group.ns),
-            view.called(&facts, Tense::Present),
-            view.harm()
+            view.call_text(&facts, Tense::Present),
+            view.harm_text()
         ),
         fix: advice::STUCK,
         ..group.signal(limit, Count::Event(identity(group.worst, nth)))
@@ -144,17 +144,17 @@ fn identity(task: TaskId, nth: u64) -> u64 {
 }
 
 /// What the tasks' rows do not tell: workers whose task is not known, and polls that have ended.
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let mut stalls: Vec<&Stall> = view.moment.process.stalls().iter().collect();
     stalls.sort_by_key(|stall| stall.since_ns);
     for stall in stalls {
         if let Some(signal) = stalled(view, rule, stall) {
-            verdict.push(signal);
+            output.push(signal);
         }
     }
     for poll in view.new_slow_polls() {
-        if let Some(key) = view.said_stuck(poll) {
-            verdict.push(ended(view, rule, poll, key));
+        if let Some(key) = view.stuck_key(poll) {
+            output.push(ended(view, rule, poll, key));
         }
     }
 }
@@ -165,9 +165,9 @@ fn stalled(view: &View<'_>, rule: &Rule, stall: &Stall) -> Option<Signal> {
         return None; // its row tells
     }
     let key = match (stall.site, stall.worker) {
-        (Some(site), _) => Key::Site(site),
-        (None, Some(worker)) => Key::Worker(worker),
-        (None, None) => Key::Thread(stall.thread),
+        (Some(site), _) => FindingKey::Site(site),
+        (None, Some(worker)) => FindingKey::Worker(worker),
+        (None, None) => FindingKey::Thread(stall.thread),
     };
     let open_ns = view.moment.now_ns.saturating_sub(stall.since_ns);
     let ns = view.moment.ran_ns(open_ns).saturating_sub(stall.allowed_ns);
@@ -196,19 +196,19 @@ fn stalled(view: &View<'_>, rule: &Rule, stall: &Stall) -> Option<Signal> {
             "{who} has been inside one poll for {} (limit {}){}",
             Nanos(ns),
             Nanos(limit),
-            view.seen(&facts, Tense::Present)
+            view.observation_text(&facts, Tense::Present)
         ),
         why: format!(
             "It runs nothing else meanwhile. {unknown}{} {}",
-            view.called(&facts, Tense::Present),
-            view.harm()
+            view.call_text(&facts, Tense::Present),
+            view.harm_text()
         ),
         fix: advice::STUCK,
     })
 }
 
 /// The poll of an open finding came back: now it is known how long it took and whom it harmed.
-fn ended(view: &View<'_>, rule: &Rule, poll: &SlowPoll, key: Key) -> Signal {
+fn ended(view: &View<'_>, rule: &Rule, poll: &SlowPoll, key: FindingKey) -> Signal {
     let deny = poll.judged_ns() > view.moment.cpu.stretch(rule.whole(&DENY));
     let level = if deny { Level::Deny } else { Level::Warn };
     let limit = limit_of(rule, Some(level));
@@ -226,16 +226,16 @@ fn ended(view: &View<'_>, rule: &Rule, poll: &SlowPoll, key: Key) -> Signal {
             "one poll took {}{kind} (limit {}){}",
             Nanos(poll.judged_ns()),
             Nanos(limit),
-            view.seen(&facts, Tense::Past)
+            view.observation_text(&facts, Tense::Past)
         ),
         why: format!(
             "{} came back from poll {} after {}{}. Meanwhile its worker ran nothing else.{} {}",
             view.task_text(poll.task),
             poll.nth,
             Nanos(poll.wall_ns),
-            view.allowed(poll),
-            view.called(&facts, Tense::Past),
-            view.harm_of(&facts)
+            view.allowance_text(poll),
+            view.call_text(&facts, Tense::Past),
+            view.poll_harm_text(&facts)
         ),
         fix: advice::STUCK,
     }

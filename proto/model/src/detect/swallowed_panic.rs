@@ -21,9 +21,9 @@
 //! process ends are not counted as dropped. In a build with `panic = "abort"` nothing is found: the panic ends the
 //! process.
 
-use super::signal::{Count, Key, PollFacts, Signal, Verdict};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
 use super::view::View;
-use super::{Detector, Keeps, advice};
+use super::{Detector, Retention, advice};
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::rule::Rule;
@@ -47,11 +47,11 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[PANICS],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("swallowed_panic.rs"),
 };
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let limit = rule.whole(&PANICS);
     for site in view.sites() {
         let totals = site.view.totals();
@@ -59,8 +59,8 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         if panics <= limit {
             continue;
         }
-        verdict.push(Signal {
-            key: Key::Site(site.id()),
+        output.push(Signal {
+            key: FindingKey::Site(site.id()),
             task: None,
             level: Some(Level::Warn),
             value: Value::Count(panics),

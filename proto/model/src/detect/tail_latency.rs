@@ -24,9 +24,9 @@
 //! grows by as much.
 
 use super::cpu::LONG_NS;
-use super::signal::{Count, Key, PollFacts, Signal, Verdict};
-use super::view::{SiteScene, View};
-use super::{Detector, Keeps, advice};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
+use super::view::{ObservedSite, View};
+use super::{Detector, Retention, advice};
 use crate::entity::site::SiteDelta;
 use crate::hist::Hist;
 use crate::level::Level;
@@ -60,7 +60,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[SAMPLES, SPREAD, SHARE, BASELINE, FLOOR],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("tail_latency.rs"),
 };
 
@@ -73,7 +73,7 @@ struct Tail {
     why: String,
 }
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let samples = rule.whole(&SAMPLES);
     let floor = view.moment.cpu_minute.stretch(rule.whole(&FLOOR));
     let mut judged = false;
@@ -87,8 +87,8 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         judged = true;
         let tail = two_modes(rule, life, median, floor).or_else(|| regressed(view, rule, site, life, floor));
         let Some(tail) = tail else { continue };
-        verdict.push(Signal {
-            key: Key::Site(site.id()),
+        output.push(Signal {
+            key: FindingKey::Site(site.id()),
             task: None,
             level: tail.level,
             value: Value::Nanos(tail.value),
@@ -110,14 +110,14 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         });
     }
     if !judged {
-        verdict
-            .cannot_tell(format!("needs {samples} tasks of one site that ended within {}", Nanos(LONG_NS)));
+        output
+            .set_undecided(format!("needs {samples} tasks of one site that ended within {}", Nanos(LONG_NS)));
     }
 }
 
 /// Polls that were long enough to be the cause: a task that waits for its worker is slow, too.
 fn long_polls(view: &View<'_>, at_least: u64) -> String {
-    let longest = |site: &&SiteScene<'_>| site.long().delta.poll.max();
+    let longest = |site: &&ObservedSite<'_>| site.long().delta.poll.max();
     let site = view.sites().iter().filter(|site| site.holds_worker()).max_by_key(longest);
     site.filter(|site| longest(site) >= at_least).map_or_else(String::new, |site| {
         format!(
@@ -157,7 +157,7 @@ fn two_modes(rule: &Rule, life: &Hist, median: u64, floor: u64) -> Option<Tail> 
     })
 }
 
-fn regressed(view: &View<'_>, rule: &Rule, site: &SiteScene<'_>, life: &Hist, floor: u64) -> Option<Tail> {
+fn regressed(view: &View<'_>, rule: &Rule, site: &ObservedSite<'_>, life: &Hist, floor: u64) -> Option<Tail> {
     if view.watched_ns() < COLD_NS || view.moment.now_ns < 2 * COLD_NS {
         return None;
     }

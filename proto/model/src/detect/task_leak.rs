@@ -28,10 +28,10 @@
 //! start) look like a leak until as many end as begin: declare them long-lived, or make the window
 //! longer than they last.
 
-use super::memory::{Track, TrackPoint};
-use super::signal::{Count, Key, PollFacts, Signal, Verdict};
+use super::history::{SiteTrack, TrackPoint};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
 use super::view::View;
-use super::{Detector, Keeps, advice};
+use super::{Detector, Retention, advice};
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::rule::Rule;
@@ -62,7 +62,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[WINDOW, ALIVE, GROWTH],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps { counts: Some(counts), ..Keeps::NOTHING },
+    retention: Retention { counts: Some(counts), ..Retention::NOTHING },
     source: include_str!("task_leak.rs"),
 };
 
@@ -71,10 +71,10 @@ fn counts(rule: &Rule) -> (u64, u64) {
     ((rule.whole(&ALIVE) / 4).max(1), rule.whole(&WINDOW))
 }
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let (window, most) = (rule.whole(&WINDOW), rule.whole(&ALIVE));
     if view.watched_ns() < window {
-        verdict.cannot_tell(format!("needs {} of history, has {}", Nanos(window), Nanos(view.watched_ns())));
+        output.set_undecided(format!("needs {} of history, has {}", Nanos(window), Nanos(view.watched_ns())));
     }
     for site in view.sites() {
         let alive = site.short_lived_alive();
@@ -89,8 +89,8 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             continue;
         }
         let totals = site.view.totals();
-        verdict.push(Signal {
-            key: Key::Site(site.id()),
+        output.push(Signal {
+            key: FindingKey::Site(site.id()),
             task: None,
             level: Some(Level::Warn),
             value: Value::Count(alive),
@@ -131,7 +131,7 @@ struct Grown {
 }
 
 /// `None` unless the track covers the window and rises all through it.
-fn judge_track(track: &Track, window: u64, alive: u64) -> Option<Grown> {
+fn judge_track(track: &SiteTrack, window: u64, alive: u64) -> Option<Grown> {
     let points: Vec<TrackPoint> = track.points().iter().copied().collect();
     let (first, last) = (points.first()?, points.last()?);
     // Looks are never exactly on time: a sixteenth short is the whole window.

@@ -26,9 +26,9 @@
 //! joined: make the window longer (2m is the longest that is looked at) or `unread` larger. Handles that are dropped,
 //! before the end or after, are never counted.
 
-use super::signal::{Count, Key, PollFacts, Signal, Verdict};
-use super::view::{SiteScene, View};
-use super::{Detector, Keeps, advice};
+use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
+use super::view::{ObservedSite, View};
+use super::{Detector, Retention, advice};
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::rule::Rule;
@@ -60,11 +60,11 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[WINDOW, UNREAD],
     whole: Some(judge),
     tasks: None,
-    keeps: Keeps::NOTHING,
+    retention: Retention::NOTHING,
     source: include_str!("unread_outcomes.rs"),
 };
 
-fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
+fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let (window, most) = (rule.whole(&WINDOW).min(LONGEST_NS), rule.whole(&UNREAD));
     let watched = view.watched_ns();
     for site in view.sites() {
@@ -74,7 +74,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
             continue;
         }
         if watched < window {
-            verdict.cannot_tell(format!("needs {} of history, has {}", Nanos(window), Nanos(watched)));
+            output.set_undecided(format!("needs {} of history, has {}", Nanos(window), Nanos(watched)));
             continue;
         }
         let hardly_any = totals.outcomes_taken.saturating_mul(ONE_IN) < totals.outcomes_left;
@@ -82,8 +82,8 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
         if !(rises || hardly_any && watched >= window.saturating_mul(WINDOWS)) {
             continue;
         }
-        verdict.push(Signal {
-            key: Key::Site(site.id()),
+        output.push(Signal {
+            key: FindingKey::Site(site.id()),
             task: None,
             level: Some(Level::Warn),
             value: Value::Count(unread),
@@ -110,7 +110,7 @@ fn judge(view: &View<'_>, rule: &Rule, verdict: &mut Verdict) {
 }
 
 /// Whether the unread outcomes of a site have become more in each part of the window.
-fn rises(site: &SiteScene<'_>, window: u64) -> bool {
+fn rises(site: &ObservedSite<'_>, window: u64) -> bool {
     let grown = |ns| {
         let delta = site.view.window(ns).delta;
         delta.outcomes_left.saturating_sub(delta.outcomes_taken)

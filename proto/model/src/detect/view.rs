@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::cpu::{Cpu, LONG_NS, SHORT_NS};
-use super::memory::{Memory, Track};
-use super::signal::Key;
+use super::history::{DetectorHistory, SiteTrack};
+use super::signal::FindingKey;
 use crate::entity::runtime::Flavor;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
@@ -73,7 +73,7 @@ impl Moment<'_> {
 
 /// One site with its windows.
 #[derive(Debug)]
-pub(crate) struct SiteScene<'a> {
+pub(crate) struct ObservedSite<'a> {
     /// The site.
     pub view: SiteView<'a>,
     rows: SiteRows,
@@ -82,7 +82,7 @@ pub(crate) struct SiteScene<'a> {
     long: OnceCell<Box<WindowView>>,
 }
 
-impl SiteScene<'_> {
+impl ObservedSite<'_> {
     /// The last 10 seconds.
     pub(crate) fn short(&self) -> &WindowView {
         self.short.get_or_init(|| Box::new(self.view.window(SHORT_NS)))
@@ -131,61 +131,61 @@ impl SiteScene<'_> {
 pub(crate) struct View<'a> {
     /// The process now.
     pub moment: Moment<'a>,
-    sites: Vec<SiteScene<'a>>,
-    memory: &'a Memory,
+    sites: Vec<ObservedSite<'a>>,
+    history: &'a DetectorHistory,
     waits: OnceCell<Hist>,
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(moment: Moment<'a>, memory: &'a Memory) -> Self {
+    pub(crate) fn new(moment: Moment<'a>, history: &'a DetectorHistory) -> Self {
         let mut sites: Vec<_> = moment
             .process
             .sites()
             .map(|view| {
                 let rows = moment.process.site_rows(view.id());
                 let holds_worker = rows.kind.is_none_or(|kind| moment.holds_worker(kind, rows.runtime));
-                SiteScene { view, rows, holds_worker, short: OnceCell::new(), long: OnceCell::new() }
+                ObservedSite { view, rows, holds_worker, short: OnceCell::new(), long: OnceCell::new() }
             })
             .collect();
-        sites.sort_unstable_by_key(SiteScene::id);
-        Self { moment, sites, memory, waits: OnceCell::new() }
+        sites.sort_unstable_by_key(ObservedSite::id);
+        Self { moment, sites, history, waits: OnceCell::new() }
     }
 
     /// Every site, by index.
-    pub(crate) fn sites(&self) -> &[SiteScene<'a>] {
+    pub(crate) fn sites(&self) -> &[ObservedSite<'a>] {
         &self.sites
     }
 
     /// One site.
-    pub(crate) fn site(&self, id: SiteId) -> Option<&SiteScene<'a>> {
-        self.sites.binary_search_by_key(&id, SiteScene::id).ok().map(|index| &self.sites[index])
+    pub(crate) fn site(&self, id: SiteId) -> Option<&ObservedSite<'a>> {
+        self.sites.binary_search_by_key(&id, ObservedSite::id).ok().map(|index| &self.sites[index])
     }
 
     /// The slow polls that were told since the look before.
     pub(crate) fn new_slow_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + '_ {
-        self.moment.process.slow_polls_since(self.memory.slow_polls_seen())
+        self.moment.process.slow_polls_since(self.history.slow_polls_evaluated())
     }
 
     /// What `stuck-poll` said of the poll while it was open, if it did.
-    pub(crate) fn said_stuck(&self, poll: &SlowPoll) -> Option<Key> {
-        self.memory.said_stuck(poll.task, poll.nth)
+    pub(crate) fn stuck_key(&self, poll: &SlowPoll) -> Option<FindingKey> {
+        self.history.stuck_key(poll.task, poll.nth)
     }
 
     /// How a site's count of living tasks went; `None` while it has too few to be followed.
-    pub(crate) fn track(&self, site: SiteId) -> Option<&Track> {
-        self.memory.track(site)
+    pub(crate) fn track(&self, site: SiteId) -> Option<&SiteTrack> {
+        self.history.track(site)
     }
 
     /// For how long the process has been watched.
     pub(crate) fn watched_ns(&self) -> u64 {
-        self.moment.now_ns.saturating_sub(self.memory.since_ns())
+        self.moment.now_ns.saturating_sub(self.history.since_ns())
     }
 
     /// 99th percentiles of the schedule delay as they were seen at earlier looks: nanoseconds ago and
     /// value, oldest first.
     pub(crate) fn earlier_waits(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let now_ns = self.moment.now_ns;
-        self.memory.waits().map(move |(at_ns, p99)| (now_ns.saturating_sub(at_ns), p99))
+        self.history.waits().map(move |(at_ns, p99)| (now_ns.saturating_sub(at_ns), p99))
     }
 
     /// Schedule delays of all tasks over the last 10 seconds; empty where they are not measured.
@@ -205,7 +205,7 @@ impl<'a> View<'a> {
     }
 
     /// The harm in words: who waited, and how long.
-    pub(crate) fn harm(&self) -> String {
+    pub(crate) fn harm_text(&self) -> String {
         let waits = self.waits();
         match waits.quantile(0.99) {
             Some(p99) => format!(

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
-use super::found::Found;
-use super::scan::Walk;
+use super::found::TrackedFinding;
+use super::scan::ScanResult;
 use crate::detect::ALL;
-use crate::detect::signal::Key;
+use crate::detect::signal::FindingKey;
 use crate::id::SiteId;
 use crate::level::Level;
 use crate::query::flag::{Flag, TaskFlags};
@@ -20,9 +20,13 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    pub(super) fn new<'a>(found: impl Iterator<Item = &'a Found>, walk: &Walk, process: &Process) -> Self {
+    pub(super) fn new<'a>(
+        found: impl Iterator<Item = &'a TrackedFinding>,
+        scan: &ScanResult,
+        process: &Process,
+    ) -> Self {
         let mut flags = Self::default();
-        let mut open: HashSet<(usize, Key)> = HashSet::new();
+        let mut open: HashSet<(usize, FindingKey)> = HashSet::new();
         for found in found.filter(|found| found.shown.open) {
             let level = found.shown.level;
             if let Some(site) = found.site() {
@@ -36,9 +40,9 @@ impl Flags {
         if open.is_empty() {
             return flags;
         }
-        for (id, detector, level) in &walk.flagged {
+        for (id, detector, level) in &scan.flagged {
             let Some(task) = process.task_row(*id) else { continue };
-            if open.contains(&(*detector, Key::Named(task.site(), task.name()))) {
+            if open.contains(&(*detector, FindingKey::Named(task.site(), task.name()))) {
                 add(&mut flags.tasks, *id, *detector, *level);
             }
         }

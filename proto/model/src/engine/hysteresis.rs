@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::found::Found;
+use super::found::TrackedFinding;
 use crate::detect::ALL;
-use crate::detect::signal::{Count, Key, PollFacts, Signal};
+use crate::detect::signal::{Count, FindingKey, PollFacts, Signal};
 use crate::detect::view::View;
 use crate::dict::Stack;
 use crate::finding::Finding;
@@ -30,7 +30,7 @@ enum Phase {
     /// Signalled since, on the process's clock, but not for long enough.
     Candidate { since_ns: u64 },
     /// A finding, open or closed.
-    Found(Box<Found>),
+    Found(Box<TrackedFinding>),
 }
 
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ struct Entry {
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hysteresis {
-    entries: BTreeMap<(usize, Key), Entry>,
+    entries: BTreeMap<(usize, FindingKey), Entry>,
     minute: u64,
     opened: u32,
     refused: u64,
@@ -53,7 +53,7 @@ pub(super) struct Hysteresis {
 
 impl Hysteresis {
     /// Findings, open and closed, by detector and key.
-    pub(super) fn found(&self) -> impl Iterator<Item = &Found> + '_ {
+    pub(super) fn found(&self) -> impl Iterator<Item = &TrackedFinding> + '_ {
         self.entries.values().filter_map(|entry| match &entry.phase {
             Phase::Found(found) => Some(&**found),
             Phase::Candidate { .. } => None,
@@ -61,7 +61,7 @@ impl Hysteresis {
     }
 
     /// Whether a finding about that is open, above `allow`.
-    pub(super) fn is_open(&self, detector: usize, key: Key) -> bool {
+    pub(super) fn is_open(&self, detector: usize, key: FindingKey) -> bool {
         self.entries.get(&(detector, key)).is_some_and(|entry| match &entry.phase {
             Phase::Found(found) => found.shown.open && found.shown.level > Level::Allow,
             Phase::Candidate { .. } => false,
@@ -87,7 +87,7 @@ impl Hysteresis {
             self.put(view, detector, rule, signal, number);
         }
         // What was not signalled at this look: candidates are dropped, findings close in time.
-        let of_it = (detector, Key::Process)..(detector + 1, Key::Process);
+        let of_it = (detector, FindingKey::Process)..(detector + 1, FindingKey::Process);
         let mut over = Vec::new();
         for (key, entry) in self.entries.range_mut(of_it) {
             match &mut entry.phase {
@@ -177,27 +177,34 @@ fn identity(count: Count) -> Option<u64> {
 }
 
 /// A finding that needs no look to follow: what it is about, in full.
-pub(crate) fn tell(view: &View<'_>, detector: usize, signal: Signal) -> Finding {
+pub(crate) fn to_finding(view: &View<'_>, detector: usize, signal: Signal) -> Finding {
     let mut rule = Policy::default().rule(detector).clone();
     rule.level = Level::Deny;
     open(view, detector, &rule, signal, 0, view.moment.now_ns).shown
 }
 
-fn open(view: &View<'_>, detector: usize, rule: &Rule, signal: Signal, number: u64, first_ns: u64) -> Found {
+fn open(
+    view: &View<'_>,
+    detector: usize,
+    rule: &Rule,
+    signal: Signal,
+    number: u64,
+    first_ns: u64,
+) -> TrackedFinding {
     let process = view.moment.process;
     let id = ALL[detector].id;
     let dictionary = process.dictionary();
     let name = match signal.key {
-        Key::Process => "".into(),
-        Key::Site(site) => view.name(view.first_name(site)),
-        Key::Named(_, name) | Key::Thread(name) => view.name(name),
-        Key::Worker(worker) => view.worker_text(worker).into(),
+        FindingKey::Process => "".into(),
+        FindingKey::Site(site) => view.name(view.first_name(site)),
+        FindingKey::Named(_, name) | FindingKey::Thread(name) => view.name(name),
+        FindingKey::Worker(worker) => view.worker_text(worker).into(),
     };
     let (file, site) = match signal.key.site() {
         Some(site) => (dictionary.site(site).file, Arc::from(dictionary.site(site).to_string())),
         None => (Arc::from(process.hello().process.name.as_str()), Arc::from("")),
     };
-    let mut found = Found {
+    let mut found = TrackedFinding {
         boot: process.boot(),
         detector,
         key: signal.key,
@@ -218,7 +225,13 @@ fn open(view: &View<'_>, detector: usize, rule: &Rule, signal: Signal, number: u
     found
 }
 
-fn update(view: &View<'_>, rule: &Rule, found: &mut Found, signal: Signal, counted: &mut Option<u64>) {
+fn update(
+    view: &View<'_>,
+    rule: &Rule,
+    found: &mut TrackedFinding,
+    signal: Signal,
+    counted: &mut Option<u64>,
+) {
     let shown = &mut found.shown;
     let reopened = !std::mem::replace(&mut shown.open, true);
     match signal.count {
@@ -252,11 +265,11 @@ fn update(view: &View<'_>, rule: &Rule, found: &mut Found, signal: Signal, count
     shown.headline = signal.headline.into();
     shown.why = signal.why.into();
     shown.fix = signal.fix.into();
-    tell_poll(view, found, &signal.poll, reopened);
+    update_poll(view, found, &signal.poll, reopened);
 }
 
 /// What is known of the poll. A stack stays until there is a newer one: not every poll is looked at.
-fn tell_poll(view: &View<'_>, found: &mut Found, poll: &PollFacts, reopened: bool) {
+fn update_poll(view: &View<'_>, found: &mut TrackedFinding, poll: &PollFacts, reopened: bool) {
     let shown = &mut found.shown;
     shown.kind = poll.kind;
     shown.waiters = poll.waiters;

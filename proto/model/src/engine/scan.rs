@@ -17,16 +17,16 @@ use crate::world::TaskRow;
 /// The most tasks of one process that carry flags of their own; findings count all of them.
 pub(super) const MAX_FLAGGED: usize = 16_384;
 
-/// What the walk found.
+/// What the scan found.
 #[derive(Debug, Default)]
-pub(super) struct Walk {
+pub(super) struct ScanResult {
     /// For each detector (by index in [`ALL`]) its groups, the worst first.
     pub(super) groups: Vec<(usize, Vec<Group>)>,
     /// Tasks that were hit above the limit, by which detector, how badly.
     pub(super) flagged: Vec<(TaskId, usize, Level)>,
 }
 
-impl Walk {
+impl ScanResult {
     /// What a detector hit; `None` if it judges no single tasks or could not judge.
     pub(super) fn groups_of(&self, detector: usize) -> Option<&[Group]> {
         self.groups.iter().find(|(of, _)| *of == detector).map(|(_, groups)| groups.as_slice())
@@ -35,22 +35,22 @@ impl Walk {
 
 /// What is kept from look to look.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Watched {
+pub(super) struct ScanState {
     list: Watchlist,
     /// The detectors that could judge at the last look.
     detectors: Vec<usize>,
 }
 
-pub(super) fn walk(moment: Moment<'_>, policy: &Policy, watched: &mut Watched) -> Walk {
+pub(super) fn scan_tasks(moment: Moment<'_>, policy: &Policy, scan_state: &mut ScanState) -> ScanResult {
     let rules: Vec<(usize, TaskRule)> = ALL
         .iter()
         .enumerate()
         .filter(|(_, detector)| detector.not_measured(moment.process).is_none())
         .filter_map(|(index, detector)| Some((index, detector.tasks?)))
         .collect();
-    if !rules.iter().map(|(index, _)| index).eq(&watched.detectors) {
-        watched.detectors = rules.iter().map(|(index, _)| *index).collect();
-        watched.list.clear();
+    if !rules.iter().map(|(index, _)| index).eq(&scan_state.detectors) {
+        scan_state.detectors = rules.iter().map(|(index, _)| *index).collect();
+        scan_state.list.clear();
     }
     let due = |row: TaskRow<'_>| {
         rules.iter().filter_map(|(index, rule)| (rule.due)(policy.rule(*index), row)).min()
@@ -58,15 +58,15 @@ pub(super) fn walk(moment: Moment<'_>, policy: &Policy, watched: &mut Watched) -
     let tests: Vec<(usize, TaskTest<'_>)> =
         rules.iter().map(|(index, rule)| (*index, (rule.test)(moment, policy.rule(*index)))).collect();
     let mut groups: HashMap<(usize, SiteId, NameId), Group> = HashMap::new();
-    let mut walk = Walk::default();
-    for place in watched.list.look(moment.process, moment.now_ns, due) {
+    let mut scan = ScanResult::default();
+    for place in scan_state.list.due_places(moment.process, moment.now_ns, due) {
         let Some(row) = moment.process.row_at(*place).filter(|row| !row.state().is_ended()) else { continue };
         let task = row.record();
         for (index, test) in &tests {
             let Some(hit) = test(&task) else { continue };
             add(groups.entry((*index, task.site, task.name)), task.id, hit);
-            if let Some(level) = hit.level.filter(|_| walk.flagged.len() < MAX_FLAGGED) {
-                walk.flagged.push((task.id, *index, level.min(policy.rule(*index).level)));
+            if let Some(level) = hit.level.filter(|_| scan.flagged.len() < MAX_FLAGGED) {
+                scan.flagged.push((task.id, *index, level.min(policy.rule(*index).level)));
             }
         }
     }
@@ -74,9 +74,9 @@ pub(super) fn walk(moment: Moment<'_>, policy: &Policy, watched: &mut Watched) -
         let mut of_it: Vec<Group> =
             groups.iter().filter(|((of, ..), _)| *of == index).map(|(_, group)| group.clone()).collect();
         of_it.sort_unstable_by_key(|group| (std::cmp::Reverse((group.level, group.ns)), group.worst));
-        walk.groups.push((index, of_it));
+        scan.groups.push((index, of_it));
     }
-    walk
+    scan
 }
 
 fn add(entry: std::collections::hash_map::Entry<'_, (usize, SiteId, NameId), Group>, task: TaskId, hit: Hit) {

@@ -5,7 +5,7 @@ use crate::hello::Hello;
 use crate::level::Level;
 use crate::testkit::{Script, hello};
 use crate::time::MILLISECOND;
-use crate::world::Limits;
+use crate::world::WorldLimits;
 
 /// A process that is watched from its start.
 struct Watched {
@@ -17,8 +17,8 @@ struct Watched {
 impl Watched {
     fn new(hello: Hello) -> Self {
         let script = Script::of(hello);
-        let mut world = World::new(Limits::default());
-        world.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+        let mut world = World::new(WorldLimits::default());
+        world.connect(script.hello(), script.now_unix_ns()).expect("there is room");
         Self { script, world, engine: Engine::new() }
     }
 
@@ -142,8 +142,8 @@ fn who_attaches_late_hears_of_panics_but_not_of_old_slow_polls() {
     shop.script.pass(600 * SECOND);
     shop.script.second();
     // A snapshot carries the latest few slow polls along, however old.
-    let mut late = Watched { world: World::new(Limits::default()), engine: Engine::new(), ..shop };
-    late.world.greet(late.script.hello(), late.script.now_unix_ns()).expect("there is room");
+    let mut late = Watched { world: World::new(WorldLimits::default()), engine: Engine::new(), ..shop };
+    late.world.connect(late.script.hello(), late.script.now_unix_ns()).expect("there is room");
     for mut part in late.script.snapshot(1) {
         part.slow_polls.append(&mut old.slow_polls);
         late.world.apply(part, late.script.now_unix_ns());
@@ -188,7 +188,7 @@ fn what_was_found_in_a_process_that_is_gone_stays() {
     shop.script.count(site, |site| site.max_future_bytes = 20_000);
     shop.second();
     let now = shop.script.now_unix_ns();
-    shop.world.part(shop.script.boot(), "the stream ended", now);
+    shop.world.disconnect(shop.script.boot(), "the stream ended", now);
     (1..100).for_each(|_| shop.engine.tick(&shop.world));
     assert!(shop.findings()[0].open);
     shop.world.tick(now + 3_600 * SECOND, |_, _| false);

@@ -38,7 +38,7 @@ impl Watchlist {
     }
 
     /// The places of all rows whose time has come.
-    pub(super) fn look(
+    pub(super) fn due_places(
         &mut self,
         process: &Process,
         now_ns: u64,

@@ -84,17 +84,17 @@ impl Monitor {
         Ok(match received.into() {
             Received::Message(Message::Hello(hello)) => {
                 self.greeted = Some(hello.boot);
-                Receipt::Welcome(self.greet(*hello, unix_ns)?)
+                Receipt::Welcome(self.connect(*hello, unix_ns)?)
             }
             Received::Message(Message::Report(report)) => Receipt::Applied(self.apply(*report, unix_ns)),
             Received::Message(Message::Goodbye { reason }) => {
                 if let Some(boot) = self.greeted {
-                    self.part(boot, &reason, unix_ns);
+                    self.disconnect(boot, &reason, unix_ns);
                 }
                 Receipt::Parted
             }
             Received::Lost { boot, reason } => {
-                self.part(boot, &reason, unix_ns);
+                self.disconnect(boot, &reason, unix_ns);
                 Receipt::Parted
             }
         })

@@ -20,8 +20,8 @@ fn page(monitor: &Monitor, script: &Script, kind: Kind) -> Page {
 /// A handler that blocks its worker for 50 ms each second, among quiet tasks.
 fn blocking(seconds: u64) -> (Script, Monitor) {
     let mut script = Script::new("checkout");
-    let mut monitor = Monitor::new(Limits::default());
-    let welcome = monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    let mut monitor = Monitor::new(WorldLimits::default());
+    let welcome = monitor.connect(script.hello(), script.now_unix_ns()).expect("there is room");
     assert_eq!((welcome.label.as_ref(), welcome.last_seq), ("checkout#1", None));
     let (cart, serve) = (script.site("src/cart.rs:88:9"), script.site("src/serve.rs:40:5"));
     let slow = script.spawn_named(cart, "render_cart", "http");
@@ -83,8 +83,8 @@ fn a_flagged_task_that_ends_stays_longer_than_a_plain_one() {
 #[test]
 fn a_process_that_comes_back_goes_on_where_it_was() {
     let (mut script, mut monitor) = blocking(3);
-    monitor.part(script.boot(), "connection reset", script.now_unix_ns());
-    let welcome = monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    monitor.disconnect(script.boot(), "connection reset", script.now_unix_ns());
+    let welcome = monitor.connect(script.hello(), script.now_unix_ns()).expect("there is room");
     assert_eq!((welcome.label.as_ref(), welcome.last_seq), ("checkout#1", Some(3)));
     assert_eq!(monitor.apply(script.second(), script.now_unix_ns()), Applied::New);
     let stranger = Script::new("other").second();
@@ -93,8 +93,8 @@ fn a_process_that_comes_back_goes_on_where_it_was() {
 
 #[test]
 fn what_is_found_at_deny_is_an_alarm_once() {
-    let (mut script, mut monitor) = (Script::new("checkout"), Monitor::new(Limits::default()));
-    monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    let (mut script, mut monitor) = (Script::new("checkout"), Monitor::new(WorldLimits::default()));
+    monitor.connect(script.hello(), script.now_unix_ns()).expect("there is room");
     let site = script.site("src/cart.rs:88:9");
     let slow = script.spawn(site);
     let mut alarms = Vec::new();
@@ -115,7 +115,7 @@ fn what_was_said_last_is_looked_at_before_the_verdict() {
     let site = script.site("src/cart.rs:88:9");
     let task = script.spawn(site);
     let mut monitor = Monitor::default();
-    monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    monitor.connect(script.hello(), script.now_unix_ns()).expect("there is room");
     for end in [false, true] {
         script.pass(SECOND / 10);
         if end {
@@ -128,7 +128,7 @@ fn what_was_said_last_is_looked_at_before_the_verdict() {
     }
     let found = |monitor: &Monitor| monitor.engine().findings(script.boot()).len();
     let before = found(&monitor);
-    monitor.settle(script.now_unix_ns());
+    monitor.finish(script.now_unix_ns());
     assert!(before == 0 && found(&monitor) > 0, "{before} before, {} after", found(&monitor));
 }
 
@@ -138,8 +138,8 @@ fn what_is_told_only_in_part_says_so_and_is_not_judged() {
     let site = script.site("src/serve.rs:40:5");
     script.count(site, |site| site.swallowed_panics += 7);
     script.second();
-    let mut monitor = Monitor::new(Limits::default());
-    monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+    let mut monitor = Monitor::new(WorldLimits::default());
+    monitor.connect(script.hello(), script.now_unix_ns()).expect("there is room");
     let overview = |monitor: &Monitor| match monitor.answer(&Ask::Overview(Scope::All), 0) {
         Answer::Overview(overview) => overview,
         other => panic!("no overview: {other:?}"),
@@ -165,7 +165,7 @@ fn what_is_told_only_in_part_says_so_and_is_not_judged() {
 #[test]
 fn a_goodbye_ends_the_process_that_greeted_last_and_a_lost_stream_the_one_it_names() {
     let (first, second) = (Script::new("checkout"), Script::of(testkit::hello("stock", 2)));
-    let mut monitor = Monitor::new(Limits::default());
+    let mut monitor = Monitor::new(WorldLimits::default());
     let now = first.now_unix_ns();
     for script in [&first, &second] {
         let receipt = monitor.receive(Message::Hello(Box::new(script.hello())), now);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::level::Level;
-use crate::policy::Limits;
+use crate::policy::CheckLimits;
 use crate::time::MILLISECOND;
 
 use crate::rule::limit::Amount;
@@ -13,7 +13,7 @@ use crate::rule::limit::Amount;
 #[derive(Clone, PartialEq, Debug)]
 pub struct Check {
     /// The limits.
-    pub limits: Limits,
+    pub limits: CheckLimits,
     /// The level from which on a finding fails.
     pub fail_on: Level,
     /// Detectors whose findings get another level, in the order in which they count.
@@ -22,17 +22,17 @@ pub struct Check {
 
 impl Default for Check {
     fn default() -> Self {
-        Self { limits: Limits::default(), fail_on: Level::Deny, levels: Vec::new() }
+        Self { limits: CheckLimits::default(), fail_on: Level::Deny, levels: Vec::new() }
     }
 }
 
 /// What a key of `[check]` sets.
 #[derive(Clone, Copy)]
-pub(super) enum Set {
+pub(super) enum CheckSetting {
     /// A limit in nanoseconds; off while absent. The amount is an example.
-    Time(fn(&mut Limits) -> &mut Option<u64>, u64),
+    Time(fn(&mut CheckLimits) -> &mut Option<u64>, u64),
     /// On or off.
-    Switch(fn(&mut Limits) -> &mut bool),
+    Switch(fn(&mut CheckLimits) -> &mut bool),
     /// The level that fails.
     FailOn,
     /// Detectors of that level.
@@ -40,43 +40,43 @@ pub(super) enum Set {
 }
 
 /// One key of `[check]`.
-pub(super) struct Key {
+pub(super) struct CheckKey {
     pub(super) name: &'static str,
-    pub(super) set: Set,
+    pub(super) set: CheckSetting,
     help: &'static str,
 }
 
-const fn key(name: &'static str, set: Set, help: &'static str) -> Key {
-    Key { name, set, help }
+const fn key(name: &'static str, set: CheckSetting, help: &'static str) -> CheckKey {
+    CheckKey { name, set, help }
 }
 
 /// Every key of `[check]`: drives parsing, the errors and the printed default.
-pub(super) static KEYS: [Key; 9] = [
+pub(super) static KEYS: [CheckKey; 9] = [
     key(
         "max_poll",
-        Set::Time(|limits| &mut limits.max_poll_ns, 10 * MILLISECOND),
+        CheckSetting::Time(|limits| &mut limits.max_poll_ns, 10 * MILLISECOND),
         "longest poll, without preemption",
     ),
     key(
         "p99_poll",
-        Set::Time(|limits| &mut limits.p99_poll_ns, 2 * MILLISECOND),
+        CheckSetting::Time(|limits| &mut limits.p99_poll_ns, 2 * MILLISECOND),
         "longest p99 of a site's polls, from 100 polls on",
     ),
     key(
         "max_sched_delay",
-        Set::Time(|limits| &mut limits.max_sched_delay_ns, 50 * MILLISECOND),
+        CheckSetting::Time(|limits| &mut limits.max_sched_delay_ns, 50 * MILLISECOND),
         "longest wait of a woken task for a worker",
     ),
-    key("no_leaks", Set::Switch(|limits| &mut limits.no_leaks), "no task may be left at the end"),
+    key("no_leaks", CheckSetting::Switch(|limits| &mut limits.no_leaks), "no task may be left at the end"),
     key(
         "count_preempted",
-        Set::Switch(|limits| &mut limits.count_preempted),
+        CheckSetting::Switch(|limits| &mut limits.count_preempted),
         "limits judge time without a CPU too",
     ),
-    key("fail_on", Set::FailOn, "the level from which on a finding fails the check: warn or deny"),
-    key("deny", Set::Detectors(Level::Deny), "detectors whose findings are denied"),
-    key("warn", Set::Detectors(Level::Warn), "detectors whose findings are warnings"),
-    key("allow", Set::Detectors(Level::Allow), "detectors whose findings do not count"),
+    key("fail_on", CheckSetting::FailOn, "the level from which on a finding fails the check: warn or deny"),
+    key("deny", CheckSetting::Detectors(Level::Deny), "detectors whose findings are denied"),
+    key("warn", CheckSetting::Detectors(Level::Warn), "detectors whose findings are warnings"),
+    key("allow", CheckSetting::Detectors(Level::Allow), "detectors whose findings do not count"),
 ];
 
 /// `[check]` with its defaults, and how to expect and to overlay, as comments where there is no default.
@@ -84,10 +84,10 @@ pub(super) fn default_toml() -> String {
     let mut text = String::from("\n# What `pollscope check` and tests ask for.\n[check]\n");
     for key in &KEYS {
         let line = match key.set {
-            Set::Time(_, example) => format!("# {} = {}", key.name, Amount::Nanos(example)),
-            Set::Switch(_) => format!("{} = false", key.name),
-            Set::FailOn => format!("{} = \"{}\"", key.name, Check::default().fail_on.as_str()),
-            Set::Detectors(_) => format!("{} = []", key.name),
+            CheckSetting::Time(_, example) => format!("# {} = {}", key.name, Amount::Nanos(example)),
+            CheckSetting::Switch(_) => format!("{} = false", key.name),
+            CheckSetting::FailOn => format!("{} = \"{}\"", key.name, Check::default().fail_on.as_str()),
+            CheckSetting::Detectors(_) => format!("{} = []", key.name),
         };
         let _ = writeln!(text, "{line}  # {}", key.help);
     }

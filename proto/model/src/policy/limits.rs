@@ -4,7 +4,7 @@
 
 /// The limits of a run. All are off by default.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Limits {
+pub struct CheckLimits {
     /// No poll on a worker may take longer, nanoseconds.
     pub max_poll_ns: Option<u64>,
     /// At no site may more than one poll in a hundred take longer, nanoseconds.

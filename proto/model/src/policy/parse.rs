@@ -87,7 +87,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
         let (line, column) = place(error.span().map_or(text.len(), |span| span.start));
         PolicyError::Syntax { line, column, message: error.message().trim().replace('\n', ", ") }
     })?;
-    let reader = Reader { text, file };
+    let reader = PolicyReader { text, file };
     let mut policy = Policy::default();
     reader.tables("", &mut policy, root.get_ref(), &[DETECTORS, CHECK, EXPECT, PROFILE])?;
     // Overlays lie on the whole of the rest, wherever they stand.
@@ -103,12 +103,12 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
     Ok(policy)
 }
 
-struct Reader<'t> {
+struct PolicyReader<'t> {
     text: &'t str,
     file: &'t str,
 }
 
-impl Reader<'_> {
+impl PolicyReader<'_> {
     /// Sets what the tables below a path name, all but profiles.
     fn tables(
         &self,

@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use super::{Expectation, Limits};
+use super::{CheckLimits, Expectation};
 use crate::level::Level;
 
 /// What a run is judged by, beside the detectors' own rules.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Terms {
     /// What was asked for.
-    pub limits: Limits,
+    pub limits: CheckLimits,
     /// Levels that were set for detectors; of one named twice the last counts. `Deny` raises what
     /// would be a warning, `Warn` lowers what would be denied, `Allow` keeps it from counting.
     pub levels: Vec<(Arc<str>, Level)>,
@@ -23,6 +23,11 @@ pub struct Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { limits: Limits::default(), levels: Vec::new(), fail_on: Level::Deny, expectations: Vec::new() }
+        Self {
+            limits: CheckLimits::default(),
+            levels: Vec::new(),
+            fail_on: Level::Deny,
+            expectations: Vec::new(),
+        }
     }
 }

@@ -174,9 +174,9 @@ fn mistakes_in_a_check_are_named_with_their_place() {
 #[test]
 fn the_rules_of_a_test_are_a_policy_in_which_one_poll_over_its_limit_is_enough() {
     let own = Policy::parse("[detectors.task-leak]\nlevel = \"allow\"").expect("a policy");
-    let rules = |limits: &Limits| Policy::parse(&own.rules_for_test(limits)).expect("a policy");
-    assert_eq!(rules(&Limits::default()), own);
-    let asked = rules(&Limits { max_poll_ns: Some(2_000_000), ..Limits::default() });
+    let rules = |limits: &CheckLimits| Policy::parse(&own.rules_for_test(limits)).expect("a policy");
+    assert_eq!(rules(&CheckLimits::default()), own);
+    let asked = rules(&CheckLimits { max_poll_ns: Some(2_000_000), ..CheckLimits::default() });
     let rule = asked.rule_of("blocking-poll").expect("a rule");
     let whole = |limit| rule.whole(&limit);
     assert_eq!((whole(blocking_poll::WARN), whole(blocking_poll::DENY)), (2_000_000, 2_000_000));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ask::{Answer, Ask};
 use super::column::Kind;
 use super::findings::FindingItem;
-use super::flag::Judge;
+use super::flag::FindingSource;
 use super::page::{Meta, Page, Query, Scope};
 use super::processes::ProcessItem;
 use super::run::QueryError;
@@ -18,57 +18,57 @@ use crate::id::BootId;
 use crate::level::Level;
 use crate::world::{Process, World};
 
-/// Answers a question about a world whose findings the judge holds.
+/// Answers a question about a world whose findings the source holds.
 ///
 /// Never fails: what cannot be answered is [`Answer::No`] with the reason.
-pub fn answer(world: &World, judge: &dyn Judge, ask: &Ask, now_unix_ns: u64) -> Answer {
-    answer_by(world, judge, None, ask, now_unix_ns)
+pub fn answer(world: &World, source: &dyn FindingSource, ask: &Ask, now_unix_ns: u64) -> Answer {
+    answer_by(world, source, None, ask, now_unix_ns)
 }
 
 /// The same answer for a question that is asked repeatedly: for pages of very many tasks it costs mostly what changed
 /// since. The lists are of this world alone.
 pub(crate) fn answer_again(
     world: &World,
-    judge: &dyn Judge,
+    source: &dyn FindingSource,
     lists: &Shortlists,
     ask: &Ask,
     now_unix_ns: u64,
 ) -> Answer {
-    answer_by(world, judge, Some(lists), ask, now_unix_ns)
+    answer_by(world, source, Some(lists), ask, now_unix_ns)
 }
 
 fn answer_by(
     world: &World,
-    judge: &dyn Judge,
+    source: &dyn FindingSource,
     lists: Option<&Shortlists>,
     ask: &Ask,
     now_unix_ns: u64,
 ) -> Answer {
     let told = match ask {
-        Ask::Page(query) => page(world, judge, lists, query, now_unix_ns).map(Answer::Page),
+        Ask::Page(query) => page(world, source, lists, query, now_unix_ns).map(Answer::Page),
         Ask::Task(boot, task) => process(world, *boot).map(|process| {
-            let detail = task_detail::build(process, judge, *task);
+            let detail = task_detail::build(process, source, *task);
             detail.map_or_else(
                 || no(format!("task {task} of {} is over and no longer remembered", process.label())),
                 |detail| Answer::Task(Box::new(detail)),
             )
         }),
         Ask::Site(scope, text) => in_scope(world, *scope).map(|processes| {
-            let detail = site_detail::build(&processes, judge, text);
+            let detail = site_detail::build(&processes, source, text);
             detail.map_or_else(
                 || no(format!("no process in scope has a spawn site `{text}`")),
                 |detail| Answer::Site(Box::new(detail)),
             )
         }),
         Ask::Finding(number) => {
-            let mut all = world.processes().flat_map(|process| judge.findings(process.boot()));
+            let mut all = world.processes().flat_map(|process| source.findings(process.boot()));
             Ok(all.find(|finding| finding.number == *number).map_or_else(
                 || no(format!("finding {number} is not known (any more)")),
                 |finding| Answer::Finding(Box::new(finding.clone())),
             ))
         }
         Ask::Overview(scope) => in_scope(world, *scope)
-            .map(|processes| Answer::Overview(Box::new(overview::build(&processes, judge, now_unix_ns)))),
+            .map(|processes| Answer::Overview(Box::new(overview::build(&processes, source, now_unix_ns)))),
         Ask::Flight(query) => process(world, query.boot).map(|process| flight::build(process, query)),
     };
     told.unwrap_or_else(|error| no(error.to_string()))
@@ -80,7 +80,7 @@ fn no(why: String) -> Answer {
 
 fn page(
     world: &World,
-    judge: &dyn Judge,
+    source: &dyn FindingSource,
     lists: Option<&Shortlists>,
     query: &Query,
     now_unix_ns: u64,
@@ -90,19 +90,19 @@ fn page(
     match query.kind {
         Kind::Processes => {
             let item = |process| {
-                let (level, findings) = trouble(judge, Process::boot(process));
+                let (level, findings) = trouble(source, Process::boot(process));
                 ProcessItem { process, level, findings, now_unix_ns }
             };
             run::page(query, meta, processes::FIELDS, || scope.iter().copied().map(item))
         }
         Kind::Tasks => {
-            let listed = lists.map(|lists| lists.page(query, &meta, &scope, judge)).transpose()?;
+            let listed = lists.map(|lists| lists.page(query, &meta, &scope, source)).transpose()?;
             if let Some(page) = listed.flatten() {
                 return Ok(page);
             }
             let items = || {
                 scope.iter().copied().flat_map(|process| {
-                    let flagged = judge.flagged(process.boot());
+                    let flagged = source.flagged(process.boot());
                     process.tasks().map(move |task| {
                         let flag = flagged.and_then(|flagged| flagged.get(&task.id()));
                         TaskItem { process, task, flag }
@@ -112,7 +112,7 @@ fn page(
             run::page(query, meta, tasks::FIELDS, items)
         }
         Kind::Sites => {
-            let items = || sites::collect(scope.iter().copied(), judge).into_iter();
+            let items = || sites::collect(scope.iter().copied(), source).into_iter();
             run::page(query, meta, sites::FIELDS, items)
         }
         Kind::Workers => {
@@ -126,7 +126,7 @@ fn page(
         }
         Kind::Findings => {
             let items = || {
-                let of = |process: &&Process| judge.findings(process.boot());
+                let of = |process: &&Process| source.findings(process.boot());
                 scope.iter().flat_map(of).map(|finding| FindingItem { finding })
             };
             run::page(query, meta, findings::FIELDS, items)
@@ -135,8 +135,8 @@ fn page(
 }
 
 /// The worst open finding of a process, and how many are at warn or deny.
-pub(super) fn trouble(judge: &dyn Judge, boot: BootId) -> (Option<Level>, u64) {
-    let open = judge.findings(boot).into_iter().filter(|finding| finding.open);
+pub(super) fn trouble(source: &dyn FindingSource, boot: BootId) -> (Option<Level>, u64) {
+    let open = source.findings(boot).into_iter().filter(|finding| finding.open);
     open.fold((None, 0), |(worst, count), finding| {
         (worst.max(Some(finding.level)), count + u64::from(finding.level > Level::Allow))
     })

@@ -21,7 +21,7 @@ pub struct TaskLink {
 
 /// A slow poll, with what was seen of its thread in words that need no dictionary.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SeenPoll {
+pub struct ObservedPoll {
     /// The poll.
     pub poll: SlowPoll,
     /// The kernel's word for what the thread did, or empty.
@@ -48,7 +48,7 @@ pub struct TaskDetail {
     /// How many living children it has.
     pub children_total: u64,
     /// Slow polls of this task that are still remembered, the newest last.
-    pub slow_polls: Vec<SeenPoll>,
+    pub slow_polls: Vec<ObservedPoll>,
     /// Poll times of its **site** (histograms are kept per site, not per task).
     pub poll: Hist,
     /// Schedule delays of its site; empty if not measured.
@@ -99,7 +99,7 @@ pub struct WorkerHeat {
 
 /// One runtime as it is now.
 #[derive(Clone, PartialEq, Debug)]
-pub struct RuntimeNow {
+pub struct RuntimeOverview {
     /// Process label.
     pub process: Arc<str>,
     /// Runtime name.
@@ -144,7 +144,7 @@ pub struct Overview {
     /// Busy time of the busiest workers.
     pub workers: Vec<WorkerHeat>,
     /// The runtimes.
-    pub runtimes: Vec<RuntimeNow>,
+    pub runtimes: Vec<RuntimeOverview>,
     /// The greetings of the scope's processes (one for [`Scope::Process`](super::page::Scope)).
     pub hellos: Vec<Hello>,
     /// What a reader should know, in full sentences: what is not measured and why, what was lost,

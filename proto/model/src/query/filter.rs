@@ -15,7 +15,7 @@
 mod matching;
 mod parse;
 
-pub(super) use matching::{Sieve, Texts};
+pub(super) use matching::{RowMatcher, Texts};
 pub(super) use parse::Filter;
 pub use parse::FilterError;
 

@@ -1,6 +1,6 @@
 //! What the queries need to know of the detectors: who is flagged, and the findings themselves.
 //!
-//! The detector engine implements [`Judge`]; `()` is the judge that found nothing.
+//! The detector engine implements [`FindingSource`]; `()` is a source without findings.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub struct Flag {
 pub type TaskFlags = HashMap<TaskId, Flag, DefaultHashBuilder>;
 
 /// A source of findings. What it does not override is answered as if nothing was found.
-pub trait Judge {
+pub trait FindingSource {
     /// The tasks of a process of which the open findings say something; `None` if of none.
     fn flagged(&self, _boot: BootId) -> Option<&TaskFlags> {
         None
@@ -56,4 +56,4 @@ pub trait Judge {
     }
 }
 
-impl Judge for () {}
+impl FindingSource for () {}

@@ -13,7 +13,7 @@ use super::page::Meta;
 use crate::entity::event::Event;
 use crate::id::{TaskId, WorkerId};
 use crate::measured::{Coverage, Metric};
-use crate::world::{Process, Track};
+use crate::world::{EventTrack, Process};
 
 /// The most columns of an answer.
 pub(crate) const MAX_COLUMNS: u16 = 1_024;
@@ -148,7 +148,7 @@ impl Window {
     fn of(process: &Process, query: &FlightQuery) -> Self {
         let columns = u64::from(query.columns.clamp(1, MAX_COLUMNS));
         let column_ns = (query.span_ns / columns).max(1);
-        let newest = process.tracks().map(Track::until_ns).max().unwrap_or(0);
+        let newest = process.tracks().map(EventTrack::until_ns).max().unwrap_or(0);
         let newest = if newest > 0 { newest } else { process.now_ns() };
         let until = query.until_unix_ns.map_or(newest, |unix_ns| process.hello().anchor.to_mono_ns(unix_ns));
         let to_ns = until.div_ceil(column_ns).saturating_mul(column_ns);
@@ -181,7 +181,7 @@ impl Window {
     /// For each column whether every thread's recording covers all of it that lies before `until_ns`.
     fn known(self, process: &Process) -> Vec<bool> {
         let mut known = vec![process.tracks().next().is_some(); self.columns];
-        let newest = process.tracks().map(Track::until_ns).max().unwrap_or(0);
+        let newest = process.tracks().map(EventTrack::until_ns).max().unwrap_or(0);
         for track in process.tracks() {
             let mut at = self.from_ns;
             // What lies between two stretches of coverage is not known; the newest moment is the end.

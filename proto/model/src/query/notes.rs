@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::flag::Judge;
+use super::flag::FindingSource;
 use crate::entity::presence::Presence;
 use crate::measured::{Capability, Coverage, Mode};
 use crate::report::Detail;
@@ -22,14 +22,14 @@ const LOSERS: usize = 8;
 
 /// Notes about the scope. Capabilities are told in full for a single process; for several, only of
 /// those that see no task at all.
-pub(super) fn notes(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> Vec<Arc<str>> {
+pub(super) fn notes(scope: &[&Process], source: &dyn FindingSource, now_unix_ns: u64) -> Vec<Arc<str>> {
     let mut notes = Vec::new();
-    notes.extend(who_lost(scope));
+    notes.extend(lossy_processes(scope));
     for process in scope {
         presence(process, now_unix_ns, &mut notes);
         losses(process, &mut notes);
         lines(process, &mut notes);
-        notes.extend(judge.note(process.boot()));
+        notes.extend(source.note(process.boot()));
     }
     for process in scope {
         if let [_] = scope {
@@ -47,7 +47,7 @@ pub(super) fn notes(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> 
 }
 
 /// Of several processes, how many lost something and which of them most: a sum does not tell.
-fn who_lost(scope: &[&Process]) -> Option<String> {
+fn lossy_processes(scope: &[&Process]) -> Option<String> {
     let mut lost: Vec<(u64, &str)> =
         scope.iter().map(|process| (process.lost(), &**process.label())).collect();
     lost.retain(|(lost, _)| *lost > 0);
@@ -69,7 +69,7 @@ fn presence(process: &Process, now_unix_ns: u64, notes: &mut Vec<String>) {
     match process.presence() {
         Presence::Live => {}
         Presence::Stale => {
-            let silent = Nanos(now_unix_ns.saturating_sub(process.heard_unix_ns()));
+            let silent = Nanos(now_unix_ns.saturating_sub(process.received_unix_ns()));
             notes.push(format!("{label} has sent no report for {silent}: what is shown is as of then."));
         }
         Presence::Gone => {
@@ -150,8 +150,8 @@ fn losses(process: &Process, notes: &mut Vec<String>) {
     if refused > 0 {
         notes.push(format!("{} of {label} found no room here.", count(refused, "entry")));
     }
-    if process.spared_sites() > 0 {
-        let sites = count(process.spared_sites() as u64, "site");
+    if process.reduced_sites() > 0 {
+        let sites = count(process.reduced_sites() as u64, "site");
         notes.push(format!(
             "{sites} of {label} kept with coarser times or without history: all of them together hold too much \
              memory here; counts and maxima are exact."

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::answer::meta;
-use super::detail::{Overview, RuntimeNow, WorkerHeat};
-use super::flag::Judge;
+use super::detail::{Overview, RuntimeOverview, WorkerHeat};
+use super::flag::FindingSource;
 use super::notes::notes;
 use crate::entity::presence::Presence;
 use crate::id::RuntimeId;
@@ -22,20 +22,20 @@ const UNDECIDED: usize = 64;
 const POINT_NS: u64 = 10 * SECOND;
 
 /// The scope as it is now.
-pub(super) fn build(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> Overview {
+pub(super) fn build(scope: &[&Process], source: &dyn FindingSource, now_unix_ns: u64) -> Overview {
     let count = |presence| scope.iter().filter(|process| process.presence() == presence).count() as u64;
     let meta = meta(scope);
-    let heard = scope.iter().map(|process| process.heard_unix_ns()).max().unwrap_or(now_unix_ns);
+    let heard = scope.iter().map(|process| process.received_unix_ns()).max().unwrap_or(now_unix_ns);
     let ribbon = ribbon(scope);
     let open: Vec<_> = scope
         .iter()
-        .flat_map(|process| judge.findings(process.boot()))
+        .flat_map(|process| source.findings(process.boot()))
         .filter(|finding| finding.open)
         .collect();
     let at = |level| open.iter().filter(|finding| finding.level == level).count() as u64;
     let mut marks: Vec<u32> = scope
         .iter()
-        .flat_map(|process| judge.findings(process.boot()))
+        .flat_map(|process| source.findings(process.boot()))
         .filter_map(|finding| {
             let back = meta.now_unix_ns.saturating_sub(finding.first_ns) / POINT_NS;
             Some(ribbon.len().checked_sub(1 + usize::try_from(back).ok()?)? as u32)
@@ -53,8 +53,8 @@ pub(super) fn build(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> 
         workers: workers(scope),
         runtimes: scope.iter().flat_map(|process| runtimes(process)).collect(),
         hellos: scope.iter().map(|process| process.hello().clone()).collect(),
-        notes: notes(scope, judge, now_unix_ns),
-        undecided: undecided(scope, judge),
+        notes: notes(scope, source, now_unix_ns),
+        undecided: undecided(scope, source),
         meta,
     }
 }
@@ -62,11 +62,11 @@ pub(super) fn build(scope: &[&Process], judge: &dyn Judge, now_unix_ns: u64) -> 
 /// The longest poll of all processes per 10 s. Processes that were heard last some time before the
 /// newest one are moved back by as much.
 fn ribbon(scope: &[&Process]) -> Vec<Option<f32>> {
-    let newest = scope.iter().map(|process| process.heard_unix_ns()).max().unwrap_or(0);
+    let newest = scope.iter().map(|process| process.received_unix_ns()).max().unwrap_or(0);
     let mut all: Vec<Option<f32>> = Vec::new();
     for process in scope {
         let mut ribbon = process.ribbon();
-        let late = (newest - process.heard_unix_ns()) / POINT_NS;
+        let late = (newest - process.received_unix_ns()) / POINT_NS;
         ribbon.extend(std::iter::repeat_n(None, late.min(90) as usize));
         let ribbon = &ribbon[ribbon.len().saturating_sub(90)..];
         if ribbon.len() > all.len() {
@@ -98,10 +98,10 @@ fn workers(scope: &[&Process]) -> Vec<WorkerHeat> {
     all.into_iter().take(WORKERS).map(heat).collect()
 }
 
-fn runtimes(process: &Process) -> Vec<RuntimeNow> {
+fn runtimes(process: &Process) -> Vec<RuntimeOverview> {
     let now = |runtime: RuntimeView<'_>| {
         let record = runtime.record();
-        RuntimeNow {
+        RuntimeOverview {
             process: process.label().clone(),
             name: process.dictionary().name(record.name),
             flavor: record.flavor.as_str().into(),
@@ -124,11 +124,11 @@ fn seen_tasks(process: &Process, runtime: RuntimeId) -> Option<u64> {
     all.then(|| process.tasks_on(runtime))
 }
 
-fn undecided(scope: &[&Process], judge: &dyn Judge) -> Vec<(Arc<str>, Arc<str>)> {
+fn undecided(scope: &[&Process], source: &dyn FindingSource) -> Vec<(Arc<str>, Arc<str>)> {
     let of = |process: &&Process| {
         let label = process.label().clone();
         let alone = scope.len() == 1;
-        judge.undecided(process.boot()).into_iter().map(move |(rule, reason)| {
+        source.undecided(process.boot()).into_iter().map(move |(rule, reason)| {
             let reason = if alone { reason } else { format!("{label}: {reason}") };
             (rule.into(), reason.into())
         })

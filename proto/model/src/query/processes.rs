@@ -190,7 +190,7 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         Column::new("heard_ns", "HEARD", Unit::Nanos, 6, 9, "Since its last report arrived.")
             .alias("heard")
             .hidden(),
-        |row| Value::Nanos(row.now_unix_ns.saturating_sub(row.process.heard_unix_ns())),
+        |row| Value::Nanos(row.now_unix_ns.saturating_sub(row.process.received_unix_ns())),
     ),
     field(
         Column::new(

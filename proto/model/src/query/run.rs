@@ -5,7 +5,7 @@ pub(super) mod best;
 use std::cmp::Ordering;
 
 use super::column::{Column, Fields, Unit, columns};
-use super::filter::{Filter, FilterError, Sieve};
+use super::filter::{Filter, FilterError, RowMatcher};
 use super::page::{Meta, Page, Query, Row, RowId};
 use crate::level::Level;
 use crate::nearest::nearest;
@@ -78,7 +78,7 @@ fn page_keeping<I: Rows, T: Iterator<Item = I>>(
 ) -> Result<Page, QueryError> {
     let filter = Filter::parse(&query.filter, query.kind)?;
     let order = Order::new(sort_order::<I>(query)?, fields);
-    let mut sieve = Sieve::new(&filter);
+    let mut sieve = RowMatcher::new(&filter);
     let mut pass = |take: &mut dyn FnMut(I)| {
         let (mut total, mut matched) = (0u64, 0u64);
         // Faster than a loop where the items come from nested tables.

@@ -9,7 +9,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::flag::Judge;
+use super::flag::FindingSource;
 use super::page::{Meta, Page, Query};
 use super::run::best::{Best, Bound, Order};
 use super::run::{self, QueryError};
@@ -68,9 +68,9 @@ impl Shortlists {
         query: &Query,
         meta: &Meta,
         scope: &[&Process],
-        judge: &dyn Judge,
+        source: &dyn FindingSource,
     ) -> Result<Option<Page>, QueryError> {
-        self.page_sparing(SPARE, query, meta, scope, judge)
+        self.page_sparing(SPARE, query, meta, scope, source)
     }
 
     fn page_sparing(
@@ -79,7 +79,7 @@ impl Shortlists {
         query: &Query,
         meta: &Meta,
         scope: &[&Process],
-        judge: &dyn Judge,
+        source: &dyn FindingSource,
     ) -> Result<Option<Page>, QueryError> {
         let end = query.offset.saturating_add(query.limit);
         let columns = run::sort_order::<TaskItem<'_>>(query)?;
@@ -89,7 +89,7 @@ impl Shortlists {
         if !still || end > DEEPEST || total <= keep || !query.filter.trim().is_empty() {
             return Ok(None);
         }
-        let look = Look { scope, judge, order: Order::new(columns.clone(), FIELDS), keep };
+        let look = Look { scope, source, order: Order::new(columns.clone(), FIELDS), keep };
         let boots = || scope.iter().map(|process| process.boot());
         let mut lists = self.lists();
         let of_it =
@@ -111,7 +111,7 @@ impl Shortlists {
 /// A look at the rows, for one order.
 struct Look<'a> {
     scope: &'a [&'a Process],
-    judge: &'a dyn Judge,
+    source: &'a dyn FindingSource,
     order: Order<TaskItem<'a>>,
     /// Members of a fresh list.
     keep: u64,
@@ -120,7 +120,7 @@ struct Look<'a> {
 impl<'a> Look<'a> {
     /// How the process's rows become items.
     fn items(&self, process: &'a Process) -> impl Fn(TaskRow<'a>) -> TaskItem<'a> + use<'a> {
-        let flagged = self.judge.flagged(process.boot());
+        let flagged = self.source.flagged(process.boot());
         move |task| TaskItem { process, task, flag: flagged.and_then(|flagged| flagged.get(&task.id())) }
     }
 
@@ -131,7 +131,7 @@ impl<'a> Look<'a> {
 
     fn flagged(&self) -> impl Iterator<Item = Place> {
         let of = |(at, process): (u32, &&Process)| {
-            let flagged = self.judge.flagged(process.boot()).into_iter();
+            let flagged = self.source.flagged(process.boot()).into_iter();
             flagged.flat_map(move |flagged| flagged.keys().map(move |id| (at, *id)))
         };
         (0..).zip(self.scope).flat_map(of)
@@ -167,7 +167,7 @@ impl<'a> Look<'a> {
     fn again(&self, mut list: Shortlist, end: u64) -> Option<(Option<Shortlist>, Vec<TaskItem<'a>>)> {
         let mut before = Vec::with_capacity(list.members.len());
         let mut watched = Vec::with_capacity(list.watched.len());
-        let mut judge = |place: Place, item: TaskItem<'a>| {
+        let mut consider = |place: Place, item: TaskItem<'a>| {
             if is_open(item.task) || item.flag.is_some() {
                 watched.push(place);
             }
@@ -177,7 +177,7 @@ impl<'a> Look<'a> {
         };
         for (at, (process, (_, mark))) in (0..).zip(self.scope.iter().zip(&mut list.seen)) {
             let changed = process.changed_places(*mark)?.filter_map(|place| process.row_at(place));
-            changed.map(self.items(process)).for_each(|item| judge((at, item.task.id()), item));
+            changed.map(self.items(process)).for_each(|item| consider((at, item.task.id()), item));
             *mark = process.changes_ever();
         }
         let flagged: Vec<Place> = self.flagged().take(MOST_WATCHED + 1).collect();
@@ -186,7 +186,7 @@ impl<'a> Look<'a> {
         }
         for place in list.members.iter().chain(&list.watched).chain(&flagged).copied() {
             if let Some(item) = self.of(place) {
-                judge(place, item);
+                consider(place, item);
             }
         }
         before.sort_unstable_by_key(|(place, _)| *place);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::answer::meta;
 use super::detail::{SiteDetail, TaskLink};
-use super::flag::Judge;
+use super::flag::FindingSource;
 use super::run;
 use super::sites::{FIELDS, SiteItem, collect};
 use super::task_detail::link;
@@ -22,17 +22,17 @@ const SHOWN: usize = 20;
 /// The site, or nothing if no process has it.
 ///
 /// Cost: a walk over the processes' task rows, to find those that were spawned there.
-pub(super) fn build(scope: &[&Process], judge: &dyn Judge, text: &str) -> Option<SiteDetail> {
-    let site = collect(scope.iter().copied(), judge).into_iter().find(|site| *site.text == *text)?;
+pub(super) fn build(scope: &[&Process], source: &dyn FindingSource, text: &str) -> Option<SiteDetail> {
+    let site = collect(scope.iter().copied(), source).into_iter().find(|site| *site.text == *text)?;
     let totals = site.totals();
     let findings: Vec<Finding> = site
         .parts
         .iter()
-        .flat_map(|part| judge.findings(part.process.boot()))
+        .flat_map(|part| source.findings(part.process.boot()))
         .filter(|finding| finding.open && finding.site == site.text)
         .cloned()
         .collect();
-    let (tasks, names) = tasks_of(&site, judge);
+    let (tasks, names) = tasks_of(&site, source);
     Some(SiteDetail {
         meta: meta(scope),
         row: run::row(&site, FIELDS),
@@ -96,7 +96,7 @@ fn heat(site: &SiteItem<'_>) -> Vec<HeatColumn> {
 }
 
 /// Some living tasks of the site, flagged ones first, and the names that most of them have.
-fn tasks_of(site: &SiteItem<'_>, judge: &dyn Judge) -> (Vec<TaskLink>, Vec<(Arc<str>, u64)>) {
+fn tasks_of(site: &SiteItem<'_>, source: &dyn FindingSource) -> (Vec<TaskLink>, Vec<(Arc<str>, u64)>) {
     let mut names: HashMap<Arc<str>, u64> = HashMap::new();
     let mut tasks: Vec<(Option<Level>, TaskLink)> = Vec::new();
     for part in &site.parts {
@@ -104,7 +104,7 @@ fn tasks_of(site: &SiteItem<'_>, judge: &dyn Judge) -> (Vec<TaskLink>, Vec<(Arc<
         let id = part.site.id();
         for task in part.process.tasks().filter(|task| task.site() == id && !task.state().is_ended()) {
             *by_name.entry(task.name()).or_insert(0u64) += 1;
-            let level = judge.task(part.process.boot(), task.id()).map(|flag| flag.level);
+            let level = source.task(part.process.boot(), task.id()).map(|flag| flag.level);
             if tasks.len() < SHOWN {
                 tasks.push((level, link(part.process, &task.record())));
             } else if let Some(place) = tasks.iter_mut().min_by_key(|(level, _)| *level)

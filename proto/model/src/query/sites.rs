@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::flag::{Flag, Judge};
+use super::flag::{FindingSource, Flag};
 use super::page::RowId;
 use super::run::{Rows, Texts};
 use crate::entity::site::SiteDelta;
@@ -41,13 +41,13 @@ pub(super) struct SiteItem<'a> {
 /// Every site of the processes, those of the same text as one.
 pub(super) fn collect<'a>(
     processes: impl Iterator<Item = &'a Process>,
-    judge: &'a dyn Judge,
+    source: &'a dyn FindingSource,
 ) -> Vec<SiteItem<'a>> {
     let mut by_text: HashMap<Arc<str>, Vec<Part<'a>>> = HashMap::new();
     let mut busy_of_all = 0.0;
     for process in processes {
         for site in process.sites() {
-            let flag = judge.site(process.boot(), site.id());
+            let flag = source.site(process.boot(), site.id());
             busy_of_all += site.rates(RATE_NS).busy_ns_per_s.unwrap_or(0.0);
             by_text.entry(site.text()).or_default().push(Part { process, site, flag });
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::answer::meta;
-use super::detail::{SeenPoll, TaskDetail, TaskLink};
-use super::flag::Judge;
+use super::detail::{ObservedPoll, TaskDetail, TaskLink};
+use super::flag::FindingSource;
 use super::run;
 use super::tasks::{FIELDS, TaskItem, woken_by};
 use crate::entity::slow_poll::SlowPoll;
@@ -22,7 +22,7 @@ const RELATIVES: usize = 20;
 ///
 /// Cost: a walk over the process's task rows as far as the last child that is shown; none if it has no
 /// children.
-pub(super) fn build(process: &Process, judge: &dyn Judge, id: TaskId) -> Option<TaskDetail> {
+pub(super) fn build(process: &Process, source: &dyn FindingSource, id: TaskId) -> Option<TaskDetail> {
     let row = process.task_row(id)?;
     let task = &row.record();
     let site = process.site(task.site);
@@ -34,12 +34,12 @@ pub(super) fn build(process: &Process, judge: &dyn Judge, id: TaskId) -> Option<
     let shown = RELATIVES.min(usize::try_from(total).unwrap_or(RELATIVES));
     let children = process.tasks().filter(|child| child.parent() == Some(id) && !child.state().is_ended());
     let of_it = site.into_iter().flat_map(|site| site.slow_polls()).filter(|poll| poll.task == id);
-    let mut slow_polls: Vec<_> = of_it.map(|poll| seen(process, poll)).collect();
+    let mut slow_polls: Vec<_> = of_it.map(|poll| observed_poll(process, poll)).collect();
     slow_polls.sort_by_key(|seen| seen.poll.start_ns);
     let about = |finding: &&crate::finding::Finding| {
         finding.open && (finding.task == Some(id) || finding.site == site_text)
     };
-    let item = TaskItem { process, task: row, flag: judge.task(process.boot(), id) };
+    let item = TaskItem { process, task: row, flag: source.task(process.boot(), id) };
     Some(TaskDetail {
         meta: meta(&[process]),
         row: run::row(&item, FIELDS),
@@ -51,14 +51,14 @@ pub(super) fn build(process: &Process, judge: &dyn Judge, id: TaskId) -> Option<
         poll: hist(|site| &site.poll),
         sched: hist(|site| &site.sched),
         life: hist(|site| &site.life),
-        poll_limit_ns: judge.poll_limit_ns(process.boot()),
-        findings: judge.findings(process.boot()).into_iter().filter(about).cloned().collect(),
+        poll_limit_ns: source.poll_limit_ns(process.boot()),
+        findings: source.findings(process.boot()).into_iter().filter(about).cloned().collect(),
     })
 }
 
-fn seen(process: &Process, poll: &SlowPoll) -> SeenPoll {
+fn observed_poll(process: &Process, poll: &SlowPoll) -> ObservedPoll {
     let dictionary = process.dictionary();
-    SeenPoll {
+    ObservedPoll {
         poll: poll.clone(),
         waiting_in: poll.waiting_in.map_or_else(|| "".into(), |word| dictionary.name(word)),
         stack: poll

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use super::answer;
 use super::ask::{Answer, Ask};
 use super::column::{Kind, columns};
-use super::flag::{Flag, Judge, TaskFlags};
+use super::flag::{FindingSource, Flag, TaskFlags};
 use super::page::{Page, Query, Scope, Sort};
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::task::TaskState;
@@ -22,7 +22,7 @@ use crate::measured::Mode;
 use crate::testkit::Script;
 use crate::time::{MILLISECOND, SECOND};
 use crate::value::Value;
-use crate::world::{Limits, World};
+use crate::world::{World, WorldLimits};
 
 /// A judge that says what a test tells it.
 #[derive(Default)]
@@ -32,7 +32,7 @@ struct Told {
     findings: Vec<(BootId, Finding)>,
 }
 
-impl Judge for Told {
+impl FindingSource for Told {
     fn flagged(&self, _: BootId) -> Option<&TaskFlags> {
         Some(&self.tasks)
     }
@@ -83,7 +83,7 @@ fn finding(number: u64, task: TaskId, site: &str) -> Finding {
 struct Shop {
     script: Script,
     world: World,
-    judge: Told,
+    source: Told,
     slow: TaskId,
     over: TaskId,
 }
@@ -116,20 +116,20 @@ fn shop() -> Shop {
             ..WorkerDelta::default()
         });
     }
-    let mut world = World::new(Limits::default());
-    world.greet(script.hello(), script.now_unix_ns()).unwrap();
+    let mut world = World::new(WorldLimits::default());
+    world.connect(script.hello(), script.now_unix_ns()).unwrap();
     world.apply(script.second(), script.now_unix_ns());
-    let mut judge = Told::default();
+    let mut source = Told::default();
     let flag = Flag { level: Level::Deny, letter: 'L', detectors: vec!["blocking-poll"] };
-    judge.tasks.insert(slow, flag.clone());
-    judge.sites.insert(cart, flag);
-    judge.findings.push((script.boot(), finding(1, slow, "src/cart.rs:88:9")));
-    Shop { script, world, judge, slow, over }
+    source.tasks.insert(slow, flag.clone());
+    source.sites.insert(cart, flag);
+    source.findings.push((script.boot(), finding(1, slow, "src/cart.rs:88:9")));
+    Shop { script, world, source, slow, over }
 }
 
 impl Shop {
     fn ask(&self, ask: &Ask) -> Answer {
-        answer(&self.world, &self.judge, ask, self.script.now_unix_ns())
+        answer(&self.world, &self.source, ask, self.script.now_unix_ns())
     }
 
     fn page(&self, query: Query) -> Page {

@@ -87,9 +87,9 @@ pub fn hostile() -> (Script, Vec<Report>) {
 pub fn verdict_saying(text: &str) -> Verdict {
     let mut verdict = verdict();
     let said: Arc<str> = text.into();
-    verdict.findings.iter_mut().for_each(|finding| say(finding, &said));
+    verdict.findings.iter_mut().for_each(|finding| set_texts(finding, &said));
     for allowed in &mut verdict.allowed {
-        say(&mut allowed.finding, &said);
+        set_texts(&mut allowed.finding, &said);
         allowed.reason = said.clone();
     }
     for one in &mut verdict.expectations_unused {
@@ -116,7 +116,7 @@ pub fn verdict_saying(text: &str) -> Verdict {
     verdict
 }
 
-fn say(finding: &mut Finding, said: &Arc<str>) {
+fn set_texts(finding: &mut Finding, said: &Arc<str>) {
     let words = [
         &mut finding.detector,
         &mut finding.fingerprint,

@@ -7,7 +7,7 @@ use crate::detect::advice;
 use crate::detect::blocking_poll;
 use crate::finding::Finding;
 use crate::level::Level;
-use crate::policy::{Expectation, Limits};
+use crate::policy::{CheckLimits, Expectation};
 use crate::time::{MILLISECOND, Nanos};
 
 /// What stays below this part of the limit did not come near it, whatever the machine.
@@ -28,7 +28,7 @@ pub struct Allowance {
 
 impl Allowance {
     /// Whether no poll that came by would have come near the limit without it.
-    pub(super) fn is_unused(&self, limits: &Limits) -> bool {
+    pub(super) fn is_unused(&self, limits: &CheckLimits) -> bool {
         self.runs > 0 && self.longest_ns < limit_ns(limits) / NEAR
     }
 
@@ -43,7 +43,7 @@ impl Allowance {
     }
 
     /// It does not block any more, as far as this run can tell.
-    pub(super) fn unused(&self, limits: &Limits) -> Finding {
+    pub(super) fn unused(&self, limits: &CheckLimits) -> Finding {
         let times = if self.runs == 1 { "once".to_owned() } else { format!("{} times", self.runs) };
         Finding {
             fingerprint: format!("{UNUSED} allow_blocking {}", self.reason).into(),
@@ -63,7 +63,7 @@ impl Allowance {
 }
 
 /// The smallest limit on polls; without one, what `blocking-poll` would warn of.
-fn limit_ns(limits: &Limits) -> u64 {
+fn limit_ns(limits: &CheckLimits) -> u64 {
     let asked = [limits.max_poll_ns, limits.p99_poll_ns].into_iter().flatten().min();
     asked.unwrap_or(10 * MILLISECOND)
 }
@@ -76,11 +76,11 @@ mod tests {
     fn only_what_ran_and_stayed_far_below_every_limit_is_unused() {
         let allowance =
             |runs, longest_ns| Allowance { reason: "r".into(), place: "a.rs:1".into(), runs, longest_ns };
-        let strict = Limits { p99_poll_ns: Some(2 * MILLISECOND), ..Limits::default() };
+        let strict = CheckLimits { p99_poll_ns: Some(2 * MILLISECOND), ..CheckLimits::default() };
         for (runs, longest_ns, limits, unused) in [
-            (0, 0, Limits::default(), false),
-            (1, MILLISECOND, Limits::default(), true),
-            (1, 3 * MILLISECOND, Limits::default(), false),
+            (0, 0, CheckLimits::default(), false),
+            (1, MILLISECOND, CheckLimits::default(), true),
+            (1, 3 * MILLISECOND, CheckLimits::default(), false),
             (1, MILLISECOND, strict, false),
             (9, 1_000, strict, true),
         ] {

@@ -26,7 +26,7 @@ use crate::world::Process;
 
 /// How bad it is what a run leaves behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Levels {
+pub struct EndingLevels {
     /// A task that is alive, whatever it waits for.
     pub leaks: Level,
     /// A task that nothing can wake.
@@ -40,7 +40,7 @@ pub struct Levels {
 }
 
 /// What is certainly a fault fails; what may be meant to be there is told.
-impl Default for Levels {
+impl Default for EndingLevels {
     fn default() -> Self {
         Self {
             leaks: Level::Warn,
@@ -53,10 +53,11 @@ impl Default for Levels {
 }
 
 /// Tasks that would be found if the run ended now or after a wait: a run settles until there is none.
-pub fn left_behind(process: &Process, levels: &Levels) -> u64 {
+pub fn left_behind(process: &Process, levels: &EndingLevels) -> u64 {
     // A wait that is short yet may turn out to be longer than any other.
-    let may_become =
-        |task: &TaskRecord| levels.forgotten > Level::Allow && waits(task) && !is_explained(process, task);
+    let may_become = |task: &TaskRecord| {
+        levels.forgotten > Level::Allow && is_waiting(task) && !is_explained(process, task)
+    };
     let told = |task: &TaskRecord| {
         is_left(task) && (reason(process, task, *levels).1 > Level::Allow || may_become(task))
     };
@@ -65,7 +66,7 @@ pub fn left_behind(process: &Process, levels: &Levels) -> u64 {
 
 /// What a run that took `span_ns` and ended now leaves behind, the worst first. Findings at [`Level::Allow`] are
 /// left out, and all have the number 0.
-pub fn judge(process: &Process, policy: &Policy, levels: &Levels, span_ns: u64) -> Vec<Finding> {
+pub fn judge(process: &Process, policy: &Policy, levels: &EndingLevels, span_ns: u64) -> Vec<Finding> {
     let sites = sites(process, policy, levels, span_ns);
     let mut findings: Vec<_> = tasks_left(process, levels).chain(sites).collect();
     findings.sort_by(|a, b| (b.level, &a.detector, &a.site).cmp(&(a.level, &b.detector, &b.site)));
@@ -97,15 +98,15 @@ fn is_left(task: &TaskRecord) -> bool {
 }
 
 /// The tasks of one name at one site that are left for the same reason.
-struct Left {
+struct LeftTasks {
     tasks: u64,
     /// The one that has been quiet for longest.
     example: TaskRecord,
 }
 
-fn tasks_left(process: &Process, levels: &Levels) -> impl Iterator<Item = Finding> {
+fn tasks_left(process: &Process, levels: &EndingLevels) -> impl Iterator<Item = Finding> {
     let now_ns = process.now_ns();
-    let mut groups: BTreeMap<(&'static str, SiteId, NameId), Left> = BTreeMap::new();
+    let mut groups: BTreeMap<(&'static str, SiteId, NameId), LeftTasks> = BTreeMap::new();
     for task in process.tasks().map(|row| row.record()).filter(is_left) {
         let (detector, level) = reason(process, &task, *levels);
         if level == Level::Allow {
@@ -113,7 +114,7 @@ fn tasks_left(process: &Process, levels: &Levels) -> impl Iterator<Item = Findin
         }
         match groups.entry((detector, task.site, task.name)) {
             std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(Left { tasks: 1, example: task });
+                place.insert(LeftTasks { tasks: 1, example: task });
             }
             std::collections::btree_map::Entry::Occupied(mut place) => {
                 let left = place.get_mut();
@@ -126,14 +127,14 @@ fn tasks_left(process: &Process, levels: &Levels) -> impl Iterator<Item = Findin
     }
     groups.into_iter().map(move |((detector, ..), left)| {
         let (_, level) = reason(process, &left.example, *levels);
-        tell(process, detector, level, &left)
+        left_finding(process, detector, level, &left)
     })
 }
 
 /// Under which detector a task that is left is told: the most special one that is as strict as any. A task that
 /// waits for longer than others of its site lived is forgotten rather than leaked.
-fn reason(process: &Process, task: &TaskRecord, levels: Levels) -> (&'static str, Level) {
-    let waits = waits(task);
+fn reason(process: &Process, task: &TaskRecord, levels: EndingLevels) -> (&'static str, Level) {
+    let waits = is_waiting(task);
     let leak = (task_leak::ID, levels.leaks);
     if waits && task.wakers == 0 {
         return stricter((lost_waker::ID, levels.lost_wakers), leak);
@@ -158,7 +159,7 @@ enum Evidence {
 }
 
 /// Whether it is pending, and would be known to have been woken.
-fn waits(task: &TaskRecord) -> bool {
+fn is_waiting(task: &TaskRecord) -> bool {
     task.state == TaskState::Idle
         && task.polls > 0
         && task.measures(Metric::Wakes)
@@ -188,7 +189,7 @@ fn stricter(one: (&'static str, Level), other: (&'static str, Level)) -> (&'stat
     if other.1 > one.1 { other } else { one }
 }
 
-fn tell(process: &Process, detector: &'static str, level: Level, left: &Left) -> Finding {
+fn left_finding(process: &Process, detector: &'static str, level: Level, left: &LeftTasks) -> Finding {
     let task = &left.example;
     let now_ns = process.now_ns();
     let quiet = Nanos(task.quiet_ns(now_ns));
@@ -248,7 +249,7 @@ fn tell(process: &Process, detector: &'static str, level: Level, left: &Left) ->
 fn sites<'a>(
     process: &'a Process,
     policy: &'a Policy,
-    levels: &'a Levels,
+    levels: &'a EndingLevels,
     span_ns: u64,
 ) -> impl Iterator<Item = Finding> + 'a {
     process.sites().flat_map(move |site| {

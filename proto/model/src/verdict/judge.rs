@@ -1,4 +1,4 @@
-//! The judge: hears one run after the other, then says what they amount to.
+//! The judge: takes one run after the other, then gives the verdict on all of them.
 //!
 //! What a detector found is taken as it is; what a limit forbids is looked up in the same world. Nothing
 //! is measured or counted anew.
@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::limits::{self, Judged};
+use super::limits::{self, LimitFindings};
 use super::{Allowance, Allowed, Armed, Distribution, Outcome, Subject, Verdict};
 use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
@@ -17,12 +17,12 @@ use crate::level::Level;
 use crate::measured::{Metric, Mode};
 use crate::monitor::Monitor;
 use crate::policy::{Expectation, Terms};
-use crate::query::flag::Judge as _;
+use crate::query::flag::FindingSource as _;
 use crate::world::Process;
 
 /// Something that ran: a recording that was folded, or a session's own monitor.
 #[derive(Debug)]
-pub struct Run<'a> {
+pub struct RunEvidence<'a> {
     /// All that was told, ticked in its own time up to its end.
     pub monitor: &'a Monitor,
     /// What to call its process; by default its name and a number.
@@ -47,7 +47,7 @@ pub struct Run<'a> {
     pub notes: Vec<Arc<str>>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> RunEvidence<'a> {
     /// A run with nothing said about it but what the monitor knows.
     pub fn of(monitor: &'a Monitor) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Hears runs one by one and gives one verdict on them. Memory: what was found, not what was told.
+/// Takes runs one by one and gives one verdict on them. Memory: what was found, not what was told.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
     terms: Terms,
@@ -87,26 +87,26 @@ pub struct Judge {
     /// Why processes in which nothing was measured have nothing to tell.
     silent: Option<Arc<str>>,
     /// Processes in which something was measured.
-    heard: usize,
+    measured: usize,
     /// What is compared with, and what was heard so far.
     against: Option<(Baseline, baseline::Run)>,
 }
 
 impl Judge {
-    /// A judge who has heard nothing yet.
+    /// A judge without runs.
     pub fn new(terms: Terms) -> Self {
         Self { terms, ..Self::default() }
     }
 
-    /// Compares what is heard with a baseline, whose accepted findings do not count.
+    /// Compares what was measured with a baseline, whose accepted findings do not count.
     #[must_use]
     pub fn against(mut self, baseline: Baseline) -> Self {
         self.against = Some((baseline, baseline::Run::default()));
         self
     }
 
-    /// Hears a run: every process of its monitor. The monitor is not needed any more after it.
-    pub fn hear(&mut self, run: &Run<'_>) {
+    /// Adds a run: every process of its monitor. The monitor is not needed any more after it.
+    pub fn add_run(&mut self, run: &RunEvidence<'_>) {
         self.notes.extend(run.notes.iter().cloned());
         self.allowances.extend(run.allowances.iter().cloned());
         if let Some(Armed { yes: false, why }) = &run.armed {
@@ -114,14 +114,14 @@ impl Judge {
             self.disarmed.get_or_insert_with(|| why.clone().unwrap_or_else(unknown));
         }
         for process in run.monitor.world().processes() {
-            self.hear_process(run, process);
+            self.add_process(run, process);
         }
-        if let Some((_, heard)) = &mut self.against {
-            heard.hear(run.monitor.world());
+        if let Some((_, measured)) = &mut self.against {
+            measured.add_world(run.monitor.world());
         }
     }
 
-    fn hear_process(&mut self, run: &Run<'_>, process: &Process) {
+    fn add_process(&mut self, run: &RunEvidence<'_>, process: &Process) {
         let label = run.label.clone().unwrap_or_else(|| self.next_label(&process.hello().process.name));
         let engine = run.monitor.engine();
         let view = engine.view(process);
@@ -129,7 +129,7 @@ impl Judge {
         let told = subject.told > 0;
         self.subjects.push(subject);
         if told {
-            self.heard += 1;
+            self.measured += 1;
             for (detector, reason) in engine.undecided(process.boot()) {
                 let first = || (Arc::from(reason.as_str()), 0);
                 self.undecided.entry(detector.into()).or_insert_with(first).1 += 1;
@@ -139,7 +139,7 @@ impl Judge {
         }
         let judged = match &view {
             Some(view) if told => limits::judge(view, &self.terms.limits, run),
-            _ => Judged::default(),
+            _ => LimitFindings::default(),
         };
         let counts =
             |finding: &&Finding| finding.level > Level::Allow && !self.is_judged_by_limit(&judged, finding);
@@ -167,7 +167,7 @@ impl Judge {
     }
 
     /// Whether a limit says the same of the same site, or was asked for instead of the detector's own.
-    fn is_judged_by_limit(&self, judged: &Judged, finding: &Finding) -> bool {
+    fn is_judged_by_limit(&self, judged: &LimitFindings, finding: &Finding) -> bool {
         let replaced =
             self.terms.limits.max_poll_ns.is_some() && *finding.detector == *blocking_poll::DETECTOR.id;
         replaced
@@ -233,7 +233,7 @@ impl Judge {
         let armed = self.armed();
         let mut expectations_unused = Vec::new();
         // Of a run that says nothing it is unknown what did not happen in it.
-        if armed.yes && self.heard > 0 {
+        if armed.yes && self.measured > 0 {
             for (index, expectation) in self.terms.expectations.iter().enumerate() {
                 if !used.contains(&index) {
                     findings.push(expectation.unused());
@@ -250,10 +250,10 @@ impl Judge {
         findings.sort_by(worst_first);
         let shown = findings.iter_mut().chain(allowed.iter_mut().map(|one| &mut one.finding));
         (1..).zip(shown).for_each(|(number, finding)| finding.number = number);
-        let (heard, undecided) = (self.heard, std::mem::take(&mut self.undecided));
+        let (measured, undecided) = (self.measured, std::mem::take(&mut self.undecided));
         let of_all = |(name, (reason, processes)): (Arc<str>, (Arc<str>, usize))| match processes {
-            n if n >= heard => (name, reason),
-            n => (name, format!("{reason} (in {n} of {heard} processes)").into()),
+            n if n >= measured => (name, reason),
+            n => (name, format!("{reason} (in {n} of {measured} processes)").into()),
         };
         let mut verdict = Verdict {
             outcome: Outcome::Clean,
@@ -268,9 +268,9 @@ impl Judge {
             notes: self.notes,
             comparison: None,
         };
-        verdict.outcome = outcome(&verdict, self.heard);
+        verdict.outcome = outcome(&verdict, self.measured);
         match self.against {
-            Some((baseline, heard)) => verdict.compared(baseline.compare(&heard)),
+            Some((baseline, run)) => verdict.compared(baseline.compare(&run)),
             None => verdict,
         }
     }
@@ -280,23 +280,23 @@ impl Judge {
         if let Some(why) = &self.disarmed {
             return no(why.clone());
         }
-        if self.heard == 0 {
+        if self.measured == 0 {
             return match &self.silent {
                 Some(why) => no(why.clone()),
                 None => no("no instrumented process was heard of".into()),
             };
         }
-        match self.unarmed.iter().find(|(_, (_, processes))| *processes >= self.heard) {
+        match self.unarmed.iter().find(|(_, (_, processes))| *processes >= self.measured) {
             Some((limit, (reason, _))) => no(format!("{limit} cannot be judged: {reason}").into()),
             None => Armed { yes: true, why: None },
         }
     }
 }
 
-fn outcome(verdict: &Verdict, heard: usize) -> Outcome {
+fn outcome(verdict: &Verdict, measured: usize) -> Outcome {
     if verdict.failing().next().is_some() {
         Outcome::Findings
-    } else if !verdict.armed.yes || heard == 0 {
+    } else if !verdict.armed.yes || measured == 0 {
         Outcome::NoData
     } else if verdict.subjects.iter().any(Subject::is_incomplete) {
         Outcome::Incomplete
@@ -305,7 +305,7 @@ fn outcome(verdict: &Verdict, heard: usize) -> Outcome {
     }
 }
 
-fn subject(process: &Process, label: &Arc<str>, span_ns: u64, run: &Run<'_>) -> Subject {
+fn subject(process: &Process, label: &Arc<str>, span_ns: u64, run: &RunEvidence<'_>) -> Subject {
     let told =
         |site: crate::world::SiteView<'_>| site.totals().poll.count().saturating_add(site.totals().wakes);
     Subject {

@@ -8,16 +8,16 @@
 use std::sync::Arc;
 
 use super::Allowed;
-use super::judge::Run;
+use super::judge::RunEvidence;
 use crate::detect::advice::Advice;
 use crate::detect::index_of;
-use crate::detect::signal::{Count, Key, PollFacts, Signal};
-use crate::detect::view::{SiteScene, View};
-use crate::engine::hysteresis::tell;
+use crate::detect::signal::{Count, FindingKey, PollFacts, Signal};
+use crate::detect::view::{ObservedSite, View};
+use crate::engine::hysteresis::to_finding;
 use crate::finding::Finding;
 use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::Limits;
+use crate::policy::CheckLimits;
 use crate::value::Value;
 use polls::Polls;
 
@@ -31,7 +31,7 @@ pub(super) const P99_NEEDS: u64 = 100;
 
 /// What the limits say of one process.
 #[derive(Debug, Default)]
-pub(super) struct Judged {
+pub(super) struct LimitFindings {
     pub(super) findings: Vec<Finding>,
     /// Polls that are over a limit only with what `allow_blocking` takes off, and its reason.
     pub(super) allowed: Vec<Allowed>,
@@ -45,15 +45,15 @@ pub(super) struct Judged {
 }
 
 /// Judges one process as it is now.
-pub(super) fn judge(view: &View<'_>, limits: &Limits, run: &Run<'_>) -> Judged {
-    let mut judged = Judged::default();
+pub(super) fn judge(view: &View<'_>, limits: &CheckLimits, run: &RunEvidence<'_>) -> LimitFindings {
+    let mut judged = LimitFindings::default();
     let polls = |limit, name| Polls { view, limit, limits, name, machine_short_ns: run.machine_short_ns };
     if let Some(limit) = limits.max_poll_ns {
-        polls(limit, "max-poll").longest(&mut judged);
+        polls(limit, "max-poll").judge_longest(&mut judged);
     }
-    allowed::tell(&polls(limits.max_poll_ns.unwrap_or(allowed::LIMIT_NS), "max-poll"), &mut judged);
+    allowed::judge(&polls(limits.max_poll_ns.unwrap_or(allowed::LIMIT_NS), "max-poll"), &mut judged);
     if let Some(limit) = limits.p99_poll_ns {
-        polls(limit, "p99-poll").p99(&mut judged);
+        polls(limit, "p99-poll").judge_p99(&mut judged);
     }
     if let Some(limit) = limits.max_sched_delay_ns {
         delays::judge(view, limit, limits.count_preempted, run.without_cpu_ns, &mut judged);
@@ -64,19 +64,19 @@ pub(super) fn judge(view: &View<'_>, limits: &Limits, run: &Run<'_>) -> Judged {
     judged
 }
 
-impl Judged {
-    fn find(&mut self, view: &View<'_>, detector: &str, signal: Signal) {
+impl LimitFindings {
+    fn add_finding(&mut self, view: &View<'_>, detector: &str, signal: Signal) {
         if let Some(index) = index_of(detector) {
-            self.findings.push(tell(view, index, signal));
+            self.findings.push(to_finding(view, index, signal));
         }
     }
 
-    fn cannot_tell(&mut self, limit: &'static str, reason: String) {
+    fn set_undecided(&mut self, limit: &'static str, reason: String) {
         self.undecided.push((limit.into(), reason.into()));
     }
 
     /// Whether some of the process measures it; if nothing does, the limit is unarmed.
-    fn is_measured(&mut self, view: &View<'_>, limit: &'static str, metric: Metric) -> bool {
+    fn check_measured(&mut self, view: &View<'_>, limit: &'static str, metric: Metric) -> bool {
         let process = view.moment.process;
         let measured = process.measures_for_some(metric);
         if !measured {
@@ -87,9 +87,9 @@ impl Judged {
 }
 
 /// What a limit forbids, up to the words. It happened once, unless it is counted.
-fn forbidden(site: &SiteScene<'_>, value: Value, limit: Value) -> Signal {
+fn forbidden(site: &ObservedSite<'_>, value: Value, limit: Value) -> Signal {
     Signal {
-        key: Key::Site(site.id()),
+        key: FindingKey::Site(site.id()),
         task: None,
         level: Some(Level::Deny),
         value,
@@ -98,7 +98,7 @@ fn forbidden(site: &SiteScene<'_>, value: Value, limit: Value) -> Signal {
         poll: PollFacts::default(),
         headline: String::new(),
         why: String::new(),
-        fix: Advice::UNTOLD,
+        fix: Advice::NONE,
     }
 }
 

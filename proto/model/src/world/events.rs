@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::limits::Limits;
+use super::limits::WorldLimits;
 use crate::entity::event::{Event, EventBlock};
 
 /// Stretches of covered time remembered per thread; older ones are forgotten with their events.
@@ -12,14 +12,14 @@ const SPANS: usize = 1_024;
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EventStore {
-    threads: BTreeMap<u32, Track>,
+    threads: BTreeMap<u32, EventTrack>,
     held: usize,
     missed: u64,
 }
 
 /// What one thread recorded.
 #[derive(Clone, Debug, Default)]
-pub struct Track {
+pub struct EventTrack {
     /// Number of the event that comes next.
     next: u64,
     events: VecDeque<Event>,
@@ -27,7 +27,7 @@ pub struct Track {
     spans: VecDeque<(u64, u64)>,
 }
 
-impl Track {
+impl EventTrack {
     /// The events that ended after the moment, in the order in which they ended.
     pub fn ended_after(&self, ns: u64) -> impl Iterator<Item = &Event> + '_ {
         let first = self.events.partition_point(|event| event.end_ns() <= ns);
@@ -86,7 +86,7 @@ impl Track {
 
 impl EventStore {
     /// Takes a block; `false` if there is no room for another thread.
-    pub(super) fn put(&mut self, block: EventBlock, limits: &Limits) -> bool {
+    pub(super) fn put(&mut self, block: EventBlock, limits: &WorldLimits) -> bool {
         if self.threads.len() >= limits.event_threads && !self.threads.contains_key(&block.thread) {
             return false;
         }
@@ -120,8 +120,8 @@ impl EventStore {
 
     /// Bytes that it holds.
     pub(super) fn held_bytes(&self) -> usize {
-        let track = |track: &Track| {
-            size_of::<Track>()
+        let track = |track: &EventTrack| {
+            size_of::<EventTrack>()
                 + track.events.capacity() * size_of::<Event>()
                 + track.spans.capacity() * size_of::<(u64, u64)>()
         };
@@ -134,7 +134,7 @@ impl EventStore {
     }
 
     /// What the threads recorded.
-    pub(super) fn tracks(&self) -> impl Iterator<Item = &Track> + '_ {
+    pub(super) fn tracks(&self) -> impl Iterator<Item = &EventTrack> + '_ {
         self.threads.values()
     }
 
@@ -163,12 +163,12 @@ mod tests {
     }
 
     fn spans(store: &EventStore) -> Vec<(u64, u64)> {
-        store.tracks().flat_map(Track::spans).collect()
+        store.tracks().flat_map(EventTrack::spans).collect()
     }
 
     #[test]
     fn what_is_told_twice_is_known_once_and_a_hole_stays_a_hole() {
-        let (mut store, limits) = (EventStore::default(), Limits::default());
+        let (mut store, limits) = (EventStore::default(), WorldLimits::default());
         assert!(store.put(block(1, 10, (100, 200), &[110, 120]), &limits));
         assert!(store.put(block(1, 12, (200, 300), &[210]), &limits));
         // The history once more, for another reader.
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_bounds_hold_and_take_the_covered_time_with_them() {
-        let limits = Limits { events: 8, event_threads: 2, ..Limits::default() };
+        let limits = WorldLimits { events: 8, event_threads: 2, ..WorldLimits::default() };
         let mut store = EventStore::default();
         assert!(store.put(block(1, 0, (0, 100), &(1..=20).map(|n| n * 5).collect::<Vec<_>>()), &limits));
         assert!(store.put(block(2, 0, (0, 100), &[50]), &limits));

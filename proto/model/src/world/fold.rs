@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 use super::edges::EdgeTable;
 use super::events::EventStore;
-use super::limits::Limits;
+use super::limits::WorldLimits;
 use super::process::{Gaps, Process, Refused, Sums};
 use super::ring::Ring;
 use super::runtime::{RuntimeState, WorkerState};
-use super::site::{SiteState, Thrift};
-use super::tasks::{Put, TaskRow, TaskTable};
+use super::site::{Reduction, SiteState};
+use super::tasks::{Insertion, TaskRow, TaskTable};
 use crate::dict::Dictionary;
 use crate::entity::presence::Presence;
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
@@ -33,7 +33,7 @@ use crate::hello::Hello;
 use crate::id::TaskId;
 use crate::report::{Detail, Losses, Report};
 use crate::time::SECOND;
-use folding::Begun;
+use folding::FoldStart;
 pub use folding::Folding;
 pub(super) use snapshot::Staging;
 
@@ -77,13 +77,13 @@ impl Process {
             hello,
             label,
             presence: Presence::Live,
-            heard_unix_ns: 0,
+            received_unix_ns: 0,
             gone: None,
             now_ns: 0,
             last_seq: None,
             exact: false,
             based: false,
-            unheard_ns: 0,
+            missed_ns: 0,
             staging: None,
             first_parts: (0, 0),
             detail: Detail::Full,
@@ -97,7 +97,7 @@ impl Process {
             tasks: TaskTable::default(),
             sites: HashMap::new(),
             site_bytes: 0,
-            spared_sites: 0,
+            reduced_sites: 0,
             workers: BTreeMap::new(),
             retired: None,
             runtimes: BTreeMap::new(),
@@ -117,14 +117,14 @@ impl Process {
     }
 
     /// It says who it is, for the first time or again.
-    pub(super) fn greet(&mut self, hello: Hello, now_unix_ns: u64) {
+    pub(super) fn connect(&mut self, hello: Hello, now_unix_ns: u64) {
         self.hello = hello;
         self.staging = None;
-        self.heard(now_unix_ns);
+        self.mark_received(now_unix_ns);
     }
 
     /// Its stream ended.
-    pub(super) fn part(&mut self, reason: &str, now_unix_ns: u64) {
+    pub(super) fn disconnect(&mut self, reason: &str, now_unix_ns: u64) {
         if self.presence != Presence::Gone {
             self.presence = Presence::Gone;
             self.gone = Some((now_unix_ns, reason.into()));
@@ -133,8 +133,13 @@ impl Process {
     }
 
     /// Lets time pass.
-    pub(super) fn age(&mut self, limits: &Limits, now_unix_ns: u64, flagged: impl Fn(TaskId) -> bool) {
-        let silent_ns = now_unix_ns.saturating_sub(self.heard_unix_ns);
+    pub(super) fn expire(
+        &mut self,
+        limits: &WorldLimits,
+        now_unix_ns: u64,
+        flagged: impl Fn(TaskId) -> bool,
+    ) {
+        let silent_ns = now_unix_ns.saturating_sub(self.received_unix_ns);
         let patience_ns = self.hello.interval_ns.saturating_mul(3).clamp(3 * SECOND, 60 * SECOND);
         if self.presence == Presence::Live && silent_ns > patience_ns {
             self.presence = Presence::Stale;
@@ -150,22 +155,22 @@ impl Process {
         self.events.forget_before(self.now_ns.saturating_sub(limits.keep_events_ns));
         if self.detail == Detail::Top && self.now_ns >= self.swept_ns.saturating_add(SECOND) {
             self.swept_ns = self.now_ns;
-            self.tasks.drop_untold(self.now_ns.saturating_sub(limits.keep_untold_ns));
+            self.tasks.drop_unreported(self.now_ns.saturating_sub(limits.keep_unreported_ns));
         }
     }
 
-    fn heard(&mut self, now_unix_ns: u64) {
-        self.heard_unix_ns = self.heard_unix_ns.max(now_unix_ns);
+    fn mark_received(&mut self, now_unix_ns: u64) {
+        self.received_unix_ns = self.received_unix_ns.max(now_unix_ns);
         self.presence = Presence::Live;
         self.gone = None;
     }
 
     /// Takes what a delta says of the whole process. What is left are rows.
-    fn begin_delta(&mut self, report: &mut Report, limits: &Limits) -> Begun {
+    fn begin_delta(&mut self, report: &mut Report, limits: &WorldLimits) -> FoldStart {
         self.staging = None;
         let known = self.last_seq.unwrap_or(0);
         if report.seq <= known {
-            return Begun::Over(Applied::Duplicate);
+            return FoldStart::Over(Applied::Duplicate);
         }
         let missing = report.first_seq.saturating_sub(known).saturating_sub(1);
         let first = self.last_seq.is_none();
@@ -188,14 +193,14 @@ impl Process {
                 self.exact = false;
                 self.gaps.count += 1;
                 self.gaps.reports = self.gaps.reports.saturating_add(missing);
-                self.unheard_ns = self.unheard_ns.saturating_add(report.start_ns.saturating_sub(self.now_ns));
+                self.missed_ns = self.missed_ns.saturating_add(report.start_ns.saturating_sub(self.now_ns));
                 Applied::Gap { missing }
             }
         };
         self.last_seq = Some(report.seq);
         let (start_ns, end_ns) = self.advance(report.start_ns, report.end_ns);
         if overlaps {
-            self.unheard_ns = self.unheard_ns.saturating_add(end_ns - start_ns);
+            self.missed_ns = self.missed_ns.saturating_add(end_ns - start_ns);
         } else {
             self.cover(start_ns, end_ns, end_ns - start_ns);
         }
@@ -218,7 +223,7 @@ impl Process {
         for block in std::mem::take(&mut report.events) {
             self.refused.event_blocks += u64::from(!self.events.put(block, limits));
         }
-        Begun::Delta { applied, overlaps, start_ns, end_ns }
+        FoldStart::Delta { applied, overlaps, start_ns, end_ns }
     }
 
     /// Moves "now" on, and gives the interval as it can be believed. A clock that was set back makes
@@ -263,7 +268,7 @@ impl Process {
         }
     }
 
-    fn put_runtime(&mut self, record: RuntimeRecord, end_ns: u64, limits: &Limits) {
+    fn put_runtime(&mut self, record: RuntimeRecord, end_ns: u64, limits: &WorldLimits) {
         let id = record.id;
         if record.gone {
             self.runtimes.remove(&id);
@@ -280,7 +285,7 @@ impl Process {
         }
     }
 
-    fn add_worker(&mut self, delta: &WorkerDelta, start_ns: u64, end_ns: u64, limits: &Limits) {
+    fn add_worker(&mut self, delta: &WorkerDelta, start_ns: u64, end_ns: u64, limits: &WorldLimits) {
         if self.workers.len() >= limits.workers && !self.workers.contains_key(&delta.id) {
             self.refused.workers += 1;
             return;
@@ -292,9 +297,9 @@ impl Process {
         self.workers.entry(delta.id).or_default().add(delta, start_ns, end_ns);
     }
 
-    fn add_site(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64, limits: &Limits) {
-        let thrift = Thrift::at(self.site_bytes, limits.site_bytes);
-        let full = self.sites.len() >= limits.sites || thrift >= Thrift::NoHistory;
+    fn add_site(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64, limits: &WorldLimits) {
+        let reduction = Reduction::at(self.site_bytes, limits.site_bytes);
+        let full = self.sites.len() >= limits.sites || reduction >= Reduction::NoHistory;
         if full && !self.sites.contains_key(&delta.site) {
             self.refused.sites += 1;
             return;
@@ -309,7 +314,7 @@ impl Process {
         let times = self.times.at(end_ns);
         times.poll.merge(&delta.poll);
         times.sched.merge(&delta.sched);
-        self.change_site(delta.site, thrift, |site| site.add(delta, start_ns, end_ns));
+        self.change_site(delta.site, reduction, |site| site.add(delta, start_ns, end_ns));
     }
 
     fn note_poll(&mut self, ns: u64, end_ns: u64) {
@@ -317,33 +322,33 @@ impl Process {
         *longest = (*longest).max(ns);
     }
 
-    fn put_tasks(&mut self, records: impl Iterator<Item = TaskRecord>, end_ns: u64, limits: &Limits) {
+    fn put_tasks(&mut self, records: impl Iterator<Item = TaskRecord>, end_ns: u64, limits: &WorldLimits) {
         for record in records {
             if let Some(open_ns) = record.current_poll_ns(end_ns) {
                 self.note_poll(open_ns, end_ns);
             }
-            if self.tasks.put(record, end_ns, limits.tasks) == Put::Refused {
+            if self.tasks.put(record, end_ns, limits.tasks) == Insertion::Refused {
                 self.refused.tasks += 1;
             }
         }
         // Between two ticks the ended may outgrow their room by as much again, no more.
         if self.tasks.ended_len() > limits.ended_tasks.saturating_mul(2) {
-            self.retired_early += self.tasks.shed(limits.ended_tasks);
+            self.retired_early += self.tasks.evict_ended(limits.ended_tasks);
         }
     }
 
-    fn put_slow_poll(&mut self, poll: SlowPoll, limits: &Limits) {
+    fn put_slow_poll(&mut self, poll: SlowPoll, limits: &WorldLimits) {
         if !self.sites.contains_key(&poll.site) {
             return;
         }
-        let thrift = Thrift::at(self.site_bytes, limits.site_bytes);
+        let reduction = Reduction::at(self.site_bytes, limits.site_bytes);
         // From a snapshot, or told again with more than was known before: its site may have let it go since.
         let known = self.slow_polls.iter_mut().rev().find(|known| known.is_same(&poll));
         let is_known = known.is_some();
         if let Some(known) = known {
             known.clone_from(&poll);
         }
-        if self.change_site(poll.site, thrift, |site| site.slow_poll(&poll, is_known)) {
+        if self.change_site(poll.site, reduction, |site| site.slow_poll(&poll, is_known)) {
             if self.slow_polls.len() >= SLOW_POLLS {
                 self.slow_polls.pop_front();
             }
@@ -363,7 +368,7 @@ impl Process {
         self.stops.drain(..surplus);
     }
 
-    fn put_stalls(&mut self, mut stalls: Vec<Stall>, limits: &Limits) {
+    fn put_stalls(&mut self, mut stalls: Vec<Stall>, limits: &WorldLimits) {
         self.refused.details += stalls.len().saturating_sub(limits.workers) as u64;
         stalls.truncate(limits.workers);
         self.stalls = stalls;

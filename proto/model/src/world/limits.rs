@@ -4,7 +4,7 @@ use crate::time::SECOND;
 
 /// How much a [`World`](super::World) keeps. Per process where nothing else is said.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Limits {
+pub struct WorldLimits {
     /// Processes, gone ones included.
     pub processes: usize,
     /// Bytes of all processes together. Above it the oldest of those that are gone leave; when none is
@@ -36,14 +36,14 @@ pub struct Limits {
     /// How long a living task stays that a sender of [`Detail::Top`](crate::report::Detail::Top) no
     /// longer tells of. Such a sender tells the end of what it told of, as far as it remembers; this
     /// is for the rest. Long enough for every rule about idle tasks.
-    pub keep_untold_ns: u64,
+    pub keep_unreported_ns: u64,
     /// How long a single event stays.
     pub keep_events_ns: u64,
     /// How long a process stays after it is gone.
     pub keep_gone_ns: u64,
 }
 
-impl Default for Limits {
+impl Default for WorldLimits {
     fn default() -> Self {
         Self {
             processes: 256,
@@ -59,7 +59,7 @@ impl Default for Limits {
             event_threads: 512,
             keep_ended_ns: 10 * SECOND,
             keep_flagged_ns: 60 * SECOND,
-            keep_untold_ns: 900 * SECOND,
+            keep_unreported_ns: 900 * SECOND,
             keep_events_ns: 900 * SECOND,
             keep_gone_ns: 900 * SECOND,
         }

@@ -60,13 +60,13 @@ pub struct Process {
     pub(super) hello: Hello,
     pub(super) label: Arc<str>,
     pub(super) presence: Presence,
-    pub(super) heard_unix_ns: u64,
+    pub(super) received_unix_ns: u64,
     pub(super) gone: Option<(u64, Arc<str>)>,
     pub(super) now_ns: u64,
     pub(super) last_seq: Option<u64>,
     pub(super) exact: bool,
     pub(super) based: bool,
-    pub(super) unheard_ns: u64,
+    pub(super) missed_ns: u64,
     pub(super) staging: Option<Box<Staging>>,
     /// Parts of the first snapshot: how many are in, and of how many.
     pub(super) first_parts: (u32, u32),
@@ -83,7 +83,7 @@ pub struct Process {
     /// Bytes that the sites hold.
     pub(super) site_bytes: usize,
     /// Sites whose times are kept coarser, or without history.
-    pub(super) spared_sites: usize,
+    pub(super) reduced_sites: usize,
     pub(super) workers: BTreeMap<WorkerId, WorkerState>,
     /// How many workers left with their runtimes, and what they did.
     pub(super) retired: Option<(u32, WorkerDelta)>,
@@ -140,8 +140,8 @@ impl Process {
 
     /// When its last report or greeting arrived, nanoseconds since the Unix epoch on the viewer's
     /// clock.
-    pub(crate) fn heard_unix_ns(&self) -> u64 {
-        self.heard_unix_ns
+    pub(crate) fn received_unix_ns(&self) -> u64 {
+        self.received_unix_ns
     }
 
     /// "Now" on the process's clock: the end of its newest report. Everything about it is as of then.
@@ -161,7 +161,7 @@ impl Process {
     }
 
     /// The highest sequence number that was told, whether something before it is missing or not.
-    pub fn told_seq(&self) -> Option<u64> {
+    pub fn reported_seq(&self) -> Option<u64> {
         self.last_seq
     }
 

@@ -165,7 +165,7 @@ pub(super) struct RuntimeState {
     pub(super) record: RuntimeRecord,
     /// Since when every report has told of a full pool in which no job ended; where ends are not told, in which the
     /// queue did not get shorter.
-    pool_stands_since_ns: Option<u64>,
+    pool_stalled_since_ns: Option<u64>,
     tens: Ring<Depth, 10, 90>,
 }
 
@@ -179,14 +179,15 @@ impl RuntimeState {
             (Some(now), Some(before)) => now != before,
             _ => record.blocking_queue < self.record.blocking_queue,
         };
-        let since_ns = self.pool_stands_since_ns.filter(|since_ns| !has_moved && *since_ns <= end_ns);
-        self.pool_stands_since_ns = (pool_is_full(&record) == Some(true)).then(|| since_ns.unwrap_or(end_ns));
+        let since_ns = self.pool_stalled_since_ns.filter(|since_ns| !has_moved && *since_ns <= end_ns);
+        self.pool_stalled_since_ns =
+            (pool_is_full(&record) == Some(true)).then(|| since_ns.unwrap_or(end_ns));
         self.record = record;
     }
 
     pub(super) fn forget_history(&mut self) {
         self.tens.clear();
-        self.pool_stands_since_ns = None;
+        self.pool_stalled_since_ns = None;
     }
 }
 
@@ -216,8 +217,8 @@ impl<'a> RuntimeView<'a> {
 
     /// Since when, on the process's clock, that has been so in every report while no job ended; where ends are not told,
     /// while the queue did not get shorter.
-    pub(crate) fn pool_stands_since_ns(&self) -> Option<u64> {
-        self.state.pool_stands_since_ns
+    pub(crate) fn pool_stalled_since_ns(&self) -> Option<u64> {
+        self.state.pool_stalled_since_ns
     }
 
     /// Largest depth of the global queue in each 10 s of the last 15 min, oldest first.

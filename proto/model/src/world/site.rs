@@ -15,7 +15,7 @@ use crate::hist::{Hist, upper_edge};
 use crate::id::SiteId;
 use crate::time::{MICROSECOND, SECOND};
 
-pub(super) use weight::Thrift;
+pub(super) use weight::Reduction;
 
 /// Slow polls kept per site: so many of the newest, and so many of the longest.
 pub(super) const SLOW_POLLS: usize = 8;
@@ -40,7 +40,7 @@ pub(super) struct SiteState {
     /// Of each reason and place, the poll with the longest time that is allowed.
     allowed: Vec<SlowPoll>,
     /// How much room it may take.
-    thrift: Thrift,
+    reduction: Reduction,
 }
 
 impl SiteState {
@@ -52,13 +52,13 @@ impl SiteState {
     pub(super) fn add(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64) {
         self.totals.merge(delta);
         self.remember(delta, start_ns, end_ns);
-        self.save_room();
+        self.reduce_new();
     }
 
     /// Replaces the totals by a snapshot's. What they grew by belongs to the interval, if one is
     /// given; without one there is nothing to compare with.
     pub(super) fn replace(&mut self, mut totals: SiteDelta, interval: Option<(u64, u64)>, end_ns: u64) {
-        totals.coarsen(self.thrift.width());
+        totals.coarsen(self.reduction.width());
         let before = std::mem::replace(&mut self.totals, totals);
         match interval {
             Some((start_ns, end_ns)) => {
@@ -72,11 +72,11 @@ impl SiteState {
                 self.decades.at(end_ns);
             }
         }
-        self.save_room();
+        self.reduce_new();
     }
 
     fn remember(&mut self, delta: &SiteDelta, start_ns: u64, end_ns: u64) {
-        if self.thrift >= Thrift::NoHistory {
+        if self.reduction >= Reduction::NoHistory {
             return;
         }
         let polls = delta.poll.count() as f32;
@@ -121,7 +121,7 @@ impl SiteState {
             self.newest.pop_front();
         }
         self.newest.push_back(poll.clone());
-        self.save_room();
+        self.reduce_new();
         true
     }
 
@@ -302,7 +302,7 @@ impl<'a> SiteView<'a> {
 
     /// Polls longer than the limit by the clock on the wall that nothing is known of but their length, give
     /// or take those that are just as long.
-    pub(crate) fn untold_over(&self, limit_ns: u64) -> u64 {
+    pub(crate) fn unlisted_over(&self, limit_ns: u64) -> u64 {
         let all = self.state.totals.poll.count_over(limit_ns);
         all.saturating_sub(self.state.told.count_over(limit_ns))
     }

@@ -3,8 +3,8 @@
 //! Rows lie in chunks of a slab, so that a million of them grow without copying and are walked in
 //! memory order. A row keeps its place for as long as it is there. Only the fold writes to it.
 
-mod census;
 mod changes;
+mod counts;
 mod jobs;
 mod row;
 #[cfg(test)]
@@ -19,9 +19,9 @@ use hashbrown::hash_table::{Entry, HashTable};
 use crate::entity::task::TaskRecord;
 use crate::id::{RuntimeId, SiteId, TaskId};
 use crate::time::SECOND;
-pub(crate) use census::SiteRows;
-use census::{Census, Share};
 use changes::Changes;
+pub(crate) use counts::SiteRows;
+use counts::{RowShare, TaskCounts};
 pub use row::TaskRow;
 use row::{Cold, Hot, pack};
 
@@ -46,7 +46,7 @@ pub(super) struct TaskTable {
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
     rows: Rows,
-    census: Census,
+    counts: TaskCounts,
     changes: Changes,
     /// Ended tasks in the order in which they became so, with the process's time of it.
     ended: VecDeque<(u64, TaskId)>,
@@ -57,7 +57,7 @@ pub(super) struct TaskTable {
 
 /// What became of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Put {
+pub(super) enum Insertion {
     /// It is in the table.
     Stored,
     /// The table is full of living tasks, or of rows that are wide.
@@ -106,7 +106,7 @@ impl TaskTable {
             + wide.len() * size_of::<TaskRecord>()
             + free.capacity() * size_of::<u32>()
             + self.index.capacity() * 6
-            + self.census.jobs().held_bytes()
+            + self.counts.jobs().held_bytes()
             + (self.ended.capacity() + self.kept.capacity()) * size_of::<(u64, TaskId)>()
     }
 
@@ -123,32 +123,32 @@ impl TaskTable {
     }
 
     pub(super) fn site(&self, site: SiteId) -> SiteRows {
-        self.census.site(site)
+        self.counts.site(site)
     }
 
     /// Living children of a task, and of these those that are not declared long-lived.
     pub(super) fn children(&self, task: TaskId) -> (u32, u32) {
-        let children = self.census.children(task);
+        let children = self.counts.children(task);
         (children.living, children.short_lived)
     }
 
     /// Jobs of blocking pools that wait for a thread, with the times of their spawns, the oldest first.
     pub(super) fn waiting_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
-        self.census.jobs().waiting()
+        self.counts.jobs().waiting()
     }
 
     /// Jobs that have one, with the times of their starts, the oldest first.
     pub(super) fn running_jobs(&self) -> impl Iterator<Item = (u64, TaskId)> + '_ {
-        self.census.jobs().running()
+        self.counts.jobs().running()
     }
 
     /// Living tasks on a runtime.
     pub(super) fn on_runtime(&self, runtime: RuntimeId) -> u64 {
-        self.census.runtime(runtime)
+        self.counts.runtime(runtime)
     }
 
     /// Takes a row: the newest replaces, but a task that ended never comes back to life.
-    pub(super) fn put(&mut self, record: TaskRecord, now_ns: u64, most: usize) -> Put {
+    pub(super) fn put(&mut self, record: TaskRecord, now_ns: u64, most: usize) -> Insertion {
         let id = record.id;
         let over = record.state.is_ended();
         let seen_s = (now_ns / SECOND).min(u32::MAX.into()) as u32;
@@ -156,29 +156,29 @@ impl TaskTable {
         if packed.2.is_some() && self.rows.wide.len() >= most.div_ceil(WIDE_SHARE) {
             // An older state would be taken for the present one.
             self.remove(id);
-            return Put::Refused;
+            return Insertion::Refused;
         }
-        let Self { index, hasher, rows, census, .. } = self;
+        let Self { index, hasher, rows, counts, .. } = self;
         let hash = hasher.hash_one(id);
         let entry =
             index.entry(hash, |place| rows.id(*place) == id, |place| hasher.hash_one(rows.id(*place)));
         let was_over = match entry {
             Entry::Occupied(place) => {
                 let place = *place.get();
-                let Some(before) = rows.at(place) else { return Put::Stored };
-                let (before, was_over) = (Share::of(before), before.state().is_ended());
+                let Some(before) = rows.at(place) else { return Insertion::Stored };
+                let (before, was_over) = (RowShare::of(before), before.state().is_ended());
                 if was_over && !over {
-                    return Put::Stored;
+                    return Insertion::Stored;
                 }
                 let after = rows.set(place, packed);
-                census.change(before, Share::of(after));
+                counts.change(before, RowShare::of(after));
                 self.changes.note(place);
                 was_over
             }
             Entry::Vacant(vacant) => {
-                let Some(place) = rows.take_place(most) else { return Put::Refused };
+                let Some(place) = rows.take_place(most) else { return Insertion::Refused };
                 vacant.insert(place);
-                census.meet(rows.set(place, packed));
+                counts.insert(rows.set(place, packed));
                 self.changes.note(place);
                 false
             }
@@ -186,7 +186,7 @@ impl TaskTable {
         if over && !was_over {
             self.ended.push_back((now_ns, id));
         }
-        Put::Stored
+        Insertion::Stored
     }
 
     /// Makes room in the index for that many rows, so that a snapshot does not build it again and again.
@@ -207,7 +207,7 @@ impl TaskTable {
     }
 
     /// Drops every living task that was not told since that time.
-    pub(super) fn drop_untold(&mut self, before_ns: u64) {
+    pub(super) fn drop_unreported(&mut self, before_ns: u64) {
         let before_s = (before_ns / SECOND).min(u32::MAX.into()) as u32;
         self.drop_where(|row| row.seen_s < before_s && !row.is_over());
     }
@@ -257,14 +257,14 @@ impl TaskTable {
     }
 
     /// Lets the oldest ended tasks go until no more than `most` are kept. Returns how many left.
-    pub(super) fn shed(&mut self, most: usize) -> u64 {
-        let mut shed = 0;
+    pub(super) fn evict_ended(&mut self, most: usize) -> u64 {
+        let mut evict_ended = 0;
         while self.ended_len() > most {
             let Some((_, id)) = self.ended.pop_front().or_else(|| self.kept.pop_front()) else { break };
             self.remove(id);
-            shed += 1;
+            evict_ended += 1;
         }
-        shed
+        evict_ended
     }
 
     /// The clock was set back: what ended did so now, and every row is another than before.
@@ -281,7 +281,7 @@ impl TaskTable {
         let Ok(entry) = self.index.find_entry(hash, |place| rows.id(*place) == id) else { return };
         let (place, _) = entry.remove();
         if let Some(row) = rows.at(place) {
-            self.census.subtract(Share::of(row));
+            self.counts.subtract(RowShare::of(row));
         }
         rows.clear(place);
     }

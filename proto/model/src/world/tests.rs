@@ -22,8 +22,8 @@ use crate::time::{MILLISECOND, SECOND};
 
 /// A world that has greeted the script's process.
 fn world_of(script: &Script) -> World {
-    let mut world = World::new(Limits::default());
-    world.greet(script.hello(), script.now_unix_ns()).unwrap();
+    let mut world = World::new(WorldLimits::default());
+    world.connect(script.hello(), script.now_unix_ns()).unwrap();
     world
 }
 
@@ -149,9 +149,9 @@ fn while_the_first_snapshot_comes_in_totals_are_exact_and_rows_say_that_some_are
         assert!(so_far.1.len() < tasks.len() && so_far.1.iter().all(|row| tasks.contains(row)));
     }
     // It breaks, and is told anew: what came before is kept, and is still not all.
-    world.part(script.boot(), "connection reset", 0);
+    world.disconnect(script.boot(), "connection reset", 0);
     assert_eq!(only(&world).loading(), Some((2, 3)));
-    world.greet(script.hello(), 0).unwrap();
+    world.connect(script.hello(), 0).unwrap();
     for part in script.snapshot(2) {
         assert!(only(&world).loading().is_some());
         world.apply(part, 0);
@@ -203,9 +203,9 @@ fn a_reconnect_with_a_snapshot_puts_the_time_away_into_one_coarse_point() {
     for report in busy_seconds(&mut script, 2) {
         world.apply(report, 0);
     }
-    world.part(script.boot(), "connection reset", 0);
+    world.disconnect(script.boot(), "connection reset", 0);
     busy_seconds(&mut script, 5);
-    world.greet(script.hello(), 0).unwrap();
+    world.connect(script.hello(), 0).unwrap();
     for part in script.snapshot(1) {
         world.apply(part, 0);
     }
@@ -302,17 +302,17 @@ fn tasks_that_ended_without_a_listener_leave_with_the_snapshot() {
 
 #[test]
 fn labels_number_incarnations_and_a_restart_replaces_the_old_one() {
-    let mut world = World::new(Limits::default());
+    let mut world = World::new(WorldLimits::default());
     let hello = |pid| crate::testkit::hello("checkout", pid);
-    assert_eq!(world.greet(hello(1), 0).unwrap().label().as_ref(), "checkout#1");
-    assert_eq!(world.greet(hello(2), 0).unwrap().label().as_ref(), "checkout#2");
+    assert_eq!(world.connect(hello(1), 0).unwrap().label().as_ref(), "checkout#1");
+    assert_eq!(world.connect(hello(2), 0).unwrap().label().as_ref(), "checkout#2");
     let live = |world: &World| world.processes().filter(|p| p.presence() == Presence::Live).count();
     assert_eq!(live(&world), 2, "two instances on one host");
     let mut reborn = hello(2);
     reborn.boot = BootId(7);
-    assert_eq!(world.greet(reborn, 0).unwrap().label().as_ref(), "checkout#3");
+    assert_eq!(world.connect(reborn, 0).unwrap().label().as_ref(), "checkout#3");
     assert_eq!(live(&world), 2, "the same pid cannot be two processes");
-    assert_eq!(world.greet(hello(1), 0).unwrap().label().as_ref(), "checkout#1");
+    assert_eq!(world.connect(hello(1), 0).unwrap().label().as_ref(), "checkout#1");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use pollscope_model::entity::slow_poll::PollKind;
 use pollscope_model::finding::Finding;
 use pollscope_model::level::Level;
 use pollscope_model::monitor::Monitor;
-use pollscope_model::query::flag::Judge as _;
-use pollscope_model::world::Limits;
+use pollscope_model::query::flag::FindingSource as _;
+use pollscope_model::world::WorldLimits;
 
 use super::format::{Expect, Scenario};
 use super::stage::Stage;
@@ -16,8 +16,8 @@ use super::stage::Stage;
 /// Plays the scenario; what was not as it says comes back in words.
 pub(crate) fn run(scenario: &Scenario) -> Vec<String> {
     let mut stage = Stage::new(scenario);
-    let mut monitor = Monitor::new(Limits::default());
-    monitor.greet(stage.script.hello(), stage.script.now_unix_ns()).expect("there is room");
+    let mut monitor = Monitor::new(WorldLimits::default());
+    monitor.connect(stage.script.hello(), stage.script.now_unix_ns()).expect("there is room");
     // When each finding was first seen open.
     let mut seen: BTreeMap<(String, String), u64> = BTreeMap::new();
     let mut failures = Vec::new();

@@ -10,7 +10,7 @@ use crate::convert::{Assembler, DecodeError, at_most, checked};
 use crate::feed::Message;
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::recording::Channel;
-use crate::recording::bytes::Bytes;
+use crate::recording::bytes::ByteReader;
 use crate::recording::layout::MAX_CHUNK_BYTES;
 use crate::wire;
 
@@ -20,7 +20,7 @@ pub(super) struct Channels(Vec<(u16, Channel)>);
 
 impl Channels {
     fn declare(&mut self, record: &[u8]) -> Option<()> {
-        let mut fields = Bytes(record);
+        let mut fields = ByteReader(record);
         let (id, _schema, topic) = (fields.u16()?, fields.u16()?, fields.text()?);
         let channel = Channel::ALL.into_iter().find(|channel| channel.topic() == topic)?;
         if self.get(id).is_none() && self.0.len() < Channel::ALL.len() {
@@ -102,7 +102,7 @@ impl Cursor {
 
     fn step(&mut self, source: &mut Source) -> Result<Step, DecodeError> {
         let data = self.data.as_deref().unwrap_or_default();
-        let mut rest = Bytes(data.get(self.at..).unwrap_or_default());
+        let mut rest = ByteReader(data.get(self.at..).unwrap_or_default());
         if rest.0.is_empty() {
             return Ok(Step::End);
         }
@@ -116,7 +116,7 @@ impl Cursor {
             op::MESSAGE => {}
             _ => return Ok(Step::Nothing),
         }
-        let mut fields = Bytes(body);
+        let mut fields = ByteReader(body);
         let head = (fields.u16(), fields.u32(), fields.u64(), fields.u64());
         let (Some(channel), _, Some(unix_ns), Some(_)) = head else {
             return Err(DecodeError::missing("recording.message"));
@@ -168,7 +168,7 @@ fn load(source: &mut Source, chunk: usize) -> Option<Vec<u8>> {
         return None;
     }
     let body = read_at(&mut source.input, place.offset, place.length as usize).ok()?;
-    let mut fields = Bytes(&body);
+    let mut fields = ByteReader(&body);
     let (_start, _end) = (fields.u64()?, fields.u64()?);
     let (size, checksum) = (fields.u64()?, fields.u32()?);
     let compression = fields.text()?;

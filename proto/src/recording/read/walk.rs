@@ -8,7 +8,7 @@ use mcap::records::op;
 
 use super::{Ending, Input, OpenError};
 use crate::recording::FORMAT;
-use crate::recording::bytes::Bytes;
+use crate::recording::bytes::ByteReader;
 use crate::recording::layout::{KEY_FORMAT, KEY_RELEASE, MAX_CHUNKS, MAX_SMALL_RECORD, METADATA, PROFILE};
 
 /// Opcode and length.
@@ -27,12 +27,12 @@ pub(super) struct ChunkPlace {
 }
 
 /// What the walk found.
-pub(super) struct Walked {
+pub(super) struct ChunkIndex {
     pub(super) chunks: Vec<ChunkPlace>,
     pub(super) ending: Ending,
 }
 
-pub(super) fn walk(input: &mut Box<dyn Input>) -> Result<Walked, OpenError> {
+pub(super) fn walk(input: &mut Box<dyn Input>) -> Result<ChunkIndex, OpenError> {
     let size = input.seek(SeekFrom::End(0))?;
     input.seek(SeekFrom::Start(0))?;
     let mut input = io::BufReader::new(input);
@@ -69,7 +69,7 @@ pub(super) fn walk(input: &mut Box<dyn Input>) -> Result<Walked, OpenError> {
                 if chunks.len() >= MAX_CHUNKS {
                     return Err(OpenError::TooLong);
                 }
-                let mut times = Bytes(&times);
+                let mut times = ByteReader(&times);
                 chunks.push(ChunkPlace {
                     offset: body,
                     length,
@@ -89,12 +89,12 @@ pub(super) fn walk(input: &mut Box<dyn Input>) -> Result<Walked, OpenError> {
     } else {
         Ending::Cut { whole_bytes: at, lost_bytes: size - at.min(size) }
     };
-    Ok(Walked { chunks, ending })
+    Ok(ChunkIndex { chunks, ending })
 }
 
 /// Whether a header or a metadata record lets the file be one of ours.
 fn judge(opcode: u8, record: &[u8]) -> Result<(), OpenError> {
-    let mut fields = Bytes(record);
+    let mut fields = ByteReader(record);
     let name = fields.text().unwrap_or_default();
     if opcode == op::HEADER && name != PROFILE {
         return Err(OpenError::NotOurs { profile: name.chars().take(40).collect() });
@@ -118,7 +118,7 @@ fn head(input: &mut impl Read) -> io::Result<Option<(u8, u64)>> {
     if !filled(input, &mut head)? {
         return Ok(None);
     }
-    Ok(Bytes(&head).head())
+    Ok(ByteReader(&head).head())
 }
 
 /// Fills the buffer; false if the input ends before.

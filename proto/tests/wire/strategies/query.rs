@@ -9,7 +9,7 @@ use pollscope_model::level::Level;
 use pollscope_model::query::ask::{Answer, Ask, FlightOf, FlightQuery};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::detail::{
-    Overview, RuntimeNow, SeenPoll, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
+    ObservedPoll, Overview, RuntimeOverview, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
 };
 use pollscope_model::query::flight::{
     DIGITS, Flight, Lane, LaneCell, Lanes, LongPoll, Picture, TimeCell, Timeline,
@@ -198,13 +198,9 @@ fn link() -> impl Strategy<Value = TaskLink> {
     (number(), text()).prop_map(|(id, label)| TaskLink { id: TaskId(id), label })
 }
 
-fn seen_poll() -> impl Strategy<Value = SeenPoll> {
-    (slow_poll(), text(), vec(text(), 0..3), text()).prop_map(|(poll, waiting_in, stack, allowed)| SeenPoll {
-        poll,
-        waiting_in,
-        stack,
-        allowed,
-    })
+fn seen_poll() -> impl Strategy<Value = ObservedPoll> {
+    (slow_poll(), text(), vec(text(), 0..3), text())
+        .prop_map(|(poll, waiting_in, stack, allowed)| ObservedPoll { poll, waiting_in, stack, allowed })
 }
 
 prop_compose! {
@@ -245,9 +241,9 @@ prop_compose! {
             option::of(number()),
         ],
         (global_queue_series, blocking_series) in (series(), series()),
-    ) -> RuntimeNow {
+    ) -> RuntimeOverview {
         let [process, name, flavor] = texts;
-        RuntimeNow {
+        RuntimeOverview {
             process, name, flavor, workers, global_queue_series, blocking_series,
             alive_tasks: options[0], seen_tasks: options[1], global_queue: options[2],
             blocking_threads: options[3], blocking_queue: options[4],

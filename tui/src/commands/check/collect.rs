@@ -17,7 +17,7 @@ use std::time::Duration;
 use pollscope_model::report::Detail;
 use pollscope_proto::incoming::{Bounds, Incoming, Refusal, is_told};
 use pollscope_proto::ingest::{
-    self, Control, FOLDER_SOCKET, Ingest, Push, PushControl, PushMessage, Reader, Welcome,
+    self, Control, FOLDER_SOCKET, Ingest, IngestDecoder, Message, PushControl, PushMessage, Welcome,
 };
 use pollscope_proto::{PROTOCOL, Peer, compatible};
 use pollscope_system::descriptors::share;
@@ -173,7 +173,8 @@ impl Ingest for Service {
     ) -> Result<Response<Self::PushStream>, Status> {
         let counted = OpenStream::of(&self.0)?;
         let (controls, outbound) = mpsc::channel(CONTROLS);
-        let stream = Stream { inbound: request.into_inner(), reader: Reader::default(), controls, counted };
+        let stream =
+            Stream { inbound: request.into_inner(), reader: IngestDecoder::default(), controls, counted };
         tokio::spawn(stream.run());
         Ok(Response::new(ReceiverStream::new(outbound)))
     }
@@ -200,7 +201,7 @@ impl Drop for OpenStream {
 
 struct Stream {
     inbound: Streaming<PushMessage>,
-    reader: Reader,
+    reader: IngestDecoder,
     controls: mpsc::Sender<Result<PushControl, Status>>,
     counted: OpenStream,
 }
@@ -216,7 +217,7 @@ impl Stream {
     async fn serve(&mut self) -> Result<(), Status> {
         let first = tokio::time::timeout(GREETING, self.next()).await;
         let first = first.map_err(|_| Status::deadline_exceeded("no greeting came within 5 s"))??;
-        let Some(Push::Hello(hello)) = first else {
+        let Some(Message::Hello(hello)) = first else {
             return Err(Status::invalid_argument("the first message must be a hello"));
         };
         if let Err(mismatch) = compatible(Peer::Collector, Peer::Service, hello.protocol, &hello.version) {
@@ -228,20 +229,20 @@ impl Stream {
         self.send(&Control::Welcome(welcome)).await?;
         while let Some(push) = self.next().await? {
             match push {
-                Push::Hello(hello) if hello.boot == boot => {
+                Message::Hello(hello) if hello.boot == boot => {
                     self.counted.0.lock().greet(&hello).map_err(|error| refused(&error))?;
                 }
-                Push::Hello(_) => {
+                Message::Hello(_) => {
                     return Err(Status::invalid_argument("a stream speaks for one process"));
                 }
-                Push::Report(report) if report.boot == boot => {
+                Message::Report(report) if report.boot == boot => {
                     self.counted.0.lock().write(&report)?;
                     if report.kind.is_last_part() {
                         self.send(&Control::Ack { seq: report.seq }).await?;
                     }
                 }
-                Push::Report(_) => return Err(Status::invalid_argument("a report of another process")),
-                Push::Goodbye { reason } => {
+                Message::Report(_) => return Err(Status::invalid_argument("a report of another process")),
+                Message::Goodbye { reason } => {
                     let ended = self.counted.0.lock().end(boot, &reason);
                     return ended.map_err(|error| refused(&error));
                 }
@@ -251,11 +252,11 @@ impl Stream {
     }
 
     /// `None` when the process is gone.
-    async fn next(&mut self) -> Result<Option<Push>, Status> {
+    async fn next(&mut self) -> Result<Option<Message>, Status> {
         loop {
             let Ok(Some(message)) = self.inbound.message().await else { return Ok(None) };
             self.counted.0.messages.fetch_add(1, Ordering::AcqRel);
-            let taken = self.reader.take(message);
+            let taken = self.reader.decode(message);
             if let Some(push) = taken.map_err(|error| Status::invalid_argument(error.to_string()))? {
                 return Ok(Some(push));
             }

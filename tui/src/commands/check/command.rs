@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use pollscope_model::policy::Limits;
+use pollscope_model::policy::CheckLimits;
 use pollscope_model::rule::limit::Amount;
 use pollscope_model::time::MILLISECOND;
 use tokio::process::{Child, Command};
@@ -35,7 +35,7 @@ pub(super) struct Ended {
 }
 
 /// Runs it to its end; signals that come meanwhile are passed on.
-pub(super) fn run(command: &[OsString], folder: &Folder, limits: &Limits) -> Result<Ended, Failure> {
+pub(super) fn run(command: &[OsString], folder: &Folder, limits: &CheckLimits) -> Result<Ended, Failure> {
     let words = command.iter().map(shown).collect::<Vec<_>>().join(" ");
     let [program, arguments @ ..] = command else {
         return Err(Failure::Usage("the command after `--` is missing".to_owned()));
@@ -71,7 +71,7 @@ fn not_started(program: &OsString, error: io::Error) -> Failure {
 }
 
 /// What POLLSCOPE_SLOW_POLL must be for limits to be judged: polls near a limit leave evidence.
-fn slow_poll(limits: &Limits) -> Option<String> {
+fn slow_poll(limits: &CheckLimits) -> Option<String> {
     let least = [limits.max_poll_ns, limits.p99_poll_ns].into_iter().flatten().min()?;
     let from = (least / EVIDENCE).clamp(1, SLOW_POLL_NS);
     Some(Amount::Nanos(from).to_string().trim_matches('"').to_owned())
@@ -210,7 +210,9 @@ mod tests {
 
     #[test]
     fn polls_near_the_smallest_limit_leave_evidence() {
-        let of = |max, p99| slow_poll(&Limits { max_poll_ns: max, p99_poll_ns: p99, ..Limits::default() });
+        let of = |max, p99| {
+            slow_poll(&CheckLimits { max_poll_ns: max, p99_poll_ns: p99, ..CheckLimits::default() })
+        };
         assert_eq!(of(None, None), None, "no arguments change nothing");
         assert_eq!(of(Some(10 * MILLISECOND), None).as_deref(), Some("1ms"));
         assert_eq!(of(Some(10 * MILLISECOND), Some(MILLISECOND)).as_deref(), Some("500us"));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pollscope_model::verdict::{Judge, Run};
+use pollscope_model::verdict::{Judge, RunEvidence};
 
 use super::terms::Rules;
 use crate::commands::recordings::{Grouped, Parts, by_process};
@@ -51,10 +51,10 @@ struct Judged {
 
 fn process(judge: &mut Judge, parts: Parts, rules: &Rules) -> Result<Judged, Failure> {
     let folded = parts.fold(rules.policy.as_ref())?;
-    let mut run = Run::of(folded.whole.monitor());
+    let mut run = RunEvidence::of(folded.whole.monitor());
     run.recording = Some(folded.path.display().to_string().into());
     run.ended = folded.whole.ended();
-    judge.hear(&run);
+    judge.add_run(&run);
     let (words, ended) = (folded.whole.shortcomings(), folded.whole.ended());
     Ok(Judged { path: folded.path, words, ended })
 }

@@ -8,7 +8,7 @@ use pollscope_model::query::page::{Meta, Page, Row, RowId};
 use pollscope_model::testkit::Script;
 use pollscope_model::time::MILLISECOND;
 use pollscope_model::value::Value;
-use pollscope_model::world::Limits;
+use pollscope_model::world::WorldLimits;
 use serde_json::Value as Json;
 
 use super::*;
@@ -19,8 +19,8 @@ fn sheet(kind: Kind) -> Sheet {
     let site = script.site("src/cart.rs:88:9");
     let task = script.spawn_named(site, "render\u{1b}[2J, \"cart\"", "http");
     script.poll(task, 3, 2 * MILLISECOND);
-    let mut monitor = Monitor::new(Limits::default());
-    monitor.greet(script.hello(), script.now_unix_ns()).unwrap();
+    let mut monitor = Monitor::new(WorldLimits::default());
+    monitor.connect(script.hello(), script.now_unix_ns()).unwrap();
     for report in script.snapshot(1) {
         monitor.apply(report, script.now_unix_ns());
     }

@@ -10,7 +10,7 @@ use pollscope_model::id::TaskId;
 use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::detail::{
-    Overview, RuntimeNow, SeenPoll, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
+    ObservedPoll, Overview, RuntimeOverview, SiteDetail, TaskDetail, TaskLink, WorkerHeat,
 };
 use pollscope_model::query::page::{Row, RowId};
 use pollscope_model::time::{ClockAnchor, MILLISECOND, SECOND};
@@ -70,7 +70,7 @@ pub(super) fn finding(number: u64) -> Finding {
 }
 
 pub(super) fn task_detail(task: TaskId, amount: Amount) -> TaskDetail {
-    let slow = |nth: u64| SeenPoll {
+    let slow = |nth: u64| ObservedPoll {
         poll: pollscope_model::entity::slow_poll::SlowPoll {
             task,
             nth,
@@ -161,7 +161,7 @@ fn hello(mode: Mode) -> Hello {
 }
 
 pub(super) fn overview(amount: Amount) -> Overview {
-    let runtime = RuntimeNow {
+    let runtime = RuntimeOverview {
         process: Arc::from("checkout#1"),
         name: Arc::from("main"),
         flavor: Arc::from("multi_thread"),

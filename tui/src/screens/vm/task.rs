@@ -1,7 +1,7 @@
 //! One task: facts, the histograms of its site, its slow polls, its findings.
 
 use pollscope_model::query::column::{Unit, columns};
-use pollscope_model::query::detail::{SeenPoll, TaskDetail};
+use pollscope_model::query::detail::{ObservedPoll, TaskDetail};
 use pollscope_model::query::page::Row;
 use pollscope_model::time::Nanos;
 use pollscope_model::value::Value;
@@ -225,7 +225,7 @@ fn stack(task: &TaskDetail, width: usize) -> Vec<Line> {
     lines
 }
 
-fn slow_poll(seen: &SeenPoll) -> Line {
+fn slow_poll(seen: &ObservedPoll) -> Line {
     let poll = &seen.poll;
     let ns = |ns: Option<u64>| ns.map_or_else(|| "–".to_owned(), |ns| Nanos(ns).to_string());
     let kind = poll.kind().map_or("–", |kind| kind.as_str());

@@ -1,6 +1,6 @@
 //! Runtimes and their workers: the table, the lanes of single polls, the queues over time, what is wrong, what is not measured.
 
-use pollscope_model::query::detail::RuntimeNow;
+use pollscope_model::query::detail::RuntimeOverview;
 use pollscope_model::query::page::Row;
 use pollscope_model::value::Value;
 
@@ -77,7 +77,7 @@ fn stuck(list: &List, width: usize) -> Vec<Line> {
     lines
 }
 
-fn runtime_lines(runtime: &RuntimeNow, width: usize, glyphs: Glyphs) -> Vec<Line> {
+fn runtime_lines(runtime: &RuntimeOverview, width: usize, glyphs: Glyphs) -> Vec<Line> {
     let title =
         format!("{} {}: {}, {} workers", runtime.process, runtime.name, runtime.flavor, runtime.workers);
     let alive = match (runtime.alive_tasks, runtime.seen_tasks) {

@@ -37,7 +37,7 @@ fn name(process: &Process) -> PathBuf {
 fn record(process: &Process, path: &Path) -> io::Result<()> {
     let file = pollscope_system::file::create_private(path)?;
     let written = Writer::new(file, process.hello()).and_then(|mut writer| {
-        process.retold(LAST_NS).iter().try_for_each(|report| writer.report(report))?;
+        process.snapshot_reports(LAST_NS).iter().try_for_each(|report| writer.report(report))?;
         writer.finish()
     });
     // Half a dump is of no use; the name was free before.
@@ -49,7 +49,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
 
     use pollscope_model::testkit::Script;
-    use pollscope_model::world::Limits;
+    use pollscope_model::world::WorldLimits;
     use pollscope_proto::feed::Message;
     use pollscope_proto::recording::{Ending, Recording};
 
@@ -59,8 +59,8 @@ mod tests {
     fn what_is_held_can_be_opened_again() {
         let folder = tempfile::tempdir().unwrap();
         let mut script = Script::new("../checkout");
-        let mut world = World::new(Limits::default());
-        let boot = world.greet(script.hello(), 1).unwrap().boot();
+        let mut world = World::new(WorldLimits::default());
+        let boot = world.connect(script.hello(), 1).unwrap().boot();
         assert_eq!(write(&world, boot, folder.path()), "nothing is known of the process yet");
         let site = script.site("src/cart.rs:88:9");
         script.spawn(site);
@@ -69,8 +69,8 @@ mod tests {
         let path = Path::new(said.strip_prefix("written: ").unwrap());
         assert_eq!(path.parent(), Some(folder.path()), "{said}");
         let mut recording = Recording::open(path).unwrap();
-        let mut again = World::new(Limits::default());
-        again.greet(recording.hello().clone(), 1).unwrap();
+        let mut again = World::new(WorldLimits::default());
+        again.connect(recording.hello().clone(), 1).unwrap();
         for entry in recording.messages() {
             if let Message::Report(report) = entry.message {
                 again.apply(*report, 1);

@@ -12,9 +12,9 @@ use pollscope_model::id::BootId;
 use pollscope_model::monitor::{Message, Monitor, Receipt, Received};
 use pollscope_model::report::{Report, ReportKind};
 use pollscope_model::time::SECOND;
-use pollscope_model::world::{Limits, TooManyProcesses};
+use pollscope_model::world::{TooManyProcesses, WorldLimits};
 use pollscope_proto::DecodeError;
-use pollscope_proto::recording::Packed;
+use pollscope_proto::recording::PackedMessage;
 
 use crate::sources::replay::player::{self, Moved, Player};
 use crate::sources::replay::track::{self, State, Tape, Track};
@@ -45,7 +45,7 @@ pub(super) struct History {
 impl Default for History {
     fn default() -> Self {
         Self {
-            live: Monitor::new(Limits::default()),
+            live: Monitor::new(WorldLimits::default()),
             track: Track::new(MemoryTape::default()),
             player: None,
             note: NOTE.into(),
@@ -226,7 +226,7 @@ struct MemoryTape {
 }
 
 enum Kept {
-    Message(Packed),
+    Message(PackedMessage),
     Lost(Received),
 }
 
@@ -242,7 +242,7 @@ impl Kept {
 impl MemoryTape {
     fn push(&mut self, unix_ns: u64, received: &Received) {
         let kept = match received {
-            Received::Message(message) => Kept::Message(Packed::new(message)),
+            Received::Message(message) => Kept::Message(PackedMessage::new(message)),
             lost @ Received::Lost { .. } => Kept::Lost(lost.clone()),
         };
         self.bytes += kept.bytes();

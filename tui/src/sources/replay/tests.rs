@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pollscope_model::entity::task::{HandleState, TaskState};
 use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::Kind;
-use pollscope_model::query::flag::Judge as _;
+use pollscope_model::query::flag::FindingSource as _;
 use pollscope_model::query::page::Query;
 use pollscope_model::testkit::Script;
 use pollscope_model::time::{MILLISECOND, SECOND};

@@ -126,7 +126,7 @@ impl<T: Tape> Track<T> {
 
     /// Remembers when findings opened that were not there at the last look.
     pub(in crate::sources) fn look_for_findings(&mut self, monitor: &Monitor) {
-        let ever = monitor.engine().findings_ever();
+        let ever = monitor.engine().findings_opened();
         if ever > std::mem::replace(&mut self.findings_ever, ever)
             && let Some(newest) = self.newest()
         {
@@ -234,11 +234,11 @@ impl State {
 /// waits for a process whose state is not whole, since it never will be. Returns whether there was
 /// one. A second call changes nothing.
 pub(super) fn end(monitor: &mut Monitor, unix_ns: u64) -> bool {
-    monitor.settle(unix_ns);
+    monitor.finish(unix_ns);
     let unfinished = monitor.world().processes().filter(|process| process.loading().is_some());
     let unfinished: Vec<BootId> = unfinished.map(|process| process.hello().boot).collect();
     for boot in &unfinished {
-        monitor.part(*boot, UNTOLD, unix_ns);
+        monitor.disconnect(*boot, UNTOLD, unix_ns);
     }
     !unfinished.is_empty()
 }

@@ -2,7 +2,7 @@
 
 use pollscope_model::monitor::{Message, Monitor};
 use pollscope_model::policy::Policy;
-use pollscope_model::world::Limits;
+use pollscope_model::world::WorldLimits;
 use pollscope_proto::recording::Recording;
 
 use super::file::shortcomings;
@@ -25,7 +25,7 @@ impl Whole {
     /// Nothing yet; judged by `policy`, or by the one that its process brings.
     pub(crate) fn new(policy: Option<&Policy>) -> Self {
         let monitor = match policy {
-            Some(policy) => Monitor::with_policy(Limits::default(), policy.clone()),
+            Some(policy) => Monitor::with_policy(WorldLimits::default(), policy.clone()),
             None => Monitor::default(),
         };
         let overruled = policy.is_some();

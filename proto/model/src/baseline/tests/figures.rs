@@ -21,7 +21,7 @@ fn twice_the_p99_at_one_site_names_exactly_that_site() {
             "{runs} runs: {comparison:#?}"
         );
         let back = of_runs((0..runs).map(|seed| slower(seed).run())).compare(&usual(77).run());
-        assert_eq!(told(&back, CART, Figure::Poll).0, Change::Improved, "{back:#?}");
+        assert_eq!(judgement(&back, CART, Figure::Poll).0, Change::Improved, "{back:#?}");
         assert!(!back.is_worse());
     }
 }
@@ -76,10 +76,10 @@ fn equal_code_on_another_load_does_not_regress() {
     for runs in [1, 3] {
         let comparison = of_runs((0..runs).map(|seed| light(seed).run())).compare(&heavy(9).run());
         assert!(!comparison.is_worse(), "{comparison:#?}");
-        let (change, reason) = told(&comparison, CART, Figure::Sched);
+        let (change, reason) = judgement(&comparison, CART, Figure::Sched);
         assert_eq!(change, Change::Insufficient);
         assert!(reason.contains("base's workers were 10% busy, this run's 90%"), "{reason}");
-        assert_eq!(told(&comparison, CART, Figure::Poll).0, Change::Unchanged);
+        assert_eq!(judgement(&comparison, CART, Figure::Poll).0, Change::Unchanged);
         let back = of_runs((0..runs).map(|seed| heavy(seed).run())).compare(&light(9).run());
         assert!(!back.is_worse(), "{back:#?}");
     }
@@ -95,7 +95,7 @@ fn longer_waits_under_a_like_load_regress_and_after_slower_polls_they_only_follo
     assert_eq!(regressed(&comparison), ["src/cart.rs:88:9 cart p99_sched"]);
     let comparison = baseline.compare(&run(7, 3 * MILLISECOND, 2 * MILLISECOND));
     assert_eq!(regressed(&comparison), ["src/mail.rs:12:5 mail p99_poll"]);
-    let (change, reason) = told(&comparison, CART, Figure::Sched);
+    let (change, reason) = judgement(&comparison, CART, Figure::Sched);
     assert_eq!(change, Change::Insufficient);
     assert!(reason.contains("follow from slower polls of src/mail.rs:12:5 mail"), "{reason}");
 }
@@ -104,16 +104,16 @@ fn longer_waits_under_a_like_load_regress_and_after_slower_polls_they_only_follo
 fn too_few_samples_are_never_a_pass_in_silence() {
     let run = |seed, n, ns| Recorded::new(seed).polls(CART, "cart", n, ns).run();
     let comparison = of_runs([run(1, 2_000, MILLISECOND)]).compare(&run(2, 199, 4 * MILLISECOND));
-    let (change, reason) = told(&comparison, CART, Figure::Poll);
+    let (change, reason) = judgement(&comparison, CART, Figure::Poll);
     assert_eq!((change, &*reason), (Change::Insufficient, "this run has 199 polls, 200 are needed"));
     assert!(!comparison.is_judged() && !comparison.is_worse());
     let comparison = of_runs([run(1, 150, MILLISECOND)]).compare(&run(2, 2_000, 4 * MILLISECOND));
-    assert_eq!(told(&comparison, CART, Figure::Poll).1, "base has 150 polls, 200 are needed");
+    assert_eq!(judgement(&comparison, CART, Figure::Poll).1, "base has 150 polls, 200 are needed");
     // Of 300 polls, 4 are above base's p99: that may be chance.
     let few_slow =
         Recorded::new(9).polls(CART, "cart", 296, MILLISECOND).polls(CART, "cart", 4, 9 * MILLISECOND);
     let comparison = of_runs([run(1, 300, MILLISECOND)]).compare(&few_slow.run());
-    let (change, reason) = told(&comparison, CART, Figure::Poll);
+    let (change, reason) = judgement(&comparison, CART, Figure::Poll);
     assert_eq!(change, Change::Insufficient);
     assert!(reason.contains("may be chance"), "{reason}");
 }
@@ -123,7 +123,7 @@ fn of_fewer_than_three_runs_it_is_unknown_how_much_they_differ() {
     let run = |seed, ns| Recorded::new(seed).polls(CART, "cart", 5_000, ns).run();
     let half_more = 7 * MILLISECOND / 5;
     let comparison = of_runs([run(1, MILLISECOND)]).compare(&run(9, half_more));
-    let (change, reason) = told(&comparison, CART, Figure::Poll);
+    let (change, reason) = judgement(&comparison, CART, Figure::Poll);
     assert_eq!(change, Change::Insufficient);
     assert!(reason.contains("base has 1 of the 3 runs"), "{reason}");
     assert!(comparison.notes[0].contains("1 of the 3 runs"), "{:?}", comparison.notes);
@@ -133,14 +133,17 @@ fn of_fewer_than_three_runs_it_is_unknown_how_much_they_differ() {
     let mixed =
         of_runs([run(1, MILLISECOND), run(2, 2 * MILLISECOND), run(3, MILLISECOND), run(4, MILLISECOND)]);
     let comparison = mixed.compare(&run(9, 9 * MILLISECOND / 5));
-    assert_eq!(told(&comparison, CART, Figure::Poll).0, Change::Unchanged, "{comparison:#?}");
+    assert_eq!(judgement(&comparison, CART, Figure::Poll).0, Change::Unchanged, "{comparison:#?}");
 }
 
 #[test]
 fn below_the_floor_nothing_regresses() {
     let run = |seed, ns| Recorded::new(seed).polls(CART, "cart", 5_000, ns).run();
     let baseline = of_runs((0..3).map(|seed| run(seed, 40 * MICROSECOND)));
-    assert_eq!(told(&baseline.compare(&run(9, 80 * MICROSECOND)), CART, Figure::Poll).0, Change::Unchanged);
+    assert_eq!(
+        judgement(&baseline.compare(&run(9, 80 * MICROSECOND)), CART, Figure::Poll).0,
+        Change::Unchanged
+    );
     assert!(baseline.compare(&run(9, 400 * MICROSECOND)).is_worse());
 }
 
@@ -158,7 +161,7 @@ fn time_without_a_cpu_is_not_the_codes() {
     };
     let baseline = of_runs((0..3).map(|seed| usual(seed).run()));
     let comparison = baseline.compare(&preempted(MILLISECOND));
-    let (change, reason) = told(&comparison, CART, Figure::Poll);
+    let (change, reason) = judgement(&comparison, CART, Figure::Poll);
     assert_eq!(change, Change::Insufficient);
     assert!(reason.contains("100 were long only because their thread had no CPU"), "{reason}");
     // Preempted, and slow by itself as well.
@@ -173,7 +176,7 @@ fn time_without_a_cpu_is_not_the_codes() {
     };
     let baseline = of_runs((0..3).map(|seed| run(seed, 5)));
     assert!(baseline.compare(&run(100, 5)).is_worse());
-    let (change, reason) = told(&baseline.compare(&run(100, 900)), CART, Figure::Poll);
+    let (change, reason) = judgement(&baseline.compare(&run(100, 900)), CART, Figure::Poll);
     assert_eq!(change, Change::Insufficient);
     assert!(reason.contains("more than base's, enough to explain it"), "{reason}");
 }
@@ -201,12 +204,12 @@ fn a_site_is_known_again_after_its_line_moved_and_two_of_a_name_are_not_mixed_up
     assert!(!moved.is_worse() && moved.new.is_empty() && moved.vanished.is_empty(), "{moved:#?}");
     assert!(baseline.compare(&at(2, &[(14, 3 * short), (99, long)])).is_worse());
     let unclear = baseline.compare(&at(2, &[(14, short), (50, long), (99, long)]));
-    let (change, reason) = told(&unclear, "src/cart.rs:50:9", Figure::Poll);
+    let (change, reason) = judgement(&unclear, "src/cart.rs:50:9", Figure::Poll);
     assert_eq!(change, Change::Insufficient);
     assert!(reason.contains("give their tasks names"), "{reason}");
     // The first was not reached in this run, and nothing moved.
     let fewer = baseline.compare(&at(2, &[(90, long)]));
-    assert_eq!(told(&fewer, "src/cart.rs:90:9", Figure::Poll).0, Change::Unchanged);
+    assert_eq!(judgement(&fewer, "src/cart.rs:90:9", Figure::Poll).0, Change::Unchanged);
     assert_eq!(fewer.vanished.len(), 1);
 }
 
@@ -219,7 +222,7 @@ fn another_class_of_machine_or_build_is_not_compared() {
     other.script = Script::of(hello);
     let comparison = baseline.compare(&other.polls(CART, "cart", 2_000, 9 * MILLISECOND).run());
     assert!(!comparison.is_worse() && !comparison.is_judged());
-    assert_eq!(told(&comparison, CART, Figure::Poll).0, Change::Insufficient);
+    assert_eq!(judgement(&comparison, CART, Figure::Poll).0, Change::Insufficient);
     assert!(
         comparison.notes.iter().any(|note| note.contains("x86_64-linux debug")),
         "{:?}",
@@ -281,8 +284,8 @@ fn the_load_of_a_runtime_that_is_shut_down_is_known() {
         recorded.seconds = 1;
         let record = crate::entity::runtime::RuntimeRecord { workers: 2, gone, ..Default::default() };
         let mut script = recorded.script.clone();
-        let mut world = World::new(Limits::default());
-        world.greet(script.hello(), 0).unwrap();
+        let mut world = World::new(WorldLimits::default());
+        world.connect(script.hello(), 0).unwrap();
         script.worker(&WorkerDelta { busy_ns: 7, interval_ns: 10, ..WorkerDelta::default() });
         let report = script.second();
         world.apply(report, 1);

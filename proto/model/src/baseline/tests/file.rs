@@ -29,8 +29,8 @@ fn what_is_written_is_read_again_and_written_the_same() {
 fn nothing_harmful_is_written_into_a_file_and_all_is_read_back() {
     use crate::testkit::{HOSTILE, hostile, raw, verdict_saying};
     let (script, reports) = hostile();
-    let mut world = World::new(Limits::default());
-    world.greet(script.hello(), script.now_unix_ns()).unwrap();
+    let mut world = World::new(WorldLimits::default());
+    world.connect(script.hello(), script.now_unix_ns()).unwrap();
     for report in reports {
         world.apply(report, script.now_unix_ns());
     }

@@ -44,7 +44,7 @@ pub(super) fn due(rule: &Rule, row: TaskRow<'_>) -> Option<u64> {
     (start_ns > 0 && !row.long_lived()).then(|| start_ns.saturating_add(near(rule.whole(&JOB))))
 }
 
-pub(super) fn tell(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
+pub(super) fn signal(view: &View<'_>, rule: &Rule, group: &Group) -> Signal {
     let usual_ns = usual_ns(view.moment.process, group.site).unwrap_or(0);
     let limit_ns = limit_ns(usual_ns, rule);
     let so = match group.tasks {

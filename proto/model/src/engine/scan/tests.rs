@@ -9,7 +9,7 @@ use crate::detect::cpu::Cpu;
 use crate::entity::task::{TaskKind, TaskState, WokenBy};
 use crate::testkit::Script;
 use crate::time::SECOND;
-use crate::world::{Limits, Process, World};
+use crate::world::{Process, World, WorldLimits};
 
 /// What happens to one of the tasks in a second.
 #[derive(Clone, Copy, Debug)]
@@ -100,9 +100,9 @@ proptest! {
         looks in prop::collection::vec(any::<bool>(), 25),
     ) {
         let mut script = Script::new("checkout");
-        let mut world = World::new(Limits::default());
-        world.greet(script.hello(), 0).expect("there is room");
-        let (policy, mut watched, mut tasks) = (Policy::default(), Watched::default(), Vec::new());
+        let mut world = World::new(WorldLimits::default());
+        world.connect(script.hello(), 0).expect("there is room");
+        let (policy, mut scan_state, mut tasks) = (Policy::default(), ScanState::default(), Vec::new());
         for ((events, pause), look) in seconds.into_iter().zip(looks) {
             for event in events {
                 play(&mut script, &mut tasks, event);
@@ -114,9 +114,9 @@ proptest! {
             }
             let moment = moment(world.processes().next().expect("it greeted"));
             let all = every_hit(moment, &policy);
-            let walk = walk(moment, &policy, &mut watched);
+            let scan = scan_tasks(moment, &policy, &mut scan_state);
             let flagged: BTreeMap<_, _> =
-                walk.flagged.iter().map(|(task, index, level)| ((*task, *index), *level)).collect();
+                scan.flagged.iter().map(|(task, index, level)| ((*task, *index), *level)).collect();
             let above: BTreeMap<_, _> = all
                 .iter()
                 .filter_map(|((task, index), level)| {
@@ -124,7 +124,7 @@ proptest! {
                 })
                 .collect();
             prop_assert_eq!(flagged, above);
-            let grouped: usize = walk.groups.iter().map(|(_, groups)| groups.len()).sum();
+            let grouped: usize = scan.groups.iter().map(|(_, groups)| groups.len()).sum();
             let rules: std::collections::BTreeSet<_> = all.keys().map(|(_, index)| *index).collect();
             prop_assert_eq!(grouped, rules.len(), "one site and no name: a group for each rule");
         }

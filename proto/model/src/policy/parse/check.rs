@@ -5,11 +5,11 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{PolicyError, Reader};
+use super::{PolicyError, PolicyReader};
 use crate::detect;
 use crate::level::Level;
 use crate::policy::Expectation;
-use crate::policy::check::{Check, KEYS, Set};
+use crate::policy::check::{Check, CheckSetting, KEYS};
 use crate::rule::limit;
 use crate::rule::limit::Amount;
 
@@ -17,7 +17,7 @@ const DETECTOR: &str = "detector";
 const SITE: &str = "site";
 const REASON: &str = "reason";
 
-impl Reader<'_> {
+impl PolicyReader<'_> {
     /// Sets what the table names.
     pub(super) fn check(
         &self,
@@ -32,23 +32,23 @@ impl Reader<'_> {
             };
             let wrong = |expected| self.wrong(&format!("{path}.{name}"), value, expected);
             match known.set {
-                Set::Time(of, _) => {
+                CheckSetting::Time(of, _) => {
                     let like = Amount::Nanos(0);
                     let Some(Amount::Nanos(ns)) = limit::read(like, value.get_ref()) else {
                         return Err(wrong(like.expected()));
                     };
                     *of(&mut check.limits) = Some(ns);
                 }
-                Set::Switch(of) => {
+                CheckSetting::Switch(of) => {
                     let on = value.get_ref().as_bool();
                     *of(&mut check.limits) = on.ok_or_else(|| wrong("true or false"))?;
                 }
-                Set::FailOn => {
+                CheckSetting::FailOn => {
                     let level = value.get_ref().as_str().and_then(Level::from_name);
                     let level = level.filter(|level| *level > Level::Allow);
                     check.fail_on = level.ok_or_else(|| wrong("\"warn\" or \"deny\""))?;
                 }
-                Set::Detectors(level) => {
+                CheckSetting::Detectors(level) => {
                     let list = value.get_ref().as_array().ok_or_else(|| wrong("a list of detectors"))?;
                     for one in list {
                         let id = self.detector(&format!("{path}.{name}"), one)?;

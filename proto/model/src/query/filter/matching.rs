@@ -10,7 +10,7 @@ use crate::world::Process;
 
 /// A filter at work: it remembers which names and sites held which word, so that a word costs a row
 /// three look-ups, however long the texts are.
-pub(crate) struct Sieve<'a> {
+pub(crate) struct RowMatcher<'a> {
     filter: &'a Filter,
     memos: Vec<Memo>,
 }
@@ -24,7 +24,7 @@ struct Memo {
     sites: Vec<Option<bool>>,
 }
 
-impl<'a> Sieve<'a> {
+impl<'a> RowMatcher<'a> {
     pub(crate) fn new(filter: &'a Filter) -> Self {
         Self { filter, memos: vec![Memo::default(); filter.terms.len()] }
     }

@@ -10,14 +10,14 @@ use crate::world::Process;
 
 /// Whose lane: a worker's, or that of a thread that is none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Owner {
+enum LaneOwner {
     Worker(WorkerId),
     Thread(usize),
 }
 
 /// What took most of a column so far.
 #[derive(Clone, Copy, Default)]
-struct Most {
+struct LaneMost {
     ns: u64,
     site: SiteId,
     /// When the poll began, which tells it from its neighbours.
@@ -26,24 +26,24 @@ struct Most {
 }
 
 pub(super) fn build(process: &Process, window: Window, first: usize, most: u32, tally: &mut Tally) -> Lanes {
-    let mut rows: BTreeMap<Owner, Vec<Most>> = BTreeMap::new();
+    let mut rows: BTreeMap<LaneOwner, Vec<LaneMost>> = BTreeMap::new();
     let mut busy: BTreeMap<SiteId, u64> = BTreeMap::new();
     for worker in process.workers() {
-        rows.insert(Owner::Worker(worker.id()), vec![Most::default(); window.columns]);
+        rows.insert(LaneOwner::Worker(worker.id()), vec![LaneMost::default(); window.columns]);
     }
-    let mut add = |owner: Owner, event: &Event, open: bool| {
+    let mut add = |owner: LaneOwner, event: &Event, open: bool| {
         let Event::Poll { site, start_ns, .. } = *event else { return };
         let end_ns = event.end_ns();
         if start_ns >= window.to_ns || end_ns < window.from_ns {
             return;
         }
         tally.see(process, event, open);
-        let row = rows.entry(owner).or_insert_with(|| vec![Most::default(); window.columns]);
+        let row = rows.entry(owner).or_insert_with(|| vec![LaneMost::default(); window.columns]);
         for (column, ns) in window.columns_of(start_ns, end_ns) {
             let cell = &mut row[column];
             // Of two that take as much the later one: the poll round the other ends last.
             if !cell.any || ns >= cell.ns {
-                *cell = Most { ns, site, start_ns, any: true };
+                *cell = LaneMost { ns, site, start_ns, any: true };
             }
             *busy.entry(site).or_default() += ns;
         }
@@ -51,7 +51,7 @@ pub(super) fn build(process: &Process, window: Window, first: usize, most: u32, 
     for (thread, track) in process.tracks().enumerate() {
         for event in track.ended_after(window.from_ns) {
             if let Event::Poll { worker, .. } = event {
-                add(worker.map_or(Owner::Thread(thread), Owner::Worker), event, false);
+                add(worker.map_or(LaneOwner::Thread(thread), LaneOwner::Worker), event, false);
             }
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn build(process: &Process, window: Window, first: usize, most: u32, 
         let site = process.task(task).map_or(SiteId(u32::MAX), |task| task.site);
         let wall_ns = process.now_ns().saturating_sub(since);
         let event = Event::Poll { task, site, start_ns: since, wall_ns, worker: Some(worker) };
-        add(Owner::Worker(worker), &event, true);
+        add(LaneOwner::Worker(worker), &event, true);
     }
     let digits = digits(&busy);
     let known = window.known(process);
@@ -86,9 +86,9 @@ fn digits(busy: &BTreeMap<SiteId, u64>) -> Vec<SiteId> {
     kept.into_iter().collect()
 }
 
-fn label(process: &Process, owner: Owner, several: bool) -> Arc<str> {
+fn label(process: &Process, owner: LaneOwner, several: bool) -> Arc<str> {
     match owner {
-        Owner::Worker(id) => {
+        LaneOwner::Worker(id) => {
             let runtime = process.runtime(id.runtime).filter(|_| several);
             let name = runtime.map(|runtime| process.dictionary().name(runtime.record().name));
             match name.filter(|name| !name.is_empty()) {
@@ -96,12 +96,12 @@ fn label(process: &Process, owner: Owner, several: bool) -> Arc<str> {
                 None => format!("w{}", id.index).into(),
             }
         }
-        Owner::Thread(number) => format!("thread {number}").into(),
+        LaneOwner::Thread(number) => format!("thread {number}").into(),
     }
 }
 
-fn cells(row: &[Most], known: &[bool], digits: &[SiteId]) -> Vec<LaneCell> {
-    let mut before: Option<Most> = None;
+fn cells(row: &[LaneMost], known: &[bool], digits: &[SiteId]) -> Vec<LaneCell> {
+    let mut before: Option<LaneMost> = None;
     row.iter()
         .zip(known)
         .map(|(most, known)| {

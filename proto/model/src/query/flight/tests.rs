@@ -10,7 +10,7 @@ use crate::query::answer;
 use crate::query::ask::Ask;
 use crate::testkit::Script;
 use crate::time::{MILLISECOND, SECOND};
-use crate::world::{Limits, World};
+use crate::world::{World, WorldLimits};
 
 const MS: u64 = MILLISECOND;
 
@@ -33,8 +33,8 @@ fn world(threads: [Vec<Event>; 2]) -> (World, Script, TaskId, [SiteId; 2]) {
     let mut script = Script::new("checkout");
     let sites = [script.site("src/a.rs:1:1"), script.site("src/b.rs:2:2")];
     let task = script.spawn(sites[0]);
-    let mut world = World::new(Limits::default());
-    world.greet(script.hello(), 0).unwrap();
+    let mut world = World::new(WorldLimits::default());
+    world.connect(script.hello(), 0).unwrap();
     let mut report = script.second();
     report.events = threads
         .into_iter()
@@ -138,8 +138,8 @@ fn odd_questions_have_small_answers() {
 #[test]
 fn a_process_that_records_nothing_says_why() {
     let mut script = Script::new("checkout").mode(crate::measured::Mode::Sample);
-    let mut world = World::new(Limits::default());
-    world.greet(script.hello(), 0).unwrap();
+    let mut world = World::new(WorldLimits::default());
+    world.connect(script.hello(), 0).unwrap();
     world.apply(script.second(), 0);
     let flight = ask(&world, &script, all(), 1_000, 10);
     assert!(!flight.begun && flight.why_not.contains("spawn through pollscope"), "{flight:?}");

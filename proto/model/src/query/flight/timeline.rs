@@ -5,11 +5,11 @@ use crate::entity::event::Event;
 use crate::entity::task::{TaskKind, TaskRecord};
 use crate::id::{SiteId, TaskId};
 use crate::measured::Metric;
-use crate::world::{Process, Track};
+use crate::world::{EventTrack, Process};
 
 /// Nanoseconds per state in one column.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+struct ColumnSums {
     running: u64,
     sched: u64,
     polls: u32,
@@ -33,7 +33,7 @@ pub(super) fn build(process: &Process, window: Window, id: TaskId, tally: &mut T
         events.push((Event::Poll { task: id, site, start_ns, wall_ns, worker: Some(worker) }, true));
     }
     events.sort_by_key(|(event, _)| begin_ns(event));
-    let mut sums = vec![Sums::default(); window.columns];
+    let mut sums = vec![ColumnSums::default(); window.columns];
     let mut woken: Option<u64> = task.and_then(|task| scheduled_by_spawn(process, task));
     let mut last_end = 0;
     for (event, open) in &events {
@@ -105,7 +105,7 @@ fn begin_ns(event: &Event) -> u64 {
 
 /// The spawn itself schedules the first poll, if all since then was recorded.
 fn scheduled_by_spawn(process: &Process, task: &TaskRecord) -> Option<u64> {
-    let covers = |track: &Track| track.spans().next().is_some_and(|(from, _)| from <= task.spawned_ns);
+    let covers = |track: &EventTrack| track.spans().next().is_some_and(|(from, _)| from <= task.spawned_ns);
     let spawned = !matches!(task.kind, TaskKind::Future | TaskKind::BlockOn);
     let seen = spawned && task.measures(Metric::ScheduleDelay) && process.tracks().all(covers);
     seen.then_some(task.spawned_ns)

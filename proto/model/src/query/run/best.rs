@@ -11,7 +11,7 @@ use crate::value::Value;
 
 /// A cell to sort by. What is not measured comes last in either direction.
 #[derive(Clone, Debug)]
-enum Key {
+enum SortKey {
     Null,
     Number(f64),
     Text(Arc<str>),
@@ -46,34 +46,33 @@ impl<I: Rows> Order<I> {
     }
 
     #[inline]
-    fn key(&self, place: usize, item: &I) -> Key {
+    fn key(&self, place: usize, item: &I) -> SortKey {
         match self.0.get(place).map(|(by, _)| by) {
-            None => Key::Null,
-            Some(By::Rank) => Key::Number(item.rank().into()),
+            None => SortKey::Null,
+            Some(By::Rank) => SortKey::Number(item.rank().into()),
             Some(By::Level(get)) => match get(item) {
-                Value::Text(text) => {
-                    Level::from_name(&text).map_or(Key::Null, |level| Key::Number(f64::from(level as u8)))
-                }
-                _ => Key::Null,
+                Value::Text(text) => Level::from_name(&text)
+                    .map_or(SortKey::Null, |level| SortKey::Number(f64::from(level as u8))),
+                _ => SortKey::Null,
             },
             Some(By::Cell(get)) => match get(item) {
-                Value::Text(text) => Key::Text(text),
-                Value::List(items) => Key::Number(items.len() as f64),
-                cell => cell.number().map_or(Key::Null, Key::Number),
+                Value::Text(text) => SortKey::Text(text),
+                Value::List(items) => SortKey::Number(items.len() as f64),
+                cell => cell.number().map_or(SortKey::Null, SortKey::Number),
             },
         }
     }
 
     #[inline]
-    fn compare_keys(&self, place: usize, a: &Key, b: &Key) -> Ordering {
+    fn compare_keys(&self, place: usize, a: &SortKey, b: &SortKey) -> Ordering {
         let descending = self.0.get(place).is_some_and(|(_, descending)| *descending);
         let turn = |ordering: Ordering| if descending { ordering.reverse() } else { ordering };
         match (a, b) {
-            (Key::Null, Key::Null) => Ordering::Equal,
-            (Key::Number(a), Key::Number(b)) => turn(a.total_cmp(b)),
-            (Key::Text(a), Key::Text(b)) => turn(a.cmp(b)),
-            (Key::Number(_), Key::Text(_)) | (_, Key::Null) => Ordering::Less,
-            (Key::Text(_), Key::Number(_)) | (Key::Null, _) => Ordering::Greater,
+            (SortKey::Null, SortKey::Null) => Ordering::Equal,
+            (SortKey::Number(a), SortKey::Number(b)) => turn(a.total_cmp(b)),
+            (SortKey::Text(a), SortKey::Text(b)) => turn(a.cmp(b)),
+            (SortKey::Number(_), SortKey::Text(_)) | (_, SortKey::Null) => Ordering::Less,
+            (SortKey::Text(_), SortKey::Number(_)) | (SortKey::Null, _) => Ordering::Greater,
         }
     }
 
@@ -107,13 +106,13 @@ impl<I: Rows> Order<I> {
 /// A place in an order.
 #[derive(Debug)]
 pub(in crate::query) struct Bound {
-    keys: Vec<Key>,
+    keys: Vec<SortKey>,
     id: RowId,
 }
 
 /// A thing with the keys that mostly decide.
 struct Candidate<I> {
-    keys: [Key; 2],
+    keys: [SortKey; 2],
     item: I,
 }
 

@@ -18,13 +18,13 @@ use crate::query::flag::{Flag, TaskFlags};
 use crate::query::page::{Scope, Sort};
 use crate::testkit::{self, Script};
 use crate::time::{MILLISECOND, SECOND};
-use crate::world::{Limits, World};
+use crate::world::{World, WorldLimits};
 
 /// A judge that flags the tasks that it is told to.
 #[derive(Default)]
 struct Flags(HashMap<BootId, TaskFlags>);
 
-impl Judge for Flags {
+impl FindingSource for Flags {
     fn flagged(&self, boot: BootId) -> Option<&TaskFlags> {
         self.0.get(&boot)
     }
@@ -57,7 +57,7 @@ enum Step {
 
 impl Rig {
     fn new() -> Self {
-        let limits = Limits { ended_tasks: 6, keep_ended_ns: 3 * SECOND, ..Limits::default() };
+        let limits = WorldLimits { ended_tasks: 6, keep_ended_ns: 3 * SECOND, ..WorldLimits::default() };
         let mut rig = Self {
             scripts: Vec::new(),
             world: World::new(limits),
@@ -114,11 +114,11 @@ impl Rig {
                 }
             }
             Step::Reborn => {
-                self.world.part(script.boot(), "gone", script.now_unix_ns());
+                self.world.disconnect(script.boot(), "gone", script.now_unix_ns());
                 let later = script.now_unix_ns() + 10_000 * SECOND;
                 self.world.tick(later, |_, _| false);
                 self.lists.forget(script.boot());
-                let greeted = self.world.greet(script.hello(), script.now_unix_ns());
+                let greeted = self.world.connect(script.hello(), script.now_unix_ns());
                 assert!(greeted.is_ok());
                 for part in script.snapshot(8) {
                     self.world.apply(part, script.now_unix_ns());

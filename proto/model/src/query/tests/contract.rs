@@ -88,8 +88,8 @@ fn what_hooks_cannot_see_is_null_and_what_they_see_is_not() {
     let site = script.site("src/a.rs:1:1");
     let task = script.spawn(site);
     script.poll(task, 4, MILLISECOND);
-    let mut world = World::new(Limits::default());
-    world.greet(script.hello(), 0).unwrap();
+    let mut world = World::new(WorldLimits::default());
+    world.connect(script.hello(), 0).unwrap();
     world.apply(script.second(), 0);
     let page = |kind| match answer(&world, &(), &Ask::Page(Query::all(kind, 10)), 0) {
         Answer::Page(page) => page.rows[0].cells.clone(),
@@ -118,8 +118,8 @@ fn a_site_that_only_hooks_see_has_nulls_beside_wrapped_ones() {
     }
     let mut report = script.second();
     report.sites[0].max_future_bytes = 0;
-    let mut world = World::new(Limits::default());
-    world.greet(hello, 0).unwrap();
+    let mut world = World::new(WorldLimits::default());
+    world.connect(hello, 0).unwrap();
     world.apply(report, 0);
     let row = match answer(&world, &(), &Ask::Page(Query::all(Kind::Sites, 10)), 0) {
         Answer::Page(page) => page.rows[0].cells.clone(),

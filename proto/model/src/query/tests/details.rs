@@ -54,10 +54,10 @@ fn a_site_is_told_with_its_tasks_and_their_names() {
 
 #[test]
 fn one_liar_does_not_hide_what_others_lost() {
-    let mut world = World::new(crate::world::Limits::default());
+    let mut world = World::new(crate::world::WorldLimits::default());
     for (pid, lost) in [(1, u64::MAX), (2, 12), (3, 0)] {
         let mut script = crate::testkit::Script::of(crate::testkit::hello("worker", pid));
-        world.greet(script.hello(), 0).expect("there is room");
+        world.connect(script.hello(), 0).expect("there is room");
         script.lose(Losses { slow_polls: lost, ..Losses::default() });
         world.apply(script.second(), 0);
     }
@@ -103,7 +103,7 @@ fn the_overview_counts_and_tells_what_is_missing() {
         notes.contains("2 × site or name over the limit") && notes.contains("`task(\"conn\")`"),
         "{notes}"
     );
-    shop.world.part(shop.script.boot(), "connection reset", shop.script.now_unix_ns());
+    shop.world.disconnect(shop.script.boot(), "connection reset", shop.script.now_unix_ns());
     let Answer::Overview(overview) = shop.ask(&Ask::Overview(Scope::All)) else { panic!("no overview") };
     assert_eq!(overview.presence, [0, 0, 1]);
     let notes = overview.notes.join("\n");
@@ -113,8 +113,8 @@ fn the_overview_counts_and_tells_what_is_missing() {
 #[test]
 fn what_a_mode_cannot_see_is_said_with_the_reason() {
     let mut script = Script::new("batch").mode(Mode::Sample);
-    let mut world = World::new(Limits::default());
-    world.greet(script.hello(), 0).unwrap();
+    let mut world = World::new(WorldLimits::default());
+    world.connect(script.hello(), 0).unwrap();
     world.apply(Report { sites: Vec::new(), ..script.second() }, 0);
     let overview = |scope| match answer(&world, &(), &Ask::Overview(scope), 0) {
         Answer::Overview(overview) => overview,

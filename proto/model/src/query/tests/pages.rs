@@ -136,7 +136,7 @@ fn sites_of_several_processes_are_one_row() {
     let site = twin.site("src/serve.rs:40:5");
     let task = twin.spawn(site);
     twin.poll(task, 50, MILLISECOND);
-    shop.world.greet(twin.hello(), 0).unwrap();
+    shop.world.connect(twin.hello(), 0).unwrap();
     shop.world.apply(twin.second(), 0);
     let page = shop.page(Query { filter: "serve".to_owned(), ..Query::all(Kind::Sites, 10) });
     assert_eq!((page.total, page.matched), (2, 1));

@@ -7,9 +7,9 @@ use crate::id::TaskId;
 use crate::monitor::Monitor;
 use crate::testkit::Script;
 use crate::time::MILLISECOND;
-use crate::world::Limits;
+use crate::world::WorldLimits;
 
-const DENY: Levels = Levels {
+const DENY: EndingLevels = EndingLevels {
     leaks: Level::Deny,
     lost_wakers: Level::Deny,
     forgotten: Level::Deny,
@@ -18,9 +18,9 @@ const DENY: Levels = Levels {
 };
 
 /// `(detector, level, count, headline)` of all that is found.
-fn found(script: &mut Script, levels: Levels) -> Vec<(String, Level, u64, String)> {
-    let mut monitor = Monitor::new(Limits::default());
-    monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+fn found(script: &mut Script, levels: EndingLevels) -> Vec<(String, Level, u64, String)> {
+    let mut monitor = Monitor::new(WorldLimits::default());
+    monitor.connect(script.hello(), script.now_unix_ns()).expect("there is room");
     let report = script.second();
     monitor.apply(report, script.now_unix_ns());
     let process = monitor.world().process(script.boot()).expect("greeted");
@@ -28,7 +28,7 @@ fn found(script: &mut Script, levels: Levels) -> Vec<(String, Level, u64, String
     findings.into_iter().map(|f| (f.detector.to_string(), f.level, f.count, f.headline.to_string())).collect()
 }
 
-fn names(script: &mut Script, levels: Levels) -> Vec<String> {
+fn names(script: &mut Script, levels: EndingLevels) -> Vec<String> {
     found(script, levels).into_iter().map(|(detector, ..)| detector).collect()
 }
 
@@ -71,9 +71,9 @@ fn who_waits_while_its_siblings_ended_is_forgotten_unless_leaks_are_stricter() {
     script.poll(waits, 1, 10);
     script.end(ended, TaskState::Completed);
     assert_eq!(names(&mut script.clone(), DENY), ["forgotten-task"]);
-    let levels = Levels { forgotten: Level::Warn, ..DENY };
+    let levels = EndingLevels { forgotten: Level::Warn, ..DENY };
     assert_eq!(names(&mut script.clone(), levels), ["task-leak"]);
-    let levels = Levels { leaks: Level::Allow, forgotten: Level::Allow, ..DENY };
+    let levels = EndingLevels { leaks: Level::Allow, forgotten: Level::Allow, ..DENY };
     assert_eq!(names(&mut script, levels), [""; 0]);
 }
 
@@ -113,7 +113,7 @@ fn woken(script: &mut Script, task: TaskId, from: Waker) {
 
 #[test]
 fn the_wake_before_a_wait_does_not_tell_what_the_wait_is_for() {
-    let levels = Levels { leaks: Level::Warn, ..DENY };
+    let levels = EndingLevels { leaks: Level::Warn, ..DENY };
     // It slept, and waits for a reply.
     let mut call = one_is_left(|script, task| woken(script, task, Waker::Runtime));
     assert_eq!(names(&mut call, levels), ["forgotten-task"]);
@@ -124,7 +124,7 @@ fn the_wake_before_a_wait_does_not_tell_what_the_wait_is_for() {
 
 #[test]
 fn a_wait_that_is_no_longer_than_what_went_before_is_usual() {
-    let levels = Levels { leaks: Level::Warn, ..DENY };
+    let levels = EndingLevels { leaks: Level::Warn, ..DENY };
     let mut script = Script::new("test");
     let site = script.site("src/a.rs:1:1");
     let flushes = script.spawn(site);
@@ -132,9 +132,9 @@ fn a_wait_that_is_no_longer_than_what_went_before_is_usual() {
     script.poll(flushes, 3, 10);
     assert_eq!(names(&mut script, levels), ["task-leak"]);
     // A second later it may be told as forgotten: a run settles first.
-    let mut monitor = Monitor::new(Limits::default());
-    monitor.greet(script.hello(), 0).expect("there is room");
-    let allowed = Levels { leaks: Level::Allow, ..DENY };
+    let mut monitor = Monitor::new(WorldLimits::default());
+    monitor.connect(script.hello(), 0).expect("there is room");
+    let allowed = EndingLevels { leaks: Level::Allow, ..DENY };
     for report in script.snapshot(1) {
         monitor.apply(report, 0);
     }
@@ -168,6 +168,6 @@ fn storms_and_panics_are_of_the_whole_run() {
     }
     script.count(panics, |site| (site.spawned, site.panicked, site.swallowed_panics) = (2, 2, 1));
     assert_eq!(names(&mut script.clone(), DENY), ["self-wake-storm", "swallowed-panic"]);
-    let levels = Levels { self_wake: Level::Allow, swallowed_panics: Level::Warn, ..DENY };
+    let levels = EndingLevels { self_wake: Level::Allow, swallowed_panics: Level::Warn, ..DENY };
     assert_eq!(names(&mut script, levels), ["swallowed-panic"]);
 }

@@ -5,7 +5,7 @@ use crate::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use crate::entity::task::TaskKind;
 use crate::id::{RuntimeId, WorkerId};
 use crate::measured::Mode;
-use crate::policy::Limits;
+use crate::policy::CheckLimits;
 use crate::report::Losses;
 use crate::testkit::{Script, hello};
 use crate::time::{MILLISECOND, SECOND};
@@ -29,7 +29,7 @@ impl Stage {
 
     fn of(script: Script) -> Self {
         let mut monitor = Monitor::default();
-        monitor.greet(script.hello(), script.now_unix_ns()).expect("there is room");
+        monitor.connect(script.hello(), script.now_unix_ns()).expect("there is room");
         Self { script, monitor }
     }
 
@@ -41,17 +41,17 @@ impl Stage {
 
     fn judged(&self, terms: Terms) -> Verdict {
         let mut judge = Judge::new(terms);
-        judge.hear(&Run::of(&self.monitor));
+        judge.add_run(&RunEvidence::of(&self.monitor));
         judge.verdict()
     }
 }
 
-fn limits(limits: Limits) -> Terms {
+fn limits(limits: CheckLimits) -> Terms {
     Terms { limits, ..Terms::default() }
 }
 
 fn max_poll(ns: u64) -> Terms {
-    limits(Limits { max_poll_ns: Some(ns), ..Limits::default() })
+    limits(CheckLimits { max_poll_ns: Some(ns), ..CheckLimits::default() })
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_session_that_was_not_armed_is_never_green() {
     stage.second();
     let mut judge = Judge::new(Terms::default());
     let armed = Some(Armed { yes: false, why: Some("the canary was not seen".into()) });
-    judge.hear(&Run { armed, ..Run::of(&stage.monitor) });
+    judge.add_run(&RunEvidence { armed, ..RunEvidence::of(&stage.monitor) });
     let verdict = judge.verdict();
     assert_eq!((verdict.outcome, verdict.armed.yes), (Outcome::NoData, false));
 }
@@ -149,11 +149,11 @@ fn time_without_a_cpu_is_not_judged_unless_asked_to() {
     }
     stage.second();
     let both = |count_preempted| {
-        limits(Limits {
+        limits(CheckLimits {
             max_poll_ns: Some(10 * MS),
             p99_poll_ns: Some(5 * MS),
             count_preempted,
-            ..Limits::default()
+            ..CheckLimits::default()
         })
     };
     let verdict = stage.judged(both(false));
@@ -233,14 +233,14 @@ fn what_is_left_at_the_end_is_a_leak_unless_it_is_meant_to_stay() {
     stage.script.end(tasks[0], crate::entity::task::TaskState::Completed);
     stage.script.edit(tasks[1], |task| task.long_lived = true);
     stage.second();
-    let terms = || limits(Limits { no_leaks: true, ..Limits::default() });
+    let terms = || limits(CheckLimits { no_leaks: true, ..CheckLimits::default() });
     let verdict = stage.judged(terms());
     let [finding] = &verdict.findings[..] else { panic!("one finding: {:?}", verdict.findings) };
     assert_eq!((&*finding.detector, &*finding.headline), ("task-leak", "3 tasks are left at the end"));
     assert!(finding.why.contains("Left: task 3 (idle, for 999ms), task 4"), "{}", finding.why);
 
     let mut judge = Judge::new(terms());
-    judge.hear(&Run { ended: false, ..Run::of(&stage.monitor) });
+    judge.add_run(&RunEvidence { ended: false, ..RunEvidence::of(&stage.monitor) });
     let verdict = judge.verdict();
     assert_eq!(verdict.outcome, Outcome::Clean);
     assert!(verdict.undecided.iter().any(|(name, _)| &**name == "no-leaks"));
@@ -265,7 +265,7 @@ fn a_delay_counts_as_far_as_the_machine_is_not_to_blame() {
             stage.script.wake(task, 1, 60 * MS);
             stage.second();
         }
-        stage.judged(limits(Limits { max_sched_delay_ns: Some(50 * MS), ..Limits::default() }))
+        stage.judged(limits(CheckLimits { max_sched_delay_ns: Some(50 * MS), ..CheckLimits::default() }))
     };
     let verdict = with_share(0);
     assert_eq!(verdict.outcome, Outcome::Findings);
@@ -288,11 +288,11 @@ fn blocked(pid: u32) -> Stage {
 fn the_same_fault_in_several_processes_is_one_finding() {
     let mut judge = Judge::new(max_poll(10 * MS));
     for pid in [1, 3, 2] {
-        judge.hear(&Run::of(&blocked(pid).monitor));
+        judge.add_run(&RunEvidence::of(&blocked(pid).monitor));
     }
     let mut idle = Stage::new();
     idle.second();
-    judge.hear(&Run::of(&idle.monitor));
+    judge.add_run(&RunEvidence::of(&idle.monitor));
     let verdict = judge.verdict();
     assert_eq!(verdict.outcome, Outcome::Findings);
     let [finding] = &verdict.findings[..] else { panic!("one finding: {:?}", verdict.findings) };
@@ -368,7 +368,7 @@ fn what_is_worse_than_the_baseline_regresses_and_what_it_knows_does_not_count() 
     };
     let against = |stage: &Stage, baseline: &Baseline| {
         let mut judge = Judge::new(Terms::default()).against(baseline.clone());
-        judge.hear(&Run::of(&stage.monitor));
+        judge.add_run(&RunEvidence::of(&stage.monitor));
         judge.verdict()
     };
     let usual = stage(MS, 0);

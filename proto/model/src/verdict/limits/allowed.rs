@@ -1,12 +1,12 @@
 //! What `allow_blocking` took off: told beside the findings, with the reason that the code gives.
 
 use super::polls::Polls;
-use super::{Judged, forbidden};
+use super::{LimitFindings, forbidden};
 use crate::detect::advice;
 use crate::detect::signal::{PollFacts, Signal};
-use crate::detect::view::{SiteScene, View};
+use crate::detect::view::{ObservedSite, View};
 use crate::detect::{blocking_poll, index_of};
-use crate::engine::hysteresis::tell as finding;
+use crate::engine::hysteresis::to_finding as finding;
 use crate::entity::slow_poll::SlowPoll;
 use crate::level::Level;
 use crate::time::{MILLISECOND, Nanos};
@@ -16,7 +16,7 @@ use crate::verdict::Allowed;
 /// Without a limit, what `blocking-poll` would warn of.
 pub(super) const LIMIT_NS: u64 = 10 * MILLISECOND;
 
-pub(super) fn tell(polls: &Polls<'_, '_>, judged: &mut Judged) {
+pub(super) fn judge(polls: &Polls<'_, '_>, judged: &mut LimitFindings) {
     let Some(detector) = index_of(blocking_poll::DETECTOR.id) else { return };
     let Polls { view, limit, .. } = *polls;
     for site in view.sites().iter().filter(|site| site.holds_worker()) {
@@ -37,7 +37,7 @@ pub(super) fn tell(polls: &Polls<'_, '_>, judged: &mut Judged) {
     }
 }
 
-fn signal(view: &View<'_>, site: &SiteScene<'_>, poll: &SlowPoll, limit: u64) -> Signal {
+fn signal(view: &View<'_>, site: &ObservedSite<'_>, poll: &SlowPoll, limit: u64) -> Signal {
     Signal {
         task: Some(poll.task),
         level: Some(Level::Allow),

@@ -1,9 +1,9 @@
 //! `--max-sched-delay`: how long a task that is ready waits for a worker.
 
-use super::{Judged, forbidden};
-use crate::detect::seen::Tense;
+use super::{LimitFindings, forbidden};
+use crate::detect::poll_text::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
-use crate::detect::view::{SiteScene, View};
+use crate::detect::view::{ObservedSite, View};
 use crate::detect::{advice, blocking_poll, sched_delay};
 use crate::entity::slow_poll::SlowPoll;
 use crate::measured::Metric;
@@ -18,9 +18,9 @@ pub(super) fn judge(
     limit: u64,
     count_preempted: bool,
     without_cpu_ns: Option<u64>,
-    judged: &mut Judged,
+    judged: &mut LimitFindings,
 ) {
-    if !judged.is_measured(view, NAME, Metric::ScheduleDelay) {
+    if !judged.check_measured(view, NAME, Metric::ScheduleDelay) {
         return;
     }
     let cpu = view.moment.cpu_minute;
@@ -49,7 +49,7 @@ pub(super) fn judge(
             let waited = Nanos(waits.max());
             let site = view.short_site(site.id());
             let stopped = Nanos(stopped_ns);
-            judged.cannot_tell(
+            judged.set_undecided(
                 NAME,
                 format!("a task of {site} waited {waited}, but the whole process was stopped for {stopped}"),
             );
@@ -65,7 +65,7 @@ pub(super) fn judge(
                 Some(ns) => format!("threads of its runtime were without a CPU for {}", Nanos(ns)),
                 None => format!("{} of what was wanted", Value::Ratio(cpu.share.unwrap_or(1.0))),
             };
-            judged.cannot_tell(
+            judged.set_undecided(
                 NAME,
                 format!(
                     "a task of {} waited {}, but the machine was short of CPU ({machine})",
@@ -83,7 +83,7 @@ pub(super) fn judge(
                 Nanos(poll.max_waited_ns.unwrap_or(0)),
                 view.task_text(poll.task),
                 view.short_site(poll.site),
-                view.seen(&facts, Tense::Past)
+                view.observation_text(&facts, Tense::Past)
             )
         });
         let signal = Signal {
@@ -102,14 +102,15 @@ pub(super) fn judge(
                 Nanos(waits.quantile(0.99).unwrap_or(0))
             ),
             fix: match blocker {
-                Some(poll) => {
-                    blocking_poll::fix(poll.kind(), view.site(poll.site).is_some_and(SiteScene::is_elsewhere))
-                }
+                Some(poll) => blocking_poll::fix(
+                    poll.kind(),
+                    view.site(poll.site).is_some_and(ObservedSite::is_elsewhere),
+                ),
                 None => advice::DELAY_UNEXPLAINED,
             },
             ..forbidden(site, Value::Nanos(own(running(waits.max()))), Value::Nanos(limit))
         };
-        judged.find(view, sched_delay::DETECTOR.id, signal);
+        judged.add_finding(view, sched_delay::DETECTOR.id, signal);
     }
 }
 

@@ -1,10 +1,10 @@
 //! `--no-leaks`: what is still alive when nothing will follow.
 
-use super::{Judged, forbidden};
+use super::{LimitFindings, forbidden};
 use crate::detect::advice;
 use crate::detect::signal::{Count, Signal};
 use crate::detect::task_leak;
-use crate::detect::view::{SiteScene, View};
+use crate::detect::view::{ObservedSite, View};
 use crate::entity::task::TaskKind;
 use crate::measured::Metric;
 use crate::time::Nanos;
@@ -15,12 +15,12 @@ const NAME: &str = "no-leaks";
 /// Tasks that are named one by one.
 const NAMED: usize = 3;
 
-pub(super) fn judge(view: &View<'_>, ended: bool, judged: &mut Judged) {
-    if !judged.is_measured(view, NAME, Metric::Polls) {
+pub(super) fn judge(view: &View<'_>, ended: bool, judged: &mut LimitFindings) {
+    if !judged.check_measured(view, NAME, Metric::Polls) {
         return;
     }
     if !ended {
-        return judged.cannot_tell(
+        return judged.set_undecided(
             NAME,
             "its end was not recorded, so it is unknown what was left: keep the guard of pollscope::init() until \
              the end of main"
@@ -31,12 +31,12 @@ pub(super) fn judge(view: &View<'_>, ended: bool, judged: &mut Judged) {
         let alive = site.short_lived_alive();
         if alive > 0 {
             let signal = left(view, site, alive);
-            judged.find(view, task_leak::ID, signal);
+            judged.add_finding(view, task_leak::ID, signal);
         }
     }
 }
 
-fn left(view: &View<'_>, site: &SiteScene<'_>, alive: u64) -> Signal {
+fn left(view: &View<'_>, site: &ObservedSite<'_>, alive: u64) -> Signal {
     let process = view.moment.process;
     let mut rows: Vec<TaskRow<'_>> = process
         .tasks()

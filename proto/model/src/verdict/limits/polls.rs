@@ -1,17 +1,17 @@
 //! Limits on polls: the longest, and the 99th percentile of a site.
 
-use super::{Judged, P99_NEEDS, forbidden, why_not};
-use crate::detect::seen::Tense;
+use super::{LimitFindings, P99_NEEDS, forbidden, why_not};
+use crate::detect::poll_text::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
-use crate::detect::view::{SiteScene, View};
+use crate::detect::view::{ObservedSite, View};
 use crate::detect::{advice, blocking_poll};
 use crate::dict::Stack;
+use crate::entity::activity::ThreadActivity;
 use crate::entity::slow_poll::SlowPoll;
-use crate::entity::word::Doing;
 use crate::hist::Hist;
 use crate::id::StackId;
 use crate::measured::Metric;
-use crate::policy::Limits;
+use crate::policy::CheckLimits;
 use crate::time::Nanos;
 use crate::value::Value;
 
@@ -19,9 +19,9 @@ use crate::value::Value;
 pub(super) struct Polls<'a, 'v> {
     pub(super) view: &'a View<'v>,
     pub(super) limit: u64,
-    pub(super) limits: &'a Limits,
+    pub(super) limits: &'a CheckLimits,
     pub(super) name: &'static str,
-    /// See [`Run::machine_short_ns`](super::Run).
+    /// See [`RunEvidence::machine_short_ns`](super::RunEvidence).
     pub(super) machine_short_ns: Option<u64>,
 }
 
@@ -44,16 +44,16 @@ impl Polls<'_, '_> {
         !poll.in_place && self.value(poll) > self.limit
     }
 
-    fn times(&self, site: &SiteScene<'_>) -> Hist {
+    fn times(&self, site: &ObservedSite<'_>) -> Hist {
         if self.by_wall() { site.view.held_poll_times() } else { site.view.own_poll_times() }
     }
 
     /// The sites whose polls hold a worker.
-    fn sites(&self) -> impl Iterator<Item = &SiteScene<'_>> {
+    fn sites(&self) -> impl Iterator<Item = &ObservedSite<'_>> {
         self.view.sites().iter().filter(|site| site.holds_worker() && !site.view.totals().poll.is_empty())
     }
 
-    fn say_by_wall(&self, judged: &mut Judged) {
+    fn note_wall_time(&self, judged: &mut LimitFindings) {
         if !self.limits.count_preempted && !self.splits() {
             let process = self.view.moment.process;
             let note = format!(
@@ -65,33 +65,34 @@ impl Polls<'_, '_> {
         }
     }
 
-    pub(super) fn longest(&self, judged: &mut Judged) {
-        if !judged.is_measured(self.view, self.name, Metric::Polls) {
+    pub(super) fn judge_longest(&self, judged: &mut LimitFindings) {
+        if !judged.check_measured(self.view, self.name, Metric::Polls) {
             return;
         }
-        self.say_by_wall(judged);
+        self.note_wall_time(judged);
         for site in self.sites() {
             let split = |poll: &SlowPoll| self.by_wall() || poll.preempted_ns.is_some();
             let over = |poll: &&SlowPoll| self.is_over(poll) && split(poll);
             let (machines, own): (Vec<_>, Vec<_>) =
                 site.view.slow_polls().filter(over).partition(|poll| self.may_be_machines(poll));
             if let Some(poll) = machines.into_iter().max_by_key(|poll| self.value(poll)) {
-                self.doubt_one(poll, judged);
+                self.add_doubtful_poll(poll, judged);
             }
             if let Some(poll) = own.into_iter().max_by_key(|poll| self.value(poll)) {
-                let signal = self.told(site, poll);
-                judged.find(self.view, blocking_poll::DETECTOR.id, signal);
+                let signal = self.poll_signal(site, poll);
+                judged.add_finding(self.view, blocking_poll::DETECTOR.id, signal);
             } else if site.view.totals().poll.max() > self.limit {
-                let untold = site.view.slow_polls().next().is_none() || site.view.untold_over(self.limit) > 0;
+                let untold =
+                    site.view.slow_polls().next().is_none() || site.view.unlisted_over(self.limit) > 0;
                 if !self.by_wall() {
-                    self.doubt(site, judged);
+                    self.add_doubtful_site(site, judged);
                 } else if untold {
-                    let signal = self.untold(site);
-                    judged.find(self.view, blocking_poll::DETECTOR.id, signal);
+                    let signal = self.count_signal(site);
+                    judged.add_finding(self.view, blocking_poll::DETECTOR.id, signal);
                 }
             }
         }
-        self.open(judged);
+        self.judge_open_polls(judged);
     }
 
     /// It may have slept for the lock of the process's memory, the kernel's or the allocator's, on a machine that was
@@ -101,12 +102,14 @@ impl Polls<'_, '_> {
     /// or a short machine hid all faults.
     fn may_be_machines(&self, poll: &SlowPoll) -> bool {
         let word = poll.waiting_in.map(|word| self.view.name(word));
-        let for_memory = match word.as_deref().and_then(Doing::of) {
-            Some(word @ Doing::Sleeping(_)) => {
+        let for_memory = match word.as_deref().and_then(ThreadActivity::of) {
+            Some(word @ ThreadActivity::Sleeping(_)) => {
                 word.is_for_kernels_lock() || word.is_for_a_lock() && self.waits_for_allocator(poll.stack)
             }
             // Memory that is new is touched, sooner or later in the same poll.
-            Some(Doing::Running | Doing::Runnable) => poll.faults > 0 || self.waits_for_allocator(poll.stack),
+            Some(ThreadActivity::Running | ThreadActivity::Runnable) => {
+                poll.faults > 0 || self.waits_for_allocator(poll.stack)
+            }
             None => self.waits_for_allocator(poll.stack),
         };
         for_memory
@@ -129,11 +132,11 @@ impl Polls<'_, '_> {
         }
     }
 
-    fn doubt_one(&self, poll: &SlowPoll, judged: &mut Judged) {
+    fn add_doubtful_poll(&self, poll: &SlowPoll, judged: &mut LimitFindings) {
         let word = poll.waiting_in.map(|word| self.view.name(word));
-        let seen = match word.as_deref().and_then(Doing::of) {
+        let seen = match word.as_deref().and_then(ThreadActivity::of) {
             _ if self.waits_for_allocator(poll.stack) => "slept for the allocator's lock".to_owned(),
-            Some(Doing::Sleeping(call)) => format!("slept in {call}"),
+            Some(ThreadActivity::Sleeping(call)) => format!("slept in {call}"),
             _ => "touched new memory, was awake when it was looked at".to_owned(),
         };
         let reason = format!(
@@ -142,23 +145,23 @@ impl Polls<'_, '_> {
             self.view.short_site(poll.site),
             blocking_poll::evidence(self.view, poll)
         );
-        judged.cannot_tell(self.name, reason);
+        judged.set_undecided(self.name, reason);
     }
 
     /// Polls that are open still: they never become slow polls if the process ends in them.
-    fn open(&self, judged: &mut Judged) {
+    fn judge_open_polls(&self, judged: &mut LimitFindings) {
         let process = self.view.moment.process;
         for stall in process.stalls() {
             let (since_ns, now_ns) = (stall.since_ns, process.now_ns());
             let not_its_own_ns = stall.allowed_ns.saturating_add(process.stopped_ns(since_ns, now_ns));
             let open_ns = now_ns.saturating_sub(since_ns).saturating_sub(not_its_own_ns);
             let word = stall.waiting_in.map(|word| self.view.name(word));
-            let word = word.as_deref().and_then(Doing::of);
+            let word = word.as_deref().and_then(ThreadActivity::of);
             let starved = !self.limits.count_preempted
                 && word.is_some_and(|word| {
                     let for_memory = word.is_for_kernels_lock()
                         || word.is_for_a_lock() && self.waits_for_allocator(stall.stack);
-                    word == Doing::Runnable || for_memory && self.is_explained_by_machine(open_ns)
+                    word == ThreadActivity::Runnable || for_memory && self.is_explained_by_machine(open_ns)
                 });
             let Some(site) = stall.site.and_then(|site| self.view.site(site)) else { continue };
             let known = judged.findings.iter().any(|finding| finding.site == site.view.text());
@@ -171,11 +174,11 @@ impl Polls<'_, '_> {
                     "a poll is open for {} (limit {}){}",
                     Nanos(open_ns),
                     Nanos(self.limit),
-                    self.view.seen(&facts, Tense::Present)
+                    self.view.observation_text(&facts, Tense::Present)
                 ),
                 why: format!(
                     "It had not ended when the last report was made. Its worker runs nothing else.{}",
-                    self.view.called(&facts, Tense::Present)
+                    self.view.call_text(&facts, Tense::Present)
                 ),
                 task: stall.task,
                 count: Count::Event(1),
@@ -183,16 +186,16 @@ impl Polls<'_, '_> {
                 fix: advice::UNSPLIT,
                 ..self.over(site, open_ns)
             };
-            judged.find(self.view, blocking_poll::DETECTOR.id, signal);
+            judged.add_finding(self.view, blocking_poll::DETECTOR.id, signal);
         }
     }
 
     /// Long by the clock on the wall, but how much of it was the code's doing is not known.
-    fn doubt(&self, site: &SiteScene<'_>, judged: &mut Judged) {
+    fn add_doubtful_site(&self, site: &ObservedSite<'_>, judged: &mut LimitFindings) {
         let unsplit =
             |poll: &&SlowPoll| !poll.in_place && poll.preempted_ns.is_none() && poll.held_ns() > self.limit;
         let unsplit = site.view.slow_polls().filter(unsplit).count() as u64;
-        let untold = site.view.untold_over(self.limit).max(unsplit);
+        let untold = site.view.unlisted_over(self.limit).max(unsplit);
         if untold == 0 {
             return;
         }
@@ -200,7 +203,7 @@ impl Polls<'_, '_> {
         let at = self.view.short_site(site.id());
         let limit = Nanos(self.limit);
         match self.view.moment.process.hello().slow_poll_ns {
-            Some(from) if from <= self.limit => judged.cannot_tell(
+            Some(from) if from <= self.limit => judged.set_undecided(
                 self.name,
                 format!("{polls} over {limit} at {at} left no evidence of where the time went"),
             ),
@@ -217,11 +220,11 @@ impl Polls<'_, '_> {
         }
     }
 
-    pub(super) fn p99(&self, judged: &mut Judged) {
-        if !judged.is_measured(self.view, self.name, Metric::Polls) {
+    pub(super) fn judge_p99(&self, judged: &mut LimitFindings) {
+        if !judged.check_measured(self.view, self.name, Metric::Polls) {
             return;
         }
-        self.say_by_wall(judged);
+        self.note_wall_time(judged);
         let mut most = 0;
         for site in self.sites() {
             let totals = &site.view.totals().poll;
@@ -235,15 +238,15 @@ impl Polls<'_, '_> {
             if !is_over(over) {
                 continue;
             }
-            let untold = if self.by_wall() { 0 } else { site.view.untold_over(self.limit) };
+            let untold = if self.by_wall() { 0 } else { site.view.unlisted_over(self.limit) };
             let may_be_machines = |poll: &&SlowPoll| self.is_over(poll) && self.may_be_machines(poll);
             let machines: Vec<_> = site.view.slow_polls().filter(may_be_machines).collect();
             if !is_over(over.saturating_sub(untold).saturating_sub(machines.len() as u64)) {
                 if untold > 0 {
-                    self.doubt(site, judged);
+                    self.add_doubtful_site(site, judged);
                 }
                 if let Some(poll) = machines.into_iter().max_by_key(|poll| self.value(poll)) {
-                    self.doubt_one(poll, judged);
+                    self.add_doubtful_poll(poll, judged);
                 }
                 continue;
             }
@@ -256,7 +259,7 @@ impl Polls<'_, '_> {
                     "1 in 100 polls takes {} (limit {}){}",
                     Nanos(p99),
                     Nanos(self.limit),
-                    self.view.seen(&facts, Tense::Past)
+                    self.view.observation_text(&facts, Tense::Past)
                 ),
                 why: format!(
                     "{} of {} polls at {} took longer than that{}.{}{}",
@@ -268,7 +271,7 @@ impl Polls<'_, '_> {
                         " The longest: {}.",
                         blocking_poll::evidence(self.view, worst)
                     )),
-                    self.view.called(&facts, Tense::Past)
+                    self.view.call_text(&facts, Tense::Past)
                 ),
                 task: worst.map(|poll| poll.task),
                 count: Count::Total(over),
@@ -276,14 +279,14 @@ impl Polls<'_, '_> {
                 fix: blocking_poll::fix(facts.kind, site.is_elsewhere()),
                 ..self.over(site, p99)
             };
-            judged.find(self.view, blocking_poll::DETECTOR.id, signal);
+            judged.add_finding(self.view, blocking_poll::DETECTOR.id, signal);
             // Another fault than a single long poll of the same site.
             if let Some(finding) = judged.findings.last_mut() {
                 finding.fingerprint = format!("{} p99", finding.fingerprint).into();
             }
         }
         if most < P99_NEEDS {
-            judged.cannot_tell(
+            judged.set_undecided(
                 self.name,
                 format!(
                     "no site has the {P99_NEEDS} polls that a p99 needs, the most is {}",
@@ -293,7 +296,7 @@ impl Polls<'_, '_> {
         }
     }
 
-    fn told(&self, site: &SiteScene<'_>, worst: &SlowPoll) -> Signal {
+    fn poll_signal(&self, site: &ObservedSite<'_>, worst: &SlowPoll) -> Signal {
         let facts = PollFacts::from(worst);
         // Not every poll is looked at; another long one of the site tells where to search.
         let seen = Some(worst)
@@ -312,7 +315,7 @@ impl Polls<'_, '_> {
                 Nanos(self.value(worst)),
                 facts.kind.map_or_else(String::new, |kind| format!(", {}", kind.as_str())),
                 Nanos(self.limit),
-                self.view.seen(&facts, Tense::Past)
+                self.view.observation_text(&facts, Tense::Past)
             ),
             why: format!(
                 "{} of {} polls at {} took longer than that. The worst: {}. Meanwhile its worker ran nothing \
@@ -321,8 +324,8 @@ impl Polls<'_, '_> {
                 Value::Count(times.count()),
                 self.view.short_site(site.id()),
                 blocking_poll::evidence(self.view, worst),
-                self.view.called(&facts, Tense::Past),
-                self.view.harm_of(&facts)
+                self.view.call_text(&facts, Tense::Past),
+                self.view.poll_harm_text(&facts)
             ),
             task: Some(worst.task),
             count: Count::Total(over.max(1)),
@@ -332,7 +335,7 @@ impl Polls<'_, '_> {
         }
     }
 
-    fn untold(&self, site: &SiteScene<'_>) -> Signal {
+    fn count_signal(&self, site: &ObservedSite<'_>) -> Signal {
         let totals = &site.view.totals().poll;
         Signal {
             headline: format!("{} in one poll (limit {})", Nanos(totals.max()), Nanos(self.limit)),
@@ -349,7 +352,7 @@ impl Polls<'_, '_> {
         }
     }
 
-    fn over(&self, site: &SiteScene<'_>, value: u64) -> Signal {
+    fn over(&self, site: &ObservedSite<'_>, value: u64) -> Signal {
         forbidden(site, Value::Nanos(value), Value::Nanos(self.limit))
     }
 }

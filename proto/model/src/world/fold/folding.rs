@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-use super::super::limits::Limits;
+use super::super::limits::WorldLimits;
 use super::super::process::Process;
 use super::Applied;
 use crate::entity::site::SiteDelta;
@@ -20,12 +20,12 @@ pub struct Folding {
     sites: IntoIter<SiteDelta>,
     tasks: IntoIter<TaskRecord>,
     slow_polls: IntoIter<SlowPoll>,
-    begun: Option<(Begun, Arc<str>)>,
+    begun: Option<(FoldStart, Arc<str>)>,
 }
 
 /// How a report was begun.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Begun {
+pub(super) enum FoldStart {
     /// There is nothing to fold.
     Over(Applied),
     Delta {
@@ -71,7 +71,7 @@ impl Process {
         &mut self,
         folding: &mut Folding,
         rows: usize,
-        limits: &Limits,
+        limits: &WorldLimits,
         now_unix_ns: u64,
     ) -> Option<Applied> {
         let begun = match &folding.begun {
@@ -79,7 +79,7 @@ impl Process {
             // The process was forgotten and came again meanwhile: the rest belongs to the one before.
             Some(_) => return Some(Applied::UnknownProcess),
             None => {
-                self.heard(now_unix_ns);
+                self.mark_received(now_unix_ns);
                 let report = &mut folding.report;
                 let begun = match report.kind {
                     ReportKind::Delta => self.begin_delta(report, limits),
@@ -88,7 +88,7 @@ impl Process {
                         self.begin_part(report, part, parts.max(1), rows, limits)
                     }
                 };
-                if let Begun::Delta { overlaps: true, .. } = begun {
+                if let FoldStart::Delta { overlaps: true, .. } = begun {
                     folding.sites = IntoIter::default();
                 }
                 folding.begun = Some((begun, self.label.clone()));
@@ -104,8 +104,8 @@ impl Process {
         let sites = take(folding.sites.len());
         let tasks = take(folding.tasks.len());
         match begun {
-            Begun::Over(applied) => Some(applied),
-            Begun::Delta { applied, start_ns, end_ns, .. } => {
+            FoldStart::Over(applied) => Some(applied),
+            FoldStart::Delta { applied, start_ns, end_ns, .. } => {
                 for delta in folding.sites.by_ref().take(sites) {
                     self.add_site(&delta, start_ns, end_ns, limits);
                 }
@@ -116,7 +116,7 @@ impl Process {
                 }
                 folding.is_empty().then_some(applied)
             }
-            Begun::Part { seq, part, parts, end_ns } => {
+            FoldStart::Part { seq, part, parts, end_ns } => {
                 if !self.stages(seq, part, parts) {
                     return Some(Applied::NeedsSnapshot);
                 }

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use super::super::events::EventStore;
 use super::super::process::Process;
 use super::super::ring::Ring;
-use super::super::site::{SiteState, Thrift};
+use super::super::site::{Reduction, SiteState};
 use crate::id::SiteId;
 
 impl Process {
@@ -15,7 +15,7 @@ impl Process {
     pub(super) fn change_site<T>(
         &mut self,
         id: SiteId,
-        thrift: Thrift,
+        reduction: Reduction,
         change: impl FnOnce(&mut SiteState) -> T,
     ) -> T {
         let mut before = 0;
@@ -27,8 +27,8 @@ impl Process {
             }
             Entry::Vacant(place) => place.insert(SiteState::new(id)),
         };
-        self.spared_sites += usize::from(thrift > Thrift::None && site.thrift() == Thrift::None);
-        site.spare(thrift);
+        self.reduced_sites += usize::from(reduction > Reduction::None && site.reduction() == Reduction::None);
+        site.reduce(reduction);
         let changed = change(site);
         self.site_bytes = self.site_bytes - before + site.held_bytes();
         changed
@@ -37,7 +37,7 @@ impl Process {
     /// Counts the bytes of all sites anew.
     pub(super) fn weigh_sites(&mut self) {
         self.site_bytes = self.sites.values().map(SiteState::held_bytes).sum();
-        self.spared_sites = self.sites.values().filter(|site| site.thrift() > Thrift::None).count();
+        self.reduced_sites = self.sites.values().filter(|site| site.reduction() > Reduction::None).count();
     }
 
     /// Gives up what can be done without: task rows, single events, the history of its sites. Counts stay.
@@ -46,7 +46,7 @@ impl Process {
         self.events = EventStore::default();
         self.times = Ring::default();
         for site in self.sites.values_mut() {
-            SiteState::spare(site, Thrift::NoHistory);
+            SiteState::reduce(site, Reduction::NoHistory);
         }
         self.weigh_sites();
     }

@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::edges::EdgeTable;
-use super::super::limits::Limits;
+use super::super::limits::WorldLimits;
 use super::super::process::{Process, Refused, Sums};
-use super::super::site::Thrift;
-use super::{Applied, Begun, SLOW_POLLS};
+use super::super::site::Reduction;
+use super::{Applied, FoldStart, SLOW_POLLS};
 use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
@@ -48,10 +48,10 @@ impl Process {
         part: u32,
         parts: u32,
         tasks: usize,
-        limits: &Limits,
-    ) -> Begun {
+        limits: &WorldLimits,
+    ) -> FoldStart {
         if self.last_seq.is_some_and(|known| report.seq < known) {
-            return Begun::Over(Applied::Duplicate);
+            return FoldStart::Over(Applied::Duplicate);
         }
         if part == 0 {
             self.tasks.begin_sweep();
@@ -77,14 +77,14 @@ impl Process {
         let Some(next) = next else {
             self.staging = None;
             let over = self.exact && self.last_seq == Some(report.seq);
-            return Begun::Over(if over { Applied::Duplicate } else { Applied::NeedsSnapshot });
+            return FoldStart::Over(if over { Applied::Duplicate } else { Applied::NeedsSnapshot });
         };
         if part < next {
-            return Begun::Over(Applied::Duplicate);
+            return FoldStart::Over(Applied::Duplicate);
         }
         let Some(staging) = self.staging.as_mut().filter(|_| part == next && part < parts) else {
             self.staging = None;
-            return Begun::Over(Applied::NeedsSnapshot);
+            return FoldStart::Over(Applied::NeedsSnapshot);
         };
         let workers = std::mem::take(&mut report.workers);
         let refused = staging.take(workers, std::mem::take(&mut report.runtimes), limits);
@@ -98,7 +98,7 @@ impl Process {
         self.losses = report.losses;
         self.detail = report.detail;
         self.add_stops(std::mem::take(&mut report.stops));
-        Begun::Part { seq: report.seq, part, parts, end_ns: report.end_ns }
+        FoldStart::Part { seq: report.seq, part, parts, end_ns: report.end_ns }
     }
 
     /// Whether the part is the one that is being put aside.
@@ -109,7 +109,7 @@ impl Process {
     }
 
     /// Puts sites of a part aside.
-    pub(super) fn stage_sites(&mut self, sites: impl Iterator<Item = SiteDelta>, limits: &Limits) {
+    pub(super) fn stage_sites(&mut self, sites: impl Iterator<Item = SiteDelta>, limits: &WorldLimits) {
         let Some(staging) = &mut self.staging else { return };
         for site in sites {
             self.refused.sites =
@@ -127,7 +127,7 @@ impl Process {
     }
 
     /// All rows of a part are put aside. The last part makes the snapshot take effect.
-    pub(super) fn end_part(&mut self, end_ns: u64, limits: &Limits) {
+    pub(super) fn end_part(&mut self, end_ns: u64, limits: &WorldLimits) {
         let Some(mut staging) = self.staging.take() else { return };
         staging.next += 1;
         if staging.next == staging.parts {
@@ -144,7 +144,7 @@ impl Process {
     }
 
     /// What the first part says of everything but the tasks, before the rest is in.
-    fn show_totals(&mut self, staging: &Staging, end_ns: u64, limits: &Limits) {
+    fn show_totals(&mut self, staging: &Staging, end_ns: u64, limits: &WorldLimits) {
         let (_, end_ns) = self.advance(end_ns, end_ns);
         self.replace_sites(staging.sites.clone(), None, end_ns, limits);
         let there = staging.workers.iter().filter(|(id, _)| !staging.gone.contains(&id.runtime));
@@ -153,7 +153,7 @@ impl Process {
     }
 
     /// The first snapshot was broken off, and everything is told from its beginning on instead.
-    pub(super) fn forget_first_totals(&mut self, end_ns: u64, limits: &Limits) {
+    pub(super) fn forget_first_totals(&mut self, end_ns: u64, limits: &WorldLimits) {
         if self.first_parts.0 > 0 {
             self.first_parts = (0, 0);
             self.replace_sites(HashMap::new(), None, end_ns, limits);
@@ -164,17 +164,17 @@ impl Process {
 
     /// All parts are in: totals are replaced at once, and what they grew by since the last report
     /// becomes one coarse point of history.
-    fn finish_snapshot(&mut self, staging: Staging, end_ns: u64, limits: &Limits) {
+    fn finish_snapshot(&mut self, staging: Staging, end_ns: u64, limits: &WorldLimits) {
         let before_ns = self.now_ns;
         let known = self.last_seq;
         let (start_ns, end_ns) = self.advance(before_ns, end_ns);
-        let interval = self.based.then(|| (start_ns.saturating_sub(self.unheard_ns), end_ns));
+        let interval = self.based.then(|| (start_ns.saturating_sub(self.missed_ns), end_ns));
         if let (true, Some(known)) = (self.based, known) {
             if staging.seq > known {
                 self.gaps.count += 1;
                 self.gaps.reports = self.gaps.reports.saturating_add(staging.seq - known);
             }
-            self.cover(start_ns, end_ns, (end_ns - start_ns).saturating_add(self.unheard_ns));
+            self.cover(start_ns, end_ns, (end_ns - start_ns).saturating_add(self.missed_ns));
         }
         self.replace_sites(staging.sites, interval, end_ns, limits);
         let (left, there) =
@@ -194,7 +194,7 @@ impl Process {
         self.last_seq = Some(staging.seq);
         self.exact = true;
         self.based = true;
-        self.unheard_ns = 0;
+        self.missed_ns = 0;
     }
 
     /// A process never forgets a site of its own; a sender that names others each time finds no more room
@@ -204,7 +204,7 @@ impl Process {
         totals: HashMap<SiteId, SiteDelta>,
         interval: Option<(u64, u64)>,
         end_ns: u64,
-        limits: &Limits,
+        limits: &WorldLimits,
     ) {
         self.sums = Sums::default();
         self.sites.retain(|id, _| totals.contains_key(id));
@@ -212,8 +212,8 @@ impl Process {
         for (id, totals) in totals {
             self.sums.spawned = self.sums.spawned.saturating_add(totals.spawned);
             self.sums.ended = self.sums.ended.saturating_add(totals.all_ended());
-            let thrift = Thrift::at(self.site_bytes, limits.site_bytes);
-            self.change_site(id, thrift, |site| site.replace(totals, interval, end_ns));
+            let reduction = Reduction::at(self.site_bytes, limits.site_bytes);
+            self.change_site(id, reduction, |site| site.replace(totals, interval, end_ns));
         }
     }
 
@@ -257,9 +257,9 @@ impl Staging {
     }
 
     /// Adds a site's totals; `false` if there is no room for it.
-    fn take_site(&mut self, site: &SiteDelta, limits: &Limits) -> bool {
-        let thrift = Thrift::at(self.site_bytes, limits.site_bytes);
-        let full = self.sites.len() >= limits.sites || thrift >= Thrift::NoHistory;
+    fn take_site(&mut self, site: &SiteDelta, limits: &WorldLimits) -> bool {
+        let reduction = Reduction::at(self.site_bytes, limits.site_bytes);
+        let full = self.sites.len() >= limits.sites || reduction >= Reduction::NoHistory;
         if full && !self.sites.contains_key(&site.site) {
             return false;
         }
@@ -269,12 +269,17 @@ impl Staging {
         });
         let before = totals.heap_bytes();
         totals.merge(site);
-        totals.coarsen(thrift.width());
+        totals.coarsen(reduction.width());
         self.site_bytes = self.site_bytes - before + totals.heap_bytes();
         true
     }
 
-    fn take(&mut self, workers: Vec<WorkerDelta>, runtimes: Vec<RuntimeRecord>, limits: &Limits) -> Refused {
+    fn take(
+        &mut self,
+        workers: Vec<WorkerDelta>,
+        runtimes: Vec<RuntimeRecord>,
+        limits: &WorldLimits,
+    ) -> Refused {
         let mut refused = Refused::default();
         for worker in workers {
             if self.workers.len() >= limits.workers && !self.workers.contains_key(&worker.id) {

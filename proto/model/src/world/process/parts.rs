@@ -8,7 +8,7 @@ use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
 use crate::entity::stop::{Stop, stopped_ns};
 use crate::id::{RuntimeId, SiteId, WorkerId};
-use crate::world::events::Track;
+use crate::world::events::EventTrack;
 use crate::world::runtime::{RuntimeView, WorkerView};
 use crate::world::site::SiteView;
 
@@ -95,7 +95,7 @@ impl Process {
 
     /// Single polls and wakes by recording thread, as far as they were asked for and are
     /// remembered.
-    pub fn tracks(&self) -> impl Iterator<Item = &Track> + '_ {
+    pub fn tracks(&self) -> impl Iterator<Item = &EventTrack> + '_ {
         self.events.tracks()
     }
 

@@ -33,7 +33,7 @@ impl Process {
 
     /// How many of its sites are kept with coarser times or without history, because all of them together
     /// hold too much.
-    pub(crate) fn spared_sites(&self) -> usize {
-        self.spared_sites
+    pub(crate) fn reduced_sites(&self) -> usize {
+        self.reduced_sites
     }
 }

@@ -8,7 +8,7 @@ use crate::hist::BUCKETS;
 
 /// How much room a site may take. It never goes back: what was given up cannot be known again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub(in crate::world) enum Thrift {
+pub(in crate::world) enum Reduction {
     /// All of it.
     #[default]
     None,
@@ -20,7 +20,7 @@ pub(in crate::world) enum Thrift {
     Bare,
 }
 
-impl Thrift {
+impl Reduction {
     /// What sites that hold `bytes` together have to give up, where they may hold `most`.
     pub(in crate::world) fn at(bytes: usize, most: usize) -> Self {
         match bytes {
@@ -43,35 +43,35 @@ impl Thrift {
 
 impl SiteState {
     /// Gives up as much as is asked for.
-    pub(in crate::world) fn spare(&mut self, thrift: Thrift) {
-        if thrift <= self.thrift {
+    pub(in crate::world) fn reduce(&mut self, reduction: Reduction) {
+        if reduction <= self.reduction {
             return;
         }
-        self.thrift = thrift;
-        if thrift >= Thrift::NoHistory {
+        self.reduction = reduction;
+        if reduction >= Reduction::NoHistory {
             self.forget_history();
         }
-        self.save_room();
+        self.reduce_new();
     }
 
     /// What it has given up.
-    pub(in crate::world) fn thrift(&self) -> Thrift {
-        self.thrift
+    pub(in crate::world) fn reduction(&self) -> Reduction {
+        self.reduction
     }
 
     /// Folds what came since it was last spared.
-    pub(super) fn save_room(&mut self) {
-        if self.thrift == Thrift::None {
+    pub(super) fn reduce_new(&mut self) {
+        if self.reduction == Reduction::None {
             return;
         }
-        let width = self.thrift.width();
+        let width = self.reduction.width();
         self.totals.coarsen(width);
         self.seconds.for_each(|delta| delta.coarsen(width));
         self.tens.for_each(|delta| delta.coarsen(width));
         for hist in [&mut self.told, &mut self.own, &mut self.held] {
             hist.coarsen(width);
         }
-        if self.thrift == Thrift::Bare {
+        if self.reduction == Reduction::Bare {
             (self.longest, self.allowed) = (Vec::new(), Vec::new());
             self.newest = self.newest.split_off(self.newest.len().saturating_sub(1));
         }

@@ -1,5 +1,5 @@
 //! The living jobs of blocking pools, those that wait for a thread and those that have one, in the order of time. So
-//! that a rule about pools need not walk all rows. Only the census writes to it.
+//! that a rule about pools need not walk all rows. Only the counts of all rows write to it.
 
 use std::collections::BTreeSet;
 

@@ -96,14 +96,14 @@ fn record() -> impl Strategy<Value = TaskRecord> {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Put(Box<TaskRecord>),
+    Insertion(Box<TaskRecord>),
     Sweep(Vec<TaskRecord>),
     Shed(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => record().prop_map(|record| Step::Put(Box::new(record))),
+        12 => record().prop_map(|record| Step::Insertion(Box::new(record))),
         1 => prop::collection::vec(record(), 0..20).prop_map(Step::Sweep),
         1 => (0usize..8).prop_map(Step::Shed),
     ]
@@ -111,7 +111,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The table and the map after one record: what ended does not come back.
 fn put(table: &mut TaskTable, map: &mut BTreeMap<TaskId, TaskRecord>, record: &TaskRecord) {
-    assert_eq!(table.put(record.clone(), SECOND, usize::MAX), Put::Stored);
+    assert_eq!(table.put(record.clone(), SECOND, usize::MAX), Insertion::Stored);
     let revives = |old: &TaskRecord| old.state.is_ended() && !record.state.is_ended();
     if !map.get(&record.id).is_some_and(revives) {
         map.insert(record.id, record.clone());
@@ -156,7 +156,7 @@ proptest! {
         let (mut table, mut map) = (TaskTable::default(), BTreeMap::new());
         for step in steps {
             match step {
-                Step::Put(record) => put(&mut table, &mut map, &record),
+                Step::Insertion(record) => put(&mut table, &mut map, &record),
                 Step::Sweep(told) => {
                     table.begin_sweep();
                     for record in &told {
@@ -167,7 +167,7 @@ proptest! {
                     map.retain(|id, record| record.state.is_ended() || told(id));
                 }
                 Step::Shed(most) => {
-                    table.shed(most);
+                    table.evict_ended(most);
                     map.retain(|id, _| table.get(*id).is_some());
                     let ended = map.values().filter(|record| record.state.is_ended()).count();
                     prop_assert_eq!(ended, table.ended_len());
@@ -186,12 +186,12 @@ proptest! {
         let (mut known, mut mark) = (BTreeMap::new(), table.changes_ever());
         for step in steps.into_iter().flatten() {
             match step {
-                Step::Put(record) => put(&mut table, &mut map, &record),
+                Step::Insertion(record) => put(&mut table, &mut map, &record),
                 Step::Sweep(_) => {
                     table.begin_sweep();
                     table.sweep();
                 }
-                Step::Shed(most) => drop(table.shed(most)),
+                Step::Shed(most) => drop(table.evict_ended(most)),
             }
             for place in table.changes_since(mark).expect("so few are remembered") {
                 known.insert(place, table.at(place).map(|row| row.record()));

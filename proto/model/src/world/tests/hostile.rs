@@ -82,11 +82,11 @@ proptest! {
 
     #[test]
     fn nothing_that_a_peer_sends_panics(reports in prop::collection::vec((report().boxed(), number()), 1..12)) {
-        let mut world = World::new(Limits { ended_tasks: 4, tasks: 16, sites: 3, workers: 2, runtimes: 2, edges: 5, ..Limits::default() });
+        let mut world = World::new(WorldLimits { ended_tasks: 4, tasks: 16, sites: 3, workers: 2, runtimes: 2, edges: 5, ..WorldLimits::default() });
         let mut hello = crate::testkit::hello("x", 1);
         hello.boot = BootId(0);
         hello.interval_ns = u64::MAX;
-        world.greet(hello, 0).unwrap();
+        world.connect(hello, 0).unwrap();
         for (report, now) in reports {
             world.apply(report, now);
             world.tick(now, |_, task| task.0 % 2 == 0);

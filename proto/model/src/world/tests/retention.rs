@@ -5,7 +5,7 @@ use crate::entity::runtime::{RuntimeRecord, WorkerDelta};
 use crate::id::{RuntimeId, WorkerId};
 
 fn small() -> World {
-    World::new(Limits { ended_tasks: 20, tasks: 100, processes: 3, sites: 2, ..Limits::default() })
+    World::new(WorldLimits { ended_tasks: 20, tasks: 100, processes: 3, sites: 2, ..WorldLimits::default() })
 }
 
 /// Advances by seconds with empty reports.
@@ -72,7 +72,7 @@ fn workers_of_a_runtime_that_is_gone_are_no_rows_after_a_snapshot_either() {
 fn too_many_ended_tasks_leave_early_and_are_counted() {
     let mut script = Script::new("checkout");
     let mut world = small();
-    world.greet(script.hello(), 0).unwrap();
+    world.connect(script.hello(), 0).unwrap();
     let site = script.site("src/a.rs:1:1");
     for _ in 0..50 {
         let task = script.spawn(site);
@@ -88,7 +88,7 @@ fn too_many_ended_tasks_leave_early_and_are_counted() {
 fn rows_and_sites_over_the_limit_are_refused_and_counted() {
     let mut script = Script::new("checkout");
     let mut world = small();
-    world.greet(script.hello(), 0).unwrap();
+    world.connect(script.hello(), 0).unwrap();
     let site = script.site("src/a.rs:1:1");
     for _ in 0..120 {
         script.spawn(site);
@@ -108,11 +108,11 @@ fn gone_processes_make_room_and_live_ones_do_not() {
     let mut world = small();
     let hello = |pid| crate::testkit::hello("checkout", pid);
     for pid in 1..=3 {
-        world.greet(hello(pid), 0).unwrap();
+        world.connect(hello(pid), 0).unwrap();
     }
-    assert_eq!(world.greet(hello(4), 0).unwrap_err(), TooManyProcesses { limit: 3 });
-    world.part(hello(2).boot, "connection reset", 5);
-    world.greet(hello(4), 6).unwrap();
+    assert_eq!(world.connect(hello(4), 0).unwrap_err(), TooManyProcesses { limit: 3 });
+    world.disconnect(hello(2).boot, "connection reset", 5);
+    world.connect(hello(4), 6).unwrap();
     assert!(world.process(hello(2).boot).is_none());
     assert_eq!(world.processes().count(), 3);
 }
@@ -124,7 +124,7 @@ fn a_gone_process_keeps_its_last_state_for_a_quarter_of_an_hour() {
     for report in busy_seconds(&mut script, 3) {
         world.apply(report, 0);
     }
-    world.part(script.boot(), "connection reset", 10 * SECOND);
+    world.disconnect(script.boot(), "connection reset", 10 * SECOND);
     world.tick(800 * SECOND, |_, _| false);
     assert_eq!(only(&world).presence(), Presence::Gone);
     assert_eq!(only(&world).task_rows(), 9, "it does not age any more");
@@ -136,8 +136,8 @@ fn a_gone_process_keeps_its_last_state_for_a_quarter_of_an_hour() {
 #[test]
 fn a_sender_that_tells_only_the_top_does_not_leave_ghosts() {
     let mut script = Script::new("checkout");
-    let mut world = World::new(Limits { keep_untold_ns: 30 * SECOND, ..Limits::default() });
-    world.greet(script.hello(), 0).unwrap();
+    let mut world = World::new(WorldLimits { keep_unreported_ns: 30 * SECOND, ..WorldLimits::default() });
+    world.connect(script.hello(), 0).unwrap();
     let site = script.site("src/a.rs:1:1");
     let (told, untold) = (script.spawn(site), script.spawn(site));
     let top = |report: Report| Report { detail: crate::report::Detail::Top, ..report };

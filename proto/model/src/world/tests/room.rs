@@ -49,10 +49,10 @@ fn weigh_again(process: &Process) {
 
 #[test]
 fn many_sites_with_every_bucket_named_stay_below_the_ceiling_and_count_exactly() {
-    let limits = Limits { site_bytes: 4 * MIB, ..Limits::default() };
+    let limits = WorldLimits { site_bytes: 4 * MIB, ..WorldLimits::default() };
     let mut world = World::new(limits);
     let hello = hello("hostile", 1);
-    world.greet(hello.clone(), 0).unwrap();
+    world.connect(hello.clone(), 0).unwrap();
     let hist = named(1);
     for seq in 1..=20 {
         assert_eq!(world.apply(delta(hello.boot, seq, sites(0..400, &hist)), 0), Applied::New);
@@ -60,7 +60,7 @@ fn many_sites_with_every_bucket_named_stay_below_the_ceiling_and_count_exactly()
     }
     let process = only(&world);
     weigh_again(process);
-    assert!(process.spared_sites() > 0);
+    assert!(process.reduced_sites() > 0);
     for site in process.sites() {
         let totals = site.totals();
         // The first interval of a site may have been refused for want of room, the others not.
@@ -73,9 +73,9 @@ fn many_sites_with_every_bucket_named_stay_below_the_ceiling_and_count_exactly()
 
 #[test]
 fn a_snapshot_of_many_sites_stays_below_the_ceiling_too() {
-    let mut world = World::new(Limits { site_bytes: 4 * MIB, ..Limits::default() });
+    let mut world = World::new(WorldLimits { site_bytes: 4 * MIB, ..WorldLimits::default() });
     let hello = hello("hostile", 1);
-    world.greet(hello.clone(), 0).unwrap();
+    world.connect(hello.clone(), 0).unwrap();
     let hist = named(1);
     for part in 0..20 {
         let report = Report {
@@ -95,9 +95,9 @@ fn a_snapshot_of_many_sites_stays_below_the_ceiling_too() {
 
 #[test]
 fn a_dictionary_of_long_texts_stays_below_its_ceiling() {
-    let mut world = World::new(Limits::default());
+    let mut world = World::new(WorldLimits::default());
     let hello = hello("hostile", 1);
-    world.greet(hello.clone(), 0).unwrap();
+    world.connect(hello.clone(), 0).unwrap();
     let long: std::sync::Arc<str> = "x".repeat(4_096).into();
     let frame =
         Frame { function: "f".repeat(512).into(), file: Some("g".repeat(512).into()), line: 1, users: true };
@@ -124,9 +124,9 @@ fn a_dictionary_of_long_texts_stays_below_its_ceiling() {
 
 #[test]
 fn rows_that_do_not_fit_into_a_row_have_a_ceiling() {
-    let mut world = World::new(Limits { tasks: 800, ..Limits::default() });
+    let mut world = World::new(WorldLimits { tasks: 800, ..WorldLimits::default() });
     let hello = hello("hostile", 1);
-    world.greet(hello.clone(), 0).unwrap();
+    world.connect(hello.clone(), 0).unwrap();
     let task = |id, polls| TaskRecord { id: TaskId(id), polls, ..TaskRecord::default() };
     let mut report = delta(hello.boot, 1, Vec::new());
     report.tasks = (0..700).map(|id| task(id, u64::MAX)).collect();
@@ -140,19 +140,19 @@ fn rows_that_do_not_fit_into_a_row_have_a_ceiling() {
 
 #[test]
 fn above_the_ceiling_of_all_the_gone_leave_first_then_the_heaviest_gives_way() {
-    let mut world = World::new(Limits { bytes: 6 * MIB, site_bytes: 8 * MIB, ..Limits::default() });
+    let mut world = World::new(WorldLimits { bytes: 6 * MIB, site_bytes: 8 * MIB, ..WorldLimits::default() });
     let (honest, gone) = (hello("honest", 1), hello("gone", 2));
     let hist = named(64);
     for hello in [&honest, &gone] {
-        world.greet(hello.clone(), 0).unwrap();
+        world.connect(hello.clone(), 0).unwrap();
         world.apply(delta(hello.boot, 1, sites(0..20, &hist)), 0);
     }
-    world.part(gone.boot, "it ended", 1);
+    world.disconnect(gone.boot, "it ended", 1);
     let hist = named(1);
     let hostile: Vec<_> = (10..40).map(|pid| hello("hostile", pid)).collect();
     let mut ends = Vec::new();
     for hello in &hostile {
-        world.greet(hello.clone(), 0).unwrap();
+        world.connect(hello.clone(), 0).unwrap();
         for seq in 1..=4 {
             ends.push(world.apply(delta(hello.boot, seq, sites(0..100, &hist)), 0));
             assert!(world.held_bytes() <= 6 * MIB, "{} bytes", world.held_bytes());
@@ -163,21 +163,21 @@ fn above_the_ceiling_of_all_the_gone_leave_first_then_the_heaviest_gives_way() {
     assert!(ends.contains(&Applied::New));
     assert_eq!(world.apply(delta(honest.boot, 2, sites(0..20, &named(64))), 0), Applied::New);
     let honest = world.process(honest.boot).unwrap();
-    assert_eq!((honest.spared_sites(), honest.sites().count()), (0, 20), "it pays nothing for others");
+    assert_eq!((honest.reduced_sites(), honest.sites().count()), (0, 20), "it pays nothing for others");
     let counted: usize = world.processes().map(Process::held_bytes).sum();
     assert_eq!(world.held_bytes(), counted);
 }
 
 #[test]
 fn short_lived_processes_push_out_their_namesakes_only() {
-    let mut world = World::new(Limits { processes: 16, ..Limits::default() });
+    let mut world = World::new(WorldLimits { processes: 16, ..WorldLimits::default() });
     let crashed = hello("checkout", 1);
-    world.greet(crashed.clone(), 0).unwrap();
-    world.part(crashed.boot, "it crashed", 1);
+    world.connect(crashed.clone(), 0).unwrap();
+    world.disconnect(crashed.boot, "it crashed", 1);
     for pid in 2..200 {
         let short = hello("cron", pid);
-        world.greet(short.clone(), u64::from(pid)).unwrap();
-        world.part(short.boot, "it ended", u64::from(pid));
+        world.connect(short.clone(), u64::from(pid)).unwrap();
+        world.disconnect(short.boot, "it ended", u64::from(pid));
     }
     assert!(world.process(crashed.boot).is_some(), "another name's last state stays");
     assert_eq!(world.processes().count(), 16);

@@ -6,7 +6,7 @@ use pollscope_model::query::column::Kind;
 use pollscope_model::query::page::{Query, Scope};
 use pollscope_model::testkit::{START_UNIX_NS, Script};
 use pollscope_model::time::MILLISECOND;
-use pollscope_proto::recording::Packed;
+use pollscope_proto::recording::PackedMessage;
 
 use super::super::Control;
 use super::super::player::{Moved, Player};
@@ -15,7 +15,7 @@ use super::*;
 /// Messages, and how often one was read: the cost of going somewhere.
 #[derive(Default)]
 struct List {
-    messages: Vec<(u64, Packed)>,
+    messages: Vec<(u64, PackedMessage)>,
     forgotten: u64,
     read: usize,
 }
@@ -38,7 +38,7 @@ fn track(seconds: u64) -> (Track<List>, State) {
     let mut process = Script::new("checkout");
     let site = process.site("src/cart.rs:88:9");
     let mut tape = List::default();
-    let mut push = |unix_ns, message: &Message| tape.messages.push((unix_ns, Packed::new(message)));
+    let mut push = |unix_ns, message: &Message| tape.messages.push((unix_ns, PackedMessage::new(message)));
     push(START_UNIX_NS, &Message::Hello(Box::new(process.hello())));
     for second in 0..seconds {
         let task = process.spawn(site);

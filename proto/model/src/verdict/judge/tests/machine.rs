@@ -16,7 +16,7 @@ fn a_sleep_for_the_kernels_own_lock_is_doubted_while_the_machine_was_short_of_cp
         stage.script.edit_slow_poll(|poll| (poll.waiting_in, poll.faults) = (Some(word), faults));
         stage.second();
         let mut judge = Judge::new(max_poll(10 * MS));
-        judge.hear(&Run { machine_short_ns, ..Run::of(&stage.monitor) });
+        judge.add_run(&RunEvidence { machine_short_ns, ..RunEvidence::of(&stage.monitor) });
         judge.verdict()
     };
     let judged =
@@ -65,7 +65,7 @@ fn a_sleep_for_the_allocators_lock_is_doubted_while_the_machine_was_short_of_cpu
         stage.script.edit_slow_poll(|poll| (poll.waiting_in, poll.stack) = (word, Some(stack)));
         stage.second();
         let mut judge = Judge::new(max_poll(10 * MS));
-        judge.hear(&Run { machine_short_ns, ..Run::of(&stage.monitor) });
+        judge.add_run(&RunEvidence { machine_short_ns, ..RunEvidence::of(&stage.monitor) });
         judge.verdict()
     };
     for word in ["futex_wait", "runnable", ""] {
@@ -105,7 +105,7 @@ fn an_open_poll_that_waits_for_the_allocators_lock_is_no_finding_while_the_machi
         }]);
         stage.second();
         let mut judge = Judge::new(max_poll(10 * MS));
-        judge.hear(&Run { machine_short_ns, ..Run::of(&stage.monitor) });
+        judge.add_run(&RunEvidence { machine_short_ns, ..RunEvidence::of(&stage.monitor) });
         judge.verdict().outcome
     };
     let in_allocator = ["__lll_lock_wait_private", "malloc", "shop::render"];
@@ -130,9 +130,9 @@ fn a_p99_that_only_such_polls_are_over_is_doubted() {
             stage.script.slow_poll(task, 20 * MS, 20 * MS, 0);
         }
         stage.second();
-        let asked = Limits { p99_poll_ns: Some(10 * MS), ..Limits::default() };
+        let asked = CheckLimits { p99_poll_ns: Some(10 * MS), ..CheckLimits::default() };
         let mut judge = Judge::new(limits(asked));
-        judge.hear(&Run { machine_short_ns: Some(30 * MS), ..Run::of(&stage.monitor) });
+        judge.add_run(&RunEvidence { machine_short_ns: Some(30 * MS), ..RunEvidence::of(&stage.monitor) });
         judge.verdict()
     };
     let doubted = judged(1);
@@ -162,8 +162,12 @@ fn no_task_waits_longer_for_others_than_they_held_the_workers() {
         stage.script.poll(task, 1, polled_ns);
         stage.script.wake(task, 1, 100 * MS);
         stage.second();
-        let mut judge = Judge::new(limits(Limits { max_sched_delay_ns: Some(50 * MS), ..Limits::default() }));
-        judge.hear(&Run { without_cpu_ns: Some(without_cpu_ns), ..Run::of(&stage.monitor) });
+        let mut judge =
+            Judge::new(limits(CheckLimits { max_sched_delay_ns: Some(50 * MS), ..CheckLimits::default() }));
+        judge.add_run(&RunEvidence {
+            without_cpu_ns: Some(without_cpu_ns),
+            ..RunEvidence::of(&stage.monitor)
+        });
         judge.verdict()
     };
     let doubt = |verdict: Verdict| {

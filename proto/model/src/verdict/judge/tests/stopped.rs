@@ -52,7 +52,7 @@ fn a_delay_that_it_explains_is_a_doubt() {
         stage.script.poll(task, 10, MS);
         stage.script.wake(task, 1, 300 * MS);
         stage.pass(SECOND, is_stopped);
-        let asked = Limits { max_sched_delay_ns: Some(100 * MS), ..Limits::default() };
+        let asked = CheckLimits { max_sched_delay_ns: Some(100 * MS), ..CheckLimits::default() };
         stage.judged(limits(asked))
     };
     let doubted = judged(true);

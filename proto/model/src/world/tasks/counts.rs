@@ -33,7 +33,7 @@ pub(super) struct Children {
 
 /// A row's share in the counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Share {
+pub(super) struct RowShare {
     living: bool,
     long_lived: bool,
     site: SiteId,
@@ -42,7 +42,7 @@ pub(super) struct Share {
     job: Option<Job>,
 }
 
-impl Share {
+impl RowShare {
     pub(super) fn of(row: TaskRow<'_>) -> Self {
         Self {
             living: !row.state().is_ended(),
@@ -57,14 +57,14 @@ impl Share {
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
-pub(super) struct Census {
+pub(super) struct TaskCounts {
     sites: HashMap<SiteId, SiteRows, DefaultHashBuilder>,
     children: HashMap<TaskId, Children, DefaultHashBuilder>,
     runtimes: HashMap<RuntimeId, u64, DefaultHashBuilder>,
     jobs: Jobs,
 }
 
-impl Census {
+impl TaskCounts {
     pub(super) fn site(&self, site: SiteId) -> SiteRows {
         self.sites.get(&site).copied().unwrap_or_default()
     }
@@ -82,25 +82,25 @@ impl Census {
     }
 
     /// A row is in the table that was not there before.
-    pub(super) fn meet(&mut self, row: TaskRow<'_>) {
+    pub(super) fn insert(&mut self, row: TaskRow<'_>) {
         let site = self.sites.entry(row.site()).or_default();
         site.kind = Some(row.kind());
         if site.name == NameId::NONE {
             site.name = row.name();
         }
         site.runtime = row.runtime().or(site.runtime);
-        self.add(Share::of(row));
+        self.add(RowShare::of(row));
     }
 
     /// A row's share is another now.
-    pub(super) fn change(&mut self, before: Share, after: Share) {
+    pub(super) fn change(&mut self, before: RowShare, after: RowShare) {
         if before != after {
             self.subtract(before);
             self.add(after);
         }
     }
 
-    fn add(&mut self, share: Share) {
+    fn add(&mut self, share: RowShare) {
         if !share.living {
             return;
         }
@@ -121,7 +121,7 @@ impl Census {
     }
 
     /// A row leaves, or is counted anew.
-    pub(super) fn subtract(&mut self, share: Share) {
+    pub(super) fn subtract(&mut self, share: RowShare) {
         if !share.living {
             return;
         }

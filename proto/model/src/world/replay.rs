@@ -3,7 +3,7 @@
 //! rates went is not.
 
 use super::Process;
-use super::events::Track;
+use super::events::EventTrack;
 use crate::entity::edge::WakeEdge;
 use crate::entity::event::{Event, EventBlock, MAX_BLOCK_EVENTS};
 use crate::report::{MAX_FOLDED_EVENTS, Report, ReportKind};
@@ -18,7 +18,7 @@ impl Process {
     /// nanoseconds. Folded after [`Process::hello`], they give the same rows.
     ///
     /// Costs a copy of all that.
-    pub fn retold(&self, last_ns: u64) -> Vec<Report> {
+    pub fn snapshot_reports(&self, last_ns: u64) -> Vec<Report> {
         let tasks: Vec<_> = self.tasks().map(|task| task.record()).collect();
         let parts = tasks.len().div_ceil(PART_ROWS).max(1);
         let seq = self.last_seq().unwrap_or(0);
@@ -65,7 +65,7 @@ impl Process {
 }
 
 /// What a thread did since then. Numbered anew: what is missing is told by the times that are covered.
-fn blocks(thread: u32, track: &Track, begin_ns: u64) -> Vec<EventBlock> {
+fn blocks(thread: u32, track: &EventTrack, begin_ns: u64) -> Vec<EventBlock> {
     let mut blocks = Vec::new();
     let mut first = 0;
     let mut told_ns = 0;
@@ -99,11 +99,11 @@ mod tests {
     use crate::entity::task::WokenBy;
     use crate::id::TaskId;
     use crate::testkit::Script;
-    use crate::world::{Applied, Limits, World};
+    use crate::world::{Applied, World, WorldLimits};
 
     fn world(hello: crate::hello::Hello, reports: Vec<Report>) -> World {
-        let mut world = World::new(Limits::default());
-        world.greet(hello, 1).expect("there is room");
+        let mut world = World::new(WorldLimits::default());
+        world.connect(hello, 1).expect("there is room");
         for report in reports {
             assert_eq!(world.apply(report, 1), Applied::New);
         }
@@ -146,9 +146,9 @@ mod tests {
         reports.push(second);
         let first = world(script.hello(), reports);
         let process = first.processes().next().expect("greeted");
-        let again = world(script.hello(), process.retold(u64::MAX));
-        let retold = again.processes().next().expect("greeted");
-        assert_eq!(events(process), events(retold));
+        let again = world(script.hello(), process.snapshot_reports(u64::MAX));
+        let snapshot_reports = again.processes().next().expect("greeted");
+        assert_eq!(events(process), events(snapshot_reports));
         assert_eq!(events(process)[0].1.len(), 2, "the hole is told");
         let rows = |process: &Process| {
             let mut tasks: Vec<_> = process.tasks().map(|task| task.record()).collect();
@@ -158,9 +158,11 @@ mod tests {
             sites.sort_by(|a, b| a.0.cmp(&b.0));
             (tasks, sites)
         };
-        assert_eq!(rows(process), rows(retold));
+        assert_eq!(rows(process), rows(snapshot_reports));
         assert!(
-            events(world(script.hello(), process.retold(0)).processes().next().expect("greeted")).len() <= 1
+            events(world(script.hello(), process.snapshot_reports(0)).processes().next().expect("greeted"))
+                .len()
+                <= 1
         );
     }
 }

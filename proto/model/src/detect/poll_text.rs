@@ -3,8 +3,8 @@
 use super::signal::PollFacts;
 use super::view::View;
 use crate::dict::Stack;
+use crate::entity::activity::ThreadActivity;
 use crate::entity::slow_poll::{PollKind, SlowPoll};
-use crate::entity::word::Doing;
 use crate::measured::{Coverage, Metric, Mode};
 use crate::time::Nanos;
 
@@ -17,21 +17,21 @@ pub(crate) enum Tense {
 
 /// What the kernel's word for the thread means. That is of one moment: of a poll that spent most of its time
 /// otherwise it is told as such.
-fn doing(word: Doing<'_>, kind: Option<PollKind>, tense: Tense) -> String {
+fn doing(word: ThreadActivity<'_>, kind: Option<PollKind>, tense: Tense) -> String {
     match (word, kind, tense) {
-        (Doing::Running, _, Tense::Present) => "it computes".to_owned(),
-        (Doing::Running, Some(PollKind::Busy), Tense::Past) => "it computed".to_owned(),
-        (Doing::Running, _, Tense::Past) => "when it was looked at it ran".to_owned(),
-        (Doing::Runnable, _, Tense::Present) => "it waits for a CPU".to_owned(),
-        (Doing::Runnable, Some(PollKind::Blocked), Tense::Past) => {
+        (ThreadActivity::Running, _, Tense::Present) => "it computes".to_owned(),
+        (ThreadActivity::Running, Some(PollKind::Busy), Tense::Past) => "it computed".to_owned(),
+        (ThreadActivity::Running, _, Tense::Past) => "when it was looked at it ran".to_owned(),
+        (ThreadActivity::Runnable, _, Tense::Present) => "it waits for a CPU".to_owned(),
+        (ThreadActivity::Runnable, Some(PollKind::Blocked), Tense::Past) => {
             "when it was looked at it waited for a CPU".to_owned()
         }
-        (Doing::Runnable, _, Tense::Past) => "it waited for a CPU".to_owned(),
-        (Doing::Sleeping(call), _, Tense::Present) => format!("it sleeps in {call}"),
-        (Doing::Sleeping(call), Some(PollKind::Busy), Tense::Past) => {
+        (ThreadActivity::Runnable, _, Tense::Past) => "it waited for a CPU".to_owned(),
+        (ThreadActivity::Sleeping(call), _, Tense::Present) => format!("it sleeps in {call}"),
+        (ThreadActivity::Sleeping(call), Some(PollKind::Busy), Tense::Past) => {
             format!("when it was looked at it slept in {call}")
         }
-        (Doing::Sleeping(call), _, Tense::Past) => format!("it slept in {call}"),
+        (ThreadActivity::Sleeping(call), _, Tense::Past) => format!("it slept in {call}"),
     }
 }
 
@@ -52,9 +52,9 @@ impl View<'_> {
 
     /// To follow a headline: `: it slept in futex_wait at cart::load src/cart.rs:70`; empty if it was
     /// not looked at.
-    pub(crate) fn seen(&self, facts: &PollFacts, tense: Tense) -> String {
+    pub(crate) fn observation_text(&self, facts: &PollFacts, tense: Tense) -> String {
         let word = facts.waiting_in.map(|word| self.name(word));
-        let word = word.as_deref().and_then(Doing::of).map(|word| doing(word, facts.kind, tense));
+        let word = word.as_deref().and_then(ThreadActivity::of).map(|word| doing(word, facts.kind, tense));
         let frame = self.stack(facts).and_then(Stack::users_frame).map(|(_, frame)| frame.short());
         match (word, frame) {
             (Some(word), Some(frame)) => format!(": {word} at {frame}"),
@@ -66,13 +66,13 @@ impl View<'_> {
 
     /// To follow what a poll spent its time on: `, 30ms allowed: reads config once (src/config.rs:12)`; empty
     /// if nothing of it is allowed.
-    pub(crate) fn allowed(&self, poll: &SlowPoll) -> String {
+    pub(crate) fn allowance_text(&self, poll: &SlowPoll) -> String {
         let why = poll.allowance(self.moment.process.dictionary());
         why.map_or_else(String::new, |why| format!(", {} allowed: {why}", Nanos(poll.allowed_ns)))
     }
 
     /// What the user's line called, as a sentence, or why there is no line; empty if neither is known.
-    pub(crate) fn called(&self, facts: &PollFacts, tense: Tense) -> String {
+    pub(crate) fn call_text(&self, facts: &PollFacts, tense: Tense) -> String {
         let stack = self.stack(facts);
         let call = stack.and_then(Stack::called).map(|frame| frame.name().to_owned());
         let called = match (call, tense) {
@@ -85,7 +85,7 @@ impl View<'_> {
 
     /// Whom the poll harmed, as a sentence: exactly if that was measured, else what is known of
     /// waiting in general.
-    pub(crate) fn harm_of(&self, facts: &PollFacts) -> String {
+    pub(crate) fn poll_harm_text(&self, facts: &PollFacts) -> String {
         match (facts.waiters, facts.waited_ns) {
             (Some(0), _) => "No task that is measured waited for it.".to_owned(),
             (Some(1), Some(waited)) => format!("1 task waited {} behind it.", Nanos(waited)),
@@ -93,7 +93,7 @@ impl View<'_> {
                 let longest = facts.max_waited_ns.map(|ns| format!(", the longest {}", Nanos(ns)));
                 format!("{waiters} tasks waited {} behind it{}.", Nanos(waited), longest.unwrap_or_default())
             }
-            _ => self.harm(),
+            _ => self.harm_text(),
         }
     }
 
@@ -101,7 +101,7 @@ impl View<'_> {
     ///
     /// `None` if it was not measured; and if no task is known to have waited, but not every task that
     /// could have is measured: that excuses no poll.
-    pub(crate) fn harmed(&self, poll: &SlowPoll, least_ns: u64) -> Option<bool> {
+    pub(crate) fn has_harmed(&self, poll: &SlowPoll, least_ns: u64) -> Option<bool> {
         let waiters = poll.waiters?;
         let longest = poll.max_waited_ns.or(poll.waited_ns)?;
         if waiters > 0 && self.moment.cpu.own(longest) > least_ns {
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn what_was_seen_at_one_moment_is_not_said_of_a_poll_that_did_something_else() {
         let (blocked, busy) = (Some(PollKind::Blocked), Some(PollKind::Busy));
-        let said = |word, kind| doing(Doing::of(word).expect("a word"), kind, Tense::Past);
+        let said = |word, kind| doing(ThreadActivity::of(word).expect("a word"), kind, Tense::Past);
         assert_eq!(said("running", busy), "it computed");
         assert_eq!(said("running", blocked), "when it was looked at it ran");
         assert_eq!(said("running", None), "when it was looked at it ran");

@@ -18,7 +18,7 @@ const OF_FAULTS: [&str; 4] =
 
 /// What a thread did at the moment that it was looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Doing<'a> {
+pub enum ThreadActivity<'a> {
     /// It was on a CPU, or about to be.
     Running,
     /// It waited for a CPU.
@@ -27,7 +27,7 @@ pub enum Doing<'a> {
     Sleeping(&'a str),
 }
 
-impl<'a> Doing<'a> {
+impl<'a> ThreadActivity<'a> {
     /// What the word says; nothing if it is empty.
     pub fn of(word: &'a str) -> Option<Self> {
         match word {
@@ -58,12 +58,12 @@ mod tests {
 
     #[test]
     fn a_word_says_whether_it_slept_and_for_whom() {
-        assert_eq!(Doing::of(""), None);
-        assert_eq!(Doing::of("running"), Some(Doing::Running));
-        assert_eq!(Doing::of("runnable"), Some(Doing::Runnable));
-        assert_eq!(Doing::of("futex_wait"), Some(Doing::Sleeping("futex_wait")));
+        assert_eq!(ThreadActivity::of(""), None);
+        assert_eq!(ThreadActivity::of("running"), Some(ThreadActivity::Running));
+        assert_eq!(ThreadActivity::of("runnable"), Some(ThreadActivity::Runnable));
+        assert_eq!(ThreadActivity::of("futex_wait"), Some(ThreadActivity::Sleeping("futex_wait")));
         let kernels = ["mmap", "clone3", "the kernel (lock_mm_and_find_vma)"];
-        assert!(kernels.into_iter().filter_map(Doing::of).all(Doing::is_for_kernels_lock));
+        assert!(kernels.into_iter().filter_map(ThreadActivity::of).all(ThreadActivity::is_for_kernels_lock));
         let others = [
             "running",
             "futex_wait",
@@ -72,9 +72,11 @@ mod tests {
             "the kernel",
             "the kernel (folio_wait_bit_common)",
         ];
-        assert!(!others.into_iter().filter_map(Doing::of).any(Doing::is_for_kernels_lock));
-        let locks: Vec<_> =
-            others.into_iter().filter(|word| Doing::of(word).is_some_and(Doing::is_for_a_lock)).collect();
+        assert!(!others.into_iter().filter_map(ThreadActivity::of).any(ThreadActivity::is_for_kernels_lock));
+        let locks: Vec<_> = others
+            .into_iter()
+            .filter(|word| ThreadActivity::of(word).is_some_and(ThreadActivity::is_for_a_lock))
+            .collect();
         assert_eq!(locks, ["futex_wait"]);
     }
 }

@@ -4,12 +4,12 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::cpu::{Cpu, LONG_NS, SHORT_NS};
-use super::signal::Key;
+use super::signal::FindingKey;
 use crate::id::{SiteId, TaskId};
 use crate::time::SECOND;
 use crate::world::Process;
 
-/// Points of a [`Track`].
+/// Points of a [`SiteTrack`].
 const TRACK_POINTS: usize = 16;
 /// The most sites that are tracked at once.
 const MAX_TRACKS: usize = 1_024;
@@ -18,7 +18,7 @@ const LOOKS: usize = 90;
 /// The most open polls that are remembered to have been reported; the oldest leave first.
 const MAX_STUCK: usize = 4_096;
 
-/// One point of a [`Track`].
+/// One point of a [`SiteTrack`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct TrackPoint {
     /// When, on the process's clock.
@@ -33,11 +33,11 @@ pub(crate) struct TrackPoint {
 
 /// A site's count of living tasks over the window of `task-leak`, at most sixteen points.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Track {
+pub(crate) struct SiteTrack {
     points: VecDeque<TrackPoint>,
 }
 
-impl Track {
+impl SiteTrack {
     /// The points, oldest first.
     pub(crate) fn points(&self) -> &VecDeque<TrackPoint> {
         &self.points
@@ -72,18 +72,18 @@ struct CpuPoint {
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory {
-    tracks: HashMap<SiteId, Track>,
+pub(crate) struct DetectorHistory {
+    tracks: HashMap<SiteId, SiteTrack>,
     cpu: VecDeque<CpuPoint>,
     shares: VecDeque<(u64, f64)>,
     waits: VecDeque<(u64, u64)>,
-    slow_polls_seen: u64,
+    slow_polls_evaluated: u64,
     since_ns: u64,
-    stuck: HashMap<(TaskId, u64), Key>,
+    stuck: HashMap<(TaskId, u64), FindingKey>,
     stuck_order: VecDeque<(TaskId, u64)>,
 }
 
-impl Memory {
+impl DetectorHistory {
     pub(crate) fn new(now_ns: u64) -> Self {
         Self { since_ns: now_ns, ..Self::default() }
     }
@@ -92,7 +92,7 @@ impl Memory {
         self.since_ns
     }
 
-    pub(crate) fn track(&self, site: SiteId) -> Option<&Track> {
+    pub(crate) fn track(&self, site: SiteId) -> Option<&SiteTrack> {
         self.tracks.get(&site)
     }
 
@@ -100,12 +100,12 @@ impl Memory {
         self.waits.iter().copied()
     }
 
-    pub(crate) fn slow_polls_seen(&self) -> u64 {
-        self.slow_polls_seen
+    pub(crate) fn slow_polls_evaluated(&self) -> u64 {
+        self.slow_polls_evaluated
     }
 
     /// An open poll (by its task and number) is part of a finding of `stuck-poll`.
-    pub(crate) fn say_stuck(&mut self, task: TaskId, nth: u64, key: Key) {
+    pub(crate) fn record_stuck(&mut self, task: TaskId, nth: u64, key: FindingKey) {
         if self.stuck.insert((task, nth), key).is_none() {
             self.stuck_order.push_back((task, nth));
         }
@@ -115,12 +115,12 @@ impl Memory {
         }
     }
 
-    pub(crate) fn said_stuck(&self, task: TaskId, nth: u64) -> Option<Key> {
+    pub(crate) fn stuck_key(&self, task: TaskId, nth: u64) -> Option<FindingKey> {
         self.stuck.get(&(task, nth)).copied()
     }
 
     /// Follows the sites that have at least `min_alive` tasks, over a window of `window_ns`.
-    pub(crate) fn follow(&mut self, process: &Process, min_alive: u64, window_ns: u64) {
+    pub(crate) fn record_counts(&mut self, process: &Process, min_alive: u64, window_ns: u64) {
         let now_ns = process.now_ns();
         let grain_ns = (window_ns / (TRACK_POINTS as u64 - 1)).max(1);
         let tracks = &mut self.tracks;
@@ -141,14 +141,14 @@ impl Memory {
     }
 
     /// After all detectors have looked.
-    pub(crate) fn end_look(&mut self, process: &Process, wait_p99: Option<u64>) {
+    pub(crate) fn finish_evaluation(&mut self, process: &Process, wait_p99: Option<u64>) {
         if let Some(p99) = wait_p99 {
             if self.waits.len() >= LOOKS {
                 self.waits.pop_front();
             }
             self.waits.push_back((process.now_ns(), p99));
         }
-        self.slow_polls_seen = process.slow_polls_ever();
+        self.slow_polls_evaluated = process.slow_polls_ever();
     }
 
     /// Takes a share and gives the least of the last minute.
