@@ -16,7 +16,7 @@ use std::sync::{Mutex, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pollscope_model::time::ClockAnchor;
-use pollscope_system::clock::Clock;
+use pollscope_system::clock::Clock as Cost;
 
 /// How long the counter is compared with the system's clock: at ±25 ns a pair this is good for 5 ppm,
 /// far inside what time synchronisation does to the system's clock anyway.
@@ -43,9 +43,15 @@ struct Latest {
     system_ns: u64,
 }
 
-static SCALE: Scale = Scale::new();
-static ORIGIN: OnceLock<Instant> = OnceLock::new();
-static CALIBRATED: OnceLock<()> = OnceLock::new();
+/// The process's clock. Process-wide since the processor's counter is, and since the signal handler reads it.
+static CLOCK: Clock = Clock { scale: Scale::new(), origin: OnceLock::new(), calibrated: OnceLock::new() };
+
+struct Clock {
+    scale: Scale,
+    /// When the system's clock was read first.
+    origin: OnceLock<Instant>,
+    calibrated: OnceLock<()>,
+}
 
 impl Scale {
     const fn new() -> Self {
@@ -116,12 +122,12 @@ impl Scale {
 /// Nanoseconds since the first reading, never 0.
 #[inline]
 pub fn now_ns() -> u64 {
-    let ns_per_tick = SCALE.ns_per_tick.load(Ordering::Acquire);
+    let ns_per_tick = CLOCK.scale.ns_per_tick.load(Ordering::Acquire);
     if ns_per_tick == 0 {
         return system_ns();
     }
     let tick = counter::read();
-    match SCALE.at(tick, ns_per_tick) {
+    match CLOCK.scale.at(tick, ns_per_tick) {
         Some(ns) => ns,
         None => goes_on(tick, ns_per_tick),
     }
@@ -130,32 +136,36 @@ pub fn now_ns() -> u64 {
 #[cold]
 #[inline(never)]
 fn goes_on(tick: u64, ns_per_tick: u64) -> u64 {
-    SCALE.goes_on(tick, ns_per_tick, system_ns())
+    CLOCK.scale.goes_on(tick, ns_per_tick, system_ns())
 }
 
 /// To be called about once a second, by threads of ours: finds a counter that was set back, as by a suspended machine.
 /// The result is then from when to when the clock jumped: polls that began and ended round it took less than they say.
 pub fn follow() -> Option<(u64, u64)> {
-    let ns_per_tick = SCALE.ns_per_tick.load(Ordering::Acquire);
-    if ns_per_tick == 0 { None } else { SCALE.follow(ns_per_tick, || (counter::read(), system_ns())) }
+    let ns_per_tick = CLOCK.scale.ns_per_tick.load(Ordering::Acquire);
+    if ns_per_tick == 0 { None } else { CLOCK.scale.follow(ns_per_tick, || (counter::read(), system_ns())) }
 }
 
 /// Why each read is expensive here, in one line with the remedy; `None` if it is not.
 pub fn slow() -> Option<String> {
-    if SCALE.ns_per_tick.load(Ordering::Relaxed) == 0 { Clock::of_this_machine().complaint() } else { None }
+    if CLOCK.scale.ns_per_tick.load(Ordering::Relaxed) == 0 {
+        Cost::of_this_machine().complaint()
+    } else {
+        None
+    }
 }
 
 /// Nanosecond 1 is the first call of all.
 #[cold]
 #[inline(never)]
 fn system_ns() -> u64 {
-    ORIGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64 + 1
+    CLOCK.origin.get_or_init(Instant::now).elapsed().as_nanos() as u64 + 1
 }
 
 /// Changes to the processor's counter if it can be trusted. The first call sleeps for 10 ms to
 /// measure its rate; call it before anything is recorded.
 pub fn calibrate() {
-    CALIBRATED.get_or_init(|| {
+    CLOCK.calibrated.get_or_init(|| {
         if !counter::is_steady() {
             return;
         }
@@ -170,8 +180,8 @@ pub fn calibrate() {
         let bits = counter::FRACTION_BITS;
         // One that is too slow for the fraction is no better than the system's.
         let Ok(ns_per_tick) = u64::try_from((u128::from(ns) << bits) / u128::from(ticks)) else { return };
-        SCALE.set(last_tick, ns_per_tick, last_ns);
-        SCALE.ns_per_tick.store(ns_per_tick, Ordering::Release);
+        CLOCK.scale.set(last_tick, ns_per_tick, last_ns);
+        CLOCK.scale.ns_per_tick.store(ns_per_tick, Ordering::Release);
     });
 }
 

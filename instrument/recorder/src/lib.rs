@@ -30,6 +30,7 @@ pub mod hist;
 pub mod inner;
 pub mod marks;
 pub mod ring;
+pub mod room;
 pub mod slot;
 pub mod tally;
 
@@ -37,7 +38,6 @@ mod atomic;
 mod mailbox;
 #[cfg(any(feature = "check", test))]
 mod quiet;
-mod room;
 mod roster;
 mod turn;
 mod version;
@@ -48,11 +48,9 @@ pub mod clock;
 mod record;
 #[cfg(not(loom))]
 pub mod runtime;
-#[cfg(not(loom))]
-pub mod split;
 
 #[cfg(not(loom))]
 pub use record::{
-    Recorder, Settings, allowed, flight, given_back, handing, hold, intern, life, session, shard, slots, tag,
-    task, thread,
+    Recorder, Settings, allowed, flight, given_back, handing, hold, intern, life, session, shard, slots,
+    split, tag, task, thread,
 };

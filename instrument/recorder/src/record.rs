@@ -4,6 +4,7 @@
 //! way from spawn to end, `session` whose books a task is in. These know each other, so they are one room.
 
 pub mod allowed;
+mod by_site;
 pub mod flight;
 pub mod given_back;
 pub mod handing;
@@ -14,6 +15,7 @@ mod recorder;
 pub mod session;
 pub mod shard;
 pub mod slots;
+pub mod split;
 pub mod tag;
 pub mod task;
 pub mod thread;

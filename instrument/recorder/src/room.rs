@@ -4,25 +4,25 @@
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// See the module.
-pub(crate) struct Room<T: Send + Sync>(AtomicPtr<T>);
+pub struct Room<T: Send + Sync>(AtomicPtr<T>);
 
 impl<T: Send + Sync> Room<T> {
     /// Nothing yet.
-    pub(crate) const fn empty() -> Self {
+    pub const fn empty() -> Self {
         Self(AtomicPtr::new(std::ptr::null_mut()))
     }
 
     /// What is in it, if it was made.
     #[inline]
     #[expect(unsafe_code, reason = "a pointer that is set once")]
-    pub(crate) fn get(&self) -> Option<&T> {
+    pub fn get(&self) -> Option<&T> {
         // SAFETY: null, or from `Box::into_raw` in `make` and owned by this room until its end.
         unsafe { self.0.load(Ordering::Acquire).as_ref() }
     }
 
     /// What is in it, made now if it was not.
     #[inline]
-    pub(crate) fn get_or_make(&self, make: fn() -> Box<T>) -> &T {
+    pub fn get_or_make(&self, make: fn() -> Box<T>) -> &T {
         match self.get() {
             Some(made) => made,
             None => self.make(make, |_| {}),

@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use super::*;
-use crate::split::Reading;
+use crate::record::split::Reading;
 
 static PLACES: Directory<u64, 4> = Directory::new();
 

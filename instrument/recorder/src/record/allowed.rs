@@ -15,7 +15,7 @@ use super::intern;
 use super::session;
 use super::thread::{self, Thread};
 use crate::clock;
-use crate::split::Reading;
+use crate::record::split::Reading;
 use crate::tally::Tally;
 
 /// Reasons that are told apart within one poll; of more, only the time is kept.
@@ -78,8 +78,11 @@ impl Off {
 type Log = [Option<Reason>; REASONS + 1];
 
 thread_local! {
+    /// Of the poll that is open here: lines of code that other threads have no use for.
     static LOG: Cell<Log> = const { Cell::new([None; REASONS + 1]) };
+    /// The innermost that the thread is inside of.
     static OPEN: Cell<Option<Reason>> = const { Cell::new(None) };
+    /// Of the poll that is open here.
     static OFF: Cell<Off> = const { Cell::new(Off { off_ns: 0, waited_ns: 0 }) };
 }
 

@@ -15,6 +15,7 @@ use pollscope_model::dict::MAX_ENTRIES;
 use pollscope_model::entity::event::Event;
 use pollscope_model::id::{RuntimeId, SiteId, TaskId, WorkerId};
 
+use super::Recorder;
 use super::task::who;
 use super::thread;
 use crate::ring::{Ring, Words};
@@ -71,30 +72,50 @@ const WAKE: u64 = 1;
 
 const _: () = assert!(MAX_ENTRIES < 1 << SITE_BITS);
 
-static MODE: AtomicU8 = AtomicU8::new(0);
-static LOG2: AtomicU32 = AtomicU32::new(15);
-/// Whether it records, and how many rings there are.
-static SWITCH: Mutex<Switch> = Mutex::new(Switch { on: false, rings: 0 });
+/// What the recorder keeps of single events.
+pub(super) struct Events {
+    /// When to record: a [`Flight`].
+    mode: AtomicU8,
+    /// How many each thread keeps, as a power of two.
+    log2: AtomicU32,
+    switch: Mutex<Switch>,
+}
 
+impl Events {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self {
+            mode: AtomicU8::new(0),
+            log2: AtomicU32::new(15),
+            switch: Mutex::new(Switch { on: false, rings: 0 }),
+        }
+    }
+}
+
+/// Whether it records, and how many rings there are.
 struct Switch {
     on: bool,
     rings: usize,
 }
 
+fn global() -> &'static Events {
+    &Recorder::global().events
+}
+
 fn lock() -> MutexGuard<'static, Switch> {
-    SWITCH.lock().unwrap_or_else(PoisonError::into_inner)
+    global().switch.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes the settings: when to record, and how many events each thread keeps (the next power of two;
 /// rings that exist keep their size).
 pub(crate) fn configure(mode: Flight, events: u32) {
-    MODE.store(mode as u8, Ordering::Relaxed);
-    LOG2.store(events.clamp(64, 1 << 24).next_power_of_two().ilog2(), Ordering::Relaxed);
+    global().mode.store(mode as u8, Ordering::Relaxed);
+    global().log2.store(events.clamp(64, 1 << 24).next_power_of_two().ilog2(), Ordering::Relaxed);
 }
 
 /// When to record.
 pub fn mode() -> Flight {
-    let mode = MODE.load(Ordering::Relaxed);
+    let mode = global().mode.load(Ordering::Relaxed);
     [Flight::Off, Flight::Demand, Flight::Always]
         .into_iter()
         .find(|known| *known as u8 == mode)
@@ -163,7 +184,7 @@ impl Recording {
                 return;
             }
             switch.rings += 1;
-            ring = Box::into_raw(Box::new(Ring::new(LOG2.load(Ordering::Relaxed))));
+            ring = Box::into_raw(Box::new(Ring::new(global().log2.load(Ordering::Relaxed))));
             self.ring.store(ring, Ordering::Release);
         }
         if self.active.load(Ordering::Relaxed).is_null() {

@@ -5,26 +5,48 @@
 //! A handle that was used at the same moment decides: then the record stays its task's, and the drain looks again.
 
 use std::collections::HashSet;
+#[cfg(any(feature = "check", test))]
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use super::Recorder;
 #[cfg(any(feature = "check", test))]
 use super::session::{self, MAX, Session};
 use super::task::TaskState;
 use crate::claims::{PANICKED, Word};
 
-/// Ids of panicked tasks whose handle existed when their record was given back.
-static PANICS: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
-/// Their number. Written before a record is given back, so that a handle which finds it gone sees it.
-static PANICS_LEN: AtomicUsize = AtomicUsize::new(0);
+/// What the recorder keeps of records that were given back.
+pub(super) struct GivenBack {
+    /// Ids of panicked tasks whose handle existed when their record was given back.
+    panics: LazyLock<Mutex<HashSet<u64>>>,
+    /// Their number. Written before a record is given back, so that a handle which finds it gone sees it.
+    panics_len: AtomicUsize,
+    /// Handles, by session, that exist and whose record was given back: the session's number is not another's before
+    /// they are gone, since they count for its sites.
+    #[cfg(any(feature = "check", test))]
+    handles: [AtomicU32; MAX],
+}
 
-/// Handles, by session, that exist and whose record was given back: the session's number is not another's before they
-/// are gone, since they count for its sites.
-#[cfg(any(feature = "check", test))]
-static HANDLES: [std::sync::atomic::AtomicU32; MAX] = [const { std::sync::atomic::AtomicU32::new(0) }; MAX];
+impl GivenBack {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self {
+            panics: LazyLock::new(Mutex::default),
+            panics_len: AtomicUsize::new(0),
+            #[cfg(any(feature = "check", test))]
+            handles: [const { AtomicU32::new(0) }; MAX],
+        }
+    }
+}
+
+#[inline]
+fn kept() -> &'static GivenBack {
+    &Recorder::global().given_back
+}
 
 fn panics() -> MutexGuard<'static, HashSet<u64>> {
-    PANICS.lock().unwrap_or_else(PoisonError::into_inner)
+    kept().panics.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Frees a record whose last claim is the drain's and whose task's handle exists, as `word` says that was read before
@@ -37,12 +59,12 @@ pub fn give_back(state: &TaskState, word: Word, max_panics: usize) -> bool {
     if panics.len() >= max_panics {
         return false;
     }
-    PANICS_LEN.store(panics.len() + 1, Ordering::Relaxed);
+    kept().panics_len.store(panics.len() + 1, Ordering::Relaxed);
     let is_free = free_if(state, word);
     if is_free {
         panics.insert(word.id());
     } else {
-        PANICS_LEN.store(panics.len(), Ordering::Relaxed);
+        kept().panics_len.store(panics.len(), Ordering::Relaxed);
     }
     is_free
 }
@@ -75,7 +97,7 @@ fn free_if(state: &TaskState, word: Word) -> bool {
 
 /// The handle of a task whose record was given back is gone, and counted. Returns whether the task had panicked.
 pub(crate) fn forget(id: u64, site: u32) -> bool {
-    let panicked = PANICS_LEN.load(Ordering::Relaxed) != 0 && forget_panic(id);
+    let panicked = kept().panics_len.load(Ordering::Relaxed) != 0 && forget_panic(id);
     #[cfg(any(feature = "check", test))]
     handles(session::of_site(site)).fetch_sub(1, Ordering::Release);
     #[cfg(not(any(feature = "check", test)))]
@@ -87,7 +109,7 @@ pub(crate) fn forget(id: u64, site: u32) -> bool {
 fn forget_panic(id: u64) -> bool {
     let mut panics = panics();
     let known = panics.remove(&id);
-    PANICS_LEN.store(panics.len(), Ordering::Relaxed);
+    kept().panics_len.store(panics.len(), Ordering::Relaxed);
     if panics.capacity() > 4 * panics.len() + 1_024 {
         panics.shrink_to_fit();
     }
@@ -95,8 +117,8 @@ fn forget_panic(id: u64) -> bool {
 }
 
 #[cfg(any(feature = "check", test))]
-fn handles(session: Session) -> &'static std::sync::atomic::AtomicU32 {
-    &HANDLES[session.index() % MAX]
+fn handles(session: Session) -> &'static AtomicU32 {
+    &kept().handles[session.index() % MAX]
 }
 
 /// Whether no handle exists of a task of that session whose record was given back. For a caller that found no record

@@ -28,6 +28,7 @@ struct Spent {
 }
 
 thread_local! {
+    /// Written and read by the polling thread alone.
     static SPENT: Cell<Spent> = const { Cell::new(Spent { of_ns: 0, first_ns: 0, total_ns: 0 }) };
 }
 

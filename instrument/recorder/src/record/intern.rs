@@ -7,13 +7,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use pollscope_model::dict::{DictEntry, MAX_ENTRIES, Site};
 use pollscope_model::id::{NameId, SiteId};
 
-use super::session::{self, Session};
+use super::session::Session;
+use super::{Recorder, by_site};
 
 /// Stands for every site that found no room; the dictionary has no entry for it.
 pub const NO_SITE: u32 = MAX_ENTRIES as u32;
@@ -45,15 +46,26 @@ struct OfSession {
     refused: u64,
 }
 
-/// Of each site of a session, the process's own number for the line, plus one; 0: it is that itself.
-static OWN: [AtomicU32; NO_SITE as usize + 1] = [const { AtomicU32::new(0) }; NO_SITE as usize + 1];
+/// What the recorder keeps of sites and names.
+pub(super) struct Interned {
+    tables: LazyLock<Mutex<Tables>>,
+    /// Any session ever spawned.
+    has_sessions: AtomicBool,
+}
 
-static HAS_SESSIONS: AtomicBool = AtomicBool::new(false);
+impl Interned {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self { tables: LazyLock::new(Mutex::default), has_sessions: AtomicBool::new(false) }
+    }
+}
 
-static TABLES: LazyLock<Mutex<Tables>> = LazyLock::new(Mutex::default);
+fn interned() -> &'static Interned {
+    &Recorder::global().interned
+}
 
 fn tables() -> MutexGuard<'static, Tables> {
-    TABLES.lock().unwrap_or_else(PoisonError::into_inner)
+    interned().tables.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const CACHED_SITES: usize = 64;
@@ -62,6 +74,7 @@ thread_local! {
     /// Direct-mapped by address and session; 0 is no location.
     static SITES: [Cell<(usize, u32, Session)>; CACHED_SITES] =
         const { [const { Cell::new((0, 0, Session::NONE)) }; CACHED_SITES] };
+    /// Names that this thread gave, so that it takes no lock for one twice.
     static NAMES: RefCell<HashMap<Box<str>, u32>> = RefCell::new(HashMap::new());
 }
 
@@ -102,9 +115,8 @@ impl Tables {
         self.sites.push(Site { file: key.0.into(), line: key.1, column: key.2 });
         self.site_ids.insert(key, id);
         if let Some(own) = own {
-            OWN[id as usize].store(own + 1, Ordering::Relaxed);
-            HAS_SESSIONS.store(true, Ordering::Relaxed);
-            session::set_of_site(id, session);
+            by_site::add(id, session, own);
+            interned().has_sessions.store(true, Ordering::Relaxed);
             self.of_sessions.entry(session).or_default().sites.push(id);
         }
         id
@@ -113,14 +125,13 @@ impl Tables {
 
 /// Whether any session ever spawned.
 pub fn has_sessions() -> bool {
-    HAS_SESSIONS.load(Ordering::Relaxed)
+    interned().has_sessions.load(Ordering::Relaxed)
 }
 
 /// The process's own number for the line of a site.
 #[inline]
 pub fn own(site: SiteId) -> SiteId {
-    let own = OWN.get(site.0 as usize).map_or(0, |own| own.load(Ordering::Relaxed));
-    if own == 0 { site } else { SiteId(own - 1) }
+    SiteId(by_site::own(site.0))
 }
 
 /// The number of a name that the service gives; 0 for the empty one and for those that find no room. A long name is

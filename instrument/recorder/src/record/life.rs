@@ -18,6 +18,7 @@ use super::task::{Birth, Labels, Outcome, TaskState};
 use super::thread::{self, Label, Outer, Thread};
 use super::{allowed, handing};
 use crate::clock;
+pub(crate) use output::Keep;
 pub use output::{OpenOutput, keep_outputs_by};
 
 /// See the module. Dropping it before the end is the task's cancellation.

@@ -1,12 +1,19 @@
 //! The switch, the limits, and what is known of the process as a whole.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, OnceLock};
 
 use pollscope_model::measured::Mode;
 
-use super::flight::{self, Flight};
-use super::session::{self, Session};
+use super::allowed::ran;
+use super::flight::{self, Events, Flight};
+use super::given_back::GivenBack;
+use super::intern::Interned;
+use super::life::Keep;
+use super::session::{self, Session, Sessions};
+use super::shard::SiteShard;
+use super::slots::Depot;
+use super::thread::Registry;
 use crate::runtime::{self, Runtime};
 
 /// What the builder decides about recording.
@@ -44,29 +51,64 @@ const HOOKS: u8 = 3;
 
 /// The process's one recorder. It is off until [`Recorder::start`]: spawning is then plain tokio, and
 /// what was spawned before stays unseen, since nothing would bound what it leaves behind.
-#[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Recorder {
+    // Read by spawns, polls and ends, and seldom written: in a cache line of their own.
     switch: AtomicU8,
     /// What the guard asks for: the switch, but for sessions.
     for_all: AtomicU8,
     /// Whether a [session](super::session) is open.
-    sessions: AtomicBool,
+    has_sessions: AtomicBool,
+    hooked: AtomicBool,
+    /// Whether a reader has use for the rows of tasks.
+    pub(super) rows_are_wanted: AtomicBool,
+    /// Of the drain.
+    pub(super) ticks: AtomicU32,
     max_tasks: AtomicU64,
     /// The smallest of all limits.
     slow_poll_ns: AtomicU64,
-    hooked: AtomicBool,
     /// Set with the first start or session: nothing is recorded before.
     runtime: OnceLock<Runtime>,
+
+    pub(super) sessions: Sessions,
+    /// What keeps outputs: nothing does before the first hook was called.
+    pub(super) keep_output: OnceLock<Keep>,
+    pub(super) given_back: GivenBack,
+    pub(super) next_task_id: AtomicU64,
+    pub(super) depot: Mutex<Depot>,
+    pub(super) interned: Interned,
+    pub(super) threads: Registry,
+    pub(super) events: Events,
+    pub(super) allowed_lines: ran::Lines,
+    /// What is counted of threads that are in no total: the sum of several writers, which no thread reads.
+    pub(super) untold: LazyLock<SiteShard>,
+    /// Files that threads keep open, to ask what they had of the CPUs.
+    pub(super) kept_files: AtomicUsize,
 }
 
+/// Process-wide since tokio's hooks, wakers and the handler of forks come without a value of ours, and since what
+/// threads keep of it in thread-locals outlives every guard.
 static GLOBAL: Recorder = Recorder {
     switch: AtomicU8::new(IDLE),
     for_all: AtomicU8::new(IDLE),
-    sessions: AtomicBool::new(false),
+    has_sessions: AtomicBool::new(false),
+    hooked: AtomicBool::new(false),
+    rows_are_wanted: AtomicBool::new(true),
+    ticks: AtomicU32::new(0),
     max_tasks: AtomicU64::new(0),
     slow_poll_ns: AtomicU64::new(u64::MAX),
-    hooked: AtomicBool::new(false),
     runtime: OnceLock::new(),
+    sessions: Sessions::new(),
+    keep_output: OnceLock::new(),
+    given_back: GivenBack::new(),
+    next_task_id: AtomicU64::new(1),
+    depot: Mutex::new(Depot::new()),
+    interned: Interned::new(),
+    threads: Registry::new(),
+    events: Events::new(),
+    allowed_lines: ran::none(),
+    untold: LazyLock::new(SiteShard::default),
+    kept_files: AtomicUsize::new(0),
 };
 
 impl Recorder {
@@ -104,7 +146,7 @@ impl Recorder {
     /// Switches everything off in a forked child, sessions too. Called while the child begins: stores and does nothing
     /// else.
     pub fn stop_in_child(&self) {
-        self.sessions.store(false, Ordering::Relaxed);
+        self.has_sessions.store(false, Ordering::Relaxed);
         self.for_all.store(IDLE, Ordering::Relaxed);
         self.switch.store(IDLE, Ordering::Relaxed);
         self.slow_poll_ns.store(u64::MAX, Ordering::Relaxed);
@@ -120,7 +162,7 @@ impl Recorder {
     #[cfg(any(feature = "check", test))]
     pub(super) fn set_sessions(&self, open: bool, slow_poll_ns: u64) {
         self.slow_poll_ns.store(slow_poll_ns, Ordering::Relaxed);
-        self.sessions.store(open, Ordering::Relaxed);
+        self.has_sessions.store(open, Ordering::Relaxed);
         if open {
             let _ = self.max_tasks.compare_exchange(
                 0,
@@ -134,7 +176,7 @@ impl Recorder {
 
     fn turn(&self) {
         let for_all = self.for_all.load(Ordering::Relaxed);
-        let switch = if self.sessions.load(Ordering::Relaxed) { HOOKS } else { for_all };
+        let switch = if self.has_sessions.load(Ordering::Relaxed) { HOOKS } else { for_all };
         self.switch.store(switch, Ordering::Release);
     }
 

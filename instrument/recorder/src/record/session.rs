@@ -12,12 +12,12 @@
 pub mod numbers;
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Recorder;
-use super::intern::{self, NO_SITE};
 use super::thread::{self, Thread};
+use super::{by_site, intern};
 
 /// Numbers from 1 to below it; more sessions do not run at once.
 pub const MAX: usize = 512;
@@ -42,6 +42,7 @@ impl Session {
     }
 
     /// From [`Session::number`].
+    #[inline]
     pub(super) const fn of_number(number: u16) -> Self {
         Self(number)
     }
@@ -53,53 +54,71 @@ impl Session {
     }
 }
 
-/// Sessions that are open.
-static OPEN: AtomicU32 = AtomicU32::new(0);
-/// Which they are.
-static IS_OPEN: [AtomicBool; MAX] = [const { AtomicBool::new(false) }; MAX];
-/// By site. Set before the site's number is published.
-static OF_SITE: [AtomicU16; NO_SITE as usize + 1] = [const { AtomicU16::new(0) }; NO_SITE as usize + 1];
-/// By session: polls from this length on are slow.
-static SLOW_NS: [AtomicU64; MAX] = [const { AtomicU64::new(u64::MAX) }; MAX];
-/// Runtimes that were built for a session, by numbers that the caller gives them and never uses twice.
-static RUNTIMES: Mutex<Vec<(u64, Session)>> = Mutex::new(Vec::new());
+/// What the recorder keeps of sessions.
+pub(super) struct Sessions {
+    /// How many are open.
+    open: AtomicU32,
+    /// Which they are.
+    is_open: [AtomicBool; MAX],
+    /// By session: polls from this length on are slow.
+    slow_ns: [AtomicU64; MAX],
+    /// Runtimes that were built for a session, by numbers that the caller gives them and never uses twice.
+    runtimes: Mutex<Vec<(u64, Session)>>,
+    #[cfg(any(feature = "check", test))]
+    numbers: Mutex<numbers::Numbers>,
+}
+
+impl Sessions {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self {
+            open: AtomicU32::new(0),
+            is_open: [const { AtomicBool::new(false) }; MAX],
+            slow_ns: [const { AtomicU64::new(u64::MAX) }; MAX],
+            runtimes: Mutex::new(Vec::new()),
+            #[cfg(any(feature = "check", test))]
+            numbers: Mutex::new(numbers::Numbers::new()),
+        }
+    }
+}
+
+#[inline]
+fn sessions() -> &'static Sessions {
+    &Recorder::global().sessions
+}
 
 fn runtimes() -> MutexGuard<'static, Vec<(u64, Session)>> {
-    RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
+    sessions().runtimes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a session is open.
 pub fn is_open(session: Session) -> bool {
-    IS_OPEN[session.index() % MAX].load(Ordering::Relaxed)
+    sessions().is_open[session.index() % MAX].load(Ordering::Relaxed)
 }
 
 /// Whether any session is open.
 #[inline]
 pub fn any() -> bool {
-    OPEN.load(Ordering::Relaxed) != 0
+    sessions().open.load(Ordering::Relaxed) != 0
 }
 
 /// The session of a site.
 #[inline]
 pub fn of_site(site: u32) -> Session {
-    Session(OF_SITE[site.min(NO_SITE) as usize].load(Ordering::Relaxed))
-}
-
-/// A new site is that session's. For the table of sites, before it publishes the number.
-pub(super) fn set_of_site(site: u32, session: Session) {
-    OF_SITE[site.min(NO_SITE) as usize].store(session.0, Ordering::Relaxed);
+    by_site::session(site)
 }
 
 /// Polls of the site are slow from this length on. For polls that are slow by the smallest limit of all.
 #[inline]
 pub fn slow_poll_ns(site: u32) -> u64 {
-    SLOW_NS[of_site(site).index() % MAX].load(Ordering::Relaxed)
+    sessions().slow_ns[of_site(site).index() % MAX].load(Ordering::Relaxed)
 }
 
 /// Sets from when on polls of a session are slow; returns the smallest limit of all.
 pub(super) fn set_slow_poll_ns(session: Session, ns: u64) -> u64 {
-    SLOW_NS[session.index() % MAX].store(ns, Ordering::Relaxed);
-    SLOW_NS.iter().map(|limit| limit.load(Ordering::Relaxed)).min().unwrap_or(u64::MAX)
+    let slow_ns = &sessions().slow_ns;
+    slow_ns[session.index() % MAX].store(ns, Ordering::Relaxed);
+    slow_ns.iter().map(|limit| limit.load(Ordering::Relaxed)).min().unwrap_or(u64::MAX)
 }
 
 /// The session of what this thread does now: of the task that is polled here, else of the thread.

@@ -4,11 +4,11 @@
 
 mod told;
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 
 use pollscope_model::entity::site::SiteDelta;
 
+use super::Recorder;
 use super::intern::NO_SITE;
 use crate::hist::HistShard;
 use crate::room::Room;
@@ -21,9 +21,6 @@ const PAGE: usize = 256;
 const PAGES: usize = NO_SITE as usize / PAGE + 1;
 
 type Page = [Room<SiteShard>; PAGE];
-
-/// What is counted of threads that are in no total: the sum of several writers, which no thread reads.
-static UNTOLD: LazyLock<SiteShard> = LazyLock::new(SiteShard::default);
 
 /// All sites of one thread.
 pub struct Shards {
@@ -63,7 +60,7 @@ impl Shards {
     /// Of a site that the thread uses for the first time, or that has a high number.
     fn first_or_later(&self, site: u32) -> &SiteShard {
         if self.is_closed.load(Ordering::Relaxed) {
-            return &UNTOLD;
+            return &Recorder::global().untold;
         }
         let at = site.min(NO_SITE);
         let hang = |shard: &SiteShard| self.hang(at, shard);

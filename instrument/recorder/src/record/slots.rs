@@ -7,8 +7,9 @@
 //! that have ended and are kept: a waker that is held for ever takes no living task's place.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
+use super::Recorder;
 #[cfg(any(feature = "check", test))]
 use super::session::{self, Session};
 use super::task::{Aside, TaskState};
@@ -28,8 +29,8 @@ pub struct Chunk {
     pub slots: Box<[TaskState]>,
 }
 
-#[derive(Default)]
-struct Depot {
+/// The slots of all threads.
+pub(super) struct Depot {
     chunks: Vec<&'static Chunk>,
     /// Slots ever handed out: those of the last chunk from here on are unused.
     made: usize,
@@ -38,13 +39,16 @@ struct Depot {
     ended: u64,
 }
 
-static DEPOT: LazyLock<Mutex<Depot>> = LazyLock::new(Mutex::default);
-
 fn depot() -> MutexGuard<'static, Depot> {
-    DEPOT.lock().unwrap_or_else(PoisonError::into_inner)
+    Recorder::global().depot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Depot {
+    /// None is made yet.
+    pub(super) const fn new() -> Self {
+        Self { chunks: Vec::new(), made: 0, free: Vec::new(), ended: 0 }
+    }
+
     fn take(&mut self, cap: u64) -> Option<&'static TaskState> {
         if let Some(slot) = self.free.pop() {
             return Some(slot);

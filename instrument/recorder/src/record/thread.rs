@@ -14,6 +14,7 @@ mod retired;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use super::Recorder;
 use super::allowed::Allowance;
 use super::flight::Recording;
 use super::session::Session;
@@ -22,11 +23,12 @@ use super::slots::Magazine;
 use crate::edges::{Edges, From};
 use crate::evidence::Evidence;
 use crate::hist::HistShard;
-use crate::split::Split;
+use crate::record::split::Split;
 use crate::tally::{Note16, Note32, Tally};
 use crate::version::Version;
 pub use label::Label;
 pub use polling::Outer;
+pub(super) use registry::Registry;
 #[cfg(any(feature = "check", test))]
 pub use registry::here_for;
 #[cfg(unix)]
@@ -43,9 +45,6 @@ const IDS_AT_ONCE: u64 = 1 << 10;
 const ENDS_AT_ONCE: u32 = 1 << 14;
 /// Waits below it are a healthy service's own.
 const LONG_WAIT_NS: u64 = 1_000_000;
-
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-static TICKS: AtomicU32 = AtomicU32::new(0);
 
 /// See the module. It shares no cache line with another thread's, and a service that does something between its polls
 /// finds few of its lines in the cache: what polls and wakes look at lies in three of its first four.
@@ -112,12 +111,9 @@ pub struct Thread {
     foreign_polls: Tally,
 }
 
-/// Whether a reader has use for the rows of tasks.
-static ROWS_ARE_WANTED: AtomicBool = AtomicBool::new(true);
-
 /// Sets whether a reader has use for the rows of tasks: if not, a task that the drain never met leaves nothing to it.
 pub fn want_rows(wanted: bool) {
-    ROWS_ARE_WANTED.store(wanted, Ordering::Relaxed);
+    Recorder::global().rows_are_wanted.store(wanted, Ordering::Relaxed);
 }
 
 /// What becomes of the row of a task that ends.
@@ -131,7 +127,7 @@ pub(crate) enum LastRow {
 
 /// The drain begins a tick.
 pub fn tick() {
-    TICKS.fetch_add(1, Ordering::Relaxed);
+    Recorder::global().ticks.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Thread {
@@ -196,7 +192,7 @@ impl Thread {
     pub fn next_task_id(&self) -> u64 {
         let mut id = self.next_id.get();
         if id == self.last_id.get() {
-            id = NEXT_ID.fetch_add(IDS_AT_ONCE, Ordering::Relaxed);
+            id = Recorder::global().next_task_id.fetch_add(IDS_AT_ONCE, Ordering::Relaxed);
             self.last_id.set(id + IDS_AT_ONCE);
         }
         self.next_id.set(id + 1);
@@ -206,10 +202,10 @@ impl Thread {
     /// Whether one more end may wait here for the drain.
     #[inline]
     pub(crate) fn room_for_an_end(&self) -> LastRow {
-        if !ROWS_ARE_WANTED.load(Ordering::Relaxed) {
+        if !Recorder::global().rows_are_wanted.load(Ordering::Relaxed) {
             return LastRow::Unwanted;
         }
-        let tick = TICKS.load(Ordering::Relaxed);
+        let tick = Recorder::global().ticks.load(Ordering::Relaxed);
         if self.tick.get() != tick {
             self.tick.set(tick);
             self.ends.set(0);

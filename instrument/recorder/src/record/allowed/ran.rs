@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use crate::record::Recorder;
 use crate::record::session::Session;
 
 /// Lines of one session that are told apart; further ones are never reported as unused.
@@ -24,10 +25,16 @@ pub struct Ran {
     pub longest_ns: u64,
 }
 
-static RAN: LazyLock<Mutex<HashMap<Session, Vec<Ran>>>> = LazyLock::new(Mutex::default);
+/// What the recorder keeps of them.
+pub(in crate::record) type Lines = LazyLock<Mutex<HashMap<Session, Vec<Ran>>>>;
+
+/// None.
+pub(in crate::record) const fn none() -> Lines {
+    LazyLock::new(Mutex::default)
+}
 
 fn ran() -> MutexGuard<'static, HashMap<Session, Vec<Ran>>> {
-    RAN.lock().unwrap_or_else(PoisonError::into_inner)
+    Recorder::global().allowed_lines.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A run of the session is over; the poll has spent so long inside up to now.

@@ -1,10 +1,9 @@
 //! The drop of a task's output, after its last poll: where a hook of tokio's tells when it is over, the task's life goes
 //! on until then. Opened by the end of that poll, closed by the hooks, on one thread.
 
-use std::sync::OnceLock;
-
 use super::{Life, OpenPoll, Stage};
 use crate::clock;
+use crate::record::Recorder;
 use crate::record::intern::NO_SITE;
 use crate::record::session;
 use crate::record::task::Outcome;
@@ -14,13 +13,10 @@ use crate::record::thread::{self, Label, Outer};
 /// does.
 pub(crate) type Keep = fn(&mut dyn FnMut() -> OpenOutput) -> bool;
 
-/// What keeps outputs: nothing does before the first hook was called.
-static KEEP: OnceLock<Keep> = OnceLock::new();
-
 /// Outputs are kept by that function from now on. For the hooks.
 #[inline]
 pub fn keep_outputs_by(keep: Keep) {
-    KEEP.get_or_init(|| keep);
+    Recorder::global().keep_output.get_or_init(|| keep);
 }
 
 /// The drop of an output that no handle takes, by tokio, after its task's last poll: a poll of its own if it is slow, and
@@ -40,7 +36,7 @@ impl Life {
     pub(super) fn leaves_output(&mut self, polled_ns: u64) -> bool {
         let is_detached = matches!(&self.0, Stage::Recorded(state) if state.claims.word().is_detached());
         is_detached
-            && KEEP.get().is_some_and(|keep| {
+            && Recorder::global().keep_output.get().is_some_and(|keep| {
                 keep(&mut || {
                     let life = Self(std::mem::replace(&mut self.0, Stage::Over));
                     OpenOutput::open(life, polled_ns)

@@ -7,26 +7,32 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
-use super::{IS_OPEN, MAX, OPEN, Session, runtimes, set_slow_poll_ns};
+use super::{MAX, Session, runtimes, sessions, set_slow_poll_ns};
 use crate::quiet;
 use crate::record::shard::Shards;
 use crate::record::thread;
 use crate::record::{Recorder, given_back, intern, slots};
 use crate::runtime::Runtime;
 
-struct Numbers {
+/// Which numbers are free.
+pub(super) struct Numbers {
     /// Numbers that were ever handed out.
     made: u16,
     /// Those whose lease is over, the longest first.
     left: VecDeque<Session>,
 }
 
-static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers { made: 0, left: VecDeque::new() });
+impl Numbers {
+    /// All are free.
+    pub(super) const fn new() -> Self {
+        Self { made: 0, left: VecDeque::new() }
+    }
+}
 
 fn numbers() -> MutexGuard<'static, Numbers> {
-    NUMBERS.lock().unwrap_or_else(PoisonError::into_inner)
+    sessions().numbers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// See the module.
@@ -105,9 +111,9 @@ impl Drop for Entered {
 pub fn open(session: Session, slow_poll_ns: u64, runtime: Runtime) {
     // Together with the recorder's switch.
     let _numbers = numbers();
-    IS_OPEN[session.index()].store(true, Ordering::Relaxed);
+    sessions().is_open[session.index()].store(true, Ordering::Relaxed);
     let least = set_slow_poll_ns(session, slow_poll_ns.max(1));
-    let open = OPEN.fetch_add(1, Ordering::Relaxed) + 1;
+    let open = sessions().open.fetch_add(1, Ordering::Relaxed) + 1;
     Recorder::global().set_runtime(runtime);
     Recorder::global().set_sessions(open != 0, least);
 }
@@ -115,9 +121,9 @@ pub fn open(session: Session, slow_poll_ns: u64, runtime: Runtime) {
 /// It is closed: what goes on in it leaves no evidence any more.
 pub fn close(session: Session) {
     let _numbers = numbers();
-    IS_OPEN[session.index()].store(false, Ordering::Relaxed);
+    sessions().is_open[session.index()].store(false, Ordering::Relaxed);
     let least = set_slow_poll_ns(session, u64::MAX);
-    let open = OPEN.fetch_sub(1, Ordering::Relaxed) - 1;
+    let open = sessions().open.fetch_sub(1, Ordering::Relaxed) - 1;
     Recorder::global().set_sessions(open != 0, least);
 }
 

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
 use pollscope_model::entity::edge::Waker;
 use pollscope_model::id::SiteId;
@@ -12,14 +12,15 @@ use super::{Retired, Thread};
 use crate::edges::Edges;
 use crate::evidence::Evidence;
 use crate::hist::HistShard;
+use crate::record::Recorder;
 use crate::record::allowed::Allowance;
 use crate::record::flight::Recording;
 use crate::record::intern;
 use crate::record::session::Session;
 use crate::record::shard::Shards;
 use crate::record::slots::Magazine;
+use crate::record::split::Split;
 use crate::roster::{self, Roster, Taken};
-use crate::split::Split;
 use crate::tally::{Note16, Note32, Tally};
 use crate::version::Version;
 
@@ -30,26 +31,51 @@ const MAX_STATES: usize = 8_192;
 const FOLDED_AT_ONCE: usize = 32;
 const GOES: usize = 32;
 
-static THREADS: LazyLock<Roster<Thread, Retired>> = LazyLock::new(|| Roster::new(MAX_STATES, Retired::new()));
+/// What the recorder keeps of threads.
+pub(in crate::record) struct Registry {
+    states: LazyLock<Roster<Thread, Retired>>,
+    /// Threads that were refused a state since the start.
+    refused: AtomicU64,
+    /// Shared by threads whose own state is gone already, while the last of their thread-local values are
+    /// dropped. Its counters have several writers then and may lose counts.
+    late: OnceLock<&'static Thread>,
+}
 
-/// Threads that were refused a state since the start.
-static REFUSED: AtomicU64 = AtomicU64::new(0);
+impl Registry {
+    /// No thread has a state.
+    pub(in crate::record) const fn new() -> Self {
+        Self {
+            states: LazyLock::new(|| Roster::new(MAX_STATES, Retired::new())),
+            refused: AtomicU64::new(0),
+            late: OnceLock::new(),
+        }
+    }
 
-/// Shared by threads whose own state is gone already, while the last of their thread-local values are
-/// dropped. Its counters have several writers then and may lose counts.
-static LATE: LazyLock<&'static Thread> = LazyLock::new(|| {
-    THREADS.add_for_ever(|index| {
-        let mut late = Thread::new(index, Magazine::shared());
-        late.is_shared = true;
-        late.flight.close();
-        late.is_taken.store(true, Ordering::Relaxed);
-        late
-    })
-});
+    fn late(&'static self) -> &'static Thread {
+        self.late.get_or_init(|| {
+            self.states.add_for_ever(|index| {
+                let mut late = Thread::new(index, Magazine::shared());
+                late.is_shared = true;
+                late.flight.close();
+                late.is_taken.store(true, Ordering::Relaxed);
+                late
+            })
+        })
+    }
+}
+
+fn registry() -> &'static Registry {
+    &Recorder::global().threads
+}
+
+fn states() -> &'static Roster<Thread, Retired> {
+    &registry().states
+}
 
 thread_local! {
-    // No destructor, so that reading it is one load and works until the thread's very end.
+    /// No destructor, so that reading it is one load and works until the thread's very end.
     static HERE: Cell<Option<&'static Thread>> = const { Cell::new(None) };
+    /// Gives the state back when the thread ends.
     static LEASE: Lease = Lease::new();
     /// For whom a thread's state is taken over.
     static WANTED: Cell<Session> = const { Cell::new(Session::NONE) };
@@ -83,7 +109,7 @@ pub fn here_for(session: Session) -> &'static Thread {
 #[cold]
 fn adopt() -> &'static Thread {
     LEASE.try_with(|lease| HERE.set(Some(lease.state()))).ok();
-    HERE.get().unwrap_or_else(|| *LATE)
+    HERE.get().unwrap_or_else(|| registry().late())
 }
 
 /// Sets what drops, when the calling thread's state goes, all that still refers to it; the call returns whether it
@@ -97,7 +123,7 @@ pub type Reading = roster::Reading<'static, Thread, Retired>;
 
 /// Everything that threads counted.
 pub fn read() -> Reading {
-    THREADS.read()
+    states().read()
 }
 
 /// In a forked child, of whose threads only the calling one exists: it has another number, and the polls of the others
@@ -105,7 +131,7 @@ pub fn read() -> Reading {
 #[cfg(unix)]
 pub fn keep_only_this_in_child() {
     let here = known();
-    THREADS.try_for_each(|thread| {
+    states().try_for_each(|thread| {
         if here.is_none_or(|here| here.index != thread.index) {
             thread.since.store(0, Ordering::Relaxed);
             thread.task.store(0, Ordering::Relaxed);
@@ -166,23 +192,23 @@ impl Changed<'_> {
 
 /// What the call says of the thread with an index, if it has not ended: for what is done at once.
 pub fn at<T>(index: u32, call: impl FnOnce(&Thread) -> T) -> Option<T> {
-    THREADS.at(index, call)
+    states().at(index, call)
 }
 
 /// Calls it with each state, for what is done at once.
 pub(super) fn for_each(call: impl FnMut(&Thread)) {
-    THREADS.for_each(call);
+    states().for_each(call);
 }
 
 /// Threads whose polls, wakes and spawns are in no total, since too many others had a state when they began.
 pub fn refused() -> u64 {
-    REFUSED.load(Ordering::Relaxed)
+    registry().refused.load(Ordering::Relaxed)
 }
 
 /// Sets how many states there may be.
 #[cfg(any(test, feature = "testkit"))]
 pub fn set_most_states(most: usize) {
-    THREADS.set_most(most);
+    states().set_most(most);
 }
 
 /// Folds threads that ended into the share of all [`Retired`] and frees their states, if they are `done` as far as the
@@ -197,7 +223,7 @@ pub fn fold_ended(is_done: impl Fn(&Thread) -> bool) -> Vec<u32> {
             pairs += if can { more } else { 0 };
             can
         };
-        let ended = THREADS.reclaim(FOLDED_AT_ONCE, can, Retired::fold);
+        let ended = states().reclaim(FOLDED_AT_ONCE, can, Retired::fold);
         let is_last = ended.len() < FOLDED_AT_ONCE;
         folded.extend(ended);
         if is_last {
@@ -220,7 +246,7 @@ impl Lease {
         // Of two that wait, rather the one that knows the session's sites already.
         let wanted = WANTED.get();
         let knows = |free: &Thread| free.last_session.get() == wanted.number();
-        let taken = THREADS.take(knows, |index| Thread::new(index, Magazine::new()));
+        let taken = states().take(knows, |index| Thread::new(index, Magazine::new()));
         let (lease, is_listed) = match taken {
             Ok(taken) => (Self::Listed(Some(taken)), true),
             Err(index) => (Self::refused(index), false),
@@ -240,7 +266,7 @@ impl Lease {
     /// A state without sites, edges and evidence.
     #[cold]
     fn refused(index: u32) -> Self {
-        REFUSED.fetch_add(1, Ordering::Relaxed);
+        registry().refused.fetch_add(1, Ordering::Relaxed);
         let thread = Thread::new(index, Magazine::new());
         thread.shards.close();
         thread.edges.close();
@@ -256,7 +282,7 @@ impl Lease {
             Self::Listed(Some(taken)) => unsafe { taken.state() },
             // SAFETY: from a box that the lease owns; the same.
             Self::Refused(thread) => unsafe { thread.as_ref() },
-            Self::Listed(None) => *LATE,
+            Self::Listed(None) => registry().late(),
         }
     }
 }
@@ -272,7 +298,7 @@ impl Drop for Lease {
         match self {
             Self::Listed(taken) => {
                 if let Some(taken) = taken.take().filter(|_| is_free) {
-                    THREADS.give_back(taken);
+                    states().give_back(taken);
                 }
             }
             #[expect(unsafe_code, reason = "states are freed")]

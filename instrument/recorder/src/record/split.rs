@@ -14,7 +14,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::tally::Tally;
+use crate::tally::Tally;
 
 /// Shortest time between two readings on one thread.
 const EVERY_NS: u64 = 1_000_000;
@@ -209,11 +209,12 @@ mod system {
     use std::fs::File;
     use std::mem::MaybeUninit;
     use std::os::unix::fs::FileExt;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::Ordering;
 
     use rustix::time::{ClockId, clock_gettime};
 
     use super::Reading;
+    use crate::record::Recorder;
 
     pub(super) const WHY: &str =
         "/proc/thread-self/schedstat cannot be read here; mount /proc in the container";
@@ -224,8 +225,6 @@ mod system {
     /// microseconds more at most once in a millisecond: the service's descriptors are not ours to use up.
     const MAX_KEPT: usize = 64;
 
-    static KEPT: AtomicUsize = AtomicUsize::new(0);
-
     /// A file that stays open until its thread ends, and is counted.
     struct Kept(File);
 
@@ -233,18 +232,22 @@ mod system {
         /// Keeps the file, if there are not too many.
         fn keep(file: File) -> Option<Self> {
             let one_more = |kept| (kept < MAX_KEPT).then_some(kept + 1);
-            KEPT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+            Recorder::global()
+                .kept_files
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+                .ok()?;
             Some(Self(file))
         }
     }
 
     impl Drop for Kept {
         fn drop(&mut self) {
-            KEPT.fetch_sub(1, Ordering::Relaxed);
+            Recorder::global().kept_files.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     thread_local! {
+        /// The kernel answers for the thread that opened it.
         static STAT: RefCell<Option<Kept>> = const { RefCell::new(None) };
     }
 
