@@ -31,8 +31,9 @@ use pollscope_recorder::clock;
 use pollscope_recorder::thread;
 use pollscope_recorder::{Recorder, intern};
 
+use crate::refusals::Refusals;
+use crate::sample;
 use crate::watchdog::{shelf, stacks, stopped};
-use crate::{refusals, sample};
 pub(crate) use snapshot::Snapshot;
 
 /// Slow polls that a snapshot repeats.
@@ -150,8 +151,8 @@ impl Drain {
         self.losses.threads_uncounted = thread::refused();
         self.losses.dict_entries = intern::refused() + stacks::refused();
         self.losses.runtimes_unseen = sample::unseen();
-        self.losses.connections_refused = refusals::CONNECTIONS.get();
-        self.losses.viewers_refused = refusals::VIEWERS.get();
+        self.losses.connections_refused = Refusals::Connections.get();
+        self.losses.viewers_refused = Refusals::Viewers.get();
         self.stalls.clone_from(&report.stalls);
         report.losses = self.losses;
         report

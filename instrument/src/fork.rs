@@ -17,6 +17,17 @@ use pollscope_recorder::{Recorder, session, thread};
 
 use crate::switches;
 
+/// Process-wide since the C library calls the function in the child with nothing of ours.
+#[cfg(unix)]
+static FORKS: Forks = Forks { watched: std::sync::Once::new(), held: held::Places::new() };
+
+#[cfg(unix)]
+struct Forks {
+    /// The function is registered.
+    watched: std::sync::Once,
+    held: held::Places,
+}
+
 /// Whether this process is the child of one in which pollscope ran when it was forked, without an `exec` since.
 pub(crate) fn is_child() -> bool {
     let owner = switches::running_in();
@@ -27,10 +38,7 @@ pub(crate) fn is_child() -> bool {
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "std tells of no forks")]
 pub(crate) fn watch() {
-    use std::sync::Once;
-
-    static WATCHED: Once = Once::new();
-    WATCHED.call_once(|| {
+    FORKS.watched.call_once(|| {
         // SAFETY: the function exists for the process's life and does only what is allowed in a child that has one
         // of several threads: see there.
         unsafe {

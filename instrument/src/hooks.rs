@@ -124,6 +124,7 @@ struct Open {
 }
 
 thread_local! {
+    /// What the hooks that run on this thread hand from one to the next.
     static LOCAL: RefCell<Local> = const { RefCell::new(Local::new()) };
 }
 

@@ -70,6 +70,7 @@ pub use crate::{
 pub use pollscope_macros::main;
 #[cfg(all(feature = "macros", feature = "check"))]
 pub use pollscope_macros::test;
+#[doc(inline)]
 pub use pollscope_recorder::flight::Flight;
 pub use tokio::task::AbortHandle;
 

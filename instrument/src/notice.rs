@@ -2,9 +2,11 @@
 //! `pollscope:`. Never panics (stderr may be closed), never goes through the service's own logging.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 
 use pollscope_model::text::clean;
+
+use crate::switches::{LOG_LEVEL, SWITCHES};
 
 /// How much is said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -33,10 +35,10 @@ impl LogLevel {
     }
 }
 
-static LEVEL: AtomicU8 = AtomicU8::new(LogLevel::Warn as u8);
+const _: () = assert!(LogLevel::Warn as u8 == LOG_LEVEL);
 
 pub(crate) fn set_level(level: LogLevel) {
-    LEVEL.store(level as u8, Ordering::Relaxed);
+    SWITCHES.log_level.store(level as u8, Ordering::Relaxed);
 }
 
 /// Something does not work; the service goes on.
@@ -50,7 +52,7 @@ pub(crate) fn info(text: &str) {
 }
 
 fn say(level: LogLevel, text: &str) {
-    if level as u8 <= LEVEL.load(Ordering::Relaxed) {
+    if level as u8 <= SWITCHES.log_level.load(Ordering::Relaxed) {
         let _ = writeln!(std::io::stderr(), "{}", line(text));
     }
 }

@@ -14,7 +14,7 @@ use pollscope_recorder::clock;
 use pollscope_recorder::thread;
 
 use crate::sample;
-use crate::switches::{OVERLOAD as WORD, OVERLOAD_UNASKED as UNASKED};
+use crate::switches::{OVERLOAD_UNASKED as UNASKED, SWITCHES};
 
 /// Three waits of it, as a request may meet on its way, stay below a quarter of a second; a healthy
 /// service is a hundred times away from it, and one that shares its machine still a few times.
@@ -64,7 +64,7 @@ const OVERLOADED: u64 = 3;
 /// to refuse work for ever.
 #[inline]
 pub fn overloaded() -> bool {
-    let word = Word(WORD.load(Ordering::Relaxed));
+    let word = Word(SWITCHES.overload.load(Ordering::Relaxed));
     word.state() == OVERLOADED && word.holds_at(clock::now_ns())
 }
 
@@ -77,7 +77,7 @@ pub fn overloaded() -> bool {
 /// of [`overloaded`].
 #[inline]
 pub fn schedule_delay() -> Option<Duration> {
-    let word = Word(WORD.load(Ordering::Relaxed));
+    let word = Word(SWITCHES.overload.load(Ordering::Relaxed));
     (word.state() >= CALM && word.holds_at(clock::now_ns())).then(|| word.delay())
 }
 
@@ -121,7 +121,7 @@ impl Word {
 #[cold]
 fn ask() {
     // The gauge may have been faster.
-    let _ = WORD.compare_exchange(UNASKED, UNKNOWN, Ordering::Relaxed, Ordering::Relaxed);
+    let _ = SWITCHES.overload.compare_exchange(UNASKED, UNKNOWN, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// Checks a limit that a user sets.
@@ -143,7 +143,8 @@ impl Lookout {
 
     /// When to look next; `None` before the first question.
     pub(crate) fn due_in(&self) -> Option<Duration> {
-        (WORD.load(Ordering::Relaxed) != UNASKED).then(|| BETWEEN.saturating_sub(self.last.elapsed()))
+        (SWITCHES.overload.load(Ordering::Relaxed) != UNASKED)
+            .then(|| BETWEEN.saturating_sub(self.last.elapsed()))
     }
 
     /// Looks, if it is time.
@@ -165,13 +166,13 @@ impl Lookout {
             reading.queued = sample::queued();
         }
         let now_ns = reading.now_ns;
-        WORD.store(Word::of(self.gauge.judge(reading), now_ns).0, Ordering::Relaxed);
+        SWITCHES.overload.store(Word::of(self.gauge.judge(reading), now_ns).0, Ordering::Relaxed);
     }
 }
 
 impl Drop for Lookout {
     fn drop(&mut self) {
-        WORD.store(UNASKED, Ordering::Relaxed);
+        SWITCHES.overload.store(UNASKED, Ordering::Relaxed);
     }
 }
 

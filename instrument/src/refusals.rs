@@ -3,24 +3,33 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Refusals of one kind.
-pub(crate) struct Refusals(AtomicU64);
+use crate::switches::{REFUSALS, SWITCHES};
 
-/// Connections that were closed: too many, or none of their requests came in time; and those that the system did not
-/// accept.
-pub(crate) static CONNECTIONS: Refusals = Refusals(AtomicU64::new(0));
-/// Viewers that wanted to attach: too many, or too often.
-pub(crate) static VIEWERS: Refusals = Refusals(AtomicU64::new(0));
+/// Refusals of one kind.
+#[derive(Clone, Copy)]
+pub(crate) enum Refusals {
+    /// Connections that were closed: too many, or none of their requests came in time; and those that the system did not
+    /// accept.
+    Connections,
+    /// Viewers that wanted to attach: too many, or too often.
+    Viewers,
+}
+
+const _: () = assert!(Refusals::Viewers as usize + 1 == REFUSALS);
 
 impl Refusals {
     /// One more.
     #[cfg(feature = "export")]
-    pub(crate) fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count(self) {
+        self.counter().fetch_add(1, Ordering::Relaxed);
     }
 
     /// So many.
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    pub(crate) fn get(self) -> u64 {
+        self.counter().load(Ordering::Relaxed)
+    }
+
+    fn counter(self) -> &'static AtomicU64 {
+        &SWITCHES.refused[self as usize]
     }
 }

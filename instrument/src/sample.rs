@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use pollscope_model::entity::runtime::{Flavor, RuntimeRecord, WorkerDelta};
 use pollscope_model::id::{NameId, RuntimeId, WorkerId};
+use pollscope_recorder::session::Session;
 use tokio::runtime::{RuntimeFlavor, RuntimeMetrics};
 
 pub use observed::observe;
@@ -23,7 +24,16 @@ pub(crate) use observed::{
 };
 #[cfg(any(feature = "check", test))]
 pub(crate) use observed::{observe_in, session_ends, session_of};
-use pollscope_recorder::session::Session;
+
+/// What is known of the runtimes. Process-wide since tokio's hooks and [`observe`] come with nothing of ours, before
+/// there is a guard and after.
+static SAMPLED: Sampled = Sampled { runtimes: observed::Runtimes::new(), ended: jobs::Ended::new() };
+
+struct Sampled {
+    runtimes: observed::Runtimes,
+    /// Jobs.
+    ended: jobs::Ended,
+}
 
 #[derive(Clone, Copy, Default)]
 struct WorkerTotals {

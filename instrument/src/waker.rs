@@ -9,9 +9,11 @@ use std::task::{Context, RawWaker, RawWakerVTable, Waker};
 
 use pollscope_recorder::task::TaskState;
 
-static TABLE: RawWakerVTable = table::<false>();
-/// Of the same waker where it waits for the end of a wrapped task, and for nothing else.
-static AT_AN_END: RawWakerVTable = table::<true>();
+/// Of our wakers, and of the same where they wait for the end of a wrapped task and for nothing else. Process-wide since
+/// a waker is known by the address of its table; never changed.
+static TABLES: [RawWakerVTable; 2] = [table::<false>(), table::<true>()];
+const TABLE: &RawWakerVTable = &TABLES[0];
+const AT_AN_END: &RawWakerVTable = &TABLES[1];
 
 const fn table<const AT_AN_END: bool>() -> RawWakerVTable {
     RawWakerVTable::new(clone::<AT_AN_END>, wake::<AT_AN_END>, wake_by_ref::<AT_AN_END>, drop_waker)
@@ -24,7 +26,7 @@ pub(crate) fn with<R>(state: &TaskState, f: impl FnOnce(&Waker) -> R) -> R {
     let pointer = std::ptr::from_ref(state).cast();
     // SAFETY: the table's functions keep `RawWaker`'s contract. The waker itself owns no hold: it is
     // never dropped and does not outlive `state`, since `f` gets it by reference.
-    let waker = ManuallyDrop::new(unsafe { Waker::new(pointer, &TABLE) });
+    let waker = ManuallyDrop::new(unsafe { Waker::new(pointer, TABLE) });
     f(&waker)
 }
 
@@ -34,11 +36,11 @@ pub(crate) fn with<R>(state: &TaskState, f: impl FnOnce(&Waker) -> R) -> R {
 #[expect(unsafe_code, reason = "a waker with a table of our own")]
 pub(crate) fn for_an_end<R>(cx: &mut Context<'_>, f: impl FnOnce(&mut Context<'_>) -> R) -> R {
     let waker = cx.waker();
-    if !std::ptr::eq(waker.vtable(), &raw const TABLE) {
+    if !std::ptr::eq(waker.vtable(), TABLE) {
         return f(cx);
     }
     // SAFETY: as in `with`: the pointer is that of a waker with our table, which is borrowed for as long.
-    let waker = ManuallyDrop::new(unsafe { Waker::new(waker.data(), &AT_AN_END) });
+    let waker = ManuallyDrop::new(unsafe { Waker::new(waker.data(), AT_AN_END) });
     f(&mut Context::from_waker(&waker))
 }
 
@@ -46,7 +48,7 @@ pub(crate) fn for_an_end<R>(cx: &mut Context<'_>, f: impl FnOnce(&mut Context<'_
 unsafe fn clone<const AT_AN_END: bool>(pointer: *const ()) -> RawWaker {
     // SAFETY: the waker that is cloned keeps the record alive: it owns a hold or is lent by `with`.
     unsafe { &*pointer.cast::<TaskState>() }.inner.hold();
-    RawWaker::new(pointer, if AT_AN_END { &self::AT_AN_END } else { &TABLE })
+    RawWaker::new(pointer, if AT_AN_END { self::AT_AN_END } else { TABLE })
 }
 
 #[expect(unsafe_code, reason = "a waker with a table of our own")]

@@ -34,22 +34,43 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::switches::SEES_STALLS;
+use pollscope_recorder::session::Session;
+
+use crate::switches::SWITCHES;
 use crate::{backtrace, notice, own_thread};
 use desk::Desk;
-use pollscope_recorder::session::Session;
 
 /// How long a session waits for the first look that knows of it.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// How long a service that ends, or is asked for a report, waits for names.
 pub(crate) const NAMING: Duration = Duration::from_secs(3);
 
-/// Whether stacks can be taken here, and why not.
-static STACKS: LazyLock<Result<(), &'static str>> = LazyLock::new(backtrace::install);
+/// What the watchdog's thread and those that ask it share. Process-wide since there is one watchdog, which outlives
+/// guards and sessions that want it, and since the drains of all of them read what it found.
+static WATCHDOG: State = State {
+    stacks: LazyLock::new(backtrace::install),
+    shared: Mutex::new(Shared { wanted: 0, running: None }),
+    limits: limits::Limits::new(),
+    stops: stopped::Stops::new(),
+    naming: naming::Threads::new(),
+    table: LazyLock::new(Mutex::default),
+    shelf: shelf::Shelf::new(),
+};
+
+struct State {
+    /// Whether stacks can be taken here, and why not.
+    stacks: LazyLock<Result<(), &'static str>>,
+    shared: Mutex<Shared>,
+    limits: limits::Limits,
+    stops: stopped::Stops,
+    naming: naming::Threads,
+    table: LazyLock<Mutex<stacks::Table>>,
+    shelf: shelf::Shelf,
+}
 
 /// Why no stacks are taken; `None` if they are.
 pub(crate) fn no_stacks() -> Option<&'static str> {
-    STACKS.err()
+    WATCHDOG.stacks.err()
 }
 
 /// Waits until the watchdog has looked once more, which knows then of every stop of the process, and until the
@@ -71,12 +92,12 @@ fn await_look(deadline: Instant) {
 
 /// Whether the guard's stalls are being seen, up to the last report of a guard that ends.
 pub(crate) fn runs() -> bool {
-    SEES_STALLS.load(Ordering::Relaxed)
+    SWITCHES.sees_stalls.load(Ordering::Relaxed)
 }
 
 /// The guard's last report is out.
 pub(crate) fn ends() {
-    SEES_STALLS.store(false, Ordering::Relaxed);
+    SWITCHES.sees_stalls.store(false, Ordering::Relaxed);
 }
 
 /// The thread, while it is wanted.
@@ -86,10 +107,8 @@ struct Shared {
     running: Option<(Sender<Sender<()>>, JoinHandle<()>)>,
 }
 
-static SHARED: Mutex<Shared> = Mutex::new(Shared { wanted: 0, running: None });
-
 fn shared() -> MutexGuard<'static, Shared> {
-    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+    WATCHDOG.shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
@@ -104,7 +123,7 @@ impl Shared {
                 notice::warn(
                     "internal error in pollscope-watchdog: no more stalls are seen, all else goes on",
                 );
-                SEES_STALLS.store(false, Ordering::Relaxed);
+                SWITCHES.sees_stalls.store(false, Ordering::Relaxed);
             }
             shelf::set_open(Vec::new());
         })?;
@@ -136,7 +155,7 @@ impl Watchdog {
         }
         if of.is_none() {
             // At once, and not when the thread has come to run.
-            SEES_STALLS.store(true, Ordering::Relaxed);
+            SWITCHES.sees_stalls.store(true, Ordering::Relaxed);
         } else {
             naming::keep();
             let _ = looks.recv_timeout(FIRST_LOOK);

@@ -73,14 +73,15 @@ pub(crate) const HOUSES: &[House] = &[
                 "tally",
                 "turn",
             ],
-            &["edges", "evidence", "hist", "split", "version"],
+            &["edges", "evidence", "hist", "version"],
             &["record"],
         ]),
     },
     House {
         folder: "instrument/src/",
         floors: Some(&[
-            &["large", "notice", "refusals", "runtime", "spins", "switches", "usage"],
+            &["large", "runtime", "spins", "switches", "usage"],
+            &["notice", "refusals"],
             &["allow", "backtrace", "fork", "waker"],
             &["future", "handle", "own_thread"],
             &["scope", "spawn"],

@@ -14,6 +14,14 @@ mod registers;
 mod resolver;
 mod signal;
 
+/// Process-wide since a signal handler gets nothing of ours, and since a process has one action for a signal.
+static ENGINE: Engine = Engine { signal: signal::State::new(), copier: memory::Copier::new() };
+
+struct Engine {
+    signal: signal::State,
+    copier: memory::Copier,
+}
+
 pub use {
     resolver::Resolver,
     signal::{Asked, Kept, RawStack, ask, install},

@@ -24,7 +24,8 @@ use super::http2::server;
 use super::lens::Lens;
 use crate::config::Listen;
 use crate::fork::held::{Descriptor, Held};
-use crate::{notice, refusals};
+use crate::notice;
+use crate::refusals::Refusals;
 use pace::Pace;
 
 mod pace;
@@ -51,7 +52,7 @@ pub(super) async fn run(door: Door, shared: Arc<Shared>, closing: oneshot::Recei
     let refused = {
         let address = door.address().clone();
         move |why, count| {
-            refusals::CONNECTIONS.count();
+            Refusals::Connections.count();
             if is_told(count) {
                 notice::warn(&refused(&address, bounds, why, count));
             }
@@ -138,7 +139,7 @@ impl Feed for Desk {
         request: Request<Streaming<AttachRequest>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
         if !self.pace.lock().unwrap_or_else(PoisonError::into_inner).allows(Instant::now()) {
-            refusals::VIEWERS.count();
+            Refusals::Viewers.count();
             return Err(Status::resource_exhausted(format!(
                 "more than {} viewers a second attach: try again in a second",
                 pace::PER_SECOND
@@ -147,7 +148,7 @@ impl Feed for Desk {
         let mut wishes = request.into_inner();
         greeted(&mut wishes).await?;
         let seat = self.viewers.clone().try_acquire_owned().map_err(|_| {
-            refusals::VIEWERS.count();
+            Refusals::Viewers.count();
             Status::resource_exhausted(format!("{MAX_VIEWERS} viewers are attached already: close one"))
         })?;
         let (out, stream) = mpsc::channel(IN_FLIGHT);

@@ -10,6 +10,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 #[cfg(unix)]
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
+#[cfg(unix)]
+use super::FORKS;
+
 /// More than the connections of a door, its sockets, collectors and files take together; what finds no place stays open
 /// in the child.
 #[cfg(unix)]
@@ -29,10 +32,20 @@ struct Place {
     inode: AtomicU64,
 }
 
+/// All that are noted.
 #[cfg(unix)]
-static ALL: [Place; PLACES] =
-    [const { Place { number: AtomicI32::new(FREE), device: AtomicU64::new(0), inode: AtomicU64::new(0) } };
-        PLACES];
+pub(super) struct Places([Place; PLACES]);
+
+#[cfg(unix)]
+impl Places {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self(
+            [const { Place { number: AtomicI32::new(FREE), device: AtomicU64::new(0), inode: AtomicU64::new(0) } };
+                PLACES],
+        )
+    }
+}
 
 /// Keeps a descriptor noted. To be dropped with what owns it, in whatever order.
 #[cfg(unix)]
@@ -48,7 +61,7 @@ impl Held {
         let take = |place: &&Place| {
             place.number.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok()
         };
-        let place = ALL.iter().find(take);
+        let place = FORKS.held.0.iter().find(take);
         if let Some(place) = place {
             place.device.store(device, Ordering::Relaxed);
             place.inode.store(inode, Ordering::Relaxed);
@@ -80,7 +93,7 @@ fn identity(descriptor: BorrowedFd<'_>) -> Option<(u64, u64)> {
     reason = "the owners of the descriptors are in threads that this process does not have"
 )]
 pub(super) fn close_in_child() {
-    for place in &ALL {
+    for place in &FORKS.held.0 {
         let number = place.number.load(Ordering::Acquire);
         if number < 0 {
             continue;

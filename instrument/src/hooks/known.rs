@@ -2,10 +2,11 @@
 //! Holds one claim on each.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pollscope_recorder::directory::Directory;
 use pollscope_recorder::hold::Record;
+use pollscope_recorder::room::Room;
 use pollscope_recorder::task::TaskState;
 use tokio::task::Id;
 
@@ -15,17 +16,22 @@ use crate::runtime::id::{self, BuildIdHasher};
 pub(super) const PLACES: usize = 1 << 14;
 const SHARDS: usize = 64;
 
-static TASKS: Directory<TaskState, PLACES> = Directory::new();
+/// Process-wide since tokio's hooks come with an id and nothing of ours. All zeroes: where no hook is used it takes no
+/// memory.
+static KNOWN: Known = Known { tasks: Directory::new(), others: Room::empty() };
+
+struct Known {
+    tasks: Directory<TaskState, PLACES>,
+    /// Made for the first of them. Tokio makes a task's spawn visible to the threads that poll and end it, and with it
+    /// this.
+    others: Room<Others>,
+}
+
+type Others = [Shard; SHARDS];
 
 type Shard = Mutex<HashMap<Id, Record, BuildIdHasher>>;
 
-/// Made for the first of them. Tokio makes a task's spawn visible to the threads that poll and end it, and with it this.
-static OTHERS: OnceLock<[Shard; SHARDS]> = OnceLock::new();
-
-fn shard(
-    others: &'static [Shard; SHARDS],
-    id: Id,
-) -> MutexGuard<'static, HashMap<Id, Record, BuildIdHasher>> {
+fn shard(others: &'static Others, id: Id) -> MutexGuard<'static, HashMap<Id, Record, BuildIdHasher>> {
     let shard = &others[id::number(id) as usize % SHARDS];
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -33,8 +39,8 @@ fn shard(
 /// Keeps a task that is spawned. Takes over one claim.
 #[inline]
 pub(super) fn insert(id: Id, state: &'static TaskState) {
-    if !TASKS.insert(id::number(id), state) {
-        let others = OTHERS.get_or_init(|| std::array::from_fn(|_| Shard::default()));
+    if !KNOWN.tasks.insert(id::number(id), state) {
+        let others = KNOWN.others.get_or_make(|| Box::new(std::array::from_fn(|_| Shard::default())));
         shard(others, id).insert(id, Record::counted(state));
     }
 }
@@ -42,14 +48,14 @@ pub(super) fn insert(id: Id, state: &'static TaskState) {
 /// Forgets a task, and returns its claim; `None` if it is not known.
 #[inline]
 pub(super) fn remove(id: Id) -> Option<Record> {
-    let removed = TASKS.remove(id::number(id)).map(Record::counted);
-    removed.or_else(|| shard(OTHERS.get()?, id).remove(&id))
+    let removed = KNOWN.tasks.remove(id::number(id)).map(Record::counted);
+    removed.or_else(|| shard(KNOWN.others.get()?, id).remove(&id))
 }
 
 /// A task's record, with a claim of the caller's own; `None` if it is not known.
 #[cold]
 #[inline(never)]
 pub(super) fn find(id: Id) -> Option<Record> {
-    let found = TASKS.find(id::number(id), |state| state.claims.claim()).map(Record::counted);
-    found.or_else(|| shard(OTHERS.get()?, id).get(&id).cloned())
+    let found = KNOWN.tasks.find(id::number(id), |state| state.claims.claim()).map(Record::counted);
+    found.or_else(|| shard(KNOWN.others.get()?, id).get(&id).cloned())
 }

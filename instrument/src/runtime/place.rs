@@ -15,7 +15,8 @@ pub(crate) const MAX_RUNTIMES: usize = 256;
 /// Stands for a runtime that is gone.
 const GONE: u64 = u64::MAX;
 
-/// Which runtimes are observed ([`id::number`]; 0: none).
+/// Which runtimes are observed ([`id::number`]; 0: none). Process-wide since the threads of the service read it on their
+/// way through tokio, with nothing of ours.
 static IDS: [AtomicU64; MAX_RUNTIMES] = [const { AtomicU64::new(0) }; MAX_RUNTIMES];
 
 /// The runtime is observed at that place of the table from now on.

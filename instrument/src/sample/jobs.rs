@@ -6,19 +6,27 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::SAMPLED;
 use crate::runtime::place::{MAX_RUNTIMES, runtime_of_this_thread};
 
 /// By the runtime's place: one more than the jobs that ended; 0 for a runtime that does not tell.
-static ENDED: [AtomicU64; MAX_RUNTIMES] = [const { AtomicU64::new(0) }; MAX_RUNTIMES];
+pub(super) struct Ended([AtomicU64; MAX_RUNTIMES]);
+
+impl Ended {
+    /// No runtime tells.
+    pub(super) const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; MAX_RUNTIMES])
+    }
+}
 
 /// The place is a new runtime's.
 pub(super) fn forget(at: usize) {
-    ENDED[at].store(0, Ordering::Relaxed);
+    SAMPLED.ended.0[at].store(0, Ordering::Relaxed);
 }
 
 /// The runtime at that place was built with our hooks.
 pub(crate) fn are_told(at: u32) {
-    if let Some(ended) = ENDED.get(at as usize).filter(|ended| ended.load(Ordering::Relaxed) == 0) {
+    if let Some(ended) = SAMPLED.ended.0.get(at as usize).filter(|ended| ended.load(Ordering::Relaxed) == 0) {
         // Where another thread comes first, it says the same.
         let _ = ended.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -28,13 +36,13 @@ pub(crate) fn are_told(at: u32) {
 pub(crate) fn one_ended() {
     if let Some(at) = runtime_of_this_thread() {
         are_told(at);
-        ENDED[at as usize].fetch_add(1, Ordering::Relaxed);
+        SAMPLED.ended.0[at as usize].fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// Jobs that ended since the runtime at that place is observed; `None` if it does not tell.
 pub(super) fn ended(at: usize) -> Option<u64> {
-    ENDED.get(at)?.load(Ordering::Relaxed).checked_sub(1)
+    SAMPLED.ended.0.get(at)?.load(Ordering::Relaxed).checked_sub(1)
 }
 
 #[cfg(all(test, tokio_unstable))]

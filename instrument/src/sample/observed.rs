@@ -13,10 +13,11 @@ use pollscope_recorder::session::{self, Session};
 use pollscope_recorder::{Recorder, intern};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
+use super::SAMPLED;
 use super::presence::Presence;
 use crate::runtime::place::{self, MAX_RUNTIMES};
 use crate::spawn::Wrapping;
-use crate::switches::OBSERVES_NOTHING;
+use crate::switches::SWITCHES;
 
 /// The same while nothing is recorded, since a process may never start to.
 const MAX_UNRECORDED: usize = 32;
@@ -48,15 +49,30 @@ pub(super) struct Table {
     refused: Option<Id>,
 }
 
-static TABLE: Mutex<Table> = Mutex::new(Table { all: Vec::new(), departures: 0, ask_at: FEW, refused: None });
-/// Grows with every runtime that comes or goes.
-static CHANGES: AtomicU64 = AtomicU64::new(1);
-/// Runtimes that found no place.
-static UNSEEN: AtomicU64 = AtomicU64::new(0);
-static GUARDS_ENDED: AtomicU64 = AtomicU64::new(0);
+/// The runtimes that are observed, and what came of others.
+pub(super) struct Runtimes {
+    table: Mutex<Table>,
+    /// Grows with every runtime that comes or goes.
+    changes: AtomicU64,
+    /// Runtimes that found no place.
+    unseen: AtomicU64,
+    guards_ended: AtomicU64,
+}
+
+impl Runtimes {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self {
+            table: Mutex::new(Table { all: Vec::new(), departures: 0, ask_at: FEW, refused: None }),
+            changes: AtomicU64::new(1),
+            unseen: AtomicU64::new(0),
+            guards_ended: AtomicU64::new(0),
+        }
+    }
+}
 
 pub(super) fn table() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+    SAMPLED.runtimes.table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Watches a runtime from outside: its workers, queues and alive tasks appear under `name` at the next
@@ -88,7 +104,7 @@ pub(crate) fn observe_unnamed(handle: &Handle, session: Session) {
 }
 
 fn register(handle: &Handle, given: Option<&str>, session: Session) {
-    if session.is_none() && OBSERVES_NOTHING.load(Ordering::Relaxed) {
+    if session.is_none() && SWITCHES.observes_nothing.load(Ordering::Relaxed) {
         return;
     }
     let id = handle.id();
@@ -132,7 +148,7 @@ fn register(handle: &Handle, given: Option<&str>, session: Session) {
         Some(place) => *place = observed,
         None => table.all.push(observed),
     }
-    CHANGES.fetch_add(1, Ordering::Release);
+    SAMPLED.runtimes.changes.fetch_add(1, Ordering::Release);
 }
 
 impl Table {
@@ -177,7 +193,7 @@ impl Table {
     /// Each thread of a runtime that found no place may ask again.
     fn refuse(&mut self, id: Id) {
         if self.refused.replace(id) != Some(id) {
-            UNSEEN.fetch_add(1, Ordering::Relaxed);
+            SAMPLED.runtimes.unseen.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -195,7 +211,7 @@ impl Table {
             }
         }
         if !handles.is_empty() {
-            CHANGES.fetch_add(1, Ordering::Release);
+            SAMPLED.runtimes.changes.fetch_add(1, Ordering::Release);
         }
         handles
     }
@@ -230,7 +246,7 @@ pub(crate) fn release_gone(now_ns: u64, pressed: bool) {
 
 /// Pollscope is switched off: keeps nothing from now on and gives back what was kept.
 pub(crate) fn switch_off() {
-    OBSERVES_NOTHING.store(true, Ordering::Relaxed);
+    SWITCHES.observes_nothing.store(true, Ordering::Relaxed);
     let gone = table().release(|known| known.session.is_none());
     drop(gone);
 }
@@ -238,24 +254,24 @@ pub(crate) fn switch_off() {
 /// The guard is over, and with it the thread that finds out which runtimes are gone: what is kept is given back, and
 /// observed anew under the next guard.
 pub(crate) fn guard_ends() {
-    GUARDS_ENDED.fetch_add(1, Ordering::Relaxed);
+    SAMPLED.runtimes.guards_ended.fetch_add(1, Ordering::Relaxed);
     let handles = table().release(|known| known.session.is_none());
     drop(handles);
 }
 
 /// How many guards are over.
 pub(crate) fn guards_ended() -> u64 {
-    GUARDS_ENDED.load(Ordering::Relaxed)
+    SAMPLED.runtimes.guards_ended.load(Ordering::Relaxed)
 }
 
 /// Pollscope starts.
 pub(crate) fn switch_on() {
-    OBSERVES_NOTHING.store(false, Ordering::Relaxed);
+    SWITCHES.observes_nothing.store(false, Ordering::Relaxed);
 }
 
 /// Runtimes that were to be observed and found no place.
 pub(crate) fn unseen() -> u64 {
-    UNSEEN.load(Ordering::Relaxed)
+    SAMPLED.runtimes.unseen.load(Ordering::Relaxed)
 }
 
 /// A session is over, and so is what it observed.
@@ -306,7 +322,7 @@ pub(crate) fn thread_stops() {
 
 /// The runtimes that are there, if some came or went since `known`, which moves on.
 pub(crate) fn handles(known: &mut u64) -> Option<Vec<(RuntimeId, Session, Handle)>> {
-    let changes = CHANGES.load(Ordering::Acquire);
+    let changes = SAMPLED.runtimes.changes.load(Ordering::Acquire);
     if std::mem::replace(known, changes) == changes {
         return None;
     }

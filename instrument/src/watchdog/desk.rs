@@ -19,7 +19,7 @@ use super::polls::{Next, Seen};
 use super::shelf::{self, Open};
 use super::stopped::{self, Lookout};
 use super::workers::Workers;
-use super::{STACKS, limits};
+use super::{WATCHDOG, limits};
 use crate::backtrace;
 
 /// Bounds of the time between two looks.
@@ -71,7 +71,7 @@ impl Desk {
 
     /// Looks until every sender of questions is gone. A question causes a look at once, and is answered after that.
     pub(super) fn work(&mut self, asked: &Receiver<Sender<()>>) {
-        LazyLock::force(&STACKS);
+        LazyLock::force(&WATCHDOG.stacks);
         let _handler = backtrace::Kept::begin();
         let mut answer = None::<Sender<()>>;
         let mut lookout = Lookout::begin();

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::WATCHDOG;
 use super::shelf::{Is, Look, Named};
 use super::stacks;
 use crate::backtrace::{RawStack, Resolver, Trace};
@@ -77,11 +78,22 @@ impl Naming {
     }
 }
 
-/// Threads that were started and may not have ended.
-static STARTED: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+/// What is known of the threads that name stacks.
+pub(super) struct Threads {
+    /// Those that were started and may not have ended.
+    started: Mutex<Vec<JoinHandle<()>>>,
+    kept: Mutex<Kept>,
+}
+
+impl Threads {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self { started: Mutex::new(Vec::new()), kept: Mutex::new(Kept { is_wanted: false, resolver: None }) }
+    }
+}
 
 fn started() -> MutexGuard<'static, Vec<JoinHandle<()>>> {
-    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+    WATCHDOG.naming.started.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits for the thread, whose queue has no sender any more, but not beyond the deadline: one that still reads debug
@@ -115,10 +127,8 @@ struct Kept {
     resolver: Option<Resolver>,
 }
 
-static KEPT: Mutex<Kept> = Mutex::new(Kept { is_wanted: false, resolver: None });
-
 fn kept() -> MutexGuard<'static, Kept> {
-    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+    WATCHDOG.naming.kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A session begins: what is read from now on is kept for the next one. To read it again costs each session of a large

@@ -13,6 +13,8 @@ use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::{NameId, StackId};
 use pollscope_recorder::thread;
 
+use super::WATCHDOG;
+
 /// Looks that wait for the end of their poll. At most twenty are taken a second, and the drain comes every
 /// second at least.
 const KEPT: usize = 256;
@@ -66,7 +68,7 @@ impl Look {
     /// Says what the stack is, once; with the default where there is none.
     pub(super) fn name(&self, named: Named) {
         let _ = self.named.set(named);
-        NAMED.notify_all();
+        WATCHDOG.shelf.named.notify_all();
     }
 
     /// Says that there is no stack, and under which number the reason is stored.
@@ -95,17 +97,30 @@ pub(super) struct Open {
     pub(super) look: Option<Arc<Look>>,
 }
 
-#[derive(Default)]
-struct Shelf {
+/// What the watchdog found and the drain has not read.
+pub(super) struct Shelf {
+    content: Mutex<Content>,
+    /// A stack got its names.
+    named: Condvar,
+}
+
+impl Shelf {
+    /// Empty.
+    pub(super) const fn new() -> Self {
+        Self {
+            content: Mutex::new(Content { looks: VecDeque::new(), open: Vec::new() }),
+            named: Condvar::new(),
+        }
+    }
+}
+
+struct Content {
     looks: VecDeque<Arc<Look>>,
     open: Vec<Open>,
 }
 
-static SHELF: Mutex<Shelf> = Mutex::new(Shelf { looks: VecDeque::new(), open: Vec::new() });
-static NAMED: Condvar = Condvar::new();
-
-fn shelf() -> MutexGuard<'static, Shelf> {
-    SHELF.lock().unwrap_or_else(PoisonError::into_inner)
+fn shelf() -> MutexGuard<'static, Content> {
+    WATCHDOG.shelf.content.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Puts a look on the shelf; the oldest makes room.
@@ -189,7 +204,7 @@ pub(super) fn settle(deadline: Instant) {
         }
         // Not the whole time at once: names are told without the lock.
         let nap = left.min(std::time::Duration::from_millis(5));
-        shelf = match NAMED.wait_timeout(shelf, nap) {
+        shelf = match WATCHDOG.shelf.named.wait_timeout(shelf, nap) {
             Ok((shelf, _)) => shelf,
             Err(poisoned) => poisoned.into_inner().0,
         };

@@ -3,24 +3,24 @@
 //! Written by the thread that names them, read by the drain.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use pollscope_model::dict::{DictEntry, Frame, MAX_FRAMES, MAX_STACKS, Stack};
 use pollscope_model::id::StackId;
 
+use super::WATCHDOG;
 use crate::backtrace::Trace;
 
+/// Every stack once.
 #[derive(Default)]
-struct Table {
+pub(super) struct Table {
     stacks: Vec<Arc<Stack>>,
     ids: HashMap<Arc<Stack>, u32>,
     refused: u64,
 }
 
-static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
-
 fn table() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+    WATCHDOG.table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The number of a stack; `None` when the table is full, which is counted.

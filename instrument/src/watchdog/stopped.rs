@@ -25,34 +25,54 @@ use pollscope_model::entity::stop::{MAX_STOPS, Stop, stopped_ns};
 use pollscope_recorder::clock;
 use pollscope_recorder::split::Reading;
 
+use super::WATCHDOG;
+
 /// What is shorter is told from nothing else.
 pub(crate) const LEAST_NS: u64 = 20_000_000;
 
-/// Up to when all stops are known; `MAX` while there is no watchdog, so that no reader waits for it.
-static KNOWN_NS: AtomicU64 = AtomicU64::new(u64::MAX);
-/// The end of the latest stop; 0: there was none.
-static LATEST_NS: AtomicU64 = AtomicU64::new(0);
-static STOPS: Mutex<VecDeque<Stop>> = Mutex::new(VecDeque::new());
+/// The stops that are known.
+pub(super) struct Stops {
+    /// Up to when all are; `MAX` while there is no watchdog, so that no reader waits for it.
+    known_ns: AtomicU64,
+    /// The end of the latest; 0: there was none.
+    latest_ns: AtomicU64,
+    all: Mutex<VecDeque<Stop>>,
+}
+
+impl Stops {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self {
+            known_ns: AtomicU64::new(u64::MAX),
+            latest_ns: AtomicU64::new(0),
+            all: Mutex::new(VecDeque::new()),
+        }
+    }
+}
 
 fn stops() -> MutexGuard<'static, VecDeque<Stop>> {
-    STOPS.lock().unwrap_or_else(PoisonError::into_inner)
+    WATCHDOG.stops.all.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether every stop that was over by then is known.
 pub(crate) fn is_known_until(ns: u64) -> bool {
-    KNOWN_NS.load(Ordering::Acquire) >= ns
+    WATCHDOG.stops.known_ns.load(Ordering::Acquire) >= ns
 }
 
 /// How much of the time between two times the process was stopped, nanoseconds.
 ///
 /// Cost: one load unless it was stopped after the first of them.
 pub(crate) fn within(from_ns: u64, to_ns: u64) -> u64 {
-    if LATEST_NS.load(Ordering::Acquire) <= from_ns { 0 } else { stopped_ns(&*stops(), from_ns, to_ns) }
+    if WATCHDOG.stops.latest_ns.load(Ordering::Acquire) <= from_ns {
+        0
+    } else {
+        stopped_ns(&*stops(), from_ns, to_ns)
+    }
 }
 
 /// The stops that were over by then and had not been told, `told_ns` being the end of the last one that was.
 pub(crate) fn since(told_ns: &mut u64) -> Vec<Stop> {
-    if LATEST_NS.load(Ordering::Acquire) <= *told_ns {
+    if WATCHDOG.stops.latest_ns.load(Ordering::Acquire) <= *told_ns {
         return Vec::new();
     }
     let new: Vec<Stop> = stops().iter().filter(|stop| stop.to_ns > *told_ns).copied().collect();
@@ -84,7 +104,7 @@ fn add(stop: Stop) {
     if stops.len() > MAX_STOPS {
         stops.pop_front();
     }
-    LATEST_NS.store(stop.to_ns, Ordering::Release);
+    WATCHDOG.stops.latest_ns.store(stop.to_ns, Ordering::Release);
 }
 
 /// Keeps the clock right ([`clock::follow`]); what it jumped by is no time of the process.
@@ -124,7 +144,7 @@ impl Lookout {
     /// Begins; from now on readers wait for what it finds.
     pub(super) fn begin() -> Self {
         let before = Mark::now();
-        KNOWN_NS.store(before.at_ns, Ordering::Release);
+        WATCHDOG.stops.known_ns.store(before.at_ns, Ordering::Release);
         Self { before }
     }
 
@@ -147,14 +167,14 @@ impl Lookout {
         if was_stopped {
             add(Stop { from_ns: before.at_ns, to_ns: now.at_ns });
         }
-        KNOWN_NS.store(now.at_ns, Ordering::Release);
+        WATCHDOG.stops.known_ns.store(now.at_ns, Ordering::Release);
         was_stopped
     }
 }
 
 impl Drop for Lookout {
     fn drop(&mut self) {
-        KNOWN_NS.store(u64::MAX, Ordering::Release);
+        WATCHDOG.stops.known_ns.store(u64::MAX, Ordering::Release);
     }
 }
 
@@ -277,6 +297,6 @@ mod tests {
         assert_eq!(since(&mut told_ns), [Stop { from_ns: at + 100, to_ns: at + 400 }]);
         assert!(since(&mut told_ns).is_empty(), "once");
         stops().retain(|stop| stop.to_ns < at);
-        LATEST_NS.store(0, Ordering::Release);
+        WATCHDOG.stops.latest_ns.store(0, Ordering::Release);
     }
 }

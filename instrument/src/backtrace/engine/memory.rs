@@ -9,6 +9,8 @@
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::ENGINE;
+
 const NOT_CHOSEN: u8 = 0;
 /// The kernel copies from this process to this process: `process_vm_readv`.
 const BY_KERNEL: u8 = 1;
@@ -26,14 +28,27 @@ enum Place {
 /// The smallest page of any supported machine.
 const PAGE: u64 = 4096;
 
-static METHOD: AtomicU8 = AtomicU8::new(NOT_CHOSEN);
-static FILE: AtomicI32 = AtomicI32::new(-1);
+/// How memory is copied here.
+pub(super) struct Copier {
+    method: AtomicU8,
+    /// The descriptor, if it is through a file.
+    file: AtomicI32,
+    /// Held outside of the handler: all copies share one part of the file.
+    alone: Mutex<()>,
+}
+
+impl Copier {
+    /// Not chosen.
+    pub(super) const fn new() -> Self {
+        Self { method: AtomicU8::new(NOT_CHOSEN), file: AtomicI32::new(-1), alone: Mutex::new(()) }
+    }
+}
 
 /// Finds out which way works here; before anything is copied, outside of any handler.
 pub(super) fn choose_method() -> Result<(), &'static str> {
     let by_file = || make_file().filter(|()| works(BY_FILE)).map(|()| BY_FILE);
     let method = Some(BY_KERNEL).filter(|&method| works(method)).or_else(by_file);
-    METHOD.store(method.unwrap_or(NOT_CHOSEN), Ordering::Relaxed);
+    ENGINE.copier.method.store(method.unwrap_or(NOT_CHOSEN), Ordering::Relaxed);
     method.map(drop).ok_or("neither process_vm_readv nor a file in memory reads stacks here")
 }
 
@@ -48,14 +63,13 @@ fn works(method: u8) -> bool {
 /// Copies from `address` on, up to the first byte that cannot be read; returns how many bytes that were. For the
 /// handler of the one thread that is asked.
 pub(super) fn copy_in_handler(address: u64, to: &mut [u8]) -> usize {
-    copy_by(METHOD.load(Ordering::Relaxed), address, to, Place::Handler)
+    copy_by(ENGINE.copier.method.load(Ordering::Relaxed), address, to, Place::Handler)
 }
 
 /// The same outside of the handler.
 pub(super) fn copy(address: u64, to: &mut [u8]) -> usize {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    copy_by(METHOD.load(Ordering::Relaxed), address, to, Place::Others)
+    let _alone = ENGINE.copier.alone.lock().unwrap_or_else(PoisonError::into_inner);
+    copy_by(ENGINE.copier.method.load(Ordering::Relaxed), address, to, Place::Others)
 }
 
 fn copy_by(method: u8, address: u64, to: &mut [u8], place: Place) -> usize {
@@ -109,7 +123,7 @@ fn copy_by_kernel(address: u64, to: &mut [u8]) -> usize {
 /// Through a file in memory: the kernel writes what it can read, and gives it back.
 #[expect(unsafe_code, reason = "the kernel copies by address")]
 fn copy_by_file(address: u64, to: &mut [u8], place: Place) -> usize {
-    let file = FILE.load(Ordering::Relaxed);
+    let file = ENGINE.copier.file.load(Ordering::Relaxed);
     let Ok(offset) = libc::off_t::try_from(place as u64) else { return 0 };
     // SAFETY: the kernel checks every page at `address`, and writes to `to` alone, no more than its length. The raw
     // system calls, because sanitizers have an opinion of their own on what the functions may read.
@@ -128,7 +142,7 @@ fn make_file() -> Option<()> {
     // SAFETY: the name is a string that ends with a zero.
     let file =
         unsafe { libc::syscall(libc::SYS_memfd_create, c"pollscope-stack".as_ptr(), libc::MFD_CLOEXEC) };
-    FILE.store(i32::try_from(file).ok().filter(|file| *file >= 0)?, Ordering::Relaxed);
+    ENGINE.copier.file.store(i32::try_from(file).ok().filter(|file| *file >= 0)?, Ordering::Relaxed);
     Some(())
 }
 

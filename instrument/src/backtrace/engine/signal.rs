@@ -26,9 +26,8 @@ use libc::{c_int, c_void, siginfo_t};
 use pollscope_recorder::clock;
 use pollscope_recorder::slot::Slot;
 
-use super::memory;
 use super::registers::Registers;
-
+use super::{ENGINE, memory};
 use crate::backtrace::Refused;
 
 /// Bytes of a stack that are copied at most; what is deeper is missing from the trace, which says so.
@@ -63,10 +62,29 @@ struct Answer {
     bytes: Box<[u8]>,
 }
 
-static SLOT: OnceLock<Slot<Answer>> = OnceLock::new();
-/// What the signal's action was before: to be ignored by the program's wish, and not by default.
-static WAS_IGNORED: AtomicBool = AtomicBool::new(false);
-static INSTALLED: OnceLock<Result<(), &'static str>> = OnceLock::new();
+/// What the handler and those that ask share.
+pub(super) struct State {
+    slot: OnceLock<Slot<Answer>>,
+    /// What the signal's action was before: to be ignored by the program's wish, and not by default.
+    was_ignored: AtomicBool,
+    installed: OnceLock<Result<(), &'static str>>,
+    /// How many [`Kept`] there are.
+    keepers: Mutex<usize>,
+    asking: Mutex<()>,
+}
+
+impl State {
+    /// Not installed.
+    pub(super) const fn new() -> Self {
+        Self {
+            slot: OnceLock::new(),
+            was_ignored: AtomicBool::new(false),
+            installed: OnceLock::new(),
+            keepers: Mutex::new(0),
+            asking: Mutex::new(()),
+        }
+    }
+}
 
 /// Makes [`ask`] possible, or says why it is not.
 ///
@@ -75,11 +93,11 @@ pub fn install() -> Result<(), &'static str> {
     if Standing::of_process().ok_or("/proc cannot be read")?.is_traced {
         return Err("a debugger is attached");
     }
-    *INSTALLED.get_or_init(|| {
+    *ENGINE.signal.installed.get_or_init(|| {
         memory::choose_method()?;
         // Its first reading writes what later ones only read, as a signal handler may.
         clock::now_ns();
-        SLOT.get_or_init(|| {
+        ENGINE.signal.slot.get_or_init(|| {
             let bytes = vec![0; MAX_BYTES].into_boxed_slice();
             Slot::new(Answer { taken_ns: 0, registers: Registers::default(), len: 0, bytes })
         });
@@ -87,12 +105,9 @@ pub fn install() -> Result<(), &'static str> {
     })
 }
 
-/// How many [`Kept`] there are.
-static KEEPERS: Mutex<usize> = Mutex::new(0);
-
 fn keepers() -> MutexGuard<'static, usize> {
     // A number is never half changed.
-    KEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
+    ENGINE.signal.keepers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps the handler that [`install`] sets. The last one that is dropped gives the process its own action back, which
@@ -105,7 +120,7 @@ impl Kept {
     pub fn begin() -> Self {
         let mut keepers = keepers();
         *keepers += 1;
-        if INSTALLED.get().is_some_and(Result::is_ok) && !handler_is_ours() {
+        if ENGINE.signal.installed.get().is_some_and(Result::is_ok) && !handler_is_ours() {
             // If the process has one of its own by now, `ask` says so.
             let _ = set_handler();
         }
@@ -132,10 +147,9 @@ impl Drop for Kept {
 /// Thread ids are used again: a caller that asks for a thread which may have ended has to check afterwards that
 /// its reason to ask still holds.
 pub fn ask(tid: u32, patience: Duration) -> Result<Asked, Refused> {
-    static ASKING: Mutex<()> = Mutex::new(());
-    INSTALLED.get().copied().unwrap_or(Err("not installed")).map_err(Refused::Unavailable)?;
-    let Some(slot) = SLOT.get() else { return Err(Refused::Replaced) };
-    let alone = match ASKING.try_lock() {
+    ENGINE.signal.installed.get().copied().unwrap_or(Err("not installed")).map_err(Refused::Unavailable)?;
+    let Some(slot) = ENGINE.signal.slot.get() else { return Err(Refused::Replaced) };
+    let alone = match ENGINE.signal.asking.try_lock() {
         Ok(alone) => alone,
         // It guards nothing that a panic could leave half done.
         Err(TryLockError::Poisoned(alone)) => alone.into_inner(),
@@ -263,7 +277,7 @@ fn send(tid: u32, signal: c_int) -> bool {
 fn set_handler() -> Result<(), &'static str> {
     match handler().ok_or("the handler of SIGURG cannot be read")? {
         before @ (libc::SIG_DFL | libc::SIG_IGN) => {
-            WAS_IGNORED.store(before == libc::SIG_IGN, Ordering::Relaxed);
+            ENGINE.signal.was_ignored.store(before == libc::SIG_IGN, Ordering::Relaxed);
         }
         _ => return Err("the process has a handler of its own for SIGURG"),
     }
@@ -283,7 +297,8 @@ fn set_handler() -> Result<(), &'static str> {
 /// What is pending is dropped by the kernel, and what comes later is ignored.
 #[expect(unsafe_code, reason = "std sets no signal handlers")]
 fn give_handler_back() {
-    let before = if WAS_IGNORED.load(Ordering::Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL };
+    let before =
+        if ENGINE.signal.was_ignored.load(Ordering::Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL };
     // SAFETY: both actions ignore the signal, and the handler that a thread may still be in stays code of ours.
     unsafe { libc::signal(SIGNAL, before) };
 }
@@ -304,7 +319,7 @@ fn handler() -> Option<libc::sighandler_t> {
 
 #[expect(unsafe_code, reason = "a signal handler")]
 extern "C" fn on_signal(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
-    let Some(slot) = SLOT.get() else { return };
+    let Some(slot) = ENGINE.signal.slot.get() else { return };
     // SAFETY: `errno` is the thread's own and there from its first instruction to its last; the system calls
     // have no arguments or those that `memory` answers for; and with SA_SIGINFO the kernel passes the
     // context, which lives until the handler returns.
