@@ -21,6 +21,8 @@ mod persons;
 mod rooms;
 #[path = "tidy/samples.rs"]
 mod samples;
+#[path = "tidy/statics.rs"]
+mod statics;
 #[path = "tidy/text.rs"]
 mod text;
 #[path = "tidy/tree.rs"]
@@ -86,6 +88,7 @@ fn the_house_is_tidy() {
     complaints.extend(rooms::imports_lead_downwards(&files).iter().map(ToString::to_string));
     complaints.extend(manual::the_root_holds_what_a_newcomer_needs(&files).iter().map(ToString::to_string));
     complaints.extend(persons::counts_of_persons_only_fall(&files).iter().map(ToString::to_string));
+    complaints.extend(statics::few_things_are_process_wide(&files).iter().map(ToString::to_string));
     complaints.extend(writers::every_writer_is_in_the_list(&files).iter().map(ToString::to_string));
     complaints.sort();
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
