@@ -1,7 +1,7 @@
 //! Spawn sites and names as small numbers: each is stored once, found through a cache of the thread
 //! and sent once in the dictionary.
 //!
-//! A site has a number for each [`session`] that spawns at it. Reports of the process as a whole use
+//! A site has a number for each [`session`](super::session) that spawns at it. Reports of the process as a whole use
 //! its own number alone ([`own`]).
 
 use std::cell::{Cell, RefCell};
