@@ -1,14 +1,14 @@
 //! The sixteen detectors: each looks at a [`Process`] and says what is wrong with it. The
 //! [engine](crate::engine) calls them by their table, [`ALL`], and turns their signals into findings.
 //!
-//! A detector is a pure function of a [`View`] and its [`Rule`]: it keeps nothing between
+//! A detector is a pure function of a `View` and its [`Rule`]: it keeps nothing between
 //! two looks and reads no clock. What it cannot judge it says so, with the reason; it never guesses.
 //! Each lives in a file of its own whose leading comment is also its manual: `pollscope explain`, the
 //! terminal's panel and the documentation print that very text.
 //!
 //! # What a finding at warn or above must survive
 //! - **The machine is not the code.** Time that a thread could run but got no CPU is taken off every
-//!   duration that is judged, see [`cpu::Cpu`].
+//!   duration that is judged, see `cpu::Cpu`.
 //! - **Once is an accident.** A single slow event may be a page fault, a paused virtual machine or a
 //!   first initialisation; rules ask for repetition or for a duration that none of these explains.
 //! - **Absent is not zero.** A task whose wakers are not counted is not without wakers.

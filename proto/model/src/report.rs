@@ -144,7 +144,7 @@ pub const MAX_FOLDED_EVENTS: usize = 131_072;
 impl Report {
     /// Folds the next delta into this one, so that a sender that cannot send keeps exact totals in
     /// bounded room: a task keeps one row, a site one delta, slow polls the longest
-    /// [`MAX_FOLDED_SLOW_POLLS`], single events the newest [`MAX_FOLDED_EVENTS`].
+    /// `MAX_FOLDED_SLOW_POLLS`, single events the newest [`MAX_FOLDED_EVENTS`].
     ///
     /// `later` must be the delta that follows: `later.first_seq == self.seq + 1`.
     pub fn fold(&mut self, later: Report) {

@@ -1,12 +1,12 @@
 //! Judges one figure of one site: base runs on one side, the run that is judged on the other.
 //!
 //! A p99 regressed if all of this holds:
-//! - head is more than [`RATIO`] times base, and more than [`FLOOR_NS`] longer;
+//! - head is more than `RATIO` times base, and more than `FLOOR_NS` longer;
 //! - both sides have at least [`ENOUGH`] samples;
 //! - head's p99 lies above that of each single base run: outside of their spread;
 //! - so many more of head's samples than of base's lie above all of these marks that chance does not
 //!   explain it (the test of `exceed`, one error in a thousand);
-//! - of fewer than [`SPREAD`] runs the spread is unknown. It is taken to be as wide as the ratio
+//! - of fewer than `SPREAD` runs the spread is unknown. It is taken to be as wide as the ratio
 //!   itself: then head has to be more than `RATIO²` = 1.56 times base;
 //! - the time without a CPU does not explain it (`Preemption`).
 //!
