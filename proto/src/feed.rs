@@ -3,6 +3,9 @@
 //! A server implements [`Feed`] and answers with [`hello`], [`report`] and [`goodbye`]; a client
 //! sends [`Request`]s through [`FeedClient`] and reads with a [`FeedDecoder`].
 
+#[cfg(feature = "grpc")]
+mod service;
+
 use pollscope_model::hello::Hello;
 pub use pollscope_model::monitor::Message;
 use pollscope_model::report::Report;
@@ -11,11 +14,9 @@ use prost::Message as _;
 use crate::convert::field::Field;
 use crate::convert::{self, Assembler, DecodeError};
 pub use crate::greeting::{ClientHello, DetailRequest, EventsRequest};
-use crate::limits::{MAX_MESSAGE_BYTES, MAX_WISH_BYTES};
 use crate::wire;
-use tonic::codegen::{Body, Bytes, StdError};
-pub use wire::feed_client::FeedClient;
-pub use wire::feed_server::{Feed, FeedServer};
+#[cfg(feature = "grpc")]
+pub use service::{Feed, FeedClient, FeedServer, client, server};
 pub use wire::{AttachRequest, FeedMessage};
 
 /// What a viewer says.
@@ -108,24 +109,4 @@ impl FeedDecoder {
             }
         })
     }
-}
-
-/// A client over a connection, with the message limit set.
-pub fn client<T>(channel: T) -> FeedClient<T>
-where
-    T: tonic::client::GrpcService<tonic::body::Body>,
-    T::Error: Into<StdError>,
-    T::ResponseBody: Body<Data = Bytes> + Send + 'static,
-    <T::ResponseBody as Body>::Error: Into<StdError> + Send,
-{
-    FeedClient::new(channel)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES)
-}
-
-/// A server, with the message limits set.
-pub fn server<T: Feed>(feed: T) -> FeedServer<T> {
-    FeedServer::new(feed)
-        .max_decoding_message_size(MAX_WISH_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES)
 }

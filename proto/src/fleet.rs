@@ -3,6 +3,9 @@
 //! A collector implements [`Fleet`] and answers with [`answer`]; a viewer sends [`AskRequest`]s and
 //! [`WatchRequest`]s through [`FleetClient`] and reads with an [`AnswerDecoder`].
 
+#[cfg(feature = "grpc")]
+mod service;
+
 use pollscope_model::hello::ProtocolVersion;
 use pollscope_model::query::ask::{Answer, Ask};
 use prost::Message;
@@ -10,12 +13,11 @@ use prost::Message;
 use crate::convert::field::{Field, message};
 use crate::convert::{DecodeError, Reason, answer as convert, at_most, query};
 pub use crate::greeting::ClientHello;
-use crate::limits::{MAX_ANSWER_BYTES, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_STANDING};
+use crate::limits::{MAX_ANSWER_BYTES, MAX_FRAME_BYTES, MAX_STANDING};
 use crate::version::{PROTOCOL, RELEASE};
 use crate::wire;
-use tonic::codegen::{Body, Bytes, StdError};
-pub use wire::fleet_client::FleetClient;
-pub use wire::fleet_server::{Fleet, FleetServer};
+#[cfg(feature = "grpc")]
+pub use service::{Fleet, FleetClient, FleetServer, client, server};
 pub use wire::{
     AnswerPart, AskRequest, ClientHello as WireClientHello, FleetHello as WireFleetHello, WatchRequest,
 };
@@ -177,24 +179,4 @@ impl AnswerDecoder {
             .map_err(|error| DecodeError::new("answer", Reason::Malformed(error.to_string())))?;
         Ok(Some((id, convert::answer_from_wire(answer)?)))
     }
-}
-
-/// A client over a connection, with the message limit set.
-pub fn client<T>(channel: T) -> FleetClient<T>
-where
-    T: tonic::client::GrpcService<tonic::body::Body>,
-    T::Error: Into<StdError>,
-    T::ResponseBody: Body<Data = Bytes> + Send + 'static,
-    <T::ResponseBody as Body>::Error: Into<StdError> + Send,
-{
-    FleetClient::new(channel)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES)
-}
-
-/// A server, with the message limit set.
-pub fn server<T: Fleet>(fleet: T) -> FleetServer<T> {
-    FleetServer::new(fleet)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES)
 }

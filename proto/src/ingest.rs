@@ -3,6 +3,9 @@
 //! A process sends [`hello`], [`report`] and [`goodbye`] through [`IngestClient`] and reads
 //! [`Control`]s; a collector implements [`Ingest`], reads with an [`IngestDecoder`] and answers [`Control`]s.
 
+#[cfg(feature = "grpc")]
+mod service;
+
 use pollscope_model::hello::{Hello, ProtocolVersion};
 pub use pollscope_model::monitor::Message;
 use pollscope_model::report::{Detail, Report};
@@ -10,11 +13,9 @@ use pollscope_model::report::{Detail, Report};
 use crate::convert::field::{Field, message};
 use crate::convert::{self, Assembler, DecodeError};
 pub use crate::greeting::{DetailRequest, EventsRequest};
-use crate::limits::MAX_MESSAGE_BYTES;
 use crate::wire;
-use tonic::codegen::{Body, Bytes, StdError};
-pub use wire::ingest_client::IngestClient;
-pub use wire::ingest_server::{Ingest, IngestServer};
+#[cfg(feature = "grpc")]
+pub use service::{Ingest, IngestClient, IngestServer, client, server};
 pub use wire::{PushControl, PushMessage};
 
 /// The name of the Unix socket in a folder of recordings at which a collector takes what processes would write into
@@ -139,24 +140,4 @@ impl TryFrom<PushControl> for Control {
             }
         })
     }
-}
-
-/// A client over a connection, with the message limit set.
-pub fn client<T>(channel: T) -> IngestClient<T>
-where
-    T: tonic::client::GrpcService<tonic::body::Body>,
-    T::Error: Into<StdError>,
-    T::ResponseBody: Body<Data = Bytes> + Send + 'static,
-    <T::ResponseBody as Body>::Error: Into<StdError> + Send,
-{
-    IngestClient::new(channel)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES)
-}
-
-/// A server, with the message limit set.
-pub fn server<T: Ingest>(ingest: T) -> IngestServer<T> {
-    IngestServer::new(ingest)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES)
 }

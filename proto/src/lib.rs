@@ -6,7 +6,10 @@
 //! it looks at them. Decoding is total: a corrupt or hostile message gives a [`DecodeError`] that
 //! names the field, never a panic, and never an allocation that the message's own bytes did not pay
 //! for. Nothing here opens a socket or spawns, and only `incoming` waits.
+//!
+//! The services themselves need the feature `grpc`; messages and recordings do without.
 
+#[cfg(feature = "grpc")]
 mod codec;
 mod convert;
 pub mod feed;

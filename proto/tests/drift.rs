@@ -13,6 +13,8 @@ const FILES: [&str; 7] = [
     "pollscope/v1/ingest.proto",
     "pollscope/v1/fleet.proto",
 ];
+/// The services are for the feature; their messages are not.
+const GRPC_ONLY: &str = "#[cfg(feature = \"grpc\")]";
 const GENERATED: &str = "pollscope.v1.rs";
 /// What a recording can hold, and its descriptors, which every recording carries.
 const RECORDED: [&str; 2] = ["pollscope/v1/common.proto", "pollscope/v1/report.proto"];
@@ -35,6 +37,8 @@ fn generated_code_is_what_the_schema_gives() {
     tonic_prost_build::configure()
         .build_transport(false)
         .codec_path("crate::codec::Protobuf")
+        .client_mod_attribute(".", GRPC_ONLY)
+        .server_mod_attribute(".", GRPC_ONLY)
         .out_dir(out.path())
         .compile_fds(descriptors)
         .expect("code can be generated");

@@ -1073,6 +1073,7 @@ pub mod feed_message {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod feed_client {
     #![allow(
         unused_variables,
@@ -1180,6 +1181,7 @@ pub mod feed_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod feed_server {
     #![allow(
         unused_variables,
@@ -1463,6 +1465,7 @@ pub struct Refused {
     pub reason: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod ingest_client {
     #![allow(
         unused_variables,
@@ -1570,6 +1573,7 @@ pub mod ingest_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod ingest_server {
     #![allow(
         unused_variables,
@@ -2368,6 +2372,7 @@ pub struct Overview {
     pub undecided: ::prost::alloc::vec::Vec<Fact>,
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod fleet_client {
     #![allow(
         unused_variables,
@@ -2516,6 +2521,7 @@ pub mod fleet_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod fleet_server {
     #![allow(
         unused_variables,
