@@ -1,5 +1,8 @@
 //! One child process: one configuration, one workload, one measurement, printed as JSON.
 
+#[cfg(feature = "rivals")]
+mod rivals;
+
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -22,20 +25,6 @@ impl Spawner for Wrapped {
     {
         let handle = pollscope::spawn(future);
         async move { handle.await.expect("the workload's tasks do not panic") }
-    }
-}
-
-/// tokio-metrics, one monitor for all tasks.
-#[derive(Clone)]
-struct Monitored(tokio_metrics::TaskMonitor);
-
-impl Spawner for Monitored {
-    fn spawn<F>(&self, future: F) -> impl Future<Output = F::Output> + Send + 'static
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        Plain.spawn(self.0.instrument(future))
     }
 }
 
@@ -71,9 +60,8 @@ pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement
     Some(match config {
         "plain" => workload::run(&plain(), &Plain, workload, ops),
         "two-instants" => workload::run(&plain(), &TwoInstants, workload, ops),
-        "tokio-metrics" => {
-            workload::run(&plain(), &Monitored(tokio_metrics::TaskMonitor::new()), workload, ops)
-        }
+        #[cfg(feature = "rivals")]
+        "tokio-metrics" => rivals::tokio_metrics(workload, ops),
         "empty-hooks" => {
             let mut builder = workload::builder(workload);
             #[cfg(tokio_unstable)]
@@ -84,32 +72,14 @@ pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement
                 .on_after_task_poll(|_| ());
             workload::run(&builder.build().expect("a runtime"), &Plain, workload, ops)
         }
-        "dial9" => dial9(workload, ops),
+        #[cfg(feature = "rivals")]
+        "dial9" => rivals::dial9(workload, ops),
         "pollscope-wrap" => pollscope(workload, ops, Mode::Wrap, Flight::Demand),
         "pollscope-flight" => pollscope(workload, ops, Mode::Wrap, Flight::Always),
         "pollscope-hooks" => pollscope(workload, ops, Mode::Hooks, Flight::Demand),
         "pollscope-sample" => pollscope(workload, ops, Mode::Sample, Flight::Demand),
         _ => return None,
     })
-}
-
-fn dial9(workload: Workload, ops: u64) -> Measurement {
-    use dial9::{Dial9HandleTokioExt, TokioAttachOptions};
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let buffer = dial9::DiskBuffer::builder()
-        .base_path(folder.path().join("trace"))
-        .max_total_size(1 << 30)
-        .build()
-        .expect("a disk buffer");
-    let recorder = dial9::recorder(buffer).build();
-    let runtime = recorder
-        .handle()
-        .attach_tokio_runtime(
-            workload::builder(workload),
-            TokioAttachOptions::builder().task_tracking_enabled(true).build(),
-        )
-        .expect("a runtime");
-    workload::run(&runtime, &Plain, workload, ops)
 }
 
 fn pollscope(workload: Workload, ops: u64, mode: Mode, flight: Flight) -> Measurement {

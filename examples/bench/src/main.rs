@@ -5,6 +5,8 @@
 //! `tracing` feature, and is compared with plain tokio (`plain`) like all the others.
 //!
 //! `cargo run --release --manifest-path examples/bench/Cargo.toml -- [--quick] [--json FILE]`
+//!
+//! Without the feature `rivals` (on by default) dial9 and tokio-metrics are neither built nor measured.
 
 #![expect(clippy::disallowed_methods, reason = "a program: arguments and environment are its own")]
 
@@ -34,6 +36,9 @@ const CONFIGS: [&str; 10] = [
     "dial9",
     "tokio-console",
 ];
+
+/// Those of them that the feature `rivals` brings.
+const RIVALS: [&str; 2] = ["tokio-metrics", "dial9"];
 
 /// Workload, operations of a full run, operations of a quick one.
 const WORKLOADS: [(&str, u64, u64); 9] = [
@@ -137,11 +142,16 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         if !CONFIGS.contains(&name.as_str()) {
             return Err(format!("no configuration is called {name}; there are {}", CONFIGS.join(", ")));
         }
+        if !is_built(name) {
+            return Err(format!("{name} is not in this build: build with the feature `rivals`"));
+        }
     }
     let configs: Vec<&str> = CONFIGS
         .into_iter()
         .filter(|name| {
-            *name == "plain" || arguments.config.is_empty() || arguments.config.iter().any(|c| c == name)
+            *name == "plain"
+                || arguments.config.is_empty() && is_built(name)
+                || arguments.config.iter().any(|c| c == name)
         })
         .collect();
     let console = if configs.contains(&"tokio-console") { Some(build_console()?) } else { None };
@@ -208,6 +218,10 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     Ok(())
+}
+
+fn is_built(config: &str) -> bool {
+    cfg!(feature = "rivals") || !RIVALS.contains(&config)
 }
 
 /// How often a workload runs in each round.
