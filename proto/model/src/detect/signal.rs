@@ -217,6 +217,10 @@ pub(crate) fn near(limit_ns: u64) -> u64 {
 
 /// Grades a value by its limits: over `deny`, over `warn`, or within a fifth below `warn`, which is
 /// too near to call it over. `None` is clear.
+#[expect(
+    clippy::option_option,
+    reason = "the outer says whether there is a signal, the inner is the signal's level"
+)]
 pub(crate) fn grade(value: f64, warn: f64, deny: f64) -> Option<Option<Level>> {
     if value > deny {
         Some(Some(Level::Deny))

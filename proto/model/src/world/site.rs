@@ -180,6 +180,7 @@ impl WindowView {
 
 /// Rates of one site; `None` where no time is covered.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to each name")]
 pub(crate) struct SiteRates {
     /// Tasks spawned.
     pub spawned_per_s: Option<f64>,
