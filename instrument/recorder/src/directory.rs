@@ -66,6 +66,7 @@ impl<T> Place<T> {
 impl<T: Sync + 'static, const PLACES: usize> Directory<T, PLACES> {
     /// Empty. Where zeroes come from the operating system, what is not used takes no memory.
     #[cfg(not(loom))]
+    #[expect(clippy::new_without_default, reason = "only statics hold one")]
     pub const fn new() -> Self {
         Self { places: [const { Place::free() }; PLACES] }
     }

@@ -59,6 +59,7 @@ impl Labels {
     }
 
     /// The same, and whether the task is meant to live as long as the process.
+    #[must_use]
     pub fn long_lived(self, long_lived: bool) -> Self {
         Self { long_lived, ..self }
     }
