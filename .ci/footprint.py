@@ -30,13 +30,18 @@ SETS = {
     "macros": ("`#[pollscope::main]`", {"default": False, "features": ["macros"]}),
     "backtrace": ("stacks of blocked polls", {"default": False, "features": ["backtrace"]}),
     "export": ("terminal, scripts, collectors", {"default": False, "features": ["export"]}),
+    "recording": ("files alone, without gRPC", {"default": False, "features": ["recording"]}),
     "default + recording": ("files: `POLLSCOPE_RECORD`, `POLLSCOPE_DUMP`", {"features": ["recording"]}),
     "default + check": ("`#[pollscope::test]`, for dev-dependencies", {"features": ["check"]}),
 }
 # The most that may be added.
 BUDGET = {(DEFAULT, "plain"): 60, (DEFAULT, "axum"): 40, (NONE, "plain"): 15, (NONE, "axum"): 15}
 # Sets that must do without these crates.
-WITHOUT = {DEFAULT: ["cc", "pkg-config"], NONE: ["cc", "h2", "hyper", "pkg-config", "prost", "tonic"]}
+WITHOUT = {
+    DEFAULT: ["cc", "pkg-config"],
+    NONE: ["cc", "h2", "hyper", "pkg-config", "prost", "tonic"],
+    "recording": ["h2", "http", "http-body", "hyper", "tonic"],
+}
 
 
 def crates(folder, dependencies):

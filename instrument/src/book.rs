@@ -23,15 +23,15 @@ use pollscope_recorder::session::numbers::{self, Entered, Lease};
 use tokio::runtime::{Builder, Handle, LocalOptions, LocalRuntime, Runtime};
 
 use crate::config::Config;
-use crate::drain::intake;
-use crate::drain::ledger::Ledger;
+use crate::drain::session::OneSession;
+use crate::drain::{Drain, intake};
 use crate::handle::JoinHandle;
 use crate::hooks::Callbacks;
 use crate::identity::Identity;
 use crate::runtime::{self, TOKIO};
 use crate::spawn::Spawn;
 use crate::watchdog::{self, Watchdog};
-use crate::{hooks, mode, sample};
+use crate::{boot, hooks, mode, sample};
 
 /// How long the last report waits for polls that are about to end.
 const ENDING: Duration = Duration::from_millis(20);
@@ -69,7 +69,7 @@ pub(crate) enum BookError {
 pub(crate) struct Book {
     lease: Arc<Lease>,
     identity: Identity,
-    ledger: Mutex<Ledger>,
+    drain: Mutex<Drain<OneSession>>,
     watchdog: Option<Watchdog>,
     stalls: bool,
     /// A runtime has our hooks.
@@ -96,8 +96,8 @@ impl Book {
             },
             ..Config::default()
         };
-        let identity = Identity::of_this_process(&config);
-        let ledger = Mutex::new(Ledger::begin(session, identity.boot));
+        let identity = Identity::of_this_process(&config, boot::new_id());
+        let drain = Mutex::new(Drain::begin(session, identity.boot));
         ran::take(session);
         numbers::open(session, slow_poll_ns, TOKIO);
         // Not before: while nothing is recorded it sleeps for long.
@@ -105,7 +105,7 @@ impl Book {
         let watchdog = limit.map(|limit| Watchdog::start(session, limit)).transpose();
         let stalls = limit.is_some();
         let mut book =
-            Self { lease, identity, ledger, watchdog: None, stalls, hooked: AtomicBool::new(false) };
+            Self { lease, identity, drain, watchdog: None, stalls, hooked: AtomicBool::new(false) };
         book.watchdog = watchdog.map_err(BookError::Thread)?;
         Ok(book)
     }
@@ -184,7 +184,7 @@ impl Book {
     /// What changed since the last report: the next delta, the first of which is number 1. On the caller's
     /// thread: some microseconds for each task that changed and each thread and site that there is.
     pub(crate) fn report(&self) -> Report {
-        self.ledger().tick(false)
+        self.drain().tick(false)
     }
 
     /// The same, complete: waits for polls that are about to end (for 20 ms at most), and for the names of
@@ -192,19 +192,19 @@ impl Book {
     pub(crate) fn last_report(&self) -> Report {
         let begin = clock::now_ns();
         let deadline = Instant::now() + ENDING;
-        while self.ledger().polls_since(begin) && Instant::now() < deadline {
+        while self.drain().polls_since(begin) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_micros(200));
         }
         if self.stalls {
             watchdog::settle(Instant::now() + NAMING);
         }
-        self.ledger().tick(true)
+        self.drain().tick(true)
     }
 
     /// Tasks of the session that began and did not end: its body and jobs of the blocking pool included, also
     /// those that never got a record.
     pub(crate) fn live_tasks(&self) -> u64 {
-        self.ledger().living()
+        self.drain().living()
     }
 
     /// What the session came by of `allow_blocking`; told once.
@@ -212,8 +212,8 @@ impl Book {
         ran::take(self.lease.session())
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn drain(&self) -> MutexGuard<'_, Drain<OneSession>> {
+        self.drain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

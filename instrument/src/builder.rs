@@ -10,8 +10,9 @@ use pollscope_model::time::Nanos;
 use pollscope_recorder::flight::Flight;
 
 use crate::config::{Config, DumpSignal, Listen, endpoint, interval, policy, record, record_limit};
+use crate::error::InitError;
 use crate::guard::Guard;
-use crate::init::{self, InitError};
+use crate::init::{start_anyway, start_strictly};
 use crate::notice::LogLevel;
 use crate::overload;
 
@@ -169,12 +170,12 @@ impl Builder {
     /// Starts. Never panics and never fails: what does not work is said in one line on stderr each,
     /// and the rest goes on without it.
     pub fn init(self) -> Guard {
-        init::start_anyway(self.config, self.complaints)
+        start_anyway(self.config, self.complaints)
     }
 
     /// Starts, or says what is in the way; then nothing is running.
     pub fn try_init(self) -> Result<Guard, InitError> {
-        init::start_strictly(self.config, self.complaints)
+        start_strictly(self.config, self.complaints)
     }
 
     fn set<T>(mut self, what: &str, value: Result<T, String>, put: impl FnOnce(&mut Config, T)) -> Self {

@@ -64,9 +64,6 @@ mod runtime;
 mod session;
 #[cfg(feature = "recording")]
 mod tape;
-#[cfg(not(feature = "recording"))]
-#[path = "check/no_tape.rs"]
-mod tape;
 mod text;
 
 pub use judged::Judged;

@@ -41,7 +41,7 @@ pub(crate) struct Dump {
 }
 
 /// What was decided; see [`Builder`](crate::Builder) for the meaning of each.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Config {
     pub(crate) enabled: bool,
     pub(crate) name: Option<String>,

@@ -1,13 +1,13 @@
 //! Dumps on a call: the single polls and wakes of the last moments, handed out at once. Finds the guard
 //! that records, so that the place in the service where trouble is noticed needs none. Blocks for some
 //! milliseconds and never touches a disk: files are written by a thread of their own
-//! ([`export`](crate::export)).
+//! ([`DumpFiles`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::export::Desk;
 use crate::fork;
+use crate::outlet::DumpFiles;
 use crate::reporter::Reporter;
 
 /// The longest that a caller waits for the reporter's thread.
@@ -46,20 +46,20 @@ pub(crate) fn withdraw() {
 /// Dumps for one guard.
 pub(crate) struct Dumper {
     reporter: Reporter,
-    /// Who writes files, if they are wanted.
-    desk: Option<Arc<Desk>>,
+    /// What writes files, if they are wanted.
+    files: Option<Arc<dyn DumpFiles>>,
 }
 
 impl Dumper {
-    pub(crate) fn new(reporter: Reporter, desk: Option<Arc<Desk>>) -> Self {
-        Self { reporter, desk }
+    pub(crate) fn new(reporter: Reporter, files: Option<Arc<dyn DumpFiles>>) -> Self {
+        Self { reporter, files }
     }
 
     /// `None` if the reporter has ended or is busy for too long.
     pub(crate) fn dump(&self, last: Duration) -> Option<u64> {
         let last_ns = u64::try_from(last.as_nanos()).unwrap_or(u64::MAX);
-        let dumped = match &self.desk {
-            Some(desk) => desk.dump(last_ns, PATIENCE),
+        let dumped = match &self.files {
+            Some(files) => files.dump(last_ns, PATIENCE),
             None => self.reporter.dump(last_ns, PATIENCE),
         };
         dumped.map(|dumped| dumped.events)

@@ -88,7 +88,7 @@ pub const VARIABLES: [Variable; 16] = [
         name: "POLLSCOPE_RECORD",
         expects: "a path that ends in .mcap, or a folder",
         default: "none: nothing is recorded",
-        help: "the recording to write (feature `recording`), for `pollscope open`; in a folder one file for each process, and for each test of #[pollscope::test] that fails; to the collector whose socket is in that folder, as that of `pollscope check -- CMD` is, it is pushed instead, by any build",
+        help: "the recording to write (feature `recording`), for `pollscope open`; in a folder one file for each process, and for each test of #[pollscope::test] that fails; to the collector whose socket is in that folder, as that of `pollscope check -- CMD` is, it is pushed instead, by any build with `export`",
         apply: |config, text| {
             config.record = Some(config::record(text.into())?);
             Ok(())
@@ -300,7 +300,7 @@ mod tests {
             assert!(complaint.starts_with(&format!("{name}=gar")), "{complaint}");
             assert!(complaint.contains("; expected "), "{complaint}");
         }
-        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+        assert_eq!(config, Config::default());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! which is not so for a variable in every way to link a program. In a child by a bare `clone` guards and `init` still
 //! find that the process is another one; its recorder stays on, within its bounds, and it keeps the sockets.
 
+#[cfg(any(feature = "export", feature = "recording"))]
 pub(crate) mod held;
 
 #[cfg(unix)]
@@ -19,12 +20,17 @@ use crate::switches;
 
 /// Process-wide since the C library calls the function in the child with nothing of ours.
 #[cfg(unix)]
-static FORKS: Forks = Forks { watched: std::sync::Once::new(), held: held::Places::new() };
+static FORKS: Forks = Forks {
+    watched: std::sync::Once::new(),
+    #[cfg(any(feature = "export", feature = "recording"))]
+    held: held::Places::new(),
+};
 
 #[cfg(unix)]
 struct Forks {
     /// The function is registered.
     watched: std::sync::Once,
+    #[cfg(any(feature = "export", feature = "recording"))]
     held: held::Places,
 }
 
@@ -58,5 +64,6 @@ extern "C" fn in_child() {
     switches::begin_child(switches::running_in() != 0 || session::any());
     Recorder::global().stop_in_child();
     thread::keep_only_this_in_child();
+    #[cfg(any(feature = "export", feature = "recording"))]
     held::close_in_child();
 }

@@ -13,7 +13,7 @@ use pollscope_recorder::Recorder;
 
 use crate::config::Listen;
 use crate::dump::{self, Dumper};
-use crate::export::Exports;
+use crate::outlet::Outlets;
 use crate::reporter::Reporter;
 use crate::watchdog::Watchdog;
 use crate::{fork, mode, notice, own_thread, sample, switches, watchdog};
@@ -55,7 +55,7 @@ pub struct Guard {
 pub(crate) struct Running {
     pub(crate) reporter: Reporter,
     pub(crate) thread: JoinHandle<()>,
-    pub(crate) exports: Exports,
+    pub(crate) outlets: Outlets,
     pub(crate) dumper: Arc<Dumper>,
     /// `None` if it is not wanted.
     pub(crate) watchdog: Option<Watchdog>,
@@ -98,13 +98,13 @@ impl Guard {
 
     /// Where viewers can attach: the value for `pollscope attach`. `None` if nothing listens.
     pub fn local_addr(&self) -> Option<&Listen> {
-        self.running()?.exports.address()
+        self.running()?.outlets.address()
     }
 
     /// The file that is recorded into: the value for `pollscope open`. `None` if nothing is recorded.
     /// A recording that the disk ended is still named.
     pub fn record_path(&self) -> Option<&Path> {
-        self.running()?.exports.record_path()
+        self.running()?.outlets.record_path()
     }
 
     /// Collects now, and waits until attached viewers and the collector were sent everything and the
@@ -115,7 +115,7 @@ impl Guard {
             let begin = Instant::now();
             watchdog::settle(begin + watchdog::NAMING);
             running.reporter.tick(DRAINING.saturating_sub(begin.elapsed()));
-            running.exports.flush(begin + PATIENCE);
+            running.outlets.flush(begin + PATIENCE);
         }
     }
 
@@ -151,7 +151,7 @@ impl Drop for Guard {
         }
         running.reporter.stop();
         let drained = own_thread::join(running.thread, begin + DRAINING);
-        running.exports.stop(begin + PATIENCE);
+        running.outlets.stop(begin + PATIENCE);
         watchdog::ends();
         sample::guard_ends();
         if !drained {

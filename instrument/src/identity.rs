@@ -1,7 +1,6 @@
 //! Who this process is: read once from the operating system, told in every greeting.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::hist;
@@ -25,11 +24,11 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn of_this_process(config: &Config) -> Self {
+    pub(crate) fn of_this_process(config: &Config, boot: BootId) -> Self {
         let exe = std::env::current_exe().unwrap_or_default();
         let name = config.name.clone().unwrap_or_else(|| file_name(&exe));
         Self {
-            boot: new_boot_id(),
+            boot,
             process: ProcessInfo {
                 name,
                 pid: std::process::id(),
@@ -123,24 +122,6 @@ fn date_and_time(unix_s: u64) -> String {
     format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
 }
 
-#[expect(clippy::disallowed_methods, reason = "the rim: what makes this run unlike all others")]
-fn new_boot_id() -> BootId {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    boot_id(&[RandomState::new(), RandomState::new()], std::process::id(), since)
-}
-
-/// Random: the standard library draws the hashers' keys from the operating system. Two machines that were started from
-/// one image may draw the same and give the process the same number; they do not start pollscope in the same nanosecond.
-fn boot_id(keys: &[RandomState; 2], pid: u32, since: Duration) -> BootId {
-    let [high, low] = keys.each_ref().map(|key| {
-        let mut hasher = key.build_hasher();
-        hasher.write_u32(pid);
-        hasher.write_u128(since.as_nanos());
-        u128::from(hasher.finish())
-    });
-    BootId(high << 64 | low)
-}
-
 fn file_name(exe: &std::path::Path) -> String {
     exe.file_stem().map_or_else(|| "unnamed".to_owned(), |name| name.to_string_lossy().into_owned())
 }
@@ -155,31 +136,20 @@ fn host() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "recording"))]
 mod tests {
     use super::*;
 
     #[test]
-    fn machines_of_one_image_have_boot_ids_of_their_own_from_the_start_on() {
-        let keys = [RandomState::new(), RandomState::new()];
-        let started = |ns| boot_id(&keys, 1, Duration::from_nanos(ns)).0;
-        let (one, other) = (started(1), started(2));
-        assert!(one >> 64 != other >> 64 && one as u64 != other as u64, "{one:x} {other:x}");
-        // Nothing else tells them apart: a process that is copied while it runs keeps what it has.
-        assert_eq!(one, started(1));
-    }
-
-    #[test]
-    #[cfg(feature = "recording")]
     fn a_file_name_has_the_service_its_pid_and_when_it_started() {
         let config = Config { name: Some("../a b/checkout".to_owned()), ..Config::default() };
-        let identity = Identity { started_unix_s: 1_795_248_615, ..Identity::of_this_process(&config) };
+        let identity =
+            Identity { started_unix_s: 1_795_248_615, ..Identity::of_this_process(&config, BootId(1)) };
         let pid = std::process::id();
         assert_eq!(identity.file_name("mcap"), format!("_a_b_checkout-{pid}-20261121-081015.mcap"));
     }
 
     #[test]
-    #[cfg(feature = "recording")]
     fn dates_are_right_round_leap_days() {
         for (unix_s, text) in [
             (0, "19700101-000000"),

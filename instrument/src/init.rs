@@ -11,45 +11,20 @@ use pollscope_recorder::session::Session;
 use crate::config::Config;
 use crate::drain::Drain;
 use crate::dump::{self, Dumper};
-use crate::export::{self, Door, Dumps, Exports, Tape};
+use crate::error::{Failed, InitError};
 use crate::guard::{Guard, Running, Status};
-use crate::identity::Identity;
+use crate::outlet::{self, Outlets, Wanted};
 use crate::overload::Lookout;
 use crate::reporter::Reporter;
 use crate::runtime::TOKIO;
 use crate::watchdog::{NAMING, Watchdog};
-use crate::{env, fork, notice, sample, switches};
+use crate::{boot, env, fork, notice, sample, switches};
 
-/// Why pollscope did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum InitError {
-    /// A setting, of the builder or of the environment, cannot be used.
-    #[error("{0}")]
-    Setting(String),
-    /// An earlier guard of this process is still alive.
-    #[error("already running in this process: keep one guard")]
-    AlreadyRunning,
-    /// This process was forked from one in which a guard was alive: it has none of pollscope's threads, and what those
-    /// had locked is locked here for good.
-    #[error(
-        "this process was forked from one in which pollscope runs: nothing is recorded here; call init in the child \
-         and not before the fork, or drop the guard before it"
-    )]
-    Forked,
-    /// The place to listen at cannot be had.
-    #[error("{0}")]
-    Listen(String),
-    /// The recording cannot be written.
-    #[error("{0}")]
-    Record(String),
-    /// Dumps cannot be written, or not be asked for by that signal.
-    #[error("{0}")]
-    Dump(String),
-    /// The operating system gave no thread.
-    #[error("no thread could be started")]
-    Thread(#[source] std::io::Error),
-}
+/// What this build has to carry reports out of the process.
+#[cfg(any(feature = "export", feature = "recording"))]
+const OUTLETS: Option<outlet::Open> = Some(crate::export::open);
+#[cfg(not(any(feature = "export", feature = "recording")))]
+const OUTLETS: Option<outlet::Open> = None;
 
 #[expect(clippy::disallowed_methods, reason = "the rim: the environment is read here and nowhere else")]
 fn environment(name: &str) -> Option<OsString> {
@@ -74,7 +49,7 @@ pub(crate) fn start_anyway(mut config: Config, mut complaints: Vec<String>) -> G
         notice::warn(complaint);
     }
     warn_of_strangers();
-    match start(&config, |error| {
+    match start(&config, &mut |error| {
         notice::warn(&error.to_string());
         Ok(())
     }) {
@@ -99,14 +74,11 @@ pub(crate) fn start_strictly(mut config: Config, mut complaints: Vec<String>) ->
     }
     // No reason to refuse: the variable may be meant for another version.
     warn_of_strangers();
-    start(&config, Err)
+    start(&config, &mut Err)
 }
 
 /// `failed` decides whether to go on when nothing can listen, or be recorded or dumped.
-fn start(
-    config: &Config,
-    failed: impl FnMut(InitError) -> Result<(), InitError>,
-) -> Result<Guard, InitError> {
+fn start(config: &Config, failed: Failed<'_>) -> Result<Guard, InitError> {
     if fork::is_child() {
         return Err(InitError::Forked);
     }
@@ -121,26 +93,11 @@ fn start(
     started.map(Guard::recording)
 }
 
-fn start_threads(
-    config: &Config,
-    mut failed: impl FnMut(InitError) -> Result<(), InitError>,
-) -> Result<Running, InitError> {
-    let identity = Identity::of_this_process(config);
-    let door = match Door::open(&config.listen) {
-        Ok(door) => door,
-        Err(why) => failed(InitError::Listen(why)).map(|()| None)?,
-    };
-    // Where a collector takes what would be written, no file is.
-    let record = config.recording();
-    let folder = record.as_ref().and_then(|record| export::collector_in(&record.path));
-    let tape = match Tape::open(record.as_ref().filter(|_| folder.is_none()), &identity) {
-        Ok(tape) => tape,
-        Err(why) => failed(InitError::Record(why)).map(|()| None)?,
-    };
-    let (dumps, complaints) = Dumps::open(&config.dump, &identity);
-    for why in complaints {
-        failed(InitError::Dump(why))?;
-    }
+fn start_threads(config: &Config, failed: Failed<'_>) -> Result<Running, InitError> {
+    let boot = boot::new_id();
+    let mut wanted = Wanted::of(config);
+    let opened = OUTLETS.map(|open| open(config, boot, &mut wanted, &mut *failed)).transpose()?;
+    let unreported = wanted.refuse(failed)?;
     let recorder = Recorder::global();
     recorder.start(config.recorder, TOKIO);
     if let Some(why) = clock::slow() {
@@ -148,7 +105,7 @@ fn start_threads(
     }
     sample::switch_on();
     let slowest = Duration::from_nanos(config.recorder.slow_poll_ns);
-    let drain = Drain::new(recorder, identity.boot);
+    let drain = Drain::new(recorder, boot);
     let lookout = Lookout::new(config.overload_limit);
     let (reporter, thread) = Reporter::start(drain, config.interval, lookout).map_err(InitError::Thread)?;
     // Before the first greeting: the greeting says whether stalls are seen.
@@ -160,9 +117,8 @@ fn start_threads(
                 return Err(InitError::Thread(error));
             }
         };
-    let endpoint = config.endpoint.clone();
-    let exports = match Exports::start(identity, door, endpoint, folder, tape, dumps, reporter.clone()) {
-        Ok(exports) => exports,
+    let outlets = match opened.map_or_else(|| Ok(Outlets::default()), |opened| opened.start(&reporter)) {
+        Ok(outlets) => outlets,
         Err(error) => {
             reporter.stop();
             if let Some(watchdog) = watchdog {
@@ -172,7 +128,10 @@ fn start_threads(
             return Err(InitError::Thread(error));
         }
     };
-    let dumper = Arc::new(Dumper::new(reporter.clone(), exports.desk()));
+    if let Some(why) = unreported {
+        notice::warn(&why);
+    }
+    let dumper = Arc::new(Dumper::new(reporter.clone(), outlets.dump_files()));
     dump::offer(dumper.clone());
-    Ok(Running { reporter, thread, exports, dumper, watchdog })
+    Ok(Running { reporter, thread, outlets, dumper, watchdog })
 }

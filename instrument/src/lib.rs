@@ -1,13 +1,10 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(
-    not(feature = "export"),
-    allow(dead_code, reason = "without exports there is no subscriber, no greeting and no address")
-)]
 
 mod allow;
 mod backtrace;
 #[cfg(any(feature = "check", test))]
 mod book;
+mod boot;
 mod builder;
 #[cfg(feature = "check")]
 pub mod check;
@@ -15,22 +12,22 @@ mod config;
 mod drain;
 mod dump;
 pub mod env;
-#[cfg(feature = "export")]
-mod export;
-#[cfg(not(feature = "export"))]
-#[path = "no_export.rs"]
+mod error;
+#[cfg(any(feature = "export", feature = "recording"))]
 mod export;
 mod fork;
 mod future;
 mod guard;
 mod handle;
 pub mod hooks;
+#[cfg(any(feature = "check", feature = "export", feature = "recording", test))]
 mod identity;
 mod init;
 mod join_set;
 mod large;
 mod mode;
 mod notice;
+mod outlet;
 mod overload;
 mod own_thread;
 mod refusals;
@@ -54,10 +51,10 @@ pub use crate::{
     builder::{Builder, builder, init, try_init},
     config::{DumpSignal, Listen},
     dump::dump,
+    error::InitError,
     guard::{Guard, Status},
     handle::JoinHandle,
     hooks::{Callbacks, attach, attach_with},
-    init::InitError,
     join_set::JoinSet,
     notice::LogLevel,
     overload::{overloaded, schedule_delay},

@@ -47,6 +47,7 @@ pub(crate) fn warn(text: &str) {
 }
 
 /// Something works.
+#[cfg(any(feature = "export", feature = "recording"))]
 pub(crate) fn info(text: &str) {
     say(LogLevel::Info, text);
 }

@@ -1,60 +1,44 @@
 //! The reporter: one plain thread, `pollscope-drain`, that ticks the [`Drain`] and hands what it says
-//! to the subscribers. It knows nothing of networks. It starts with the guard and ends with it.
+//! to its readers. It knows nothing of networks. It starts with the guard and ends with it.
 
+#[cfg(any(feature = "export", feature = "recording"))]
+mod subscription;
+
+use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pollscope_model::report::Report;
 use pollscope_recorder::Recorder;
 
-use crate::drain::{Drain, Snapshot};
+use crate::drain::Drain;
 use crate::overload::Lookout;
 use crate::{notice, own_thread};
+#[cfg(any(feature = "export", feature = "recording"))]
+pub(crate) use subscription::{Subscriber, Wants};
 
 /// Time between two ticks without a reader: often enough to keep the recorder's buffers low.
 const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two looks whether a snapshot's reader has room for the next part.
 const COPY_PAUSE: Duration = Duration::from_millis(1);
-/// Task rows of one part of a snapshot.
-const SNAPSHOT_ROWS: usize = 16_384;
 
-/// Takes reports. Called on the reporter's thread: returns at once, whatever became of its reader.
-pub(crate) trait Subscriber: Send + Sync {
-    /// The first part of the whole state as of now; what was not delivered yet is out of date.
-    fn restart(&self, first: Report);
-    /// How the snapshot goes on.
-    fn wants_part(&self) -> Wants;
-    /// The next part.
-    fn part(&self, next: Report);
-    /// The delta that follows the last, to be delivered after all parts of a snapshot.
-    fn push(&self, delta: &Arc<Report>);
-    /// Whether its reader has asked for single events.
-    fn wants_events(&self) -> bool;
-    /// There will be no more.
-    fn close(&self);
-}
-
-/// What a subscriber says of the next part of its snapshot.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Wants {
-    /// There is room for it.
-    More,
-    /// Not yet.
-    Wait,
-    /// Never: it is closed, or will begin again.
-    Nothing,
+/// One reader, as the reporter's thread sees it. It is closed when it is dropped.
+trait Reader: Any + Send {
+    /// Whether nothing reads any more.
+    fn is_gone(&self) -> bool;
+    /// Takes the delta that follows the last; with its single events if the reader has asked for them, or if `all`.
+    fn push(&self, delta: &Arc<Report>, with_events: Option<&Arc<Report>>, all: bool);
+    /// Gives the snapshot that is under way one part more if there is room for it, or in any case if it is the `last`
+    /// chance. Whether it goes on.
+    fn copy(&mut self, drain: &Drain, last: bool) -> bool;
 }
 
 enum Command {
-    Subscribe(Weak<dyn Subscriber>),
-    Tick(Sender<()>),
-    Events { last_ns: u64, ttl: Duration },
-    Dump { last_ns: u64, done: Sender<Dumped> },
-    Totals(Sender<Report>),
+    Do(Box<dyn FnOnce(&mut Desk) + Send>),
     Stop,
 }
 
@@ -82,77 +66,53 @@ impl Reporter {
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (commands, inbox) = mpsc::channel();
         // There is no reader yet.
-        drain.is_read(false);
+        drain.set_read(false);
         let thread = own_thread::start("drain", move || {
-            let mut desk = Desk {
-                drain,
-                interval,
-                lookout,
-                subscribers: Vec::new(),
-                copies: Vec::new(),
-                last: Instant::now(),
-            };
+            let mut desk =
+                Desk { drain, interval, lookout, readers: Vec::new(), copies: false, last: Instant::now() };
             let outcome = catch_unwind(AssertUnwindSafe(|| desk.work(&inbox)));
             if outcome.is_err() {
                 Recorder::global().stop();
                 notice::warn("internal error in pollscope-drain: recording is off, the service goes on");
             }
-            let late = inbox.try_iter().filter_map(|command| match command {
-                Command::Subscribe(subscriber) => Some(subscriber),
-                _ => None,
-            });
-            desk.subscribers.extend(late);
-            for subscriber in desk.subscribers.iter().filter_map(Weak::upgrade) {
-                subscriber.close();
-            }
+            // Readers are closed here: those at the desk, and those that still wait in the inbox.
         })?;
         Ok((Self { commands }, thread))
     }
 
-    /// From now on the subscriber gets everything, beginning with [`Subscriber::restart`]; again if
-    /// it was subscribed before. It is forgotten when it is dropped, and closed at once if the
-    /// reporter has ended.
-    pub(crate) fn subscribe(&self, subscriber: &Arc<impl Subscriber + 'static>) {
-        let weak: Weak<dyn Subscriber> = Arc::downgrade(subscriber) as Weak<dyn Subscriber>;
-        if self.commands.send(Command::Subscribe(weak)).is_err() {
-            subscriber.close();
-        }
+    /// Has the reporter's thread do something, if it has not ended.
+    fn tell(&self, work: impl FnOnce(&mut Desk) + Send + 'static) {
+        let _ = self.commands.send(Command::Do(Box::new(work)));
     }
 
-    /// The same for a subscriber that hears of all that happens after this call, for which the caller waits: without
-    /// that a task which begins and ends at once may be over before the drain's thread takes the subscription.
-    pub(crate) fn subscribe_now(&self, subscriber: &Arc<impl Subscriber + 'static>, patience: Duration) {
-        self.subscribe(subscriber);
-        self.tick(patience);
-    }
-
-    /// Single events are wanted for a while: of what comes, and of the last nanoseconds. They go to the
-    /// subscribers that say so.
-    pub(crate) fn ask_for_events(&self, last_ns: u64, ttl: Duration) {
-        let _ = self.commands.send(Command::Events { last_ns, ttl });
+    /// The same, and waits for what comes of it. `None` if the reporter has ended or is busy for too long.
+    fn ask<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce(&mut Desk) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, wait) = mpsc::channel();
+        self.tell(move |desk| _ = done.send(work(desk)));
+        wait.recv_timeout(patience).ok()
     }
 
     /// Hands the single events of the last nanoseconds to every subscriber, whether it asked for them or
     /// not. `None` if the reporter has ended or is busy for too long.
     pub(crate) fn dump(&self, last_ns: u64, patience: Duration) -> Option<Dumped> {
-        let (done, wait) = mpsc::channel();
-        self.commands.send(Command::Dump { last_ns, done }).ok()?;
-        wait.recv_timeout(patience).ok()
+        self.ask(patience, move |desk| desk.dump(last_ns))
     }
 
     /// Ticks now and waits until the delta was handed out.
     pub(crate) fn tick(&self, patience: Duration) {
-        let (done, wait) = mpsc::channel();
-        if self.commands.send(Command::Tick(done)).is_ok() {
-            let _ = wait.recv_timeout(patience);
-        }
+        self.ask(patience, Desk::tick);
     }
 
     /// The totals since the start. `None` if the reporter has ended or is busy for too long.
     pub(crate) fn totals(&self, patience: Duration) -> Option<Report> {
-        let (done, wait) = mpsc::channel();
-        self.commands.send(Command::Totals(done)).ok()?;
-        wait.recv_timeout(patience).ok()
+        self.ask(patience, |desk| {
+            desk.tick();
+            desk.totals()
+        })
     }
 
     /// Ticks a last time, closes every subscriber and ends the thread.
@@ -166,16 +126,16 @@ struct Desk {
     drain: Drain,
     interval: Duration,
     lookout: Lookout,
-    subscribers: Vec<Weak<dyn Subscriber>>,
-    /// Snapshots under way.
-    copies: Vec<(Weak<dyn Subscriber>, Snapshot)>,
+    readers: Vec<Box<dyn Reader>>,
+    /// A snapshot is under way.
+    copies: bool,
     last: Instant,
 }
 
 impl Desk {
     fn work(&mut self, inbox: &Receiver<Command>) {
         loop {
-            let copy = (!self.copies.is_empty()).then_some(COPY_PAUSE);
+            let copy = self.copies.then_some(COPY_PAUSE);
             let due = [self.lookout.due_in(), copy].into_iter().flatten().fold(self.due_in(), Duration::min);
             match inbox.recv_timeout(due) {
                 Err(RecvTimeoutError::Timeout) => {
@@ -187,22 +147,10 @@ impl Desk {
                     }
                     self.copy(false);
                 }
-                Ok(Command::Subscribe(subscriber)) => self.subscribe(subscriber),
-                Ok(Command::Tick(done)) => {
-                    self.tick();
-                    let _ = done.send(());
-                }
-                Ok(Command::Events { last_ns, ttl }) => self.drain.ask_for_events(last_ns, ttl),
-                Ok(Command::Dump { last_ns, done }) => {
-                    let _ = done.send(self.dump(last_ns));
-                }
-                Ok(Command::Totals(done)) => {
-                    self.tick();
-                    let _ = done.send(self.totals());
-                }
+                Ok(Command::Do(work)) => work(self),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.tick();
-                    while !self.copies.is_empty() {
+                    while self.copies {
                         self.copy(true);
                     }
                     return;
@@ -217,7 +165,7 @@ impl Desk {
     }
 
     fn is_unread(&self) -> bool {
-        self.subscribers.iter().all(|subscriber| subscriber.strong_count() == 0)
+        self.readers.iter().all(|reader| reader.is_gone())
     }
 
     fn tick(&mut self) {
@@ -237,55 +185,22 @@ impl Desk {
     fn hand_out(&mut self, all: bool) -> u64 {
         self.last = Instant::now();
         if self.is_unread() {
-            self.drain.is_read(false);
+            self.drain.set_read(false);
         }
         let delta = Arc::new(self.drain.tick());
         let events = self.drain.events();
         let count = events.iter().map(|block| block.events.len() as u64).sum();
         // A reader that did not ask for single events gets the delta without them.
         let with_events = (!events.is_empty()).then(|| Arc::new(Report { events, ..Report::clone(&delta) }));
-        self.subscribers.retain(|subscriber| match subscriber.upgrade() {
-            Some(subscriber) => {
-                let full = with_events.as_ref().filter(|_| all || subscriber.wants_events());
-                subscriber.push(full.unwrap_or(&delta));
-                true
-            }
-            None => false,
-        });
+        self.readers.retain(|reader| !reader.is_gone());
+        self.readers.iter().for_each(|reader| reader.push(&delta, with_events.as_ref(), all));
         count
     }
 
-    /// The tick before the snapshot makes the two meet: every other subscriber has the delta that the
-    /// snapshot includes, and the next delta follows it for all.
-    fn subscribe(&mut self, subscriber: Weak<dyn Subscriber>) {
-        self.tick();
-        let Some(reader) = subscriber.upgrade() else { return };
-        self.drain.is_read(true);
-        let mut snapshot = self.drain.begin_snapshot(SNAPSHOT_ROWS);
-        if let Some(first) = self.drain.next_part(&mut snapshot) {
-            reader.restart(first);
-        }
-        self.subscribers.retain(|known| !Weak::ptr_eq(known, &subscriber));
-        self.copies.retain(|(known, _)| !Weak::ptr_eq(known, &subscriber));
-        self.subscribers.push(subscriber.clone());
-        self.copies.push((subscriber, snapshot));
-        self.copy(false);
-    }
-
-    /// Gives each snapshot's reader one part more if it has room for it, or in any case if it is the
-    /// `last` chance.
+    /// Gives each snapshot's reader one part more.
     fn copy(&mut self, last: bool) {
-        let drain = &self.drain;
-        self.copies.retain_mut(|(subscriber, snapshot)| {
-            let Some(reader) = subscriber.upgrade() else { return false };
-            match reader.wants_part() {
-                Wants::Nothing => return false,
-                Wants::Wait if !last => return true,
-                Wants::Wait | Wants::More => {}
-            }
-            let part = drain.next_part(snapshot);
-            part.map(|part| reader.part(part)).is_some()
-        });
+        let goes_on = self.readers.iter_mut().map(|reader| reader.copy(&self.drain, last));
+        self.copies = goes_on.fold(false, |any, goes_on| any | goes_on);
     }
 
     fn totals(&mut self) -> Report {

@@ -36,8 +36,9 @@ use std::time::{Duration, Instant};
 
 use pollscope_recorder::session::Session;
 
+use crate::backtrace::{self, Engine};
 use crate::switches::SWITCHES;
-use crate::{backtrace, notice, own_thread};
+use crate::{notice, own_thread};
 use desk::Desk;
 
 /// How long a session waits for the first look that knows of it.
@@ -48,7 +49,7 @@ pub(crate) const NAMING: Duration = Duration::from_secs(3);
 /// What the watchdog's thread and those that ask it share. Process-wide since there is one watchdog, which outlives
 /// guards and sessions that want it, and since the drains of all of them read what it found.
 static WATCHDOG: State = State {
-    stacks: LazyLock::new(backtrace::install),
+    engine: LazyLock::new(backtrace::installed),
     shared: Mutex::new(Shared { wanted: 0, running: None }),
     limits: limits::Limits::new(),
     stops: stopped::Stops::new(),
@@ -58,8 +59,8 @@ static WATCHDOG: State = State {
 };
 
 struct State {
-    /// Whether stacks can be taken here, and why not.
-    stacks: LazyLock<Result<(), &'static str>>,
+    /// What takes stacks here, or why nothing does.
+    engine: LazyLock<Result<Engine, &'static str>>,
     shared: Mutex<Shared>,
     limits: limits::Limits,
     stops: stopped::Stops,
@@ -68,9 +69,14 @@ struct State {
     shelf: shelf::Shelf,
 }
 
+/// What takes stacks here, or why nothing does.
+fn engine() -> Result<&'static Engine, &'static str> {
+    WATCHDOG.engine.as_ref().map_err(|why| *why)
+}
+
 /// Why no stacks are taken; `None` if they are.
 pub(crate) fn no_stacks() -> Option<&'static str> {
-    WATCHDOG.stacks.err()
+    engine().err()
 }
 
 /// Waits until the watchdog has looked once more, which knows then of every stop of the process, and until the

@@ -80,7 +80,7 @@ pub(crate) const HOUSES: &[House] = &[
     House {
         folder: "instrument/src/",
         floors: Some(&[
-            &["large", "runtime", "spins", "switches", "usage"],
+            &["boot", "error", "large", "runtime", "spins", "switches", "usage"],
             &["notice", "refusals"],
             &["allow", "backtrace", "fork", "waker"],
             &["future", "handle", "own_thread"],
@@ -89,8 +89,8 @@ pub(crate) const HOUSES: &[House] = &[
             &["hooks", "overload", "watchdog"],
             &["config", "drain"],
             &["env", "mode", "reporter"],
-            &["identity"],
-            &["book", "export", "no_export"],
+            &["identity", "outlet"],
+            &["book", "export"],
             &["check", "dump"],
             &["guard"],
             &["init"],

@@ -24,5 +24,13 @@ struct Engine {
 
 pub use {
     resolver::Resolver,
-    signal::{Asked, Kept, RawStack, ask, install},
+    signal::{Asked, Kept, RawStack, ask},
+};
+
+/// What this engine does, for those that do not know whether there is one.
+pub(super) const CALLS: super::Engine = super::Engine {
+    install: signal::install,
+    keep: || Box::new(Kept::begin()),
+    ask: |tid, patience| Ok(Box::new(ask(tid, patience)?)),
+    names: || Box::new(Resolver::new()),
 };

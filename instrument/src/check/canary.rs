@@ -14,6 +14,7 @@ use pollscope_model::policy::Policy;
 use pollscope_model::verdict::{Armed, Verdict};
 
 use super::config::{self, Config};
+use super::kept::Kept;
 use super::run;
 use super::session::Session;
 use crate::spins::spins;
@@ -54,7 +55,7 @@ fn sing() -> Result<(), String> {
         Config { stall: None, patience: Duration::ZERO, ..Config::with(&session.asked, Policy::default()) };
     let spawn = run::spawn_of_body::<()>(Location::caller());
     let armed = Armed { yes: true, why: None };
-    let (_, verdict) = run::conduct(session, &config, armed, None, |stage, _, alarm| {
+    let (_, verdict) = run::conduct(session, &config, armed, Err(Kept::default()), |stage, _, alarm| {
         Ok(run::drive_in_place(stage, alarm, spawn, faults()))
     })?;
     FAULTS.iter().try_for_each(|fault| fault.was_found(&verdict))

@@ -16,12 +16,10 @@ use pollscope_model::text::clean;
 use pollscope_model::world::{Process, WorldLimits};
 use pollscope_recorder::clock;
 
-use super::config::RecordSetting;
-use super::kept::Kept;
+use super::kept::{Kept, Recording};
 use super::phase::{Phase, Phases};
 use super::pressure::Pressure;
 use super::roll;
-use super::tape::Tape;
 use crate::book::Book;
 use crate::own_thread;
 
@@ -40,12 +38,13 @@ pub(super) struct Clerk {
     pub(super) phases: Phases,
     pub(super) pressure: Pressure,
     pub(super) began_ns: u64,
-    tape: Option<Tape>,
+    /// What records it, or what is left without.
+    record: Result<Box<dyn Recording>, Kept>,
 }
 
 impl Clerk {
     /// With books that are open, and a runtime that is built.
-    pub(super) fn new(book: Arc<Book>, policy: &Policy, record: Option<RecordSetting>) -> Self {
+    pub(super) fn new(book: Arc<Book>, policy: &Policy, record: Result<Box<dyn Recording>, Kept>) -> Self {
         let mut monitor = Monitor::with_policy(WorldLimits::default(), policy.clone());
         let hello = book.hello(ProtocolVersion { major: 1, minor: 0 });
         let boot = hello.boot;
@@ -58,7 +57,7 @@ impl Clerk {
             phases: Phases::default(),
             pressure: Pressure::begin(),
             began_ns: clock::now_ns(),
-            tape: record.map(Tape::new),
+            record,
         }
     }
 
@@ -96,21 +95,24 @@ impl Clerk {
     }
 
     fn record(&mut self, report: &Report) {
-        if let Some(tape) = &mut self.tape {
-            tape.hold(report);
+        if let Ok(record) = &mut self.record {
+            record.hold(report);
         }
     }
 
     /// For the clerk's own thread, which may wait for the disk.
     fn write(&mut self) {
-        if let Some(tape) = &mut self.tape {
-            tape.write(&self.book);
+        if let Ok(record) = &mut self.record {
+            record.write(&self.book);
         }
     }
 
     /// The session failed: its recording, where one is wanted. Without that nothing is left of it.
     pub(super) fn keep(&mut self) -> Kept {
-        self.tape.take().map_or_else(Kept::default, |tape| tape.keep(&self.book))
+        match std::mem::replace(&mut self.record, Err(Kept::default())) {
+            Ok(record) => record.keep(&self.book),
+            Err(kept) => kept,
+        }
     }
 
     /// The session's own process.
@@ -215,7 +217,7 @@ impl Watch {
 fn work(clerk: &mut Clerk, orders: &Receiver<Order>, name: &str, timeout: Option<Duration>, alarm: &Alarm) {
     let mut deadline = timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout)));
     let mut last_chance = None;
-    if clerk.tape.is_some() {
+    if clerk.record.is_ok() {
         // Where its time begins.
         clerk.fold();
     }

@@ -184,6 +184,7 @@ impl RecordSetting {
     }
 
     /// Of a file with that name in the middle.
+    #[cfg(any(feature = "recording", test))]
     pub(super) fn path(&self, stem: &str, ending: &str) -> PathBuf {
         self.folder.join(format!("{}{stem}{ending}", self.prefix))
     }

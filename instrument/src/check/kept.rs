@@ -3,7 +3,22 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use pollscope_model::report::Report;
 use pollscope_model::text::clean;
+
+use crate::book::Book;
+
+/// Records a session while it runs. Dropped, it leaves nothing behind.
+pub(super) trait Recording: Send {
+    /// Takes the next report of the books. Never waits.
+    fn hold(&mut self, report: &Report);
+
+    /// Writes what waits. Waits for the disk: for a thread of ours.
+    fn write(&mut self, book: &Book);
+
+    /// The session failed: completes the file.
+    fn keep(self: Box<Self>, book: &Book) -> Kept;
+}
 
 /// The recording, where `POLLSCOPE_RECORD` asked for one.
 #[derive(Clone, Debug, Default)]

@@ -17,7 +17,7 @@ use pollscope_recorder::task::Labels;
 use super::clerk::{Alarm, Clerk, Watch};
 use super::config::{self, Config, RecordSetting};
 use super::judged::Judged;
-use super::kept::Kept;
+use super::kept::{Kept, Recording};
 use super::phase::Listed;
 use super::runtime::Stage;
 use super::session::Session;
@@ -28,6 +28,13 @@ use crate::spawn::Spawn;
 
 /// What the body is called among the tasks.
 const BODY: &str = "test";
+
+/// What records a session, in a build that can.
+#[cfg(feature = "recording")]
+const RECORD: Option<fn(RecordSetting) -> Box<dyn Recording>> = Some(super::tape::new);
+#[cfg(not(feature = "recording"))]
+const RECORD: Option<fn(RecordSetting) -> Box<dyn Recording>> = None;
+const NO_FILES: &str = "POLLSCOPE_RECORD: pollscope is built without its `recording` feature";
 
 /// How a body ended; nothing if its time was up.
 type Ended<T> = Result<Option<T>, Box<dyn Any + Send>>;
@@ -100,12 +107,14 @@ fn perform<T>(session: Session, drive: impl FnOnce(&Stage, &Book, &Alarm) -> End
     };
     let armed = canary::armed();
     let (record, refused) = match config::recording() {
-        None => (None, None),
+        None => (Err(Kept::default()), None),
         Some(Ok(record)) => {
             let policy = config.policy.rules_for_test(&config.terms.limits);
-            (Some(RecordSetting { policy, ..record }), None)
+            let record = RecordSetting { policy, ..record };
+            let refused = || Kept { path: None, trouble: Some(NO_FILES.to_owned()) };
+            (RECORD.map(|begin| begin(record)).ok_or_else(refused), None)
         }
-        Some(Err(why)) => (None, Some(why)),
+        Some(Err(why)) => (Err(Kept::default()), Some(why)),
     };
     let (mut done, verdict) = match conduct(session, &config, armed, record, drive) {
         Ok(done) => done,
@@ -142,7 +151,7 @@ pub(super) fn conduct<T>(
     mut session: Session,
     config: &Config,
     armed: Armed,
-    record: Option<RecordSetting>,
+    record: Result<Box<dyn Recording>, Kept>,
     drive: impl FnOnce(&Stage, &Book, &Alarm) -> Ended<T>,
 ) -> Result<(Done<T>, Verdict), String> {
     let name = session.name.clone();

@@ -24,7 +24,7 @@ use pollscope_proto::PROTOCOL;
 use pollscope_proto::recording::Writer;
 
 use super::config::RecordSetting;
-use super::kept::Kept;
+use super::kept::{Kept, Recording};
 use crate::book::Book;
 use crate::export::plain;
 use crate::own_thread;
@@ -39,8 +39,13 @@ const STEP_NS: u64 = 10 * MILLISECOND;
 /// Rows of ended tasks that wait.
 const MAX_ENDED: usize = 262_144;
 
+/// A recording that is not begun.
+pub(super) fn new(setting: RecordSetting) -> Box<dyn Recording> {
+    Box::new(Tape { setting, phase: Phase::Blank, held: Vec::new(), ended_rows_lost: 0 })
+}
+
 /// See the module. One that is dropped leaves nothing behind.
-pub(super) struct Tape {
+struct Tape {
     setting: RecordSetting,
     phase: Phase,
     /// What is not written yet.
@@ -77,13 +82,8 @@ impl Open {
     }
 }
 
-impl Tape {
-    pub(super) fn new(setting: RecordSetting) -> Self {
-        Self { setting, phase: Phase::Blank, held: Vec::new(), ended_rows_lost: 0 }
-    }
-
-    /// Takes the next report of the books. Never waits.
-    pub(super) fn hold(&mut self, report: &Report) {
+impl Recording for Tape {
+    fn hold(&mut self, report: &Report) {
         let waits = self.held.len();
         match self.held.last_mut() {
             Some(last) if waits >= HELD || report.end_ns.saturating_sub(last.start_ns) < STEP_NS => {
@@ -102,14 +102,47 @@ impl Tape {
         }
     }
 
-    /// Writes what waits, unless the file is full. Waits for the disk: for a thread of ours.
-    pub(super) fn write(&mut self, book: &Book) {
+    /// Nothing is written once the file is full.
+    fn write(&mut self, book: &Book) {
         let full = |writer: &Writer<File>| writer.bytes().saturating_mul(KEPT as u64) >= self.setting.limit;
         if !matches!(&self.phase, Phase::Open(open) if full(&open.writer)) {
             self.write_all(book);
         }
     }
 
+    fn keep(mut self: Box<Self>, book: &Book) -> Kept {
+        let kept = own_thread::run("file", || {
+            self.write_all(book);
+            let complaint = self.setting.complaint.take();
+            match std::mem::replace(&mut self.phase, Phase::Blank) {
+                Phase::Blank => Kept { path: None, trouble: Some("there was nothing to record".to_owned()) },
+                Phase::Failed(path, why) => Kept { path, trouble: Some(why) },
+                Phase::Open(mut open) => {
+                    let ended = open.writer.goodbye("the session ended").and_then(|()| open.writer.flush());
+                    match ended {
+                        // What it lacks without is an index.
+                        Ok(()) => {
+                            let _ = open.writer.finish();
+                            Kept { path: Some(open.path), trouble: complaint }
+                        }
+                        Err(error) => {
+                            let (path, why) = open.fail(&error);
+                            Kept { path, trouble: Some(why) }
+                        }
+                    }
+                }
+            }
+        });
+        let kept =
+            kept.unwrap_or_else(|| Kept { path: None, trouble: Some("no thread can write it".to_owned()) });
+        if let Some(path) = &kept.path {
+            make_room(self.setting.path(&book.file_stem(0), ""), path.clone());
+        }
+        kept
+    }
+}
+
+impl Tape {
     fn write_all(&mut self, book: &Book) {
         let reports = std::mem::take(&mut self.held);
         if matches!(self.phase, Phase::Blank) && !reports.is_empty() {
@@ -153,38 +186,6 @@ impl Tape {
             _ => plain(&opened),
         };
         Phase::Failed(None, format!("cannot record to {folder}: {why}"))
-    }
-
-    /// The session failed: completes the file.
-    pub(super) fn keep(mut self, book: &Book) -> Kept {
-        let kept = own_thread::run("file", || {
-            self.write_all(book);
-            let complaint = self.setting.complaint.take();
-            match std::mem::replace(&mut self.phase, Phase::Blank) {
-                Phase::Blank => Kept { path: None, trouble: Some("there was nothing to record".to_owned()) },
-                Phase::Failed(path, why) => Kept { path, trouble: Some(why) },
-                Phase::Open(mut open) => {
-                    let ended = open.writer.goodbye("the session ended").and_then(|()| open.writer.flush());
-                    match ended {
-                        // What it lacks without is an index.
-                        Ok(()) => {
-                            let _ = open.writer.finish();
-                            Kept { path: Some(open.path), trouble: complaint }
-                        }
-                        Err(error) => {
-                            let (path, why) = open.fail(&error);
-                            Kept { path, trouble: Some(why) }
-                        }
-                    }
-                }
-            }
-        });
-        let kept =
-            kept.unwrap_or_else(|| Kept { path: None, trouble: Some("no thread can write it".to_owned()) });
-        if let Some(path) = &kept.path {
-            make_room(self.setting.path(&book.file_stem(0), ""), path.clone());
-        }
-        kept
     }
 }
 

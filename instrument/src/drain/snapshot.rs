@@ -7,8 +7,9 @@
 //! tick for longer.
 
 use pollscope_model::report::{Report, ReportKind};
+use pollscope_recorder::intern;
 
-use super::{Drain, intake, intern, own};
+use super::{Drain, intake, own};
 use crate::watchdog::{stacks, stopped};
 
 /// A snapshot that is under way, for one reader.
@@ -46,19 +47,19 @@ impl Drain {
             seq: snapshot.seq,
             end_ns: snapshot.end_ns,
             tasks: intake::rows(from..to),
-            losses: self.losses,
+            losses: self.source.losses,
             ..Report::default()
         };
         if part == 0 {
-            report.dict = intern::until(self.dict);
-            report.dict.extend(stacks::entries(0, self.stacks).0);
-            report.stalls.clone_from(&self.stalls);
+            report.dict = intern::until(self.source.dict);
+            report.dict.extend(stacks::entries(0, self.source.stacks).0);
+            report.stalls.clone_from(&self.source.stalls);
             report.stops = stopped::all();
             report.runtimes = self.workers.runtimes();
             report.workers = self.workers.totals();
-            report.sites = self.sites.all();
-            report.edges = self.edges.all();
-            report.slow_polls = self.slow_polls.iter().cloned().collect();
+            report.sites = self.totals.sites.all();
+            report.edges = self.totals.edges.all();
+            report.slow_polls = self.source.slow_polls.iter().cloned().collect();
         }
         own::of_all(&mut report);
         Some(report)

@@ -7,6 +7,9 @@
 //! takes nothing for [`STALLED`] and has more than [`STALLED_BYTES`] waiting: one that is away must not
 //! hold a row for every living task.
 
+#[cfg(feature = "export")]
+mod collector;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -188,42 +191,6 @@ impl Backlog {
         }
     }
 
-    /// Whether the next report continues after `seq`: it is a delta that begins right there, or
-    /// nothing waits and the newest was `seq`.
-    pub(super) fn continues_after(&self, seq: u64) -> bool {
-        let state = self.lock();
-        match state.queue.front().filter(|_| state.is_whole()) {
-            Some(next) => next.kind == ReportKind::Delta && seq.checked_add(1) == Some(next.first_seq),
-            None => {
-                matches!(state.phase, Phase::Live | Phase::Closed) && state.is_whole() && state.newest == seq
-            }
-        }
-    }
-
-    /// Drops what waits, for a reader that starts anew; takes nothing until it is restarted.
-    pub(super) fn clear(&self) {
-        let mut state = self.lock();
-        state.drop_queue();
-        // Rows of tasks that ended in the gap belong to the gap, which is counted as such.
-        state.ended_rows_lost = 0;
-        if state.phase != Phase::Closed {
-            state.phase = Phase::Waiting;
-        }
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().phase == Phase::Closed
-    }
-
-    /// Waits until there is no more to come; what waits may still be read.
-    pub(super) async fn closed(&self) {
-        let mut closing = std::pin::pin!(self.closing.notified());
-        closing.as_mut().enable();
-        if !self.is_closed() {
-            closing.await;
-        }
-    }
-
     /// Waits until the reader has been given everything and has come back for more.
     pub(super) fn wait_until_delivered(&self, deadline: Instant) {
         let mut state = self.lock();
@@ -354,5 +321,5 @@ fn ended_rows(report: &Arc<Report>) -> u64 {
     report.tasks.iter().filter(|task| task.state.is_ended()).count() as u64
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "export"))]
 mod tests;

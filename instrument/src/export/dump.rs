@@ -8,9 +8,6 @@
 mod folder;
 #[cfg(unix)]
 mod signal;
-#[cfg(not(unix))]
-#[path = "dump/no_signal.rs"]
-mod signal;
 
 use std::io;
 use std::sync::mpsc::{Sender, channel};
@@ -23,11 +20,12 @@ use pollscope_proto::PROTOCOL;
 use pollscope_proto::recording::Writer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::Shared;
 use super::backlog::{Backlog, Next};
-use crate::config::{Dump, DumpSignal};
+use super::{Opening, Shared, Start};
+use crate::config::DumpSignal;
+use crate::error::{Failed, InitError};
 use crate::fork::held::Held;
-use crate::identity::Identity;
+use crate::outlet::{DumpFiles, Outlet, Wanted};
 use crate::reporter::Dumped;
 use crate::{notice, own_thread};
 use folder::Folder;
@@ -41,28 +39,59 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The longest that a signal waits for the reporter's thread.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is wanted and can be had.
-pub(crate) struct Dumps {
-    folder: Option<Folder>,
-    signal: Option<DumpSignal>,
+/// Makes the folder and sets the signal's handler, as far as they are wanted and can be had; a line for each that
+/// cannot.
+pub(super) fn open(opening: &mut Opening, wanted: &mut Wanted, failed: Failed<'_>) -> Result<(), InitError> {
+    let setting = std::mem::take(&mut wanted.dump);
+    let folder = setting.folder.map(|path| {
+        let opened = Folder::open(&path, &opening.identity);
+        opened.map_err(|why| format!("cannot dump to {}: {why}", path.display()))
+    });
+    let signal = setting
+        .signal
+        .map(|signal| install(signal).map_err(|why| format!("cannot dump on {}: {why}", signal.as_str())));
+    let (folder, no_folder) = parted(folder);
+    let (signal, no_signal) = parted(signal);
+    for why in no_folder.into_iter().chain(no_signal) {
+        failed(InitError::Dump(why))?;
+    }
+    if folder.is_some() || signal.is_some() {
+        opening.opened.push(Box::new(Dumps { folder, signal }));
+    }
+    Ok(())
 }
 
-impl Dumps {
-    /// Makes the folder and sets the signal's handler, as far as they are asked for and can be had; a line
-    /// for each that cannot.
-    pub(crate) fn open(setting: &Dump, identity: &Identity) -> (Option<Self>, Vec<String>) {
-        let mut complaints = Vec::new();
-        let folder = setting.folder.as_ref().and_then(|path| {
-            let opened = Folder::open(path, identity);
-            opened.map_err(|why| complaints.push(format!("cannot dump to {}: {why}", path.display()))).ok()
-        });
-        let signal = setting.signal.and_then(|signal| {
-            let set = signal::install(signal).map(|()| signal);
-            set.map_err(|why| complaints.push(format!("cannot dump on {}: {why}", signal.as_str()))).ok()
-        });
-        let wanted = folder.is_some() || signal.is_some();
-        (wanted.then_some(Self { folder, signal }), complaints)
+fn parted<T>(wanted: Option<Result<T, String>>) -> (Option<T>, Option<String>) {
+    match wanted {
+        None => (None, None),
+        Some(Ok(value)) => (Some(value), None),
+        Some(Err(why)) => (None, Some(why)),
     }
+}
+
+/// What is wanted and can be had.
+struct Dumps {
+    folder: Option<Folder>,
+    signal: Option<Box<dyn Signal>>,
+}
+
+/// A signal whose handler is set.
+trait Signal: Send {
+    /// The calling thread, which is ours, takes the signal from now on: the service may block it in all of its own.
+    fn receive(&self);
+
+    /// Whether it came since the last call.
+    fn came(&self) -> bool;
+}
+
+#[cfg(unix)]
+fn install(signal: DumpSignal) -> Result<Box<dyn Signal>, &'static str> {
+    signal::install(signal)
+}
+
+#[cfg(not(unix))]
+fn install(_: DumpSignal) -> Result<Box<dyn Signal>, &'static str> {
+    Err("this system has no such signal")
 }
 
 /// What the thread is told.
@@ -81,17 +110,15 @@ struct Job {
 }
 
 /// Where dumps are asked for.
-pub(crate) struct Desk {
+struct Desk {
     shared: Arc<Shared>,
     orders: UnboundedSender<Order>,
     /// `None` where there is no folder.
     pace: Option<Mutex<Pace>>,
 }
 
-impl Desk {
-    /// Has the events handed out now, and written if it is their turn. `None` if the reporter has ended or is
-    /// busy for too long.
-    pub(crate) fn dump(&self, last_ns: u64, patience: Duration) -> Option<Dumped> {
+impl DumpFiles for Desk {
+    fn dump(&self, last_ns: u64, patience: Duration) -> Option<Dumped> {
         let reporter = &self.shared.reporter;
         if !self.pace().is_some_and(|mut pace| pace.begin(Instant::now())) {
             return reporter.dump(last_ns, patience);
@@ -106,7 +133,9 @@ impl Desk {
         }
         dumped
     }
+}
 
+impl Desk {
     /// A file was written, or given up.
     fn done(&self) {
         if let Some(mut pace) = self.pace() {
@@ -139,23 +168,22 @@ impl Pace {
 }
 
 /// The thread of one guard.
-pub(super) struct Dumping {
+struct Dumping {
     desk: Arc<Desk>,
     thread: JoinHandle<()>,
 }
 
-impl Dumping {
-    /// Starts the thread.
-    pub(super) fn start(dumps: Dumps, shared: Arc<Shared>) -> io::Result<Self> {
+impl Start for Dumps {
+    fn start(self: Box<Self>, shared: Arc<Shared>) -> io::Result<Box<dyn Outlet>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let Dumps { folder, signal } = dumps;
+        let Self { folder, signal } = *self;
         let (orders, inbox) = unbounded_channel();
         let pace = folder.is_some().then(Mutex::default);
         let desk = Arc::new(Desk { shared, orders, pace });
         let clerk = Clerk { desk: desk.clone(), folder, signal, inbox, failed: false, told_empty: false };
         let work = move || {
-            if let Some(signal) = clerk.signal {
-                signal::receive(signal);
+            if let Some(signal) = &clerk.signal {
+                signal.receive();
             }
             let done = std::panic::AssertUnwindSafe(|| runtime.block_on(clerk.work()));
             if std::panic::catch_unwind(done).is_err() {
@@ -163,15 +191,18 @@ impl Dumping {
             }
         };
         let thread = own_thread::start("dump", work)?;
-        Ok(Self { desk, thread })
+        Ok(Box::new(Dumping { desk, thread }))
     }
+}
 
-    pub(super) fn desk(&self) -> Arc<Desk> {
-        self.desk.clone()
+impl Outlet for Dumping {
+    fn dump_files(&self) -> Option<Arc<dyn DumpFiles>> {
+        Some(self.desk.clone())
     }
 
     /// Waits until the dumps that were asked for are files.
-    pub(super) fn flush(&self, deadline: Instant) {
+    fn flush(&self, deadline: Instant) {
+        self.desk.shared.wait_until_delivered(deadline);
         let (done, wait) = channel();
         if self.desk.orders.send(Order::Flush(done)).is_ok() {
             let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now()));
@@ -179,12 +210,12 @@ impl Dumping {
     }
 
     /// Has the thread end behind the dumps that were asked for.
-    pub(super) fn begin_stop(&self) {
+    fn begin_stop(&mut self, _: Instant) {
         let _ = self.desk.orders.send(Order::Stop);
     }
 
     /// Waits for that; a disk that hangs is left behind.
-    pub(super) fn stop(self, deadline: Instant) {
+    fn stop(self: Box<Self>, deadline: Instant) {
         if !own_thread::join(self.thread, deadline) {
             notice::warn("a dump is not finished: the disk does not answer");
         }
@@ -195,7 +226,7 @@ impl Dumping {
 struct Clerk {
     desk: Arc<Desk>,
     folder: Option<Folder>,
-    signal: Option<DumpSignal>,
+    signal: Option<Box<dyn Signal>>,
     inbox: UnboundedReceiver<Order>,
     /// The last dump could not be written, which was said.
     failed: bool,
@@ -209,7 +240,7 @@ impl Clerk {
             let order = tokio::select! {
                 order = self.inbox.recv() => order,
                 () = tokio::time::sleep(LOOK), if self.signal.is_some() => {
-                    if signal::came() {
+                    if self.signal.as_ref().is_some_and(|signal| signal.came()) {
                         let _ = self.desk.dump(LAST.as_nanos() as u64, PATIENCE);
                     }
                     continue;

@@ -17,12 +17,12 @@ use pollscope_model::time::MILLISECOND;
 use pollscope_proto::recording::Writer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::Shared;
 use super::backlog::{Backlog, Next};
 use super::greeting::Greeting;
-use crate::config::Record;
+use super::{Opening, Shared, Start};
+use crate::error::{Failed, InitError};
 use crate::fork::held::Held;
-use crate::identity::Identity;
+use crate::outlet::{Outlet, PATIENCE, Wanted};
 use crate::{notice, own_thread};
 use place::Place;
 pub(crate) use place::plain;
@@ -36,24 +36,27 @@ const CHUNK: Duration = Duration::from_secs(1);
 const GRAVE_NS: u64 = 100 * MILLISECOND;
 
 /// A file that was opened and is not written yet.
-pub(crate) struct Tape {
+struct Tape {
     place: Place,
     file: File,
     held: Held,
 }
 
-impl Tape {
-    /// Opens the file that the setting asks for, or says in one line why it cannot be had.
-    pub(crate) fn open(setting: Option<&Record>, identity: &Identity) -> Result<Option<Self>, String> {
-        let Some(setting) = setting else { return Ok(None) };
-        let place = Place::of(setting, identity);
-        let opened = place.begin();
-        let file = opened.map_err(|why| {
+/// Opens the file that is wanted, or says in one line why it cannot be had.
+pub(super) fn open(opening: &mut Opening, wanted: &mut Wanted, failed: Failed<'_>) -> Result<(), InitError> {
+    let Some(setting) = wanted.record.take() else { return Ok(()) };
+    let place = Place::of(&setting, &opening.identity);
+    match place.begin() {
+        Ok(file) => {
+            let held = Held::of(&file);
+            opening.opened.push(Box::new(Tape { place, file, held }));
+            Ok(())
+        }
+        Err(why) => {
             let path = place.path().display();
-            format!("cannot record to {path}: {why}; POLLSCOPE_RECORD takes a .mcap file, or a folder")
-        })?;
-        let held = Held::of(&file);
-        Ok(Some(Self { place, file, held }))
+            let remedy = "POLLSCOPE_RECORD takes a .mcap file, or a folder";
+            failed(InitError::Record(format!("cannot record to {path}: {why}; {remedy}")))
+        }
     }
 }
 
@@ -61,27 +64,29 @@ impl Tape {
 type Flush = Sender<()>;
 
 /// The recording of one guard.
-pub(super) struct Recording {
+struct Recording {
+    shared: Arc<Shared>,
     path: Box<Path>,
     flushes: UnboundedSender<Flush>,
     thread: JoinHandle<()>,
 }
 
-impl Recording {
-    /// Starts the thread.
-    pub(super) fn start(tape: Tape, shared: Arc<Shared>) -> std::io::Result<Self> {
+impl Start for Tape {
+    fn start(self: Box<Self>, shared: Arc<Shared>) -> std::io::Result<Box<dyn Outlet>> {
+        let tape = *self;
         let path: Box<Path> = tape.place.path().into();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (flushes, asked) = unbounded_channel();
         let backlog = shared.new_backlog();
         // Here and not on the thread, so that the recording has all that the service does after `init`, and a caller
         // that flushes right after finds it subscribed.
-        shared.reporter.subscribe_now(&backlog, super::PATIENCE);
-        let keeper = move || {
+        shared.reporter.subscribe_now(&backlog, PATIENCE);
+        let keeper = Keeper { shared: shared.clone(), backlog, asked };
+        let work = move || {
             let what = format!("recording to {}", tape.place.path().display());
             notice::info(&what);
             let kept = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                runtime.block_on(Keeper { shared, backlog, asked }.keep(tape))
+                runtime.block_on(keeper.keep(tape))
             }));
             match kept {
                 Ok(Ok(())) => {}
@@ -89,17 +94,19 @@ impl Recording {
                 Err(_) => notice::warn(&format!("{what} stopped: internal error; the service goes on")),
             }
         };
-        let thread = own_thread::start("file", keeper)?;
-        Ok(Self { path, flushes, thread })
+        let thread = own_thread::start("file", work)?;
+        Ok(Box::new(Recording { shared, path, flushes, thread }))
     }
+}
 
-    /// The file that is written now.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+impl Outlet for Recording {
+    fn record_path(&self) -> Option<&Path> {
+        Some(&self.path)
     }
 
     /// Waits until everything that was taken from the backlog can be read in the file.
-    pub(super) fn flush(&self, deadline: Instant) {
+    fn flush(&self, deadline: Instant) {
+        self.shared.wait_until_delivered(deadline);
         let (done, wait) = channel();
         if self.flushes.send(done).is_ok() {
             let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now()));
@@ -107,7 +114,7 @@ impl Recording {
     }
 
     /// Waits for the thread, whose backlog is closed; a disk that hangs is left behind.
-    pub(super) fn stop(self, deadline: Instant) {
+    fn stop(self: Box<Self>, deadline: Instant) {
         if !own_thread::join(self.thread, deadline) {
             notice::warn(&format!("{} is not finished: the disk does not answer", self.path.display()));
         }

@@ -16,8 +16,8 @@ use super::kernel::{self, Word};
 use super::naming::{Naming, Ticket};
 use super::polls::{Next, Seen};
 use super::shelf::{self, Look};
-use super::{limits, no_stacks};
-use crate::backtrace::{self, Asked, Refused};
+use super::{engine, limits};
+use crate::backtrace::{AskedThread, Refused};
 use crate::usage;
 
 /// A thread that is blocked answers at once; what takes longer is looked for at the next rounds.
@@ -90,13 +90,11 @@ impl Closely {
         seen.active = usage.map(|usage| (usage, clock::now_ns()));
         seen.set_awake(is_awake);
         let ticket = Ticket::of(&look);
-        if no_stacks().is_some() {
-            return;
-        }
+        let Ok(engine) = engine() else { return };
         if !may_signal {
             return ticket.refuse("a signal may end the call that it sleeps in, and it may be in no task");
         }
-        match backtrace::ask(tid, PATIENCE) {
+        match (engine.ask)(tid, PATIENCE) {
             Ok(asked) => {
                 let late = Late { asked, ticket, until_ns: now.saturating_add(LATE_NS) };
                 self.late = late.answer(PATIENCE, &mut self.naming);
@@ -160,7 +158,7 @@ impl Closely {
 /// The signal is there before the thread next runs code of its own, so that the answer is of the poll that was open
 /// when it was asked, however late the thread gets a CPU; when it answered says so for sure.
 struct Late {
-    asked: Asked,
+    asked: Box<dyn AskedThread>,
     ticket: Ticket,
     until_ns: u64,
 }

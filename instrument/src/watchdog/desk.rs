@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
@@ -19,8 +18,7 @@ use super::polls::{Next, Seen};
 use super::shelf::{self, Open};
 use super::stopped::{self, Lookout};
 use super::workers::Workers;
-use super::{WATCHDOG, limits};
-use crate::backtrace;
+use super::{engine, limits};
 
 /// Bounds of the time between two looks.
 pub(super) const PAUSES: RangeInclusive<u64> = 10_000_000..=100_000_000;
@@ -71,8 +69,7 @@ impl Desk {
 
     /// Looks until every sender of questions is gone. A question causes a look at once, and is answered after that.
     pub(super) fn work(&mut self, asked: &Receiver<Sender<()>>) {
-        LazyLock::force(&WATCHDOG.stacks);
-        let _handler = backtrace::Kept::begin();
+        let _handler = engine().map(|engine| (engine.keep)());
         let mut answer = None::<Sender<()>>;
         let mut lookout = Lookout::begin();
         loop {

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::WATCHDOG;
 use super::shelf::{Is, Look, Named};
 use super::stacks;
-use crate::backtrace::{RawStack, Resolver, Trace};
+use super::{WATCHDOG, engine};
+use crate::backtrace::{Names, TakenStack, Trace};
 use crate::{notice, own_thread};
 
 /// Stacks that wait for their names. Each holds a copy of the thread's stack.
@@ -50,14 +50,14 @@ impl Drop for Ticket {
 /// The way to the thread.
 #[derive(Default)]
 pub(super) struct Naming {
-    queue: Option<SyncSender<(RawStack, Ticket)>>,
+    queue: Option<SyncSender<(Box<dyn TakenStack>, Ticket)>>,
     /// Stacks that found no room.
     pub(super) refused: u64,
 }
 
 impl Naming {
     /// Sends a stack to be named, and starts the thread if need be.
-    pub(super) fn send(&mut self, stack: RawStack, ticket: Ticket) {
+    pub(super) fn send(&mut self, stack: Box<dyn TakenStack>, ticket: Ticket) {
         let queue = match self.queue.take() {
             Some(queue) => Some(queue),
             None => start(),
@@ -104,7 +104,7 @@ pub(super) fn join(deadline: Instant) {
     }
 }
 
-fn start() -> Option<SyncSender<(RawStack, Ticket)>> {
+fn start() -> Option<SyncSender<(Box<dyn TakenStack>, Ticket)>> {
     let (queue, tickets) = sync_channel(QUEUE);
     match own_thread::start("names", move || work(&tickets)) {
         Ok(thread) => {
@@ -124,7 +124,7 @@ fn start() -> Option<SyncSender<(RawStack, Ticket)>> {
 struct Kept {
     /// A session began since the last guard ended.
     is_wanted: bool,
-    resolver: Option<Resolver>,
+    resolver: Option<Box<dyn Names>>,
 }
 
 fn kept() -> MutexGuard<'static, Kept> {
@@ -147,13 +147,18 @@ pub(super) fn keep_nothing() {
     };
 }
 
-fn work(tickets: &Receiver<(RawStack, Ticket)>) {
+fn work(tickets: &Receiver<(Box<dyn TakenStack>, Ticket)>) {
+    // There is no stack without it.
+    let Ok(engine) = engine() else { return };
     while let Ok(first) = tickets.recv() {
         let earlier = kept().resolver.take();
-        let mut resolver = earlier.map_or_else(Resolver::new, Resolver::go_on);
+        let mut resolver = match earlier {
+            Some(earlier) => earlier.go_on(),
+            None => (engine.names)(),
+        };
         let mut next = Ok(first);
         while let Ok((stack, ticket)) = next {
-            let trace = resolver.resolve(&stack);
+            let trace = resolver.resolve(&*stack);
             let named =
                 Named { stack: stacks::intern(&trace), is: what_is(&trace), taken_ns: stack.taken_ns() };
             ticket.0.name(named);

@@ -17,7 +17,7 @@ use super::thread::Registry;
 use crate::runtime::{self, Runtime};
 
 /// What the builder decides about recording.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Settings {
     /// The deepest mode that may be used.
     pub limit: Mode,

@@ -1,5 +1,6 @@
 //! From a copied stack to named frames: unwinds, then names, on a thread of ours.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use super::locked;
 use super::maps::{self, Mapping};
 use super::owner::is_users;
 use super::signal::RawStack;
-use crate::backtrace::{Frame, Trace};
+use crate::backtrace::{Frame, Names, TakenStack, Trace};
 
 /// Why there are no frames where memory is locked.
 const LOCKED: &str =
@@ -37,6 +38,22 @@ pub struct Resolver {
 impl Default for Resolver {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl Names for Resolver {
+    fn resolve(&mut self, stack: &dyn TakenStack) -> Trace {
+        let stack: &dyn Any = stack;
+        // No other kind is ever taken here.
+        stack.downcast_ref().map_or_else(Trace::default, |stack| Self::resolve(self, stack))
+    }
+
+    fn release(&mut self) {
+        Self::release(self);
+    }
+
+    fn go_on(self: Box<Self>) -> Box<dyn Names> {
+        Box::new(Self::go_on(*self))
     }
 }
 

@@ -28,7 +28,7 @@ use pollscope_recorder::slot::Slot;
 
 use super::registers::Registers;
 use super::{ENGINE, memory};
-use crate::backtrace::Refused;
+use crate::backtrace::{AskedThread, Refused, TakenStack};
 
 /// Bytes of a stack that are copied at most; what is deeper is missing from the trace, which says so.
 const MAX_BYTES: usize = 256 << 10;
@@ -47,9 +47,8 @@ pub struct RawStack {
     taken_ns: u64,
 }
 
-impl RawStack {
-    /// When the thread answered, by the process's clock.
-    pub(crate) fn taken_ns(&self) -> u64 {
+impl TakenStack for RawStack {
+    fn taken_ns(&self) -> u64 {
         self.taken_ns
     }
 }
@@ -89,7 +88,7 @@ impl State {
 /// Makes [`ask`] possible, or says why it is not.
 ///
 /// Sets the handler of `SIGURG` if it has none. It stays until the last [`Kept`] is gone.
-pub fn install() -> Result<(), &'static str> {
+pub(super) fn install() -> Result<(), &'static str> {
     if Standing::of_process().ok_or("/proc cannot be read")?.is_traced {
         return Err("a debugger is attached");
     }
@@ -202,6 +201,16 @@ impl Asked {
             return Err(if send(self.tid, 0) { Refused::Silent } else { Refused::Gone });
         }
         self.answer(GRACE).ok_or(Refused::Silent)
+    }
+}
+
+impl AskedThread for Asked {
+    fn answer(&self, patience: Duration) -> Option<Box<dyn TakenStack>> {
+        Some(Box::new(Self::answer(self, patience)?))
+    }
+
+    fn give_up(self: Box<Self>) -> Result<Box<dyn TakenStack>, Refused> {
+        Ok(Box::new(Self::give_up(*self)?))
     }
 }
 

@@ -64,7 +64,7 @@ fn id_of(fold: &Fold, name: &str) -> TaskId {
 
 /// The request ends, and with it the recording.
 fn lapse(fold: &mut Fold) {
-    fold.drain.flights.wanted_until = Some(Instant::now());
+    fold.drain.source.flights.wanted_until = Some(Instant::now());
     assert_eq!(fold.drain.events(), vec![]);
 }
 
@@ -162,7 +162,7 @@ fn every_poll_and_wake_is_one_event_and_what_was_written_over_is_counted() {
 #[cfg(target_os = "linux")]
 fn memory_goes_back(fold: &mut Fold) {
     let ring = pollscope_recorder::thread::here().flight.own().expect("this thread recorded");
-    let flights = &mut fold.drain.flights;
+    let flights = &mut fold.drain.source.flights;
     let off = flights.off.expect("no reader is left");
     assert!(ring.resident().0 > 0, "it was written all round");
     flights.turn(off + super::KEPT.saturating_sub(Duration::from_secs(1)), 0);

@@ -98,6 +98,8 @@ impl Drop for Draft<'_> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed step of a test is the test's failure")]
 
+    use pollscope_model::id::BootId;
+
     use super::*;
     use crate::config::Config;
 
@@ -107,7 +109,7 @@ mod tests {
         use std::os::unix::fs::{MetadataExt, symlink};
         let place = tempfile::tempdir().unwrap();
         let config = Config { name: Some("api".to_owned()), ..Config::default() };
-        let identity = Identity::of_this_process(&config);
+        let identity = Identity::of_this_process(&config, BootId(1));
         let folder = Folder::open(place.path(), &identity).unwrap();
         let precious = place.path().join("precious");
         fs::write(&precious, "what was there").unwrap();
@@ -124,7 +126,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let config = Config { name: Some("api".to_owned()), ..Config::default() };
         let folder =
-            Folder::open(&place.path().join("deep/er"), &Identity::of_this_process(&config)).unwrap();
+            Folder::open(&place.path().join("deep/er"), &Identity::of_this_process(&config, BootId(1)))
+                .unwrap();
         let others =
             ["api-4-20200101-000000.mcap", "api-gateway-4-20200101-000000.dump.mcap", "api-x.dump.mcap"];
         for other in others {

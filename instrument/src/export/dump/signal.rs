@@ -6,25 +6,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::c_int;
 
+use super::Signal;
 use crate::config::DumpSignal;
 use crate::own_thread;
 
 static CAME: AtomicBool = AtomicBool::new(false);
 
 /// Sets the handler, or says what is in the way.
-pub(super) fn install(signal: DumpSignal) -> Result<(), &'static str> {
+pub(super) fn install(signal: DumpSignal) -> Result<Box<dyn Signal>, &'static str> {
     let number = number(signal);
     match handler(number) {
-        Some(libc::SIG_DFL) => set_handler(number),
-        Some(known) if known == on_signal as *const () as usize => Ok(()),
-        Some(_) => Err("the process has a handler of its own for it; choose the other one"),
-        None => Err("its handler cannot be read"),
+        Some(libc::SIG_DFL) => set_handler(number)?,
+        Some(known) if known == on_signal as *const () as usize => {}
+        Some(_) => return Err("the process has a handler of its own for it; choose the other one"),
+        None => return Err("its handler cannot be read"),
     }
+    Ok(Box::new(Handled { number }))
 }
 
-/// The calling thread, which is ours, takes the signal from now on: the service may block it in all of its own.
-pub(super) fn receive(signal: DumpSignal) {
-    own_thread::unblock(number(signal));
+/// A signal whose handler is ours.
+struct Handled {
+    number: c_int,
+}
+
+impl Signal for Handled {
+    fn receive(&self) {
+        own_thread::unblock(self.number);
+    }
+
+    fn came(&self) -> bool {
+        CAME.swap(false, Ordering::Relaxed)
+    }
 }
 
 fn number(signal: DumpSignal) -> c_int {
@@ -32,11 +44,6 @@ fn number(signal: DumpSignal) -> c_int {
         DumpSignal::Usr1 => libc::SIGUSR1,
         DumpSignal::Usr2 => libc::SIGUSR2,
     }
-}
-
-/// Whether it came since the last call.
-pub(super) fn came() -> bool {
-    CAME.swap(false, Ordering::Relaxed)
 }
 
 #[expect(unsafe_code, reason = "std reads no signal handlers")]

@@ -7,7 +7,7 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tonic::codegen::http::uri::Authority;
 
 use super::session::End;
-use crate::export::http2::client::Connection;
+use crate::export::network::http2::client::Connection;
 use crate::fork::held::Held;
 
 /// Connects, and begins to speak HTTP/2.

@@ -16,8 +16,8 @@ use tonic::{Code, Status, Streaming};
 use crate::export::Shared;
 use crate::export::backlog::{Backlog, MAX_ROWS, Next, STALLED_BYTES, bytes_of};
 use crate::export::greeting::Greeting;
-use crate::export::lens::Lens;
-use crate::export::push::dial;
+use crate::export::network::lens::Lens;
+use crate::export::network::push::dial;
 
 /// How long connecting, and the collector's welcome, may take.
 const PATIENCE: Duration = Duration::from_secs(5);

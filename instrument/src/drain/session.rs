@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use pollscope_model::dict::DictEntry;
-use pollscope_model::entity::edge::{WakeEdge, Waker};
+use pollscope_model::entity::edge::Waker;
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::task::TaskRecord;
@@ -17,26 +17,17 @@ use pollscope_recorder::clock;
 use pollscope_recorder::intern;
 use pollscope_recorder::session::{self, Session};
 use pollscope_recorder::shard::{Shards, SiteShard};
-use pollscope_recorder::thread::{self, Thread};
+use pollscope_recorder::thread::{self, Reading, Thread};
 
-use super::{edges, intake, sites, workers};
+use super::{Counts, Drain, Source, Totals, intake};
 use crate::sample;
-use crate::watchdog::{shelf, stacks, stopped};
+use crate::watchdog::stacks;
 
-/// See the module.
-pub(crate) struct Ledger {
+/// What a session's [`Drain`] reads.
+pub(crate) struct OneSession {
     session: Session,
-    boot: BootId,
-    seq: u64,
-    last_ns: u64,
-    reader: intake::Reader,
-    sites: sites::Totals,
     future_bytes: HashMap<SiteId, u64>,
-    edges: edges::Totals,
-    workers: workers::Workers,
     told: Told,
-    /// The end of the last stop that was told.
-    stops_told_ns: u64,
     /// What earlier sessions with the number had lost.
     lost_before: Losses,
 }
@@ -49,100 +40,34 @@ struct Told {
     stacks: HashSet<StackId>,
 }
 
-impl Ledger {
+impl Drain<OneSession> {
     /// From now on.
     pub(crate) fn begin(session: Session, boot: BootId) -> Self {
         let threads = thread::read();
         let shards: Vec<_> = threads.shards().collect();
         let known = intern::sites_of(session);
-        let (mut sites, mut edges) = (sites::Totals::default(), edges::Totals::default());
-        sites.changes_of(&known, &shards, &edges.changes_of(session, &threads));
-        Self {
+        let mut totals = Totals::default();
+        let edges = totals.edges.changes_of(session, &threads);
+        totals.sites.changes_of(&known, &shards, &edges);
+        let source = OneSession {
             session,
-            boot,
-            seq: 0,
-            last_ns: clock::now_ns(),
-            reader: intake::Reader::begin(Some(session)),
-            sites,
             future_bytes: HashMap::new(),
-            edges,
-            workers: workers::Workers::new(Some(session)),
             told: Told::default(),
-            stops_told_ns: clock::now_ns(),
             lost_before: losses(session, &known, &shards),
-        }
+        };
+        Self::of(source, boot, totals)
     }
 
     /// What changed since the last call, as the next delta. The `last` one waits for nothing that comes later.
     pub(crate) fn tick(&mut self, last: bool) -> Report {
-        // What is touched while it is looked at shows the second time.
-        intake::take_in(clock::now_ns(), false);
-        let now = clock::now_ns();
-        let taken = self.reader.take(now, last);
-        let threads = thread::read();
-        let shards: Vec<_> = threads.shards().collect();
-        let known = intern::sites_of(self.session);
-        let (runtimes, workers) = self.workers.tick(&threads, now, true);
-        self.seq += 1;
-        let lost = losses(self.session, &known, &shards);
-        let edges = self.edges.changes_of(self.session, &threads);
-        let sites = self.sites(&taken.tasks, &known, &shards, &edges);
-        let mut report = Report {
-            boot: self.boot,
-            first_seq: self.seq,
-            seq: self.seq,
-            start_ns: std::mem::replace(&mut self.last_ns, now),
-            end_ns: now,
-            runtimes,
-            workers,
-            sites,
-            tasks: taken.tasks,
-            slow_polls: taken.slow_polls,
-            stalls: shelf::stalls().into_iter().filter(|stall| self.is_mine(stall)).collect(),
-            stops: stopped::since(&mut self.stops_told_ns),
-            edges,
-            losses: Losses {
-                tasks_uncounted: lost.tasks_uncounted - self.lost_before.tasks_uncounted,
-                slow_polls: lost.slow_polls - self.lost_before.slow_polls + taken.slow_polls_lost,
-                ended_rows: lost.ended_rows - self.lost_before.ended_rows + taken.ends_unsaid,
-                dict_entries: lost.dict_entries - self.lost_before.dict_entries,
-                threads_uncounted: lost.threads_uncounted - self.lost_before.threads_uncounted,
-                ..Losses::default()
-            },
-            ..Report::default()
-        };
-        report.dict = self.told.entries(&report);
-        report
-    }
-
-    /// The sites that changed. A site's largest future may be an earlier session's, so it is that of the tasks
-    /// that were told.
-    fn sites(
-        &mut self,
-        tasks: &[TaskRecord],
-        known: &[u32],
-        threads: &[&Shards],
-        edges: &[WakeEdge],
-    ) -> Vec<SiteDelta> {
-        for task in tasks {
-            let largest = self.future_bytes.entry(task.site).or_default();
-            *largest = task.future_bytes.max(*largest);
-        }
-        let mut sites = self.sites.changes_of(known, threads, edges);
-        sites.retain_mut(|site| {
-            site.max_future_bytes = 0;
-            let changed = *site != SiteDelta { site: site.site, ..SiteDelta::default() };
-            site.max_future_bytes = self.future_bytes.get(&site.site).copied().unwrap_or(0);
-            changed
-        });
-        sites
+        self.report(last)
     }
 
     /// Tasks of the session that began and did not end.
     pub(crate) fn living(&self) -> u64 {
         let threads = thread::read();
         let shards: Vec<_> = threads.shards().collect();
-        let known = intern::sites_of(self.session);
+        let known = intern::sites_of(self.source.session);
         // The ends first: an ended task had begun.
         let ended: u64 = shares(&known, &shards).map(ends).sum();
         let begun: u64 = shares(&known, &shards).map(|share| share.spawned.get()).sum();
@@ -151,18 +76,66 @@ impl Ledger {
 
     /// Whether a thread is inside of a poll of the session that began before then.
     pub(crate) fn polls_since(&self, ns: u64) -> bool {
-        let mine = |site| session::of_site(site) == self.session;
+        let mine = |site| session::of_site(site) == self.source.session;
         let open = |thread: &Thread| thread.polling().filter(|poll| mine(poll.site));
         thread::read().states().filter_map(open).any(|poll| poll.since_ns <= ns)
     }
+}
 
-    fn is_mine(&self, stall: &Stall) -> bool {
+impl Source for OneSession {
+    fn session(&self) -> Option<Session> {
+        Some(self.session)
+    }
+
+    fn begin_tick(&mut self) {
+        // What is touched while it is looked at shows the second time.
+        intake::take_in(clock::now_ns(), false);
+    }
+
+    fn has_polls(&self) -> bool {
+        true
+    }
+
+    /// A site's largest future may be an earlier session's, so it is that of the tasks that are told.
+    fn count(&mut self, threads: &Reading, totals: &mut Totals, tasks: &[TaskRecord], _: bool) -> Counts {
+        let shards: Vec<_> = threads.shards().collect();
+        let known = intern::sites_of(self.session);
+        let lost = losses(self.session, &known, &shards);
+        let edges = totals.edges.changes_of(self.session, threads);
+        for task in tasks {
+            let largest = self.future_bytes.entry(task.site).or_default();
+            *largest = task.future_bytes.max(*largest);
+        }
+        let mut sites = totals.sites.changes_of(&known, &shards, &edges);
+        sites.retain_mut(|site| {
+            site.max_future_bytes = 0;
+            let changed = *site != SiteDelta { site: site.site, ..SiteDelta::default() };
+            site.max_future_bytes = self.future_bytes.get(&site.site).copied().unwrap_or(0);
+            changed
+        });
+        let before = &self.lost_before;
+        let losses = Losses {
+            tasks_uncounted: lost.tasks_uncounted - before.tasks_uncounted,
+            slow_polls: lost.slow_polls - before.slow_polls,
+            ended_rows: lost.ended_rows - before.ended_rows,
+            dict_entries: lost.dict_entries - before.dict_entries,
+            threads_uncounted: lost.threads_uncounted - before.threads_uncounted,
+            ..Losses::default()
+        };
+        Counts { sites, edges, losses }
+    }
+
+    fn has_stall(&self, stall: &Stall) -> bool {
         let session = match (stall.site, stall.worker) {
             (Some(site), _) => session::of_site(site.0),
             (None, Some(worker)) => sample::session_of(worker.runtime),
             (None, None) => Session::NONE,
         };
         session == self.session
+    }
+
+    fn complete(&mut self, report: &mut Report) {
+        report.dict = self.told.entries(report);
     }
 }
 

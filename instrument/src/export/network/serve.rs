@@ -16,13 +16,13 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Shared;
-use super::backlog::{Backlog, Next};
 use super::door::{Door, Listener};
-use super::greeting::Greeting;
 use super::http2::server;
 use super::lens::Lens;
 use crate::config::Listen;
+use crate::export::Shared;
+use crate::export::backlog::{Backlog, Next};
+use crate::export::greeting::Greeting;
 use crate::fork::held::{Descriptor, Held};
 use crate::notice;
 use crate::refusals::Refusals;

@@ -14,15 +14,16 @@ use std::time::Duration;
 use pollscope_proto::ingest::FOLDER_SOCKET;
 use tokio::time::timeout;
 
-use super::Shared;
-use super::backlog::Backlog;
+use crate::export::Shared;
+use crate::export::backlog::Backlog;
 use crate::notice;
+use crate::outlet::PATIENCE;
 use backoff::Backoff;
 use session::{End, Session};
 
 /// The address of the collector that waits in a folder of recordings for what would be written there, as `pollscope
 /// check -- CMD` does.
-pub(crate) fn collector_in(folder: &Path) -> Option<String> {
+pub(super) fn collector_in(folder: &Path) -> Option<String> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt;
@@ -54,7 +55,7 @@ impl Target {
     pub(super) fn folder(url: String, shared: &Shared) -> Self {
         let backlog = shared.new_backlog();
         // Before the service does anything, so that also one that ends at once is heard.
-        shared.reporter.subscribe_now(&backlog, super::PATIENCE);
+        shared.reporter.subscribe_now(&backlog, PATIENCE);
         Self { url, backlog, whole: true }
     }
 }

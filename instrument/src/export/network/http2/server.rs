@@ -1,4 +1,4 @@
-//! The answering end of a connection. Called by [`serve`](crate::export::serve) with each connection that came in.
+//! The answering end of a connection. Called by [`serve`](crate::export::network::serve) with each connection that came in.
 
 use std::convert::Infallible;
 use std::future::poll_fn;

@@ -1,4 +1,4 @@
-//! The asking end of a connection. Called by [`push`](crate::export::push), which connects again when it breaks.
+//! The asking end of a connection. Called by [`push`](crate::export::network::push), which connects again when it breaks.
 
 use std::future::poll_fn;
 use std::pin::Pin;
