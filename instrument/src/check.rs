@@ -49,6 +49,7 @@
 //! of a `LocalSet`, with poll times, spawn site and end, but without wakes: `tokio::spawn`ed tasks are never found to
 //! be forgotten or to have lost their waker, only to be left.
 
+pub(crate) mod book;
 mod canary;
 mod clerk;
 mod config;
@@ -62,9 +63,12 @@ mod roll;
 mod run;
 mod runtime;
 mod session;
+pub(crate) mod spins;
 #[cfg(feature = "recording")]
 mod tape;
 mod text;
+
+use std::sync::{LazyLock, Mutex, OnceLock};
 
 pub use judged::Judged;
 pub use phase::{Phase, checkpoint};
@@ -76,3 +80,27 @@ pub use session::{Flavor, Session};
 
 #[doc(hidden)]
 pub use finish::finish;
+
+/// What the sessions of a process share. A static, since each test opens its own and knows of no other.
+static TESTS: Tests = Tests {
+    armed: OnceLock::new(),
+    listeners: LazyLock::new(Mutex::default),
+    #[cfg(feature = "recording")]
+    names: LazyLock::new(Mutex::default),
+    #[cfg(feature = "recording")]
+    kept: LazyLock::new(Mutex::default),
+};
+
+/// See [`TESTS`].
+struct Tests {
+    /// Whether the detectors find what they are shown.
+    armed: OnceLock<Armed>,
+    /// Which thread takes the checkpoints of each session.
+    listeners: LazyLock<Mutex<phase::Listeners>>,
+    /// The names of recordings that were given.
+    #[cfg(feature = "recording")]
+    names: LazyLock<Mutex<tape::name::Given>>,
+    /// The recordings of each test that stay.
+    #[cfg(feature = "recording")]
+    kept: LazyLock<Mutex<tape::Files>>,
+}

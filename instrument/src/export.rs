@@ -2,7 +2,7 @@
 //! into files of dumps ([`dump`], feature `recording`). Each has a thread of its own, and none needs the others. The
 //! service's threads never wait for them. A slow reader costs bounded memory ([`backlog`]).
 //!
-//! Called by `init` through [`open`], and by the guard through [`Outlet`](crate::outlet::Outlet).
+//! Called by `init` through [`open`], and by the guard through [`Outlet`](crate::setup::outlet::Outlet).
 
 mod backlog;
 #[cfg(feature = "recording")]
@@ -22,11 +22,11 @@ use pollscope_proto::EventsRequest;
 use pollscope_recorder::flight;
 use pollscope_recorder::flight::Flight;
 
-use crate::config::Config;
-use crate::error::{Failed, InitError};
-use crate::identity::Identity;
-use crate::outlet::{Opened, Outlet, Outlets, Wanted};
-use crate::reporter::Reporter;
+use crate::report::reporter::Reporter;
+use crate::setup::config::Config;
+use crate::setup::error::{Failed, InitError};
+use crate::setup::identity::Identity;
+use crate::setup::outlet::{Opened, Outlet, Outlets, Wanted};
 use backlog::Backlog;
 #[cfg(all(feature = "recording", feature = "check"))]
 pub(crate) use file::plain;

@@ -1,67 +1,41 @@
 #![doc = include_str!("../README.md")]
 
-mod allow;
-mod backtrace;
+mod api;
 #[cfg(any(feature = "check", test))]
-mod book;
-mod boot;
-mod builder;
-#[cfg(feature = "check")]
 pub mod check;
-mod config;
-mod drain;
-mod dump;
-pub mod env;
-mod error;
 #[cfg(any(feature = "export", feature = "recording"))]
 mod export;
-mod fork;
-mod future;
-mod guard;
-mod handle;
-pub mod hooks;
-#[cfg(any(feature = "check", feature = "export", feature = "recording", test))]
-mod identity;
-mod init;
-mod join_set;
-mod large;
-mod mode;
-mod notice;
-mod outlet;
-mod overload;
-mod own_thread;
-mod refusals;
-mod reporter;
+mod report;
 mod runtime;
-mod sample;
-mod scope;
-mod spawn;
-#[cfg(any(feature = "check", test))]
-mod spins;
-mod switches;
-mod task;
+mod setup;
 #[cfg(test)]
 mod testkit;
-mod usage;
-mod waker;
-mod watchdog;
+mod watch;
 
 pub use crate::{
-    allow::allow_blocking,
-    builder::{Builder, builder, init, try_init},
-    config::{DumpSignal, Listen},
-    dump::dump,
-    error::InitError,
-    guard::{Guard, Status},
-    handle::JoinHandle,
-    hooks::{Callbacks, attach, attach_with},
-    join_set::JoinSet,
-    notice::LogLevel,
-    overload::{overloaded, schedule_delay},
-    sample::observe,
-    scope::{Scoped, Traced, TracedFuture, scope},
-    spawn::{spawn, spawn_blocking, spawn_local, spawn_on},
-    task::{TaskBuilder, task},
+    api::{
+        allow::allow_blocking,
+        dump::dump,
+        handle::JoinHandle,
+        hooks,
+        hooks::{Callbacks, attach, attach_with},
+        join_set::JoinSet,
+        scope::{Scoped, Traced, TracedFuture, scope},
+        spawn::{spawn, spawn_blocking, spawn_local, spawn_on},
+        task::{TaskBuilder, task},
+    },
+    report::{
+        overload::{overloaded, schedule_delay},
+        sample::observe,
+    },
+    setup::{
+        builder::{Builder, builder, init, try_init},
+        config::{DumpSignal, Listen},
+        env,
+        error::InitError,
+        guard::{Guard, Status},
+        notice::LogLevel,
+    },
 };
 #[cfg(feature = "macros")]
 pub use pollscope_macros::main;
@@ -75,7 +49,7 @@ pub use tokio::task::AbortHandle;
 #[doc(hidden)]
 pub mod __private {
     pub mod backtrace {
-        pub use crate::backtrace::*;
+        pub use crate::watch::backtrace::*;
     }
     /// The recorder's clock, for the benchmark of its reads.
     pub mod clock {
@@ -95,6 +69,6 @@ pub mod __private {
     pub mod check {
         pub use crate::check::finish;
     }
-    pub use crate::scope::block_on_body;
+    pub use crate::api::scope::block_on_body;
     pub use tokio;
 }

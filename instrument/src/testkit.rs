@@ -15,7 +15,7 @@ use pollscope_model::id::{BootId, SiteId, TaskId, WorkerId};
 use pollscope_model::report::{Losses, Report};
 use pollscope_recorder::{Recorder, Settings};
 
-use crate::drain::Drain;
+use crate::report::drain::Drain;
 use crate::runtime::TOKIO;
 
 /// All reports so far, folded.
@@ -74,12 +74,14 @@ pub(crate) fn alone(test: &str) -> bool {
     if std::env::var_os("POLLSCOPE_TEST_ALONE").is_some() {
         return true;
     }
-    let status = std::process::Command::new(std::env::current_exe().expect("the test binary"))
-        .args([test, "--exact"])
+    let output = std::process::Command::new(std::env::current_exe().expect("the test binary"))
+        .args([test, "--exact", "--nocapture"])
         .env("POLLSCOPE_TEST_ALONE", "1")
-        .status()
+        .output()
         .expect("the test binary starts");
-    assert!(status.success(), "{test} failed in its own process");
+    let [said, complained] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(output.status.success(), "{test} failed in its own process:\n{said}\n{complained}");
+    assert!(said.contains("running 1 test\n"), "{test} is no test of this binary:\n{said}");
     false
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A room may use rooms on the floors below its own, none above it and none beside it, so no two rooms use
 //! each other. A crate's root is above all of its rooms. A room is a module; one inside of another is a room
-//! of its own where it stands in the table.
+//! of its own where it stands in the table. A folder of such rooms only lists them, and no room uses it.
 
 use crate::imports::{Module, Source, modules, through_root};
 
@@ -80,21 +80,29 @@ pub(crate) const HOUSES: &[House] = &[
     House {
         folder: "instrument/src/",
         floors: Some(&[
-            &["boot", "error", "large", "runtime", "spins", "switches", "usage"],
-            &["notice", "refusals"],
-            &["allow", "backtrace", "fork", "waker"],
-            &["future", "handle", "own_thread"],
-            &["scope", "spawn"],
-            &["join_set", "sample", "task"],
-            &["hooks", "overload", "watchdog"],
-            &["config", "drain"],
-            &["env", "mode", "reporter"],
-            &["identity", "outlet"],
-            &["book", "export"],
-            &["check", "dump"],
-            &["guard"],
-            &["init"],
-            &["builder"],
+            &[
+                "api/large",
+                "check/spins",
+                "runtime",
+                "setup/boot",
+                "setup/error",
+                "setup/switches",
+                "watch/usage",
+            ],
+            &["setup/notice", "setup/refusals"],
+            &["api/allow", "api/waker", "setup/fork", "watch/backtrace"],
+            &["api/future", "api/handle", "setup/own_thread"],
+            &["api/scope", "api/spawn"],
+            &["api/join_set", "api/task", "report/sample"],
+            &["api/hooks", "report/overload", "watch/watchdog"],
+            &["report/drain", "setup/config"],
+            &["report/reporter", "setup/env", "setup/mode"],
+            &["setup/identity", "setup/outlet"],
+            &["check/book", "export"],
+            &["api/dump", "check"],
+            &["setup/guard"],
+            &["setup/init"],
+            &["setup/builder"],
         ]),
     },
     House {
@@ -131,7 +139,12 @@ pub(crate) fn look(house: &House, sources: &[Source<'_>]) -> Found {
     let mut arrows: Vec<(String, String, &Module, usize)> = Vec::new();
     for module in &modules {
         let Some((from, from_floor)) = rooms.room(&module.name) else {
-            if house.floors.is_some() && !module.name.is_empty() {
+            if rooms.is_folder(&module.name) {
+                wrong.extend(module.imports.first().map(|import| {
+                    let what = format!("`{}` lists rooms and uses something", module.name.join("/"));
+                    Wrong { path: module.path.clone(), line: import.line, what }
+                }));
+            } else if house.floors.is_some() && !module.name.is_empty() {
                 let what = format!("`{}` stands on no floor", module.name[0]);
                 wrong.push(Wrong { path: module.path.clone(), line: 0, what });
             }
@@ -177,6 +190,13 @@ struct Rooms<'a> {
 }
 
 impl Rooms<'_> {
+    /// Whether rooms lie in that module, which is none itself.
+    fn is_folder(&self, path: &[String]) -> bool {
+        let name = format!("{}/", path.join("/"));
+        let mut rooms = self.house.floors.into_iter().flatten().copied().flatten();
+        !path.is_empty() && rooms.any(|room| room.starts_with(&name))
+    }
+
     /// The room of a path and its floor: the deepest room of the table that holds it, or its first module where
     /// there is no table.
     fn room(&self, path: &[String]) -> Option<(String, Option<usize>)> {

@@ -94,6 +94,31 @@ fn floors() {
         wrong_imports(true, &[("a/src/attic.rs", "")]),
         ["a/src/attic.rs:0: `attic` stands on no floor"]
     );
+    let house = House { folder: "a/src/", floors: Some(&[&["under/low"], &["over/high"]]) };
+    let nested = |folder: &str, low: &str| -> Vec<String> {
+        let texts = [
+            ("a/src/under.rs", folder),
+            ("a/src/under/low.rs", low),
+            ("a/src/over.rs", "mod high;"),
+            ("a/src/over/high.rs", "use crate::under::low::Thing;"),
+        ];
+        let sources: Vec<_> = texts.iter().map(|(path, text)| Source { path, text }).collect();
+        let found = floors::look(&house, &sources);
+        found.wrong.iter().map(|wrong| format!("{}:{}: {}", wrong.path, wrong.line, wrong.what)).collect()
+    };
+    assert!(nested("pub(crate) mod low;", "").is_empty(), "{:?}", nested("pub(crate) mod low;", ""));
+    assert_eq!(
+        nested("mod low;", "use crate::over::high::f;"),
+        ["a/src/under/low.rs:1: `under/low` uses `over/high`, which is above it"]
+    );
+    assert_eq!(
+        nested("mod low;\nuse crate::over::high::f;", ""),
+        ["a/src/under.rs:2: `under` lists rooms and uses something"]
+    );
+    assert_eq!(
+        nested("mod low;", "use crate::over;"),
+        ["a/src/under/low.rs:1: `under/low` uses the crate's root for `over`"]
+    );
     let house = House { folder: "a/src/", floors: Some(&[&["low", "gone"]]) };
     let sources = ["a/src/low.rs", "a/src/lib.rs"].map(|path| Source { path, text: "" });
     assert!(floors::look(&house, &sources).wrong[0].what.contains("`gone` is in the table only"));
@@ -184,7 +209,7 @@ fn words_with_one_home() {
 
     let rule = text::only_the_recorder_asks_for_unstable_tokio;
     breaks(rule, "tui/src/demo.rs", "#[cfg(tokio_unstable)]", "tui/src/demo.rs:1");
-    keeps(rule, "instrument/src/hooks.rs", "#[cfg(tokio_unstable)]");
+    keeps(rule, "instrument/src/api/hooks.rs", "#[cfg(tokio_unstable)]");
     keeps(rule, "tui/src/doctor.rs", "\"build with --cfg tokio_unstable\"");
 
     let rule = text::only_the_recorder_knows_loom;
@@ -198,13 +223,13 @@ fn words_with_one_home() {
 fn unsafe_code() {
     let rule = text::unsafe_stays_in_the_recorder_with_its_reason;
     breaks(rule, "tui/src/a.rs", "// SAFETY: none\nunsafe { f() }", "tui/src/a.rs:2");
-    breaks(rule, "instrument/src/waker.rs", "unsafe { f() }", "instrument/src/waker.rs:1");
-    keeps(rule, "instrument/src/waker.rs", "// SAFETY: the slot is ours until the drop.\nunsafe { f() }");
+    breaks(rule, "instrument/src/api/waker.rs", "unsafe { f() }", "instrument/src/api/waker.rs:1");
+    keeps(rule, "instrument/src/api/waker.rs", "// SAFETY: the slot is ours until the drop.\nunsafe { f() }");
     keeps(rule, "instrument/tests/stacks/a.rs", "// SAFETY: a mask of this thread alone.\nunsafe { f() }");
     breaks(rule, "instrument/tests/transport/a.rs", "// SAFETY: none\nunsafe { f() }", "instrument/tests/");
     keeps(
         rule,
-        "instrument/src/waker.rs",
+        "instrument/src/api/waker.rs",
         "#![expect(unsafe_code, reason = \"a vtable\")]\n// unsafe to call twice\n",
     );
 }
@@ -222,7 +247,7 @@ fn threads() {
     );
     keeps(rule, "instrument/src/a.rs", "#[cfg(test)]\nmod tests {\n    std::thread::spawn(work);\n}");
     keeps(rule, "instrument/src/a/tests.rs", "std::thread::spawn(work);");
-    keeps(rule, "instrument/src/own_thread.rs", "std::thread::spawn(work);");
+    keeps(rule, "instrument/src/setup/own_thread.rs", "std::thread::spawn(work);");
     keeps(rule, "tui/src/a.rs", "std::thread::spawn(work);");
 }
 

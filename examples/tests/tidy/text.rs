@@ -121,7 +121,7 @@ pub(crate) fn unsafe_stays_in_the_recorder_with_its_reason(file: &File) -> Vec<C
 pub(crate) fn own_threads_are_started_in_one_room(file: &File) -> Vec<Complaint> {
     let is_test = ["tests.rs", "loom.rs", "testkit.rs"].iter().any(|name| file.path.ends_with(name))
         || file.path.contains("/tests/");
-    let may_start = file.path == "instrument/src/own_thread.rs" || is_test;
+    let may_start = file.path == "instrument/src/setup/own_thread.rs" || is_test;
     let is_in_service =
         ["instrument/recorder/src/", "instrument/src/"].iter().any(|room| file.path.starts_with(room));
     if !file.is_rust() || !is_in_service || may_start {

@@ -29,7 +29,7 @@ const WRITERS: &[(&str, Kept)] = &[
     ("instrument/src/check/text.rs", By("nothing_harmful_is_said_by_a_test")),
     ("instrument/src/export/dump/folder.rs", Own(RECORDING)),
     ("instrument/src/export/file/place.rs", Own(RECORDING)),
-    ("instrument/src/notice.rs", By("nothing_harmful_is_said_by_a_notice")),
+    ("instrument/src/setup/notice.rs", By("nothing_harmful_is_said_by_a_notice")),
     ("proto/model/src/baseline.rs", By("nothing_harmful_is_written_into_a_file_and_all_is_read_back")),
     ("proto/src/recording/write.rs", Own(RECORDING)),
     ("proto/system/src/file.rs", Own("it opens files for others to write")),

@@ -5,7 +5,7 @@
 
 use std::future::{pending, poll_fn};
 use std::panic::Location;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use pollscope_model::level::Level;
 use pollscope_model::policy::Policy;
 use pollscope_model::verdict::{Armed, Verdict};
 
+use super::TESTS;
 use super::config::{self, Config};
 use super::kept::Kept;
 use super::run;
 use super::session::Session;
-use crate::spins::spins;
+use crate::check::spins::spins;
 
 /// What one poll may take.
 const LIMIT: Duration = Duration::from_millis(1);
@@ -30,12 +31,11 @@ const TRIES: usize = 3;
 
 /// Whether the detectors found what they were shown, once for the process.
 pub(super) fn armed() -> Armed {
-    static ARMED: OnceLock<Armed> = OnceLock::new();
     let sung = || {
         let first = sing();
         (1..TRIES).fold(first, |sung, _| sung.or_else(|_| sing()))
     };
-    let armed = ARMED.get_or_init(|| match sung() {
+    let armed = TESTS.armed.get_or_init(|| match sung() {
         Ok(()) => Armed { yes: true, why: None },
         Err(why) => Armed { yes: false, why: Some(why.into()) },
     });

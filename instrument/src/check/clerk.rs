@@ -20,8 +20,8 @@ use super::kept::{Kept, Recording};
 use super::phase::{Phase, Phases};
 use super::pressure::Pressure;
 use super::roll;
-use crate::book::Book;
-use crate::own_thread;
+use crate::check::book::Book;
+use crate::setup::own_thread;
 
 /// Time between two looks.
 const INTERVAL: Duration = Duration::from_millis(250);

@@ -12,8 +12,8 @@ use pollscope_model::policy::Terms;
 use pollscope_model::verdict::ending::EndingLevels;
 
 use super::session::Asked;
-use crate::config::Record;
-use crate::env;
+use crate::setup::config::Record;
+use crate::setup::env;
 
 /// The policy's file name.
 const FILE: &str = "pollscope.toml";
@@ -196,7 +196,7 @@ pub(super) fn recording() -> Option<Result<RecordSetting, String>> {
     if is_switched_off() {
         return None;
     }
-    let mut config = crate::config::Config::default();
+    let mut config = crate::setup::config::Config::default();
     let read = |name: &str| name.starts_with("POLLSCOPE_RECORD").then(|| std::env::var_os(name)).flatten();
     let complaint = env::apply(&mut config, read).into_iter().next();
     match config.recording() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pollscope_model::report::Report;
 use pollscope_model::text::clean;
 
-use crate::book::Book;
+use crate::check::book::Book;
 
 /// Records a session while it runs. Dropped, it leaves nothing behind.
 pub(super) trait Recording: Send {

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pollscope_model::hist::Hist;
 use pollscope_model::world::Process;
 use pollscope_recorder::session::{self, Session};
 
+use super::TESTS;
 use super::clerk::Order;
 
 /// More are one with the last.
@@ -85,10 +86,11 @@ impl Phases {
     }
 }
 
-static OPEN: LazyLock<Mutex<HashMap<Session, Sender<Order>>>> = LazyLock::new(Mutex::default);
+/// Which thread takes the checkpoints of each session that is open.
+pub(super) type Listeners = HashMap<Session, Sender<Order>>;
 
-fn open() -> MutexGuard<'static, HashMap<Session, Sender<Order>>> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+fn open() -> MutexGuard<'static, Listeners> {
+    TESTS.listeners.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A session that takes checkpoints, until it is dropped.

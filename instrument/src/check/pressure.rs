@@ -6,7 +6,7 @@ use pollscope_model::world::Process;
 use pollscope_recorder::session::Session;
 use pollscope_recorder::thread::{self, Thread};
 
-use crate::usage;
+use crate::watch::usage;
 
 /// What the thread that runs the session had waited for before it began: its runtime's one thread, if that has no
 /// others. The others are as old as the session.

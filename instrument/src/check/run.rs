@@ -22,9 +22,9 @@ use super::phase::Listed;
 use super::runtime::Stage;
 use super::session::Session;
 use super::{canary, judge, text};
-use crate::book::{Book, Settings};
-use crate::future::Instrumented;
-use crate::spawn::Spawn;
+use crate::api::future::Instrumented;
+use crate::api::spawn::Spawn;
+use crate::check::book::{Book, Settings};
 
 /// What the body is called among the tasks.
 const BODY: &str = "test";

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, LocalOptions, LocalRuntime, Runtime};
 
 use super::session::{Flavor, Session};
-use crate::book::Book;
+use crate::check::book::Book;
 
 /// The pauses between two looks whether everything has ended.
 const PAUSES: std::ops::RangeInclusive<Duration> = Duration::from_micros(100)..=Duration::from_millis(5);

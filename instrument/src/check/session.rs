@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 
 use super::judged::Judged;
 use super::run;
-use crate::hooks::Callbacks;
+use crate::api::hooks::Callbacks;
 
 /// Which runtime a test gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -8,13 +8,13 @@
 //! Reports wait until they are written, by a thread of ours; the newest fold where many wait. So a disk that is slow
 //! makes time coarser, and so does a file that is full.
 
-mod name;
+pub(super) mod name;
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use pollscope_model::hello::Hello;
@@ -23,11 +23,12 @@ use pollscope_model::time::MILLISECOND;
 use pollscope_proto::PROTOCOL;
 use pollscope_proto::recording::Writer;
 
+use super::TESTS;
 use super::config::RecordSetting;
 use super::kept::{Kept, Recording};
-use crate::book::Book;
+use crate::check::book::Book;
 use crate::export::plain;
-use crate::own_thread;
+use crate::setup::own_thread;
 
 /// Recordings of one test of one process that stay.
 const KEPT: usize = 4;
@@ -203,10 +204,12 @@ impl Drop for Tape {
     }
 }
 
+/// What there is of each test, oldest first.
+pub(super) type Files = HashMap<PathBuf, VecDeque<PathBuf>>;
+
 /// One more is kept: the oldest of the same test leave.
 fn make_room(test: PathBuf, newest: PathBuf) {
-    static FILES: LazyLock<Mutex<HashMap<PathBuf, VecDeque<PathBuf>>>> = LazyLock::new(Mutex::default);
-    let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut files = TESTS.kept.lock().unwrap_or_else(PoisonError::into_inner);
     let of_test = files.entry(test).or_default();
     of_test.push_back(newest);
     while of_test.len() > KEPT {

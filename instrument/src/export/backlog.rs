@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use pollscope_model::report::{MAX_FOLDED_EVENTS, Report, ReportKind};
 use tokio::sync::Notify;
 
-use crate::reporter::{Subscriber, Wants};
+use crate::report::reporter::{Subscriber, Wants};
 
 /// Deltas that wait without being folded: four seconds at the default interval.
 pub(super) const MAX_REPORTS: usize = 16;

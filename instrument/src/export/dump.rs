@@ -22,12 +22,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::backlog::{Backlog, Next};
 use super::{Opening, Shared, Start};
-use crate::config::DumpSignal;
-use crate::error::{Failed, InitError};
-use crate::fork::held::Held;
-use crate::outlet::{DumpFiles, Outlet, Wanted};
-use crate::reporter::Dumped;
-use crate::{notice, own_thread};
+use crate::report::reporter::Dumped;
+use crate::setup::config::DumpSignal;
+use crate::setup::error::{Failed, InitError};
+use crate::setup::fork::held::Held;
+use crate::setup::outlet::{DumpFiles, Outlet, Wanted};
+use crate::setup::{notice, own_thread};
 use folder::Folder;
 
 /// Between two files.

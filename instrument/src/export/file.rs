@@ -20,10 +20,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::backlog::{Backlog, Next};
 use super::greeting::Greeting;
 use super::{Opening, Shared, Start};
-use crate::error::{Failed, InitError};
-use crate::fork::held::Held;
-use crate::outlet::{Outlet, PATIENCE, Wanted};
-use crate::{notice, own_thread};
+use crate::setup::error::{Failed, InitError};
+use crate::setup::fork::held::Held;
+use crate::setup::outlet::{Outlet, PATIENCE, Wanted};
+use crate::setup::{notice, own_thread};
 use place::Place;
 pub(crate) use place::plain;
 

@@ -9,7 +9,7 @@ use pollscope_model::report::{Report, ReportKind};
 use pollscope_proto::PROTOCOL;
 
 use super::Shared;
-use crate::mode;
+use crate::setup::mode;
 
 /// One reader's knowledge.
 pub(super) struct Greeting {

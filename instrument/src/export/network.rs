@@ -19,10 +19,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::{Opening, Shared, Start};
-use crate::config::Listen;
-use crate::error::{Failed, InitError};
-use crate::outlet::{Outlet, PATIENCE, Wanted};
-use crate::{notice, own_thread};
+use crate::setup::config::Listen;
+use crate::setup::error::{Failed, InitError};
+use crate::setup::outlet::{Outlet, PATIENCE, Wanted};
+use crate::setup::{notice, own_thread};
 use door::Door;
 
 /// How long the thread may take to end after readers were waited for.

@@ -1,7 +1,7 @@
 //! Which worker of which observed runtime the calling thread is.
 //!
 //! Threads of the service read it and never wait: a worker that parks once and has nothing to do after that has no
-//! second time to tell where it belongs. The table of observed runtimes ([`sample`](mod@crate::sample)) says which
+//! second time to tell where it belongs. The table of observed runtimes ([`sample`](mod@crate::report::sample)) says which
 //! runtimes there are.
 
 use std::sync::atomic::{AtomicU64, Ordering};

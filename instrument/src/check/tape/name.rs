@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use pollscope_model::time::SECOND;
 use pollscope_proto::recording::EXTENSION;
 use pollscope_recorder::clock;
 
+use super::super::TESTS;
 use super::RecordSetting;
-use crate::book::Book;
+use crate::check::book::Book;
 
 /// Names that are tried for one file.
 const TRIES: u32 = 1_000;
@@ -24,7 +25,8 @@ const TRIES: u32 = 1_000;
 pub(super) fn create(setting: &RecordSetting, book: &Book) -> io::Result<(PathBuf, File)> {
     fs::create_dir_all(&setting.folder)?;
     for _ in 0..TRIES {
-        let (unix_s, number) = GIVEN
+        let (unix_s, number) = TESTS
+            .names
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .next(now_s(), |unix_s| setting.path(&book.file_stem(unix_s), ""));
@@ -42,11 +44,9 @@ fn now_s() -> u64 {
     clock::anchor().to_unix_ns(clock::now_ns()) / SECOND
 }
 
-static GIVEN: LazyLock<Mutex<Given>> = LazyLock::new(Mutex::default);
-
 /// The numbers that were given in the latest second. Names hold the second, so that those before are over.
 #[derive(Default)]
-struct Given {
+pub(in crate::check) struct Given {
     unix_s: u64,
     numbers: HashMap<PathBuf, u32>,
 }
@@ -71,7 +71,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::book::Settings;
+    use crate::check::book::Settings;
 
     #[test]
     fn no_name_is_given_twice_though_its_file_is_removed() {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use pollscope_model::time::SECOND;
 use pollscope_system::file::create_private;
 
-use crate::identity::Identity;
+use crate::setup::identity::Identity;
 
 /// Dumps of one service that stay.
 const KEPT: usize = 10;
@@ -101,7 +101,7 @@ mod tests {
     use pollscope_model::id::BootId;
 
     use super::*;
-    use crate::config::Config;
+    use crate::setup::config::Config;
 
     #[cfg(unix)]
     #[test]

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use libc::c_int;
 
 use super::Signal;
-use crate::config::DumpSignal;
-use crate::own_thread;
+use crate::setup::config::DumpSignal;
+use crate::setup::own_thread;
 
 static CAME: AtomicBool = AtomicBool::new(false);
 

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use pollscope_proto::recording::EXTENSION;
 use pollscope_system::file::create_private;
 
-use crate::config::Record;
-use crate::identity::Identity;
+use crate::setup::config::Record;
+use crate::setup::identity::Identity;
 
 /// Files of one recording, the newest included; they share its limit.
 const FILES: u64 = 4;

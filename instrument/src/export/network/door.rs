@@ -3,8 +3,8 @@
 
 use std::net::TcpListener;
 
-use crate::config::Listen;
-use crate::fork::held::Held;
+use crate::setup::config::Listen;
+use crate::setup::fork::held::Held;
 
 #[cfg(unix)]
 mod unix;

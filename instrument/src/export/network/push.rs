@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use crate::export::Shared;
 use crate::export::backlog::Backlog;
-use crate::notice;
-use crate::outlet::PATIENCE;
+use crate::setup::notice;
+use crate::setup::outlet::PATIENCE;
 use backoff::Backoff;
 use session::{End, Session};
 

@@ -19,13 +19,13 @@ use tonic::{Request, Response, Status, Streaming};
 use super::door::{Door, Listener};
 use super::http2::server;
 use super::lens::Lens;
-use crate::config::Listen;
 use crate::export::Shared;
 use crate::export::backlog::{Backlog, Next};
 use crate::export::greeting::Greeting;
-use crate::fork::held::{Descriptor, Held};
-use crate::notice;
-use crate::refusals::Refusals;
+use crate::setup::config::Listen;
+use crate::setup::fork::held::{Descriptor, Held};
+use crate::setup::notice;
+use crate::setup::refusals::Refusals;
 use pace::Pace;
 
 mod pace;

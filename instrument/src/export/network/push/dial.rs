@@ -8,7 +8,7 @@ use tonic::codegen::http::uri::Authority;
 
 use super::session::End;
 use crate::export::network::http2::client::Connection;
-use crate::fork::held::Held;
+use crate::setup::fork::held::Held;
 
 /// Connects, and begins to speak HTTP/2.
 pub(super) async fn connect(url: &str) -> Result<Connection, End> {
