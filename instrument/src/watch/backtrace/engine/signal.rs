@@ -109,7 +109,7 @@ fn keepers() -> MutexGuard<'static, usize> {
     ENGINE.signal.keepers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Keeps the handler that [`install`] sets. The last one that is dropped gives the process its own action back, which
+/// Keeps the handler that `install` sets. The last one that is dropped gives the process its own action back, which
 /// was to ignore the signal.
 #[derive(Debug)]
 pub struct Kept(());
