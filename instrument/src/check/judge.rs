@@ -31,7 +31,7 @@ pub(super) fn verdict(
         }
     };
     let without_cpu_ns =
-        clerk.process().and_then(|process| clerk.pressure.longest(process, clerk.book.session()));
+        clerk.process().and_then(|process| clerk.pressure.two_longest(process, clerk.book.session()));
     let mut found = Vec::new();
     let mut notes = Vec::new();
     if let Some(process) = clerk.process() {

@@ -4,7 +4,7 @@
 
 use pollscope_model::world::Process;
 use pollscope_recorder::session::Session;
-use pollscope_recorder::thread::{self, Thread};
+use pollscope_recorder::thread::{self, Reading, Thread};
 
 use crate::watch::usage;
 
@@ -20,7 +20,8 @@ impl Pressure {
     /// Of a session that begins on the calling thread.
     pub(super) fn begin() -> Self {
         let tid = thread::here().tid();
-        Self { own: tid.and_then(|tid| Some((tid, without_cpu_ns(tid)?))), machine_ns: machine_ns() }
+        let waited = |tid| Some((tid, without_cpu_ns(tid, &thread::read())?));
+        Self { own: tid.and_then(waited), machine_ns: machine_ns() }
     }
 
     /// The longest time that two threads of the session's runtime have waited since, up to now and together, with what
@@ -28,17 +29,17 @@ impl Pressure {
     /// since a wake and the poll after it may be made by two threads: one that loses its CPU between the wake's time
     /// and the task's place in the queue, and the worker. Threads of the blocking pool wake tasks too.
     /// The threads still run; the time of pool threads that ended before (tokio keeps idle ones for ten seconds) is lost.
-    pub(super) fn longest(&self, process: &Process, session: Session) -> Option<u64> {
+    pub(super) fn two_longest(&self, process: &Process, session: Session) -> Option<u64> {
         let workers: Vec<u32> = process.workers().filter_map(|worker| worker.record().tid).collect();
         let threads = thread::read();
-        let of_session = |thread: &&Thread| thread.is_taken() && thread.session() == session;
-        let pooled: Vec<u32> = threads.states().filter(of_session).filter_map(Thread::tid).collect();
-        drop(threads);
         let own = self.own.map(|(tid, _)| tid);
-        let pooled = pooled.into_iter().filter(|tid| !workers.contains(tid) && Some(*tid) != own);
-        let pooled: Vec<u64> = pooled.filter_map(|tid| self.of(tid)).collect();
-        let all: Option<Vec<u64>> = workers.iter().copied().chain(own).map(|tid| self.of(tid)).collect();
-        let mut all = all?;
+        let of_session = |thread: &&Thread| thread.is_taken() && thread.session() == session;
+        let is_pooled = |tid: &u32| !workers.contains(tid) && Some(*tid) != own;
+        let pooled = threads.states().filter(of_session).filter_map(Thread::tid).filter(is_pooled);
+        let pooled = pooled.filter_map(|tid| self.of(tid, &threads));
+        let known = workers.iter().copied().chain(own).map(|tid| self.of(tid, &threads));
+        // Where the wait of one of these is not known, the sum is not.
+        let mut all: Vec<u64> = known.collect::<Option<_>>()?;
         all.extend(pooled);
         Some(sum_of_two_longest(all))
     }
@@ -48,9 +49,9 @@ impl Pressure {
         Some(machine_ns()?.saturating_sub(self.machine_ns?))
     }
 
-    fn of(&self, tid: u32) -> Option<u64> {
+    fn of(&self, tid: u32, threads: &Reading) -> Option<u64> {
         let before = self.own.filter(|(own, _)| *own == tid).map_or(0, |(_, before)| before);
-        Some(without_cpu_ns(tid)?.saturating_sub(before))
+        Some(without_cpu_ns(tid, threads)?.saturating_sub(before))
     }
 }
 
@@ -60,8 +61,7 @@ fn sum_of_two_longest(mut times: Vec<u64>) -> u64 {
 }
 
 /// Time that a thread of this process had no CPU, since it began: by its kernel's account, and where that has none.
-fn without_cpu_ns(tid: u32) -> Option<u64> {
-    let threads = thread::read();
+fn without_cpu_ns(tid: u32, threads: &Reading) -> Option<u64> {
     let here = threads.states().find(|thread| thread.tid() == Some(tid));
     Some(usage::of(tid)?.waited.saturating_add(here.map_or(0, |thread| thread.split.held_up_ns())))
 }
