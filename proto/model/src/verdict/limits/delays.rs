@@ -27,10 +27,10 @@ pub(super) fn judge(
     // Which of the delays it was in is not known.
     let stopped_ns = view.moment.process.stopped_ns(0, u64::MAX);
     let running = |wall: u64| if count_preempted { wall } else { wall.saturating_sub(stopped_ns) };
-    let held_ns = held_ns(view);
-    let own = |wall: u64| match without_cpu_ns {
+    let of_runtime = without_cpu_ns.map(|without_cpu_ns| (without_cpu_ns, held_ns(view)));
+    let own = |wall: u64| match of_runtime {
         _ if count_preempted => wall,
-        Some(without_cpu_ns) => wall.saturating_sub(without_cpu_ns).min(held_ns),
+        Some((without_cpu_ns, held_ns)) => wall.saturating_sub(without_cpu_ns).min(held_ns),
         None => cpu.own(wall),
     };
     if !count_preempted && cpu.share.is_none() && without_cpu_ns.is_none() {
@@ -56,13 +56,13 @@ pub(super) fn judge(
             continue;
         }
         if own(running(waits.max())) <= limit {
-            let machine = match without_cpu_ns {
-                Some(ns) if waits.max().saturating_sub(ns) > limit => format!(
+            let machine = match of_runtime {
+                Some((ns, held_ns)) if running(waits.max()).saturating_sub(ns) > limit => format!(
                     "all that ran held its workers for {}, threads of its runtime were without a CPU for {}",
                     Nanos(held_ns),
                     Nanos(ns)
                 ),
-                Some(ns) => format!("threads of its runtime were without a CPU for {}", Nanos(ns)),
+                Some((ns, _)) => format!("threads of its runtime were without a CPU for {}", Nanos(ns)),
                 None => format!("{} of what was wanted", Value::Ratio(cpu.share.unwrap_or(1.0))),
             };
             judged.set_undecided(
