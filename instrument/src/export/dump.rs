@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pollscope_model::report::{Report, ReportKind};
+use pollscope_model::report::Report;
 use pollscope_proto::PROTOCOL;
 use pollscope_proto::recording::Writer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -307,11 +307,7 @@ impl Clerk {
 
 /// Whether nothing of the dump comes after it.
 fn ends(report: &Report, seq: u64) -> bool {
-    let whole = match report.kind {
-        ReportKind::Delta => true,
-        ReportKind::Snapshot { part, parts } => part + 1 >= parts,
-    };
-    whole && report.seq >= seq
+    report.kind.is_last_part() && report.seq >= seq
 }
 
 #[cfg(test)]

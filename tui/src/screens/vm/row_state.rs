@@ -26,11 +26,8 @@ impl RowState {
     /// The state of that name; `None` for one that looks like any other text.
     pub(super) fn of(kind: Kind, word: &str) -> Option<Self> {
         match kind {
-            Kind::Tasks => TaskState::ALL.into_iter().find(|state| state.as_str() == word).map(Self::Task),
-            Kind::Processes => {
-                let presences = [Presence::Live, Presence::Stale, Presence::Gone];
-                presences.into_iter().find(|presence| presence.as_str() == word).map(Self::Process)
-            }
+            Kind::Tasks => TaskState::from_name(word).map(Self::Task),
+            Kind::Processes => Presence::from_name(word).map(Self::Process),
             Kind::Workers => match word {
                 "polling" => Some(Self::Polling),
                 "parked" => Some(Self::Parked),
