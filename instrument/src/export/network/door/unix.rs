@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use pollscope_system::process::is_alive;
 use pollscope_system::socket::{self, SocketState};
 
 /// A listening socket whose file goes when it is dropped.
@@ -113,13 +114,8 @@ fn remove_leftovers(folder: &Path) {
 }
 
 /// The process that a socket is named after.
-fn pid_of(path: &Path) -> Option<i32> {
+fn pid_of(path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.strip_suffix(".sock")?.parse().ok()
-}
-
-fn is_alive(pid: i32) -> bool {
-    let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
-    rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
 }
 
 #[cfg(test)]
