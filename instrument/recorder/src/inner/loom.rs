@@ -94,6 +94,17 @@ fn loom_two_that_keep_the_lent_waker_keep_one() {
     });
 }
 
+/// A leaf that becomes ready on a thread of its own, wakes the task and lets its waker go.
+fn leaf(inner: &Arc<InnerWaker>, ready: &Arc<AtomicBool>) -> thread::JoinHandle<()> {
+    let (inner, ready) = (Arc::clone(inner), Arc::clone(ready));
+    thread::spawn(move || {
+        ready.store(true, Ordering::Release);
+        inner.count_wake(By::Task);
+        inner.forward();
+        inner.release();
+    })
+}
+
 /// A task that is polled with a new waker while its leaf becomes ready: either the poll sees the leaf
 /// ready, or the new waker is woken. A wake is never lost to the waker that went away.
 #[test]
@@ -104,15 +115,7 @@ fn loom_a_changed_waker_loses_no_wake() {
         let ready = Arc::new(AtomicBool::new(false));
         inner.update(&old_waker);
         inner.hold();
-        let leaf = {
-            let (inner, ready) = (Arc::clone(&inner), Arc::clone(&ready));
-            thread::spawn(move || {
-                ready.store(true, Ordering::Release);
-                inner.count_wake(By::Task);
-                inner.forward();
-                inner.release();
-            })
-        };
+        let leaf = leaf(&inner, &ready);
         inner.update(&new_waker);
         let seen = ready.load(Ordering::Acquire);
         leaf.join().expect("no panic");
@@ -131,15 +134,7 @@ fn loom_a_waker_changed_twice_loses_no_wake() {
         inner.update(&first);
         inner.hold();
         inner.update(&second);
-        let leaf = {
-            let (inner, ready) = (Arc::clone(&inner), Arc::clone(&ready));
-            thread::spawn(move || {
-                ready.store(true, Ordering::Release);
-                inner.count_wake(By::Task);
-                inner.forward();
-                inner.release();
-            })
-        };
+        let leaf = leaf(&inner, &ready);
         inner.update(&last_waker);
         let seen = ready.load(Ordering::Acquire);
         leaf.join().expect("no panic");
