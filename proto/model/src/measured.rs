@@ -46,7 +46,7 @@ names! {
         Stalls = "stalls",
         /// The tasks that a slow poll kept waiting.
         Harm = "harm",
-        /// Who wakes whom, by spawn site.
+        /// Wakes, by the spawn sites of the waking and of the woken task.
         WakeEdges = "wake-edges",
         /// Tasks that are spawned by libraries, not through pollscope.
         LibraryTasks = "library-tasks",
@@ -81,7 +81,7 @@ pub struct Capability {
 }
 
 names! {
-    /// For whom a metric is measured.
+    /// The tasks for which a metric is measured.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     #[non_exhaustive]
     pub enum Coverage {
