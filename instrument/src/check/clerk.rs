@@ -86,12 +86,20 @@ impl Clerk {
         // Only a greeting can fail.
         let _ = self.monitor.receive(Message::Report(Box::new(report)), now);
         self.monitor.finish(now);
+        self.look();
     }
 
     fn take(&mut self, report: Report) {
         self.record(&report);
         // Only a greeting can fail.
         let _ = self.monitor.receive_and_tick(Message::Report(Box::new(report)), unix_now());
+        self.look();
+    }
+
+    fn look(&mut self) {
+        if let Some(process) = self.monitor.world().process(self.boot) {
+            self.pressure.look(process, self.book.session());
+        }
     }
 
     fn record(&mut self, report: &Report) {

@@ -30,8 +30,6 @@ pub(super) fn verdict(
             ..config.levels
         }
     };
-    let without_cpu_ns =
-        clerk.process().and_then(|process| clerk.pressure.two_longest(process, clerk.book.session()));
     let mut found = Vec::new();
     let mut notes = Vec::new();
     if let Some(process) = clerk.process() {
@@ -57,7 +55,7 @@ pub(super) fn verdict(
     let run = RunEvidence {
         label: Some(name.into()),
         armed: Some(armed),
-        without_cpu_ns,
+        without_cpu_ns: clerk.pressure.two_longest(),
         machine_short_ns: clerk.pressure.machine(),
         found,
         allowances: allowances.collect(),

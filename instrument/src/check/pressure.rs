@@ -2,6 +2,8 @@
 //! code for, and for anything on the machine, which bounds how long a thread can have slept for another that had
 //! none. Linux counts both; other systems do not.
 
+use std::cmp::Reverse;
+
 use pollscope_model::world::Process;
 use pollscope_recorder::session::Session;
 use pollscope_recorder::thread::{self, Reading, Thread};
@@ -12,6 +14,10 @@ use crate::watch::usage;
 /// others. The others are as old as the session.
 pub(super) struct Pressure {
     own: Option<(u32, u64)>,
+    /// The two threads that waited the longest of those seen so far, and how long.
+    longest: Vec<(u32, u64)>,
+    /// Whether the latest look saw what each worker and the session's own thread had waited.
+    is_whole: bool,
     /// What the machine had counted.
     machine_ns: Option<u64>,
 }
@@ -21,27 +27,38 @@ impl Pressure {
     pub(super) fn begin() -> Self {
         let tid = thread::here().tid();
         let waited = |tid| Some((tid, without_cpu_ns(tid, &thread::read())?));
-        Self { own: tid.and_then(waited), machine_ns: machine_ns() }
+        Self { own: tid.and_then(waited), longest: Vec::new(), is_whole: false, machine_ns: machine_ns() }
     }
 
-    /// The longest time that two threads of the session's runtime have waited since, up to now and together, with what
-    /// held up their slow polls besides (see [`split`](pollscope_recorder::split)); `None` where it is not counted. Two,
-    /// since a wake and the poll after it may be made by two threads: one that loses its CPU between the wake's time
-    /// and the task's place in the queue, and the worker. Threads of the blocking pool wake tasks too.
-    /// The threads still run; the time of pool threads that ended before (tokio keeps idle ones for ten seconds) is lost.
-    pub(super) fn two_longest(&self, process: &Process, session: Session) -> Option<u64> {
+    /// Sees how long the threads of the session's runtime have waited up to now. To be called again and again: of a
+    /// thread of the blocking pool nothing is left when it has ended, ten seconds after its last job.
+    pub(super) fn look(&mut self, process: &Process, session: Session) {
         let workers: Vec<u32> = process.workers().filter_map(|worker| worker.record().tid).collect();
         let threads = thread::read();
         let own = self.own.map(|(tid, _)| tid);
+        self.is_whole = true;
+        for tid in workers.iter().copied().chain(own) {
+            match self.since_begin(tid, &threads) {
+                Some(ns) => self.keep(tid, ns),
+                None => self.is_whole = false,
+            }
+        }
         let of_session = |thread: &&Thread| thread.is_taken() && thread.session() == session;
         let is_pooled = |tid: &u32| !workers.contains(tid) && Some(*tid) != own;
-        let pooled = threads.states().filter(of_session).filter_map(Thread::tid).filter(is_pooled);
-        let pooled = pooled.filter_map(|tid| self.of(tid, &threads));
-        let known = workers.iter().copied().chain(own).map(|tid| self.of(tid, &threads));
-        // Where the wait of one of these is not known, the sum is not.
-        let mut all: Vec<u64> = known.collect::<Option<_>>()?;
-        all.extend(pooled);
-        Some(sum_of_two_longest(all))
+        for tid in threads.states().filter(of_session).filter_map(Thread::tid).filter(is_pooled) {
+            if let Some(ns) = self.since_begin(tid, &threads) {
+                self.keep(tid, ns);
+            }
+        }
+    }
+
+    /// The longest time that two threads of the session's runtime were seen to have waited, together, with what held up
+    /// their slow polls besides (see [`split`](pollscope_recorder::split)); `None` where it is not counted. Two, since a
+    /// wake and the poll after it may be made by two threads: one that loses its CPU between the wake's time and the
+    /// task's place in the queue, and the worker. Threads of the blocking pool wake tasks too.
+    pub(super) fn two_longest(&self) -> Option<u64> {
+        self.is_whole
+            .then(|| self.longest.iter().map(|(_, ns)| ns).fold(0, |sum: u64, ns| sum.saturating_add(*ns)))
     }
 
     /// How long anything on the machine has waited for a CPU since, or longer; `None` where it is not counted.
@@ -49,15 +66,20 @@ impl Pressure {
         Some(machine_ns()?.saturating_sub(self.machine_ns?))
     }
 
-    fn of(&self, tid: u32, threads: &Reading) -> Option<u64> {
+    /// A thread has waited so long by now: kept if only one thread waited longer.
+    fn keep(&mut self, tid: u32, ns: u64) {
+        match self.longest.iter_mut().find(|(known, _)| *known == tid) {
+            Some((_, longest)) => *longest = ns.max(*longest),
+            None => self.longest.push((tid, ns)),
+        }
+        self.longest.sort_unstable_by_key(|(_, ns)| Reverse(*ns));
+        self.longest.truncate(2);
+    }
+
+    fn since_begin(&self, tid: u32, threads: &Reading) -> Option<u64> {
         let before = self.own.filter(|(own, _)| *own == tid).map_or(0, |(_, before)| before);
         Some(without_cpu_ns(tid, threads)?.saturating_sub(before))
     }
-}
-
-fn sum_of_two_longest(mut times: Vec<u64>) -> u64 {
-    times.sort_unstable_by(|a, b| b.cmp(a));
-    times.into_iter().take(2).fold(0, u64::saturating_add)
 }
 
 /// Time that a thread of this process had no CPU, since it began: by its kernel's account, and where that has none.
@@ -91,6 +113,8 @@ fn machine_ns() -> Option<u64> {
 mod tests {
     use std::time::{Duration, Instant};
 
+    use pollscope_recorder::session;
+
     use super::*;
     use crate::check::{Flavor, Judged, Session};
 
@@ -105,20 +129,26 @@ mod tests {
 
     #[test]
     fn a_wake_and_its_poll_may_lose_their_cpus_one_after_the_other() {
-        assert_eq!(sum_of_two_longest(vec![2, 30, 4, 50]), 80);
-        assert_eq!(sum_of_two_longest(vec![7]), 7);
-        assert_eq!(sum_of_two_longest(Vec::new()), 0);
+        let mut pressure = Pressure { own: None, longest: Vec::new(), is_whole: true, machine_ns: None };
+        assert_eq!(pressure.two_longest(), Some(0));
+        for (tid, ns) in [(1, 2), (2, 30), (3, 4), (4, 50), (1, 3)] {
+            pressure.keep(tid, ns);
+        }
+        assert_eq!(pressure.two_longest(), Some(80));
+        pressure.keep(3, 31);
+        pressure.keep(3, 60);
+        assert_eq!(pressure.two_longest(), Some(110), "one thread counts once");
+        pressure.is_whole = false;
+        assert_eq!(pressure.two_longest(), None);
     }
 
-    /// The worker computes for longer than the limit while a task is due, and a thread of the blocking pool, which wakes
-    /// tasks too, had no CPU for an hour.
-    fn delayed() -> Judged<()> {
+    /// The worker computes for longer than the limit while a task is due, after what `before` does.
+    fn delayed<F: Future<Output = ()> + Send + 'static>(before: F) -> Judged<()> {
         let limit = Duration::from_millis(1);
         let session =
             Session::new("delayed").flavor(Flavor::MultiThread).worker_threads(1).max_sched_delay(limit);
         session.run(async move {
-            let job = || thread::here().split.was_held_up(3_600_000_000_000);
-            crate::spawn_blocking(job).await.expect("returns");
+            before.await;
             let compute = move || {
                 let begin = Instant::now();
                 while begin.elapsed() < 50 * limit {}
@@ -130,14 +160,44 @@ mod tests {
         })
     }
 
-    #[test]
-    fn what_a_pool_thread_waited_for_a_cpu_is_no_proof_against_the_code() {
+    /// Whether no delay is denied while a thread had no CPU for an hour.
+    fn is_doubted_for_it<F: Future<Output = ()> + Send + 'static>(before: impl Fn() -> F) -> bool {
         // Where the whole process was stopped meanwhile, by another test or by the machine, the doubt is about that.
-        let is_doubted_for_it = || {
-            let judged = delayed();
+        (0..50).any(|_| {
+            let judged = delayed(before());
             assert!(judged.is_clean(), "{}", judged.text());
             judged.text().contains("without a CPU for 1h00m")
+        })
+    }
+
+    fn has_no_cpu_for_an_hour() {
+        thread::here().split.was_held_up(3_600_000_000_000);
+    }
+
+    #[test]
+    fn what_a_pool_thread_waited_for_a_cpu_is_no_proof_against_the_code() {
+        let in_pool = || async { crate::spawn_blocking(has_no_cpu_for_an_hour).await.expect("returns") };
+        assert!(is_doubted_for_it(in_pool), "what the pool's thread waited counts");
+    }
+
+    #[test]
+    fn what_a_thread_waited_is_known_after_its_end() {
+        let on_thread_that_ends = || async {
+            let session = session::current();
+            let (seen, is_seen) = std::sync::mpsc::channel::<()>();
+            let (begun, has_begun) = tokio::sync::oneshot::channel();
+            let thread = std::thread::spawn(move || {
+                thread::here_for(session).set_session(session);
+                has_no_cpu_for_an_hour();
+                begun.send(()).expect("the body waits");
+                let _ = is_seen.recv();
+            });
+            has_begun.await.expect("it begins");
+            // Is answered after a look.
+            crate::check::checkpoint("looked");
+            drop(seen);
+            thread.join().expect("ends");
         };
-        assert!((0..50).any(|_| is_doubted_for_it()), "what the pool's thread waited counts");
+        assert!(is_doubted_for_it(on_thread_that_ends), "what the thread waited counts");
     }
 }

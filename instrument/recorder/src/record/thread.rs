@@ -254,7 +254,7 @@ impl Thread {
 
     /// Sets whose the thread is and returns whose it was. For the thread itself.
     #[cfg(any(feature = "check", test))]
-    pub(crate) fn set_session(&self, session: Session) -> Session {
+    pub fn set_session(&self, session: Session) -> Session {
         let before = self.session();
         // The state that ending threads share belongs to no session.
         if before != session && !self.flight.is_closed() {
