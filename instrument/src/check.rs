@@ -51,12 +51,12 @@
 
 pub(crate) mod book;
 mod canary;
-mod clerk;
 mod config;
 mod finish;
 mod judge;
 mod judged;
 mod kept;
+mod observer;
 mod phase;
 mod pressure;
 mod roll;

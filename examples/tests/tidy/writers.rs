@@ -23,7 +23,7 @@ const RECORDING: &str = "a recording, which keeps names as they are; readers cle
 const WRITERS: &[(&str, Kept)] = &[
     ("collector/src/log.rs", By("nothing_harmful_is_logged")),
     ("collector/src/main.rs", By("nothing_harmful_is_logged")),
-    ("instrument/src/check/clerk.rs", By("nothing_harmful_is_said_by_a_test")),
+    ("instrument/src/check/observer.rs", By("nothing_harmful_is_said_by_a_test")),
     ("instrument/src/check/tape.rs", Own(RECORDING)),
     ("instrument/src/check/tape/name.rs", Own(RECORDING)),
     ("instrument/src/check/text.rs", By("nothing_harmful_is_said_by_a_test")),

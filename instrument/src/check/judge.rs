@@ -8,12 +8,12 @@ use pollscope_model::verdict::{Allowance, Armed, Verdict};
 use pollscope_model::verdict::{Judge, RunEvidence};
 use tokio::runtime::Handle;
 
-use super::clerk::Clerk;
 use super::config::Config;
+use super::observer::Observer;
 
 /// The verdict. Of a body that did not return it is unknown what it would have cleaned up.
 pub(super) fn verdict(
-    clerk: &Clerk,
+    observer: &Observer,
     config: &Config,
     name: &str,
     armed: Armed,
@@ -32,9 +32,9 @@ pub(super) fn verdict(
     };
     let mut found = Vec::new();
     let mut notes = Vec::new();
-    if let Some(process) = clerk.process() {
-        found = ending::judge(process, &config.policy, &levels, clerk.span_ns());
-        let unseen = unseen(clerk, runtime);
+    if let Some(process) = observer.process() {
+        found = ending::judge(process, &config.policy, &levels, observer.span_ns());
+        let unseen = unseen(observer, runtime);
         if unseen > 0 && levels.leaks > Level::Allow {
             found.push(ending::unseen(process, levels.leaks, unseen));
         }
@@ -46,7 +46,7 @@ pub(super) fn verdict(
             );
         }
     }
-    let allowances = clerk.book.allowances().into_iter().map(|ran| Allowance {
+    let allowances = observer.book.allowances().into_iter().map(|ran| Allowance {
         reason: ran.reason.into(),
         place: format!("{}:{}", ran.at.file(), ran.at.line()).into(),
         runs: ran.runs,
@@ -55,12 +55,12 @@ pub(super) fn verdict(
     let run = RunEvidence {
         label: Some(name.into()),
         armed: Some(armed),
-        without_cpu_ns: clerk.pressure.two_longest(),
-        machine_short_ns: clerk.pressure.machine(),
+        without_cpu_ns: observer.pressure.two_longest(),
+        machine_short_ns: observer.pressure.machine(),
         found,
         allowances: allowances.collect(),
         notes,
-        ..RunEvidence::of(&clerk.monitor)
+        ..RunEvidence::of(&observer.monitor)
     };
     let mut judge = Judge::new(config.terms.clone());
     judge.add_run(&run);
@@ -68,15 +68,15 @@ pub(super) fn verdict(
 }
 
 /// Tasks that the runtime counts and that were not recorded.
-pub(super) fn unseen(clerk: &Clerk, runtime: &Handle) -> u64 {
-    let Some(process) = clerk.process() else { return 0 };
+pub(super) fn unseen(observer: &Observer, runtime: &Handle) -> u64 {
+    let Some(process) = observer.process() else { return 0 };
     let seen =
         process.tasks().filter(|task| task.kind() == TaskKind::Async && !task.state().is_ended()).count();
     (runtime.metrics().num_alive_tasks() as u64).saturating_sub(seen as u64)
 }
 
 /// Whether a job of the blocking pool is still running.
-pub(super) fn has_jobs(clerk: &Clerk) -> bool {
+pub(super) fn has_jobs(observer: &Observer) -> bool {
     let job = |state: TaskState, kind: TaskKind| kind == TaskKind::Blocking && !state.is_ended();
-    clerk.process().is_some_and(|process| process.tasks().any(|task| job(task.state(), task.kind())))
+    observer.process().is_some_and(|process| process.tasks().any(|task| job(task.state(), task.kind())))
 }

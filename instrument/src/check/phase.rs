@@ -10,7 +10,7 @@ use pollscope_model::world::Process;
 use pollscope_recorder::session::{self, Session};
 
 use super::TESTS;
-use super::clerk::Order;
+use super::observer::Order;
 
 /// More are one with the last.
 const MAX_PHASES: usize = 64;

@@ -14,10 +14,10 @@ use pollscope_model::verdict::{Armed, Outcome, Verdict, ending};
 use pollscope_recorder::intern::NO_SITE;
 use pollscope_recorder::task::Labels;
 
-use super::clerk::{Alarm, Clerk, Watch};
 use super::config::{self, Config, RecordSetting};
 use super::judged::Judged;
 use super::kept::{Kept, Recording};
+use super::observer::{Alarm, Observer, Watch};
 use super::phase::Listed;
 use super::runtime::Stage;
 use super::session::Session;
@@ -163,37 +163,38 @@ pub(super) fn conduct<T>(
     };
     let book = Arc::new(Book::open(settings).map_err(|error| error.to_string())?);
     let stage = Stage::build(&mut session, &book).map_err(|error| format!("no runtime: {error}"))?;
-    let clerk = Clerk::new(Arc::clone(&book), &config.policy, record);
-    let watch = Watch::start(clerk, &name, config.timeout).map_err(|error| format!("no thread: {error}"))?;
+    let observer = Observer::new(Arc::clone(&book), &config.policy, record);
+    let watch =
+        Watch::start(observer, &name, config.timeout).map_err(|error| format!("no thread: {error}"))?;
     let entered = book.enter();
     let listed = Listed::here(watch.orders());
     let ended = catch_unwind(AssertUnwindSafe(|| drive(&stage, &book, &watch.alarm)));
     let ended = ended.unwrap_or_else(Err);
     drop(listed);
     let alarm = Arc::clone(&watch.alarm);
-    let mut clerk = watch.end().ok_or("internal error in pollscope-check")?;
-    clerk.fold_end_of_body();
+    let mut observer = watch.end().ok_or("internal error in pollscope-check")?;
+    observer.fold_end_of_body();
     let returned = matches!(ended, Ok(Some(_)));
     if returned {
         stage.settle(config.patience, || {
-            clerk.fold();
-            let left = clerk.process().map_or(0, |process| ending::left_behind(process, &config.levels));
-            left + judge::unseen(&clerk, stage.handle())
+            observer.fold();
+            let left = observer.process().map_or(0, |process| ending::left_behind(process, &config.levels));
+            left + judge::unseen(&observer, stage.handle())
         });
     }
-    clerk.fold_last();
-    clerk.note_phase(None);
+    observer.fold_last();
+    observer.note_phase(None);
     drop(entered);
-    let mut verdict = judge::verdict(&clerk, config, &name, armed, stage.handle(), returned);
+    let mut verdict = judge::verdict(&observer, config, &name, armed, stage.handle(), returned);
     let timed_out = alarm.take();
     let passed = returned && timed_out.is_none() && verdict.outcome == Outcome::Clean;
-    let kept = if passed { Kept::default() } else { clerk.keep() };
+    let kept = if passed { Kept::default() } else { observer.keep() };
     if let Some(path) = &kept.path {
         let path: Arc<str> = path.to_string_lossy().into();
         verdict.subjects.iter_mut().for_each(|subject| subject.recording = Some(Arc::clone(&path)));
     }
     // Jobs that do not end would keep the runtime for ever.
-    let wait = timed_out.is_none() && !judge::has_jobs(&clerk);
+    let wait = timed_out.is_none() && !judge::has_jobs(&observer);
     stage.end(wait);
-    Ok((Done { name, ended, timed_out, phases: clerk.phases.into_all(), kept }, verdict))
+    Ok((Done { name, ended, timed_out, phases: observer.phases.into_all(), kept }, verdict))
 }

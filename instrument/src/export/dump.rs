@@ -110,14 +110,14 @@ struct Job {
 }
 
 /// Where dumps are asked for.
-struct Desk {
+struct DumpRequests {
     shared: Arc<Shared>,
     orders: UnboundedSender<Order>,
     /// `None` where there is no folder.
     pace: Option<Mutex<Pace>>,
 }
 
-impl DumpFiles for Desk {
+impl DumpFiles for DumpRequests {
     fn dump(&self, last_ns: u64, patience: Duration) -> Option<Dumped> {
         let reporter = &self.shared.reporter;
         if !self.pace().is_some_and(|mut pace| pace.begin(Instant::now())) {
@@ -135,7 +135,7 @@ impl DumpFiles for Desk {
     }
 }
 
-impl Desk {
+impl DumpRequests {
     /// A file was written, or given up.
     fn done(&self) {
         if let Some(mut pace) = self.pace() {
@@ -169,7 +169,7 @@ impl Pace {
 
 /// The thread of one guard.
 struct Dumping {
-    desk: Arc<Desk>,
+    requests: Arc<DumpRequests>,
     thread: JoinHandle<()>,
 }
 
@@ -179,39 +179,46 @@ impl Start for Dumps {
         let Self { folder, signal } = *self;
         let (orders, inbox) = unbounded_channel();
         let pace = folder.is_some().then(Mutex::default);
-        let desk = Arc::new(Desk { shared, orders, pace });
-        let clerk = Clerk { desk: desk.clone(), folder, signal, inbox, failed: false, told_empty: false };
+        let requests = Arc::new(DumpRequests { shared, orders, pace });
+        let writer = DumpWriter {
+            requests: requests.clone(),
+            folder,
+            signal,
+            inbox,
+            failed: false,
+            warned_empty: false,
+        };
         let work = move || {
-            if let Some(signal) = &clerk.signal {
+            if let Some(signal) = &writer.signal {
                 signal.receive();
             }
-            let done = std::panic::AssertUnwindSafe(|| runtime.block_on(clerk.work()));
+            let done = std::panic::AssertUnwindSafe(|| runtime.block_on(writer.work()));
             if std::panic::catch_unwind(done).is_err() {
                 notice::warn("internal error in pollscope-dump: no more dumps, the service goes on");
             }
         };
         let thread = own_thread::start("dump", work)?;
-        Ok(Box::new(Dumping { desk, thread }))
+        Ok(Box::new(Dumping { requests, thread }))
     }
 }
 
 impl Outlet for Dumping {
     fn dump_files(&self) -> Option<Arc<dyn DumpFiles>> {
-        Some(self.desk.clone())
+        Some(self.requests.clone())
     }
 
     /// Waits until the dumps that were asked for are files.
     fn flush(&self, deadline: Instant) {
-        self.desk.shared.wait_until_delivered(deadline);
+        self.requests.shared.wait_until_delivered(deadline);
         let (done, wait) = channel();
-        if self.desk.orders.send(Order::Flush(done)).is_ok() {
+        if self.requests.orders.send(Order::Flush(done)).is_ok() {
             let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now()));
         }
     }
 
     /// Has the thread end behind the dumps that were asked for.
     fn begin_stop(&mut self, _: Instant) {
-        let _ = self.desk.orders.send(Order::Stop);
+        let _ = self.requests.orders.send(Order::Stop);
     }
 
     /// Waits for that; a disk that hangs is left behind.
@@ -223,25 +230,25 @@ impl Outlet for Dumping {
 }
 
 /// What the thread works with.
-struct Clerk {
-    desk: Arc<Desk>,
+struct DumpWriter {
+    requests: Arc<DumpRequests>,
     folder: Option<Folder>,
     signal: Option<Box<dyn Signal>>,
     inbox: UnboundedReceiver<Order>,
     /// The last dump could not be written, which was said.
     failed: bool,
     /// It was said that nothing is recorded.
-    told_empty: bool,
+    warned_empty: bool,
 }
 
-impl Clerk {
+impl DumpWriter {
     async fn work(mut self) {
         loop {
             let order = tokio::select! {
                 order = self.inbox.recv() => order,
                 () = tokio::time::sleep(LOOK), if self.signal.is_some() => {
                     if self.signal.as_ref().is_some_and(|signal| signal.came()) {
-                        let _ = self.desk.dump(LAST.as_nanos() as u64, PATIENCE);
+                        let _ = self.requests.dump(LAST.as_nanos() as u64, PATIENCE);
                     }
                     continue;
                 }
@@ -250,7 +257,7 @@ impl Clerk {
                 Some(Order::Write(job)) => {
                     let outcome = self.write(&job).await;
                     self.tell(outcome, job.dumped.events);
-                    self.desk.done();
+                    self.requests.done();
                 }
                 Some(Order::Flush(done)) => {
                     let _ = done.send(());
@@ -262,7 +269,7 @@ impl Clerk {
 
     async fn write(&self, job: &Job) -> Option<io::Result<String>> {
         let folder = self.folder.as_ref()?;
-        let hello = self.desk.shared.identity.hello(PROTOCOL);
+        let hello = self.requests.shared.identity.hello(PROTOCOL);
         let begun = folder.begin(hello.anchor.unix_ns);
         let write = async {
             let (draft, file) = begun?;
@@ -290,7 +297,7 @@ impl Clerk {
         match outcome {
             Some(Ok(path)) => {
                 notice::info(&format!("dumped {events} polls and wakes into {path}"));
-                if events == 0 && !std::mem::replace(&mut self.told_empty, true) {
+                if events == 0 && !std::mem::replace(&mut self.warned_empty, true) {
                     notice::warn(&format!(
                         "{path} has no single polls: POLLSCOPE_FLIGHT=always records them, so that a dump has the moments before"
                     ));

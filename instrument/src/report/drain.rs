@@ -32,7 +32,7 @@ use pollscope_recorder::clock;
 use pollscope_recorder::session::Session;
 use pollscope_recorder::thread::{self, Reading};
 
-use crate::watch::watchdog::{shelf, stopped};
+use crate::watch::watchdog::{looks, stopped};
 use process::WholeProcess;
 
 /// Turns the recorder's totals into deltas, and those of the whole process into snapshots too.
@@ -41,7 +41,7 @@ pub(crate) struct Drain<S = WholeProcess> {
     boot: BootId,
     seq: u64,
     last_ns: u64,
-    reader: intake::Reader,
+    reader: intake::Subscription,
     totals: Totals,
     workers: workers::Workers,
     /// The end of the last stop that was told.
@@ -92,7 +92,7 @@ impl<S: Source> Drain<S> {
             boot,
             seq: 0,
             last_ns: clock::now_ns(),
-            reader: intake::Reader::begin(session),
+            reader: intake::Subscription::begin(session),
             totals,
             workers: workers::Workers::new(session),
             stops_told_ns: clock::now_ns(),
@@ -120,7 +120,7 @@ impl<S: Source> Drain<S> {
             runtimes,
             workers,
             slow_polls: taken.slow_polls,
-            stalls: shelf::stalls().into_iter().filter(|stall| self.source.has_stall(stall)).collect(),
+            stalls: looks::stalls().into_iter().filter(|stall| self.source.has_stall(stall)).collect(),
             stops: stopped::since(&mut self.stops_told_ns),
             losses: Losses {
                 ended_rows: counts.losses.ended_rows + taken.ends_unsaid,

@@ -131,12 +131,12 @@ pub(crate) fn limit(limit: Duration) -> Result<Duration, String> {
 
 /// Looks on behalf of those who ask. Owned by the reporter's thread; what was found is forgotten when it
 /// is dropped.
-pub(crate) struct Lookout {
+pub(crate) struct OverloadSampler {
     gauge: Gauge,
     last: Instant,
 }
 
-impl Lookout {
+impl OverloadSampler {
     pub(crate) fn new(limit: Duration) -> Self {
         Self { gauge: Gauge::new(limit.as_nanos() as u64), last: Instant::now() }
     }
@@ -170,7 +170,7 @@ impl Lookout {
     }
 }
 
-impl Drop for Lookout {
+impl Drop for OverloadSampler {
     fn drop(&mut self) {
         SWITCHES.overload.store(UNASKED, Ordering::Relaxed);
     }

@@ -16,7 +16,7 @@ use pollscope_model::report::Report;
 use pollscope_recorder::Recorder;
 
 use crate::report::drain::Drain;
-use crate::report::overload::Lookout;
+use crate::report::overload::OverloadSampler;
 use crate::setup::{notice, own_thread};
 #[cfg(any(feature = "export", feature = "recording"))]
 pub(crate) use subscription::{Subscriber, Wants};
@@ -38,7 +38,7 @@ trait Reader: Any + Send {
 }
 
 enum Command {
-    Do(Box<dyn FnOnce(&mut Desk) + Send>),
+    Do(Box<dyn FnOnce(&mut ReporterState) + Send>),
     Stop,
 }
 
@@ -62,26 +62,32 @@ impl Reporter {
     pub(crate) fn start(
         drain: Drain,
         interval: Duration,
-        lookout: Lookout,
+        overload: OverloadSampler,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (commands, inbox) = mpsc::channel();
         // There is no reader yet.
         drain.set_read(false);
         let thread = own_thread::start("drain", move || {
-            let mut desk =
-                Desk { drain, interval, lookout, readers: Vec::new(), copies: false, last: Instant::now() };
-            let outcome = catch_unwind(AssertUnwindSafe(|| desk.work(&inbox)));
+            let mut state = ReporterState {
+                drain,
+                interval,
+                overload,
+                readers: Vec::new(),
+                copies: false,
+                last: Instant::now(),
+            };
+            let outcome = catch_unwind(AssertUnwindSafe(|| state.work(&inbox)));
             if outcome.is_err() {
                 Recorder::global().stop();
                 notice::warn("internal error in pollscope-drain: recording is off, the service goes on");
             }
-            // Readers are closed here: those at the desk, and those that still wait in the inbox.
+            // Readers are closed here: those that were added, and those that still wait in the inbox.
         })?;
         Ok((Self { commands }, thread))
     }
 
     /// Has the reporter's thread do something, if it has not ended.
-    fn tell(&self, work: impl FnOnce(&mut Desk) + Send + 'static) {
+    fn tell(&self, work: impl FnOnce(&mut ReporterState) + Send + 'static) {
         let _ = self.commands.send(Command::Do(Box::new(work)));
     }
 
@@ -89,30 +95,30 @@ impl Reporter {
     fn ask<T: Send + 'static>(
         &self,
         patience: Duration,
-        work: impl FnOnce(&mut Desk) -> T + Send + 'static,
+        work: impl FnOnce(&mut ReporterState) -> T + Send + 'static,
     ) -> Option<T> {
         let (done, wait) = mpsc::channel();
-        self.tell(move |desk| _ = done.send(work(desk)));
+        self.tell(move |state| _ = done.send(work(state)));
         wait.recv_timeout(patience).ok()
     }
 
     /// Hands the single events of the last nanoseconds to every subscriber, whether it asked for them or
     /// not. `None` if the reporter has ended or is busy for too long.
     pub(crate) fn dump(&self, last_ns: u64, patience: Duration) -> Option<Dumped> {
-        self.ask(patience, move |desk| desk.dump(last_ns))
+        self.ask(patience, move |state| state.dump(last_ns))
     }
 
     /// Ticks now and waits until the delta was handed out.
     pub(crate) fn tick(&self, patience: Duration) {
-        self.ask(patience, Desk::tick);
+        self.ask(patience, ReporterState::tick);
     }
 
     /// The totals since the start. `None` if the reporter has ended or is busy for too long.
     pub(crate) fn totals(&self, patience: Duration) -> Option<Report> {
-        self.ask(patience, |desk| {
-            desk.tick();
+        self.ask(patience, |state| {
+            state.tick();
             // One part holds all rows.
-            desk.drain.snapshot(usize::MAX).pop().unwrap_or_default()
+            state.drain.snapshot(usize::MAX).pop().unwrap_or_default()
         })
     }
 
@@ -123,25 +129,25 @@ impl Reporter {
 }
 
 /// What the thread works with.
-struct Desk {
+struct ReporterState {
     drain: Drain,
     interval: Duration,
-    lookout: Lookout,
+    overload: OverloadSampler,
     readers: Vec<Box<dyn Reader>>,
     /// A snapshot is under way.
     copies: bool,
     last: Instant,
 }
 
-impl Desk {
+impl ReporterState {
     fn work(&mut self, inbox: &Receiver<Command>) {
         loop {
             let copy = self.copies.then_some(COPY_PAUSE);
-            let due = [self.lookout.due_in(), copy].into_iter().flatten().fold(self.due_in(), Duration::min);
+            let due = [self.overload.due_in(), copy].into_iter().flatten().fold(self.due_in(), Duration::min);
             match inbox.recv_timeout(due) {
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.lookout.due_in().is_some_and(|look| look.is_zero()) {
-                        self.lookout.look();
+                    if self.overload.due_in().is_some_and(|look| look.is_zero()) {
+                        self.overload.look();
                     }
                     if self.due_in().is_zero() {
                         self.tick();

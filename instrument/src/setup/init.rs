@@ -10,7 +10,7 @@ use pollscope_recorder::session::Session;
 
 use crate::api::dump::{self, Dumper};
 use crate::report::drain::Drain;
-use crate::report::overload::Lookout;
+use crate::report::overload::OverloadSampler;
 use crate::report::reporter::Reporter;
 use crate::report::sample;
 use crate::runtime::TOKIO;
@@ -107,8 +107,8 @@ fn start_threads(config: &Config, failed: Failed<'_>) -> Result<Running, InitErr
     sample::switch_on();
     let slowest = Duration::from_nanos(config.recorder.slow_poll_ns);
     let drain = Drain::new(recorder, boot);
-    let lookout = Lookout::new(config.overload_limit);
-    let (reporter, thread) = Reporter::start(drain, config.interval, lookout).map_err(InitError::Thread)?;
+    let overload = OverloadSampler::new(config.overload_limit);
+    let (reporter, thread) = Reporter::start(drain, config.interval, overload).map_err(InitError::Thread)?;
     // Before the first greeting: the greeting says whether stalls are seen.
     let watchdog =
         match config.stall.map(|limit| Watchdog::start(Session::NONE, limit.max(slowest))).transpose() {

@@ -4,7 +4,7 @@
 //! It starts with the first who wants it, the guard or a session, and ends with the last. It only reads: what the recording threads write anyway
 //! ([`thread`](pollscope_recorder::thread)), and the counters of observed runtimes ([`workers`]). Of a service's
 //! thread it asks something only when that has been in one poll for longer than the limit, rarely (see
-//! [`budget`]), and never under a debugger. What it finds waits on a shelf ([`shelf`]) for the drain.
+//! [`budget`]), and never under a debugger. What it finds waits in a queue ([`looks`]) for the drain.
 //!
 //! To wake up is what it costs: some 30 µs each time on a virtual machine, a hundred times what a look takes.
 //! So it looks at every second limit while anything is polled, at every fourth while nothing is, and in between
@@ -14,13 +14,13 @@
 
 mod budget;
 mod closely;
-mod desk;
 mod kernel;
 mod limits;
+pub(crate) mod looks;
 mod naming;
 mod polls;
 mod roll_call;
-pub(crate) mod shelf;
+mod scanner;
 pub(crate) mod stacks;
 mod standing;
 pub(crate) mod stopped;
@@ -39,7 +39,7 @@ use pollscope_recorder::session::Session;
 use crate::setup::switches::SWITCHES;
 use crate::setup::{notice, own_thread};
 use crate::watch::backtrace::{self, Engine};
-use desk::Desk;
+use scanner::Scanner;
 
 /// How long a session waits for the first look that knows of it.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
@@ -55,7 +55,7 @@ static WATCHDOG: State = State {
     stops: stopped::Stops::new(),
     naming: naming::Threads::new(),
     table: LazyLock::new(Mutex::default),
-    shelf: shelf::Shelf::new(),
+    pending: looks::PendingLooks::new(),
 };
 
 struct State {
@@ -66,7 +66,7 @@ struct State {
     stops: stopped::Stops,
     naming: naming::Threads,
     table: LazyLock<Mutex<stacks::Table>>,
-    shelf: shelf::Shelf,
+    pending: looks::PendingLooks,
 }
 
 /// What takes stacks here, or why nothing does.
@@ -83,7 +83,7 @@ pub(crate) fn no_stacks() -> Option<&'static str> {
 /// stacks that were taken so far have their names; but not beyond the deadline.
 pub(crate) fn settle(deadline: Instant) {
     await_look(deadline);
-    shelf::settle(deadline);
+    looks::settle(deadline);
 }
 
 /// Waits until the watchdog has looked once more, but not beyond the deadline.
@@ -124,14 +124,14 @@ impl Shared {
         }
         let (ask, asked) = channel();
         let thread = own_thread::start("watchdog", move || {
-            let mut desk = Desk::new();
-            if catch_unwind(AssertUnwindSafe(|| desk.work(&asked))).is_err() {
+            let mut scanner = Scanner::new();
+            if catch_unwind(AssertUnwindSafe(|| scanner.work(&asked))).is_err() {
                 notice::warn(
                     "internal error in pollscope-watchdog: no more stalls are seen, all else goes on",
                 );
                 SWITCHES.sees_stalls.store(false, Ordering::Relaxed);
             }
-            shelf::set_open(Vec::new());
+            looks::set_open(Vec::new());
         })?;
         self.running = Some((ask, thread));
         Ok(())
@@ -187,14 +187,14 @@ impl Watchdog {
             if !own_thread::join(thread, deadline) {
                 notice::warn("pollscope-watchdog has not ended in time and is left behind");
             }
-            shelf::settle(deadline);
-            shelf::give_up();
+            looks::settle(deadline);
+            looks::give_up();
             if self.0.is_none() {
                 naming::keep_nothing();
             }
             naming::join(deadline);
         } else {
-            shelf::settle(deadline);
+            looks::settle(deadline);
         }
     }
 }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn whoever_asks_for_a_look_is_told_of_it() {
         let (ask, asked) = channel();
-        let thread = std::thread::spawn(move || Desk::new().work(&asked));
+        let thread = std::thread::spawn(move || Scanner::new().work(&asked));
         let answers = [(); 2].map(|()| {
             let (looked, looks) = channel();
             ask.send(looked).expect("it works");

@@ -2,7 +2,7 @@
 //! the drain adds the threads' shares up. Rooms are made when a site is first used on the thread, and hang together
 //! from then on, so that the drain looks at the shares that exist and at no room that is empty.
 
-mod told;
+mod reported;
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 
@@ -13,9 +13,9 @@ use super::intern::NO_SITE;
 use crate::hist::HistShard;
 use crate::room::Room;
 use crate::tally::{Note32, Tally};
-use told::Told;
-pub use told::since;
-pub use told::{Count, Lost};
+use reported::Reported;
+pub use reported::since;
+pub use reported::{Count, Lost};
 
 const PAGE: usize = 256;
 const PAGES: usize = NO_SITE as usize / PAGE + 1;
@@ -154,7 +154,7 @@ pub struct SiteShard {
     /// The one that was made before on the thread; null for none.
     before: AtomicPtr<SiteShard>,
     /// The drain's own: what it read at its last visit.
-    told: Told,
+    told: Reported,
 }
 
 impl SiteShard {

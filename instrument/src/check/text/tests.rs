@@ -7,7 +7,7 @@ use pollscope_model::monitor::Monitor;
 use pollscope_model::testkit::{self, HOSTILE, raw};
 use pollscope_model::world::WorldLimits;
 
-use super::super::{clerk, roll};
+use super::super::{observer, roll};
 use super::*;
 
 #[test]
@@ -29,7 +29,7 @@ fn nothing_harmful_is_said_by_a_test() {
         alive: 1,
     };
     let phases = [phase.clone(), phase];
-    let mut said = vec![("last words".to_owned(), clerk::last_words(HOSTILE, &roll, &kept))];
+    let mut said = vec![("last words".to_owned(), observer::last_words(HOSTILE, &roll, &kept))];
     for outcome in Outcome::ALL {
         let mut verdict = testkit::verdict_saying(HOSTILE);
         verdict.outcome = outcome;

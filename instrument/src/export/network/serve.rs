@@ -47,7 +47,7 @@ const FIRST_REQUEST: Duration = Duration::from_secs(5);
 /// Serves until told to close, then until the viewers have their goodbye.
 pub(super) async fn run(door: Door, shared: Arc<Shared>, closing: oneshot::Receiver<()>) {
     let viewers = Arc::new(Semaphore::new(MAX_VIEWERS));
-    let desk = Desk { shared, viewers, pace: Mutex::new(Pace::new(Instant::now())) };
+    let service = FeedService { shared, viewers, pace: Mutex::new(Pace::new(Instant::now())) };
     let bounds = Bounds { connections: share(MAX_CONNECTIONS, SHARE), first_request: FIRST_REQUEST };
     let refused = {
         let address = door.address().clone();
@@ -62,7 +62,7 @@ pub(super) async fn run(door: Door, shared: Arc<Shared>, closing: oneshot::Recei
         Listener::Tcp(listener) => match listener.try_clone().and_then(tokio::net::TcpListener::from_std) {
             Ok(listener) => {
                 let _held = Held::of(&listener);
-                serve(Incoming::new(listener, bounds, refused), desk, closing).await;
+                serve(Incoming::new(listener, bounds, refused), service, closing).await;
             }
             Err(error) => give_up(&door, &error),
         },
@@ -70,7 +70,7 @@ pub(super) async fn run(door: Door, shared: Arc<Shared>, closing: oneshot::Recei
         Listener::Unix(socket) => match socket.listener().and_then(tokio::net::UnixListener::from_std) {
             Ok(listener) => {
                 let _held = Held::of(&listener);
-                serve(Incoming::new(listener, bounds, refused), desk, closing).await;
+                serve(Incoming::new(listener, bounds, refused), service, closing).await;
             }
             Err(error) => give_up(&door, &error),
         },
@@ -79,10 +79,10 @@ pub(super) async fn run(door: Door, shared: Arc<Shared>, closing: oneshot::Recei
 
 async fn serve<L: Accept<Stream: Descriptor>>(
     mut incoming: Incoming<L>,
-    desk: Desk,
+    service: FeedService,
     mut closing: oneshot::Receiver<()>,
 ) {
-    let service = feed::server(desk);
+    let service = feed::server(service);
     let (close, closed) = watch::channel(false);
     let mut connections = JoinSet::new();
     loop {
@@ -124,14 +124,14 @@ fn give_up(door: &Door, error: &dyn std::error::Error) {
 }
 
 /// Where viewers come in.
-struct Desk {
+struct FeedService {
     shared: Arc<Shared>,
     viewers: Arc<Semaphore>,
     pace: Mutex<Pace>,
 }
 
 #[tonic::async_trait]
-impl Feed for Desk {
+impl Feed for FeedService {
     type AttachStream = ReceiverStream<Result<FeedMessage, Status>>;
 
     async fn attach(

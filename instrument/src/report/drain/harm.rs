@@ -7,7 +7,7 @@ use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_recorder::evidence::Harm;
 use pollscope_recorder::thread::{Reading, Thread};
 
-use crate::watch::watchdog::shelf::{self, Pairing};
+use crate::watch::watchdog::looks::{self, Pairing};
 use crate::watch::watchdog::stopped;
 
 /// A task that is polled later than that after a slow poll had other reasons to wait.
@@ -100,7 +100,7 @@ impl Open {
     /// poll is to have its line from the first.
     fn is_unnamed(&mut self, thread: u32, now: u64, naming_ns: u64) -> bool {
         let ended_ns = self.poll.start_ns.saturating_add(self.poll.wall_ns);
-        let is_naming = matches!(shelf::pair(thread, &mut self.poll), Pairing::Naming);
+        let is_naming = matches!(looks::pair(thread, &mut self.poll), Pairing::Naming);
         // The process may have been stopped up to a moment ago, and the watchdog has not run since.
         let may_be_stop = self.poll.blocked_ns().is_some_and(|ns| ns >= stopped::LEAST_NS)
             && !stopped::is_known_until(ended_ns);

@@ -55,7 +55,7 @@ pub(super) struct Inbox {
 }
 
 /// A reader, until it is dropped.
-pub(super) struct Reader(Arc<Mutex<Inbox>>);
+pub(super) struct Subscription(Arc<Mutex<Inbox>>);
 
 /// What a reader takes.
 pub(super) struct Taken {
@@ -67,7 +67,7 @@ pub(super) struct Taken {
     pub(super) slow_polls_lost: u64,
 }
 
-impl Reader {
+impl Subscription {
     /// Of everything, which begins with all tasks that live; or of a session that begins.
     pub(super) fn begin(of: Option<Session>) -> Self {
         let inbox = Arc::new(Mutex::new(Inbox::default()));

@@ -27,14 +27,14 @@ use crate::watch::watchdog::stacks;
 pub(crate) struct OneSession {
     session: Session,
     future_bytes: HashMap<SiteId, u64>,
-    told: Told,
+    dictionary: Dictionary,
     /// What earlier sessions with the number had lost.
     lost_before: Losses,
 }
 
 /// What is in the reader's dictionary.
 #[derive(Default)]
-struct Told {
+struct Dictionary {
     sites: HashSet<SiteId>,
     names: HashSet<NameId>,
     stacks: HashSet<StackId>,
@@ -52,7 +52,7 @@ impl Drain<OneSession> {
         let source = OneSession {
             session,
             future_bytes: HashMap::new(),
-            told: Told::default(),
+            dictionary: Dictionary::default(),
             lost_before: losses(session, &known, &shards),
         };
         Self::of(source, boot, totals)
@@ -96,7 +96,7 @@ impl Source for OneSession {
         true
     }
 
-    /// A site's largest future may be an earlier session's, so it is that of the tasks that are told.
+    /// A site's largest future may be an earlier session's, so it is that of the tasks that were reported.
     fn count(&mut self, threads: &Reading, totals: &mut Totals, tasks: &[TaskRecord], _: bool) -> Counts {
         let shards: Vec<_> = threads.shards().collect();
         let known = intern::sites_of(self.session);
@@ -135,7 +135,7 @@ impl Source for OneSession {
     }
 
     fn complete(&mut self, report: &mut Report) {
-        report.dict = self.told.entries(report);
+        report.dict = self.dictionary.entries(report);
     }
 }
 
@@ -163,7 +163,7 @@ fn losses(session: Session, sites: &[u32], threads: &[&Shards]) -> Losses {
     losses
 }
 
-impl Told {
+impl Dictionary {
     /// The entries that a report refers to and its reader does not have.
     fn entries(&mut self, report: &Report) -> Vec<DictEntry> {
         let (mut sites, mut names, mut found) = (Vec::new(), Vec::new(), Vec::new());

@@ -166,7 +166,7 @@ fn nothing_is_said_twice() {
 #[test]
 fn who_wanted_no_rows_and_comes_back_misses_none() {
     record();
-    let reader = intake::Reader::begin(None);
+    let reader = intake::Subscription::begin(None);
     reader.wants_rows(false);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let gate = Arc::new(Mutex::new(Vec::new()));

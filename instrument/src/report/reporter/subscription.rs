@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pollscope_model::report::Report;
 
-use super::{Desk, Reader, Reporter};
+use super::{Reader, Reporter, ReporterState};
 use crate::report::drain::Drain;
 use crate::report::drain::snapshot::Snapshot;
 
@@ -48,7 +48,7 @@ impl Reporter {
     pub(crate) fn subscribe(&self, subscriber: &Arc<impl Subscriber + 'static>) {
         let weak: Weak<dyn Subscriber> = Arc::downgrade(subscriber) as Weak<dyn Subscriber>;
         let subscription = Subscription { subscriber: Some(weak), snapshot: None };
-        self.tell(move |desk| subscription.begin(desk));
+        self.tell(move |state| subscription.begin(state));
     }
 
     /// The same for a subscriber that hears of all that happens after this call, for which the caller waits: without
@@ -61,7 +61,7 @@ impl Reporter {
     /// Single events are wanted for a while: of what comes, and of the last nanoseconds. They go to the
     /// subscribers that say so.
     pub(crate) fn ask_for_events(&self, last_ns: u64, ttl: Duration) {
-        self.tell(move |desk| desk.drain.ask_for_events(last_ns, ttl));
+        self.tell(move |state| state.drain.ask_for_events(last_ns, ttl));
     }
 }
 
@@ -80,23 +80,23 @@ impl Subscription {
 
     /// The tick before the snapshot makes the two meet: every other subscriber has the delta that the
     /// snapshot includes, and the next delta follows it for all.
-    fn begin(mut self, desk: &mut Desk) {
-        desk.tick();
+    fn begin(mut self, state: &mut ReporterState) {
+        state.tick();
         let Some(reader) = self.reader() else { return };
-        desk.drain.set_read(true);
-        let mut snapshot = desk.drain.begin_snapshot(SNAPSHOT_ROWS);
-        if let Some(first) = desk.drain.next_part(&mut snapshot) {
+        state.drain.set_read(true);
+        let mut snapshot = state.drain.begin_snapshot(SNAPSHOT_ROWS);
+        if let Some(first) = state.drain.next_part(&mut snapshot) {
             reader.restart(first);
         }
         self.snapshot = Some(snapshot);
-        match desk.readers.iter_mut().find_map(|known| self.same(&mut **known)) {
+        match state.readers.iter_mut().find_map(|known| self.same(&mut **known)) {
             Some(known) => {
                 known.snapshot = self.snapshot.take();
                 self.subscriber = None;
             }
-            None => desk.readers.push(Box::new(self)),
+            None => state.readers.push(Box::new(self)),
         }
-        desk.copy(false);
+        state.copy(false);
     }
 
     fn same<'a>(&self, known: &'a mut dyn Reader) -> Option<&'a mut Self> {

@@ -11,11 +11,11 @@ use pollscope_recorder::intern;
 use pollscope_recorder::thread::Thread;
 
 use super::budget::Budget;
-use super::desk::PAUSES;
 use super::kernel::{self, Word};
+use super::looks::{self, Look};
 use super::naming::{Naming, Ticket};
 use super::polls::{Next, Seen};
-use super::shelf::{self, Look};
+use super::scanner::PAUSES;
 use super::{engine, limits};
 use crate::watch::backtrace::{AskedThread, Refused};
 use crate::watch::usage;
@@ -85,7 +85,7 @@ impl Closely {
             Certainty::None => word.as_ref().is_some_and(Word::survives_signal),
         };
         let look = Look::new(thread.index, now, word.map_or(0, |word| self.name(word.text(false))));
-        shelf::put(Arc::clone(&look));
+        looks::put(Arc::clone(&look));
         seen.look = Some(Arc::clone(&look));
         seen.active = usage.map(|usage| (usage, clock::now_ns()));
         seen.set_awake(is_awake);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::shelf::{Is, Look, Named};
+use super::looks::{Is, Look, Named};
 use super::stacks;
 use super::{WATCHDOG, engine};
 use crate::setup::{notice, own_thread};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shelf::Look;
+use super::looks::Look;
 use crate::watch::usage::Usage;
 
 /// A poll that is already too old when it is first seen is seen once more after this: a process that was

@@ -4,15 +4,15 @@ use pollscope_model::entity::stall::Stall;
 use pollscope_recorder::thread::{Reading, Thread};
 
 use super::closely::{Certainty, SECOND_NS, wait};
-use super::desk::{Desk, stall_of, worker_of};
+use super::looks::{Is, Open};
 use super::polls::{Next, Seen};
-use super::shelf::{Is, Open};
+use super::scanner::{Scanner, stall_of, worker_of};
 use super::workers;
 
 const IN_TURN: Certainty<fn() -> bool> = Certainty::InTurn;
 const UNCERTAIN: Certainty<fn() -> bool> = Certainty::None;
 
-impl Desk {
+impl Scanner {
     /// Workers that stand still, though no poll is recorded on them.
     pub(super) fn look_at_workers(
         &mut self,

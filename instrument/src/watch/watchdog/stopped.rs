@@ -115,7 +115,7 @@ pub(crate) fn follow_clock() {
 }
 
 /// The watchdog's own time, read where its pauses begin and end.
-pub(super) struct Lookout {
+pub(super) struct StopDetector {
     before: Mark,
 }
 
@@ -140,7 +140,7 @@ impl Mark {
     }
 }
 
-impl Lookout {
+impl StopDetector {
     /// Begins; from now on readers wait for what it finds.
     pub(super) fn begin() -> Self {
         let before = Mark::now();
@@ -172,7 +172,7 @@ impl Lookout {
     }
 }
 
-impl Drop for Lookout {
+impl Drop for StopDetector {
     fn drop(&mut self) {
         WATCHDOG.stops.known_ns.store(u64::MAX, Ordering::Release);
     }

@@ -107,7 +107,7 @@ impl Session {
         let welcome = timeout(PATIENCE, welcome(&mut controls)).await.map_err(silent)??;
         welcomed();
 
-        let desk = Arc::new(Desk {
+        let state = Arc::new(PushState {
             lens: Mutex::new(Lens::new(welcome.detail)),
             backlog: self.backlog.clone(),
             shared: self.shared.clone(),
@@ -115,17 +115,17 @@ impl Session {
             news: Notify::new(),
             end: OnceLock::new(),
         });
-        let reading = Reading(tokio::spawn(desk.clone().read(controls)));
-        let talked = self.talk(&welcome, &mut greeting, &desk, &out).await;
+        let reading = Reading(tokio::spawn(state.clone().read(controls)));
+        let talked = self.talk(&welcome, &mut greeting, &state, &out).await;
         if talked.is_ok() {
             out.say(ingest::goodbye("the service stopped pollscope")).await?;
         }
         // A side that ends its own half of the stream first discards what is still on its way: the
         // goodbye, or the collector's words on why it ended the stream.
         drop(out);
-        let _ = timeout(FAREWELL, desk.has_ended()).await;
+        let _ = timeout(FAREWELL, state.has_ended()).await;
         drop(reading);
-        talked.map_err(|end| desk.end.get().cloned().unwrap_or(end))
+        talked.map_err(|end| state.end.get().cloned().unwrap_or(end))
     }
 
     /// Reports until the process stops.
@@ -133,7 +133,7 @@ impl Session {
         &mut self,
         welcome: &Welcome,
         greeting: &mut Greeting,
-        desk: &Desk,
+        state: &PushState,
         out: &Out,
     ) -> Result<(), End> {
         self.resume(welcome.last_seq, out).await?;
@@ -141,7 +141,7 @@ impl Session {
             if self.whole {
                 self.shared.keep_events(&self.backlog, &mut self.asked_for_events);
             }
-            self.wait_for_room(desk).await?;
+            self.wait_for_room(state).await?;
             let Ok(next) = timeout(GLANCE, self.backlog.next()).await else { continue };
             let mut report = match next {
                 Next::Report(report) => report,
@@ -154,7 +154,7 @@ impl Session {
             if let Some(hello) = greeting.news(&report) {
                 out.say(ingest::hello(&hello)).await?;
             }
-            let grown = desk.look_through(&mut report);
+            let grown = state.look_through(&mut report);
             self.keep(&report);
             out.send(&report).await?;
             drop(report);
@@ -217,10 +217,10 @@ impl Session {
     }
 
     /// Waits while too much is not acknowledged.
-    async fn wait_for_room(&mut self, desk: &Desk) -> Result<(), End> {
+    async fn wait_for_room(&mut self, state: &PushState) -> Result<(), End> {
         loop {
-            self.forget(desk.acknowledged.load(Ordering::Acquire));
-            desk.ended()?;
+            self.forget(state.acknowledged.load(Ordering::Acquire));
+            state.ended()?;
             let rows: usize = self.sent.iter().map(|report| report.tasks.len()).sum();
             if self.sent.len() < MAX_UNACKNOWLEDGED && (self.sent.len() < 2 || rows < MAX_ROWS) {
                 return Ok(());
@@ -228,7 +228,7 @@ impl Session {
             if self.backlog.is_closed() {
                 return Ok(());
             }
-            let _ = timeout(GLANCE, desk.news.notified()).await;
+            let _ = timeout(GLANCE, state.news.notified()).await;
         }
     }
 }
@@ -254,7 +254,7 @@ async fn control(controls: &mut Streaming<PushControl>) -> Result<Control, End> 
 }
 
 /// What the collector said since its welcome.
-struct Desk {
+struct PushState {
     lens: Mutex<Lens>,
     backlog: Arc<Backlog>,
     shared: Arc<Shared>,
@@ -263,7 +263,7 @@ struct Desk {
     end: OnceLock<End>,
 }
 
-impl Desk {
+impl PushState {
     /// Reads until the connection ends.
     async fn read(self: Arc<Self>, mut controls: Streaming<PushControl>) {
         let end = loop {

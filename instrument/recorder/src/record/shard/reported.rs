@@ -28,9 +28,9 @@ pub struct Lost {
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Told(Mutex<Count>);
+pub(super) struct Reported(Mutex<Count>);
 
-impl Told {
+impl Reported {
     fn lock(&self) -> MutexGuard<'_, Count> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The clerk: keeps one session's world up to date while its body runs, on a thread of its own, and says when
+//! Observes one session: keeps its world up to date while its body runs, on a thread of its own, and says when
 //! the time is up. The thread ends with the body; what it knows then goes to the judge.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const FAILED: i32 = 101;
 
 /// The books of a session, folded.
-pub(super) struct Clerk {
+pub(super) struct Observer {
     pub(super) book: Arc<Book>,
     pub(super) monitor: Monitor,
     pub(super) boot: BootId,
@@ -42,7 +42,7 @@ pub(super) struct Clerk {
     record: Result<Box<dyn Recording>, Kept>,
 }
 
-impl Clerk {
+impl Observer {
     /// With books that are open, and a runtime that is built.
     pub(super) fn new(book: Arc<Book>, policy: &Policy, record: Result<Box<dyn Recording>, Kept>) -> Self {
         let mut monitor = Monitor::with_policy(WorldLimits::default(), policy.clone());
@@ -108,7 +108,7 @@ impl Clerk {
         }
     }
 
-    /// For the clerk's own thread, which may wait for the disk.
+    /// For the observer's own thread, which may wait for the disk.
     fn write(&mut self) {
         if let Ok(record) = &mut self.record {
             record.write(&self.book);
@@ -138,7 +138,7 @@ fn unix_now() -> u64 {
     clock::anchor().to_unix_ns(clock::now_ns())
 }
 
-/// What is said to the clerk's thread.
+/// A request to the observer's thread.
 pub(super) enum Order {
     /// A phase of that name begins; to be answered.
     Checkpoint(String, Sender<()>),
@@ -189,23 +189,27 @@ impl Alarm {
     }
 }
 
-/// The clerk at work.
+/// The observer's thread while it runs.
 pub(super) struct Watch {
-    thread: JoinHandle<Clerk>,
+    thread: JoinHandle<Observer>,
     stop: Sender<Order>,
     pub(super) alarm: Arc<Alarm>,
 }
 
 impl Watch {
     /// Starts the thread.
-    pub(super) fn start(mut clerk: Clerk, name: &str, timeout: Option<Duration>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        mut observer: Observer,
+        name: &str,
+        timeout: Option<Duration>,
+    ) -> std::io::Result<Self> {
         let (stop, orders) = channel();
         let alarm = Arc::new(Alarm::default());
         let rings = Arc::clone(&alarm);
         let name = name.to_owned();
         let thread = own_thread::start("check", move || {
-            work(&mut clerk, &orders, &name, timeout, &rings);
-            clerk
+            work(&mut observer, &orders, &name, timeout, &rings);
+            observer
         })?;
         Ok(Self { thread, stop, alarm })
     }
@@ -215,32 +219,38 @@ impl Watch {
         self.stop.clone()
     }
 
-    /// Ends the thread. The clerk is gone if it panicked, which would be a fault of ours.
-    pub(super) fn end(self) -> Option<Clerk> {
+    /// Ends the thread. The observer is gone if it panicked, which would be a fault of ours.
+    pub(super) fn end(self) -> Option<Observer> {
         drop(self.stop);
         self.thread.join().ok()
     }
 }
 
-fn work(clerk: &mut Clerk, orders: &Receiver<Order>, name: &str, timeout: Option<Duration>, alarm: &Alarm) {
+fn work(
+    observer: &mut Observer,
+    orders: &Receiver<Order>,
+    name: &str,
+    timeout: Option<Duration>,
+    alarm: &Alarm,
+) {
     let mut deadline = timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout)));
     let mut last_chance = None;
-    if clerk.record.is_ok() {
+    if observer.record.is_ok() {
         // Where its time begins.
-        clerk.fold();
+        observer.fold();
     }
     loop {
         let due = [deadline.map(|(at, _)| at), last_chance].into_iter().flatten().min();
         let left = due.map_or(INTERVAL, |at| at.saturating_duration_since(Instant::now()).min(INTERVAL));
         match orders.recv_timeout(left) {
             Err(RecvTimeoutError::Timeout) => {
-                clerk.fold();
-                clerk.write();
+                observer.fold();
+                observer.write();
             }
             Err(RecvTimeoutError::Disconnected) => return,
             Ok(Order::Checkpoint(next, done)) => {
-                clerk.fold();
-                clerk.note_phase(Some(next));
+                observer.fold();
+                observer.note_phase(Some(next));
                 // The caller may be gone.
                 let _ = done.send(());
             }
@@ -248,16 +258,16 @@ fn work(clerk: &mut Clerk, orders: &Receiver<Order>, name: &str, timeout: Option
         if let Some((_, timeout)) = deadline.filter(|(at, _)| Instant::now() >= *at) {
             deadline = None;
             last_chance = Instant::now().checked_add(GRACE);
-            alarm.ring(clerk.process().map(|process| roll::of(process, timeout)).unwrap_or_default());
+            alarm.ring(observer.process().map(|process| roll::of(process, timeout)).unwrap_or_default());
         }
         if last_chance.is_some_and(|at| Instant::now() >= at) {
-            clerk.fold();
-            give_up(clerk, name, timeout.unwrap_or_default());
+            observer.fold();
+            give_up(observer, name, timeout.unwrap_or_default());
         }
     }
 }
 
-impl Clerk {
+impl Observer {
     /// Closes the phase that is open; `next` begins.
     pub(super) fn note_phase(&mut self, next: Option<String>) {
         let at = clock::now_ns().saturating_sub(self.began_ns);
@@ -268,10 +278,10 @@ impl Clerk {
 
 /// The body holds its thread, so that only the end of the process ends it. Past every capture of output.
 #[expect(clippy::disallowed_methods, reason = "a test that hangs for ever reports nothing")]
-fn give_up(clerk: &mut Clerk, name: &str, timeout: Duration) -> ! {
+fn give_up(observer: &mut Observer, name: &str, timeout: Duration) -> ! {
     use std::io::Write as _;
-    let roll = clerk.process().map(|process| roll::of(process, timeout)).unwrap_or_default();
-    let text = last_words(name, &roll, &clerk.keep());
+    let roll = observer.process().map(|process| roll::of(process, timeout)).unwrap_or_default();
+    let text = last_words(name, &roll, &observer.keep());
     let _ = std::io::stderr().write_all(text.as_bytes());
     std::process::exit(FAILED)
 }

@@ -1,4 +1,4 @@
-//! What was seen of threads while they were inside a long poll: the shelf between the watchdog, which puts,
+//! What was seen of threads while they were inside a long poll: a queue between the watchdog, which adds,
 //! the thread that names stacks, which completes, and the drain, which takes.
 //!
 //! Locks are held for moments; none of the service's threads comes here.
@@ -68,7 +68,7 @@ impl Look {
     /// Says what the stack is, once; with the default where there is none.
     pub(super) fn name(&self, named: Named) {
         let _ = self.named.set(named);
-        WATCHDOG.shelf.named.notify_all();
+        WATCHDOG.pending.named.notify_all();
     }
 
     /// Says that there is no stack, and under which number the reason is stored.
@@ -98,13 +98,13 @@ pub(super) struct Open {
 }
 
 /// What the watchdog found and the drain has not read.
-pub(super) struct Shelf {
+pub(super) struct PendingLooks {
     content: Mutex<Content>,
     /// A stack got its names.
     named: Condvar,
 }
 
-impl Shelf {
+impl PendingLooks {
     /// Empty.
     pub(super) const fn new() -> Self {
         Self {
@@ -119,33 +119,33 @@ struct Content {
     open: Vec<Open>,
 }
 
-fn shelf() -> MutexGuard<'static, Content> {
-    WATCHDOG.shelf.content.lock().unwrap_or_else(PoisonError::into_inner)
+fn pending() -> MutexGuard<'static, Content> {
+    WATCHDOG.pending.content.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Puts a look on the shelf; the oldest makes room.
+/// Adds a look; the oldest is dropped when there is no room.
 pub(super) fn put(look: Arc<Look>) {
-    let mut shelf = shelf();
-    if shelf.looks.len() >= KEPT {
-        shelf.looks.pop_front();
+    let mut pending = pending();
+    if pending.looks.len() >= KEPT {
+        pending.looks.pop_front();
     }
-    shelf.looks.push_back(look);
+    pending.looks.push_back(look);
 }
 
 /// Replaces the list of open polls.
 pub(super) fn set_open(open: Vec<Open>) {
-    shelf().open = open;
+    pending().open = open;
 }
 
 /// The polls that are open for too long at this moment.
 pub(crate) fn stalls() -> Vec<Stall> {
-    let shelf = shelf();
+    let pending = pending();
     let still = |open: &&Open| {
         let Some(index) = open.thread else { return true };
         let polling = thread::at(index, thread::Thread::polling).flatten();
         polling.is_some_and(|poll| poll.since_ns == open.stall.since_ns)
     };
-    shelf.open.iter().filter(still).filter_map(Open::told).collect()
+    pending.open.iter().filter(still).filter_map(Open::told).collect()
 }
 
 impl Open {
@@ -175,8 +175,9 @@ pub(crate) enum Pairing {
 /// Completes the evidence of a slow poll of that thread with the last look at it.
 pub(crate) fn pair(thread: u32, poll: &mut SlowPoll) -> Pairing {
     let during = poll.start_ns..=poll.start_ns.saturating_add(poll.wall_ns);
-    let shelf = shelf();
-    let look = shelf.looks.iter().rev().find(|look| look.thread == thread && during.contains(&look.taken_ns));
+    let pending = pending();
+    let look =
+        pending.looks.iter().rev().find(|look| look.thread == thread && during.contains(&look.taken_ns));
     let Some(look) = look else { return Pairing::Complete };
     poll.waiting_in = look.word();
     let Some(named) = look.named() else { return Pairing::Naming };
@@ -189,23 +190,23 @@ pub(crate) fn pair(thread: u32, poll: &mut SlowPoll) -> Pairing {
 
 /// There will be no more names: what has none stays without.
 pub(super) fn give_up() {
-    for look in &shelf().looks {
+    for look in &pending().looks {
         look.name(Named::default());
     }
 }
 
 /// Waits until every stack that was taken has its names.
 pub(super) fn settle(deadline: Instant) {
-    let mut shelf = shelf();
-    while shelf.looks.iter().any(|look| look.named.get().is_none()) {
+    let mut pending = pending();
+    while pending.looks.iter().any(|look| look.named.get().is_none()) {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;
         }
         // Not the whole time at once: names are told without the lock.
         let nap = left.min(std::time::Duration::from_millis(5));
-        shelf = match WATCHDOG.shelf.named.wait_timeout(shelf, nap) {
-            Ok((shelf, _)) => shelf,
+        pending = match WATCHDOG.pending.named.wait_timeout(pending, nap) {
+            Ok((pending, _)) => pending,
             Err(poisoned) => poisoned.into_inner().0,
         };
     }

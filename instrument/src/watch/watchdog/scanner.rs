@@ -14,9 +14,9 @@ use pollscope_recorder::session;
 use pollscope_recorder::thread::{self, Reading, Thread};
 
 use super::closely::{self, Certainty, Closely, wait};
+use super::looks::{self, Open};
 use super::polls::{Next, Seen};
-use super::shelf::{self, Open};
-use super::stopped::{self, Lookout};
+use super::stopped::{self, StopDetector};
 use super::workers::Workers;
 use super::{engine, limits};
 
@@ -34,7 +34,7 @@ const LATE_STEP_NS: u64 = 2_000_000;
 const GAP_NS: u64 = 100_000_000;
 
 /// What the thread works with.
-pub(super) struct Desk {
+pub(super) struct Scanner {
     /// The smallest of all limits.
     limit_ns: u64,
     /// Of the polls that are open, by the index of the thread's state.
@@ -51,7 +51,7 @@ pub(super) struct Desk {
     was_stopped: bool,
 }
 
-impl Desk {
+impl Scanner {
     pub(super) fn new() -> Self {
         Self {
             limit_ns: limits::least(),
@@ -71,16 +71,16 @@ impl Desk {
     pub(super) fn work(&mut self, asked: &Receiver<Sender<()>>) {
         let _handler = engine().map(|engine| (engine.keep)());
         let mut answer = None::<Sender<()>>;
-        let mut lookout = Lookout::begin();
+        let mut detector = StopDetector::begin();
         loop {
             let pause = if Recorder::global().is_on() { self.look() } else { *PAUSES.end() };
-            lookout.begin_pause();
+            detector.begin_pause();
             if let Some(answer) = answer.take() {
                 // The sender may not wait for it.
                 let _ = answer.send(());
             }
             let heard = asked.recv_timeout(Duration::from_nanos(pause));
-            self.was_stopped |= lookout.end_pause(pause);
+            self.was_stopped |= detector.end_pause(pause);
             match heard {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.closely.give_up(),
@@ -167,7 +167,7 @@ impl Desk {
         }
         if self.told || !open.is_empty() {
             self.told = !open.is_empty();
-            shelf::set_open(open);
+            looks::set_open(open);
         }
     }
 
