@@ -18,13 +18,31 @@ const HAS_RUNTIME: u64 = 1 << 6;
 const LONG_LIVED: u64 = 1 << 7;
 const HAS_WORKER: u64 = 1 << 8;
 
-table! {
-    "tasks": wire::TaskColumns {
+/// Declares the columns, each once: those that are a number of the record as it is, and those with a form of their own
+/// in [`cells`] and [`record`].
+macro_rules! columns {
+    (as_is { $($as_is:ident),* $(,)? } coded { $($coded:ident),* $(,)? }) => {
+        table! {
+            "tasks": wire::TaskColumns { $($as_is,)* $($coded),* } => Cells, ColumnBuilder, ColumnReader
+        }
+
+        fn cells_as_is(task: &TaskRecord) -> Cells {
+            Cells { $($as_is: task.$as_is,)* ..Cells::default() }
+        }
+
+        fn record_as_is(cells: &Cells) -> TaskRecord {
+            TaskRecord { $($as_is: cells.$as_is,)* ..TaskRecord::default() }
+        }
+    };
+}
+
+columns! {
+    as_is { polls, self_wakes, forced_yields, waker_clones }
+    coded {
         what, site, name, group, scope, parent, runtime, spawned, ended, state, last_poll_end, poll_start,
-        worker, scheduled_since, polls, busy, max_poll, scheduled, max_sched, wakes, self_wakes,
-        forced_yields, wakers, waker_clones, waker_drops, woken_by, future_bytes, wakes_by_tasks,
-        wakes_by_threads, wakes_by_runtime, wakes_by_rest,
-    } => Cells, ColumnBuilder, ColumnReader
+        worker, scheduled_since, busy, max_poll, scheduled, max_sched, wakes, wakers, waker_drops, woken_by,
+        future_bytes, wakes_by_tasks, wakes_by_threads, wakes_by_runtime, wakes_by_rest,
+    }
 }
 
 /// What earlier rows let one expect of the next; both sides keep the same.
@@ -131,16 +149,12 @@ fn cells(task: &TaskRecord, expected: &Expected, end_ns: u64) -> Cells {
         poll_start: instant(task.poll_start_ns, end_ns),
         worker: task.worker.map_or(0, u64::from),
         scheduled_since: instant(task.scheduled_since_ns, end_ns),
-        polls: task.polls,
         busy: task.busy_ns,
         max_poll: longest(task.max_poll_ns, task.busy_ns, task.polls),
         scheduled: task.scheduled_ns,
         max_sched: longest(task.max_sched_ns, task.scheduled_ns, task.polls),
         wakes: diff(task.wakes, task.polls),
-        self_wakes: task.self_wakes,
-        forced_yields: task.forced_yields,
         wakers: u64::from(task.wakers),
-        waker_clones: task.waker_clones,
         waker_drops: diff(task.waker_clones.wrapping_sub(u64::from(task.wakers)), task.waker_drops),
         woken_by: diff(waker, task.id.0),
         future_bytes: diff(this.future_bytes, sibling.future_bytes),
@@ -148,6 +162,7 @@ fn cells(task: &TaskRecord, expected: &Expected, end_ns: u64) -> Cells {
         wakes_by_threads: by.threads,
         wakes_by_runtime: if by_rest { 0 } else { by.runtime },
         wakes_by_rest: u64::from(by_rest),
+        ..cells_as_is(task)
     }
 }
 
@@ -198,13 +213,11 @@ fn record(id: TaskId, cells: Cells, expected: &Expected, end_ns: u64) -> Result<
         poll_start_ns: uninstant(cells.poll_start, end_ns),
         worker: (cells.state & HAS_WORKER != 0).then_some(worker),
         scheduled_since_ns: uninstant(cells.scheduled_since, end_ns),
-        polls: cells.polls,
         busy_ns: cells.busy,
         max_poll_ns: longest(cells.max_poll, cells.busy, cells.polls),
         scheduled_ns: cells.scheduled,
         max_sched_ns: longest(cells.max_sched, cells.scheduled, cells.polls),
         wakes,
-        self_wakes: cells.self_wakes,
         wakes_by: WakesBy {
             tasks: cells.wakes_by_tasks,
             runtime: if cells.wakes_by_rest == 0 {
@@ -214,9 +227,7 @@ fn record(id: TaskId, cells: Cells, expected: &Expected, end_ns: u64) -> Result<
             },
             threads: cells.wakes_by_threads,
         },
-        forced_yields: cells.forced_yields,
         wakers,
-        waker_clones: cells.waker_clones,
         waker_drops: cells
             .waker_clones
             .wrapping_sub(u64::from(wakers))
@@ -231,5 +242,6 @@ fn record(id: TaskId, cells: Cells, expected: &Expected, end_ns: u64) -> Result<
         },
         handle: entry("tasks.state (handle)", &HandleState::ALL, cells.state >> 3 & 3)?,
         future_bytes: undiff(cells.future_bytes, sibling.future_bytes),
+        ..record_as_is(&cells)
     })
 }
