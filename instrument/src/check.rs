@@ -50,7 +50,6 @@
 //! be forgotten or to have lost their waker, only to be left.
 
 pub(crate) mod book;
-mod canary;
 mod config;
 mod finish;
 mod judge;
@@ -62,6 +61,7 @@ mod pressure;
 mod roll;
 mod run;
 mod runtime;
+mod self_test;
 mod session;
 pub(crate) mod spins;
 #[cfg(feature = "recording")]

@@ -78,7 +78,7 @@ fn observe_here(thread: &thread::Thread) {
 
 /// The runtime of this thread, which parks, tells of the ends of its jobs.
 #[cfg(tokio_unstable)]
-fn tells_of_jobs() {
+fn count_jobs_by_termination() {
     if Recorder::global().is_on()
         && let (Some(at), _) = thread::here().place()
     {

@@ -31,7 +31,7 @@ pub(super) struct Kept {
 
 impl Kept {
     /// The last lines of a failure.
-    pub(super) fn tell(&self, text: &mut String) {
+    pub(super) fn write_to(&self, text: &mut String) {
         if let Some(trouble) = &self.trouble {
             // It may quote a path or a variable: one line.
             let _ = write!(text, "\n  record    {}", clean(trouble));

@@ -292,6 +292,6 @@ pub(super) fn last_words(name: &str, roll: &str, kept: &Kept) -> String {
         "pollscope: {} {roll}\nIts body does not return from a poll, so that it cannot be ended: the process exits.",
         clean(name)
     );
-    kept.tell(&mut text);
+    kept.write_to(&mut text);
     text + "\n"
 }

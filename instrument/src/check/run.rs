@@ -21,7 +21,7 @@ use super::observer::{Alarm, Observer, Watch};
 use super::phase::Listed;
 use super::runtime::Stage;
 use super::session::Session;
-use super::{canary, judge, text};
+use super::{judge, self_test, text};
 use crate::api::future::Instrumented;
 use crate::api::spawn::Spawn;
 use crate::check::book::{Book, Settings};
@@ -105,7 +105,7 @@ fn perform<T>(session: Session, drive: impl FnOnce(&Stage, &Book, &Alarm) -> End
         Ok(config) => config,
         Err(why) => panic!("pollscope: {}", clean(&why)),
     };
-    let armed = canary::armed();
+    let armed = self_test::armed();
     let (record, refused) = match config::recording() {
         None => (Err(Kept::default()), None),
         Some(Ok(record)) => {

@@ -1,4 +1,4 @@
-//! A future that keeps waking itself: the storm of the canary, and of tests. It stores nothing and never waits.
+//! A future that keeps waking itself: the storm of the self-test, and of tests. It stores nothing and never waits.
 
 use std::future::poll_fn;
 use std::task::Poll;

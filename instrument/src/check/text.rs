@@ -35,7 +35,7 @@ pub(super) fn of(
     let mut text = format!("pollscope: {} {}", clean(name), headline(verdict, timed_out));
     findings(&mut text, verdict);
     beside(&mut text, verdict, phases);
-    kept.tell(&mut text);
+    kept.write_to(&mut text);
     text
 }
 
@@ -57,7 +57,7 @@ fn found_beside(name: &str, verdict: &Verdict, phases: &[Phase], kept: &Kept) ->
     } else if kept.path.is_none() && kept.trouble.is_none() {
         return None;
     }
-    kept.tell(&mut text);
+    kept.write_to(&mut text);
     Some(text)
 }
 

@@ -256,7 +256,7 @@ impl DumpWriter {
             match order {
                 Some(Order::Write(job)) => {
                     let outcome = self.write(&job).await;
-                    self.tell(outcome, job.dumped.events);
+                    self.notify(outcome, job.dumped.events);
                     self.requests.done();
                 }
                 Some(Order::Flush(done)) => {
@@ -293,7 +293,7 @@ impl DumpWriter {
         Some(write.await)
     }
 
-    fn tell(&mut self, outcome: Option<io::Result<String>>, events: u64) {
+    fn notify(&mut self, outcome: Option<io::Result<String>>, events: u64) {
         match outcome {
             Some(Ok(path)) => {
                 notice::info(&format!("dumped {events} polls and wakes into {path}"));

@@ -86,8 +86,8 @@ impl Reporter {
         Ok((Self { commands }, thread))
     }
 
-    /// Has the reporter's thread do something, if it has not ended.
-    fn tell(&self, work: impl FnOnce(&mut ReporterState) + Send + 'static) {
+    /// Runs `work` on the reporter's thread, if that has not ended.
+    fn send(&self, work: impl FnOnce(&mut ReporterState) + Send + 'static) {
         let _ = self.commands.send(Command::Do(Box::new(work)));
     }
 
@@ -98,7 +98,7 @@ impl Reporter {
         work: impl FnOnce(&mut ReporterState) -> T + Send + 'static,
     ) -> Option<T> {
         let (done, wait) = mpsc::channel();
-        self.tell(move |state| _ = done.send(work(state)));
+        self.send(move |state| _ = done.send(work(state)));
         wait.recv_timeout(patience).ok()
     }
 

@@ -163,8 +163,8 @@ fn add(mut log: Log, new: Reason) -> Log {
     log
 }
 
-/// Adds what was allowed to a slow poll of the calling thread that has just ended.
-pub(crate) fn tell(poll: &mut SlowPoll) {
+/// Notes the allowed time in a slow poll of the calling thread that has just ended.
+pub(crate) fn note_allowed(poll: &mut SlowPoll) {
     let end_ns = poll.start_ns.saturating_add(poll.wall_ns);
     let open = OPEN.try_with(Cell::get).ok().flatten().map(|open| open.until(end_ns));
     let log = LOG.try_with(Cell::get).unwrap_or_default();

@@ -73,7 +73,7 @@ fn note(began_ns: u64, took_ns: u64) {
 
 /// Of a slow poll of this thread that has just ended, what lay off the CPU only because a job was handed over is
 /// no doing of its code.
-pub(crate) fn tell(poll: &mut SlowPoll) {
+pub(crate) fn subtract_handing(poll: &mut SlowPoll) {
     let spent = SPENT.try_with(Cell::get).unwrap_or_default();
     let end_ns = poll.start_ns.saturating_add(poll.wall_ns);
     if (poll.start_ns..=end_ns).contains(&spent.first_ns) {
@@ -134,7 +134,7 @@ mod tests {
             preempted_ns: Some(0),
             ..SlowPoll::default()
         };
-        tell(&mut poll);
+        subtract_handing(&mut poll);
         assert_eq!(poll.preempted_ns, Some(0), "what was before is another poll's");
         thread.close(outer);
         thread.leave(outer, 0);

@@ -336,11 +336,11 @@ pub fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: u64) {
     poll.busy_ns = split.map(|parts| parts.busy_ns);
     poll.preempted_ns = split.map(|parts| parts.preempted_ns);
     poll.faults = split.map_or(0, |parts| parts.faults);
-    handing::tell(&mut poll);
+    handing::subtract_handing(&mut poll);
     if let (true, Some(parts), Some(preempted_ns)) = (outer.is_none(), split, poll.preempted_ns) {
         thread.split.was_held_up(preempted_ns.saturating_sub(parts.waited_ns));
     }
-    allowed::tell(&mut poll);
+    allowed::note_allowed(&mut poll);
     let site = poll.site.0;
     if !thread.evidence.keep(poll) {
         thread.site(site).evidence_lost.add(1);

@@ -185,7 +185,7 @@ fn attach_to_all(
 fn parks() {
     super::on_thread_park();
     #[cfg(tokio_unstable)]
-    super::tells_of_jobs();
+    super::count_jobs_by_termination();
 }
 
 /// The service's callbacks come outside of ours, so that their time is no poll's.

@@ -220,7 +220,7 @@ impl Viewer {
     async fn feed(&self) -> Option<()> {
         let backlog = &self.backlog;
         let (mut greeting, hello) = Greeting::new(self.shared.clone());
-        self.say(feed::hello(&hello)).await?;
+        self.send(feed::hello(&hello)).await?;
         self.shared.reporter.subscribe(backlog);
         loop {
             let mut report = match backlog.next().await {
@@ -229,10 +229,10 @@ impl Viewer {
                     self.shared.reporter.subscribe(backlog);
                     continue;
                 }
-                Next::Closed => return self.say(feed::goodbye("the service stopped pollscope")).await,
+                Next::Closed => return self.send(feed::goodbye("the service stopped pollscope")).await,
             };
             if let Some(hello) = greeting.news(&report) {
-                self.say(feed::hello(&hello)).await?;
+                self.send(feed::hello(&hello)).await?;
             }
             let grown = {
                 let mut lens = self.lens.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,7 +241,7 @@ impl Viewer {
                 grown
             };
             for message in feed::report(&report) {
-                self.say(message).await?;
+                self.send(message).await?;
             }
             if grown {
                 self.shared.reporter.subscribe(backlog);
@@ -250,7 +250,7 @@ impl Viewer {
     }
 
     /// `None` when the viewer is gone, or takes nothing for [`STALLED`]: what it is being told is held so long.
-    async fn say(&self, message: FeedMessage) -> Option<()> {
+    async fn send(&self, message: FeedMessage) -> Option<()> {
         tokio::time::timeout(STALLED, self.out.send(Ok(message))).await.ok()?.ok()
     }
 }

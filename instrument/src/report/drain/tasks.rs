@@ -140,7 +140,7 @@ impl Tick<'_> {
         if known.over & bit != 0 {
             self.say_fate(state);
         } else {
-            self.say(state, new, known, bit);
+            self.add_change(state, new, known, bit);
         }
         if !alone || known.over & bit == 0 {
             return;
@@ -194,7 +194,7 @@ impl Tick<'_> {
     }
 
     /// Says what changed of a task whose end was not said yet.
-    fn say(&mut self, state: &TaskState, new: bool, known: &mut Known, bit: u64) {
+    fn add_change(&mut self, state: &TaskState, new: bool, known: &mut Known, bit: u64) {
         let fingerprint = state.fingerprint();
         if state.aside.said.get() == fingerprint {
             return;

@@ -48,7 +48,7 @@ impl Reporter {
     pub(crate) fn subscribe(&self, subscriber: &Arc<impl Subscriber + 'static>) {
         let weak: Weak<dyn Subscriber> = Arc::downgrade(subscriber) as Weak<dyn Subscriber>;
         let subscription = Subscription { subscriber: Some(weak), snapshot: None };
-        self.tell(move |state| subscription.begin(state));
+        self.send(move |state| subscription.begin(state));
     }
 
     /// The same for a subscriber that hears of all that happens after this call, for which the caller waits: without
@@ -61,7 +61,7 @@ impl Reporter {
     /// Single events are wanted for a while: of what comes, and of the last nanoseconds. They go to the
     /// subscribers that say so.
     pub(crate) fn ask_for_events(&self, last_ns: u64, ttl: Duration) {
-        self.tell(move |state| state.drain.ask_for_events(last_ns, ttl));
+        self.send(move |state| state.drain.ask_for_events(last_ns, ttl));
     }
 }
 

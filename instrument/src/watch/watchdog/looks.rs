@@ -145,12 +145,12 @@ pub(crate) fn stalls() -> Vec<Stall> {
         let polling = thread::at(index, thread::Thread::polling).flatten();
         polling.is_some_and(|poll| poll.since_ns == open.stall.since_ns)
     };
-    pending.open.iter().filter(still).filter_map(Open::told).collect()
+    pending.open.iter().filter(still).filter_map(Open::to_stall).collect()
 }
 
 impl Open {
     /// As it is reported; `None` if the stack shows that the worker goes on without the thread.
-    fn told(&self) -> Option<Stall> {
+    fn to_stall(&self) -> Option<Stall> {
         let look = self.look.as_ref();
         let named = look.and_then(|look| look.named()).unwrap_or_default();
         if named.is == Is::Released {
@@ -249,8 +249,8 @@ mod tests {
     fn who_gave_the_queue_away_is_not_stuck() {
         let look = Look::new(0, 1, 0);
         let open = Open { thread: None, stall: Stall::default(), look: Some(Arc::clone(&look)) };
-        assert!(open.told().is_some());
+        assert!(open.to_stall().is_some());
         look.name(Named { stack: Some(StackId(1)), is: Is::Released, taken_ns: 2 });
-        assert!(open.told().is_none());
+        assert!(open.to_stall().is_none());
     }
 }

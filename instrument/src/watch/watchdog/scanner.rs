@@ -46,7 +46,7 @@ pub(super) struct Scanner {
     last_ns: u64,
     pause_ns: u64,
     ended: u64,
-    told: bool,
+    published: bool,
     /// The process was stopped since the last look.
     was_stopped: bool,
 }
@@ -62,7 +62,7 @@ impl Scanner {
             last_ns: clock::now_ns(),
             pause_ns: *PAUSES.end(),
             ended: 0,
-            told: false,
+            published: false,
             was_stopped: false,
         }
     }
@@ -157,16 +157,16 @@ impl Scanner {
         if self.closely.is_late() {
             next = next.min(now.saturating_add(LATE_STEP_NS));
         }
-        self.tell(open, now);
+        self.publish(open, now);
         self.pause(&threads, busy, next, now)
     }
 
-    fn tell(&mut self, mut open: Vec<Open>, now: u64) {
+    fn publish(&mut self, mut open: Vec<Open>, now: u64) {
         if !open.is_empty() && self.closely.is_traced(now) {
             open.clear();
         }
-        if self.told || !open.is_empty() {
-            self.told = !open.is_empty();
+        if self.published || !open.is_empty() {
+            self.published = !open.is_empty();
             looks::set_open(open);
         }
     }

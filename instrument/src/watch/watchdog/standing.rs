@@ -51,7 +51,7 @@ impl Scanner {
             if let Some(thread) = thread {
                 next = next.min(wait(&mut seen, thread, due, now, one.limit_ns));
             }
-            if let Some(told) = told_of_worker(one, &mut seen, thread) {
+            if let Some(told) = open_of_worker(one, &mut seen, thread) {
                 open.push(told);
             }
             self.still.insert(one.worker, seen);
@@ -62,7 +62,7 @@ impl Scanner {
 
 /// A worker that stands still, as it is told. A current-thread runtime has counters that stand still whenever
 /// no thread runs it, so that it takes the stack to know.
-fn told_of_worker(one: workers::Still, seen: &mut Seen, thread: Option<&Thread>) -> Option<Open> {
+fn open_of_worker(one: workers::Still, seen: &mut Seen, thread: Option<&Thread>) -> Option<Open> {
     let named = seen.look.as_ref().and_then(|look| look.named());
     if let Some(named) = named {
         seen.is_verified = match named.is {

@@ -100,7 +100,7 @@ impl Session {
         let (out, stream) = mpsc::channel(IN_FLIGHT);
         let out = Out(out);
         let (mut greeting, hello) = Greeting::new(self.shared.clone());
-        out.say(ingest::hello(&hello)).await?;
+        out.send(ingest::hello(&hello)).await?;
         let mut client = ingest::client(connection);
         let answer = client.push(ReceiverStream::new(stream));
         let mut controls = timeout(PATIENCE, answer).await.map_err(silent)??.into_inner();
@@ -118,7 +118,7 @@ impl Session {
         let reading = Reading(tokio::spawn(state.clone().read(controls)));
         let talked = self.talk(&welcome, &mut greeting, &state, &out).await;
         if talked.is_ok() {
-            out.say(ingest::goodbye("the service stopped pollscope")).await?;
+            out.send(ingest::goodbye("the service stopped pollscope")).await?;
         }
         // A side that ends its own half of the stream first discards what is still on its way: the
         // goodbye, or the collector's words on why it ended the stream.
@@ -152,11 +152,11 @@ impl Session {
                 Next::Closed => return Ok(()),
             };
             if let Some(hello) = greeting.news(&report) {
-                out.say(ingest::hello(&hello)).await?;
+                out.send(ingest::hello(&hello)).await?;
             }
             let grown = state.look_through(&mut report);
             self.keep(&report);
-            out.send(&report).await?;
+            out.send_report(&report).await?;
             drop(report);
             self.strip();
             if grown {
@@ -179,7 +179,7 @@ impl Session {
         });
         if continues {
             for report in &self.sent {
-                out.send(report).await?;
+                out.send_report(report).await?;
             }
         } else {
             self.forget_everything();
@@ -307,13 +307,13 @@ impl PushState {
 struct Out(mpsc::Sender<PushMessage>);
 
 impl Out {
-    async fn say(&self, message: PushMessage) -> Result<(), End> {
+    async fn send(&self, message: PushMessage) -> Result<(), End> {
         self.0.send(message).await.map_err(|_| End::Lost("the connection broke".to_owned()))
     }
 
-    async fn send(&self, report: &Report) -> Result<(), End> {
+    async fn send_report(&self, report: &Report) -> Result<(), End> {
         for message in ingest::report(report) {
-            self.say(message).await?;
+            self.send(message).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The canary: before the first verdict of a process, faults of our own making, so that it is known that faults are
+//! The self-test: before the first verdict of a process, faults of our own making, so that it is known that faults are
 //! found here. A build or a machine in which they are not found gets no green test from us.
 //!
 //! It is a session like any other, of some milliseconds, with a runtime of one thread and nothing left behind.
@@ -31,18 +31,15 @@ const TRIES: usize = 3;
 
 /// Whether the detectors found what they were shown, once for the process.
 pub(super) fn armed() -> Armed {
-    let sung = || {
-        let first = sing();
-        (1..TRIES).fold(first, |sung, _| sung.or_else(|_| sing()))
-    };
-    let armed = TESTS.armed.get_or_init(|| match sung() {
+    let try_all = || (1..TRIES).fold(find_faults(), |found, _| found.or_else(|_| find_faults()));
+    let armed = TESTS.armed.get_or_init(|| match try_all() {
         Ok(()) => Armed { yes: true, why: None },
         Err(why) => Armed { yes: false, why: Some(why.into()) },
     });
     armed.clone()
 }
 
-fn sing() -> Result<(), String> {
+fn find_faults() -> Result<(), String> {
     if config::is_switched_off() {
         return Err("POLLSCOPE=off switches pollscope off; unset it for tests".to_owned());
     }
@@ -61,7 +58,7 @@ fn sing() -> Result<(), String> {
     FAULTS.iter().try_for_each(|fault| fault.was_found(&verdict))
 }
 
-/// One fault, and who must find it.
+/// One fault, and the detector that must find it.
 struct Fault {
     detector: &'static str,
     task: &'static str,
