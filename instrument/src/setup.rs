@@ -17,3 +17,4 @@ pub(crate) mod outlet;
 pub(crate) mod own_thread;
 pub(crate) mod refusals;
 pub(crate) mod switches;
+pub(crate) mod tracking;

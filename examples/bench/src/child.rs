@@ -74,16 +74,19 @@ pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement
         }
         #[cfg(feature = "rivals")]
         "dial9" => rivals::dial9(workload, ops),
-        "pollscope-wrap" => pollscope(workload, ops, Mode::Wrap, Flight::Demand),
-        "pollscope-flight" => pollscope(workload, ops, Mode::Wrap, Flight::Always),
-        "pollscope-hooks" => pollscope(workload, ops, Mode::Hooks, Flight::Demand),
-        "pollscope-sample" => pollscope(workload, ops, Mode::Sample, Flight::Demand),
+        "pollscope-wrap" => pollscope(workload, ops, Mode::Wrap, Flight::Demand, false),
+        "pollscope-flight" => pollscope(workload, ops, Mode::Wrap, Flight::Always, false),
+        "pollscope-hooks" => pollscope(workload, ops, Mode::Hooks, Flight::Demand, false),
+        "pollscope-hooks-delay" => pollscope(workload, ops, Mode::Hooks, Flight::Demand, true),
+        "pollscope-sample" => pollscope(workload, ops, Mode::Sample, Flight::Demand, false),
         _ => return None,
     })
 }
 
-fn pollscope(workload: Workload, ops: u64, mode: Mode, flight: Flight) -> Measurement {
-    let guard = pollscope::builder().mode(mode).flight(flight).listen(pollscope::Listen::Off).init();
+/// With `delays` hooked tasks have their schedule delay.
+fn pollscope(workload: Workload, ops: u64, mode: Mode, flight: Flight, delays: bool) -> Measurement {
+    let builder = pollscope::builder().mode(mode).flight(flight).schedule_delay(delays);
+    let guard = builder.listen(pollscope::Listen::Off).init();
     let mut builder = workload::builder(workload);
     if mode == Mode::Hooks {
         pollscope::attach(&mut builder);
@@ -98,7 +101,9 @@ fn pollscope(workload: Workload, ops: u64, mode: Mode, flight: Flight) -> Measur
     // A handle resolves before the hook that ends its task's last poll: look again until that is over.
     for patience in (0..50).rev() {
         guard.flush();
-        measurement.lost = guard.report().map(|report| lost(&report, mode, workload, ops));
+        measurement.lost = guard.report().map(|report| {
+            lost(&report, mode, workload, ops) + if delays { polls_without_delay(&report) } else { 0 }
+        });
         if measurement.lost == Some(0) || patience == 0 {
             break;
         }
@@ -112,6 +117,11 @@ fn lost(report: &Report, mode: Mode, workload: Workload, ops: u64) -> u64 {
     // Counts: that one slow poll of many, or one end, has no row of its own is no count.
     let lost = report.losses.total() - report.losses.slow_polls - report.losses.ended_rows;
     lost + if mode == Mode::Sample { 0 } else { miscounted(report, mode, workload, ops) }
+}
+
+/// Each hooked poll has the delay before it.
+fn polls_without_delay(report: &Report) -> u64 {
+    report.sites.iter().map(|site| site.poll.count().abs_diff(site.sched.count())).sum()
 }
 
 /// By how much what was counted differs from what was done.

@@ -24,7 +24,7 @@ use drain::Drained;
 use serde::de::DeserializeOwned;
 use workload::{Measurement, Workload};
 
-const CONFIGS: [&str; 10] = [
+const CONFIGS: [&str; 11] = [
     "plain",
     "empty-hooks",
     "two-instants",
@@ -32,6 +32,7 @@ const CONFIGS: [&str; 10] = [
     "pollscope-wrap",
     "pollscope-flight",
     "pollscope-hooks",
+    "pollscope-hooks-delay",
     "tokio-metrics",
     "dial9",
     "tokio-console",

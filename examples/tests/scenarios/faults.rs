@@ -147,6 +147,40 @@ fn starve() {
     raises(env!("CARGO_BIN_EXE_starve"), "sched-delay", "bin/starve.rs");
 }
 
+/// The same with tasks that are spawned past pollscope, which only tokio's hooks see.
+#[test]
+#[cfg(all(tokio_unstable, target_pointer_width = "64", target_has_atomic = "64"))]
+fn starve_of_hooked_tasks_is_seen_where_delays_are_tracked_and_unmeasured_where_not() {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let start = |switch: &str| {
+        let switch = switch.to_owned();
+        Service::start_with(env!("CARGO_BIN_EXE_starve"), |command, _| {
+            command.args(["600", "plain"]).env("POLLSCOPE_SCHEDULE_DELAY", switch);
+        })
+    };
+    let service = start("on");
+    let mut viewer = Viewer::of_process(&service.target());
+    viewer.wait_for("finding `sched-delay` in starve.rs", Kind::Findings, |findings| {
+        let of_delay = |finding: &Cells<'_>| finding.text("detector") == "sched-delay";
+        findings
+            .iter()
+            .filter(of_delay)
+            .any(|finding| finding.text("site").contains("bin/starve.rs"))
+            .then_some(())
+    });
+    drop((viewer, service));
+    let service = start("off");
+    let mut viewer = Viewer::of_process(&service.target());
+    viewer.wait_for("200 polls of starve.rs without a delay", Kind::Sites, |sites| {
+        let is_spawned = |site: &Cells<'_>| line_at(site.text("site")).contains("tasks.push(spawn(");
+        let mut spawned = sites.iter().filter(|site| site.text("site").contains("bin/starve.rs"));
+        let starved = spawned.find(is_spawned)?;
+        assert_eq!((starved.number("p99_sched_ns"), starved.number("max_sched_ns")), (None, None), "{sites}");
+        (starved.number("polls")? >= 200).then_some(())
+    });
+    viewer.wait_for_note("POLLSCOPE_SCHEDULE_DELAY=on");
+}
+
 #[test]
 fn tail() {
     raises(env!("CARGO_BIN_EXE_tail"), "tail-latency", "bin/tail.rs");

@@ -89,7 +89,7 @@ pub(crate) const HOUSES: &[House] = &[
                 "setup/switches",
                 "watch/usage",
             ],
-            &["setup/notice", "setup/refusals"],
+            &["setup/notice", "setup/refusals", "setup/tracking"],
             &["api/allow", "api/waker", "setup/fork", "watch/backtrace"],
             &["api/future", "api/handle", "setup/own_thread"],
             &["api/scope", "api/spawn"],

@@ -9,8 +9,8 @@
 //! counts for the polls of the thread that it starts on, if any. What became ready only because the
 //! worker looked at its timers and sockets again, late, was not ready before: since when it could
 //! have been is unknown. Polls inside of other polls wait for the task that they belong to. And tasks that only
-//! tokio's hooks see have no known delay. So all counts are lower bounds, and exact for wrapped tasks
-//! that were ready.
+//! tokio's hooks see have a known delay only where the runtime tracks it. So all counts are lower bounds, and exact for
+//! tasks with a known delay that were ready.
 //!
 //! Polls pay one comparison for it, unless a task did wait. The thread itself writes; the drain reads.
 //! Neither waits for the other, and a slow poll is lost only if there is no room for it. (The state that

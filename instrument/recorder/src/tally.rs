@@ -39,14 +39,6 @@ impl Tally {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// Raises beside other writers; costs a locked instruction only if it is raised.
-    #[inline]
-    pub(crate) fn raise_shared(&self, value: u64) {
-        if value > self.0.load(Ordering::Relaxed) {
-            self.0.fetch_max(value, Ordering::Relaxed);
-        }
-    }
-
     /// Raises to at least `value`; only for the one writer.
     #[inline]
     pub(crate) fn raise(&self, value: u64) {

@@ -1,5 +1,6 @@
 //! Tokio's task hooks (`--cfg tokio_unstable`): every task of a runtime is seen, libraries' included,
-//! but for those of a `LocalSet`, without wakes and without outcome. The one place that touches tokio's hook interface.
+//! but for those of a `LocalSet`, without wakes and without outcome; with schedule delays where the runtime tracks them.
+//! The one place that touches tokio's hook interface.
 //!
 //! A runtime keeps one callback per hook. [`attach`](crate::attach) takes them, [`attach_with`] calls the
 //! service's own beside ours; a service that registers its own calls [`on_spawn`], [`before_poll`], [`after_poll`]
@@ -10,11 +11,14 @@
 
 mod attach;
 mod known;
+#[cfg(tokio_unstable)]
+mod latency;
 mod output;
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::TaskKind;
@@ -22,7 +26,7 @@ use pollscope_model::measured::Mode;
 use pollscope_recorder::Recorder;
 use pollscope_recorder::clock;
 use pollscope_recorder::hold::Record;
-use pollscope_recorder::life::{OpenOutput, evidence, keep_outputs_by, slow_poll};
+use pollscope_recorder::life::{OpenOutput, evidence, keep_outputs_by, postponed, slow_poll};
 use pollscope_recorder::session::{self, Session};
 use pollscope_recorder::shard::SiteShard;
 use pollscope_recorder::task::{Birth, HookedPoll, Labels, Outcome, TaskState};
@@ -117,6 +121,8 @@ struct Open {
     _claim: Option<Record>,
     outer: Outer,
     poll: HookedPoll,
+    /// It is not known since when it was due.
+    is_blind: bool,
     /// The thread's share of the task's site.
     shard: &'static SiteShard,
     /// The task is over with this poll, which has the claim of [`known`] to give up.
@@ -260,10 +266,27 @@ fn on_spawn_in(session: Session, id: Id, spawned_at: &'static Location<'static>)
 /// To be called from `on_before_task_poll` with the task's id. A worker that is too busy to park observes its runtime
 /// here, as [`on_thread_park`] would.
 pub fn before_poll(id: Id) {
-    let begins = LOCAL.try_with(|local| begin(&mut local.borrow_mut(), id, true));
+    before_poll_in(id, None);
+}
+
+/// [`before_poll`] with the task's `schedule_latency()`, where the runtime is built with
+/// `Builder::track_task_schedule_latency`: how long the poll was due. Tokio counts from the moment at which the task was put
+/// into a queue; for a wake that came during a poll that is the end of that poll.
+pub fn before_poll_after(id: Id, waited: Option<Duration>) {
+    before_poll_in(id, waited.map(nanos));
+}
+
+#[inline]
+fn nanos(waited: Duration) -> u64 {
+    u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[inline]
+fn before_poll_in(id: Id, waited: Option<u64>) {
+    let begins = LOCAL.try_with(|local| begin(&mut local.borrow_mut(), id, waited, true));
     if begins == Ok(Begins::WhenObserved) {
         observe_here(thread::here());
-        let _ = LOCAL.try_with(|local| begin(&mut local.borrow_mut(), id, false));
+        let _ = LOCAL.try_with(|local| begin(&mut local.borrow_mut(), id, waited, false));
     }
 }
 
@@ -278,7 +301,7 @@ enum Begins {
 /// Opens the poll of a task that is known; with `observes` only where its thread's place is known, too. Its time begins
 /// last: what the recorder allocates for it is not the task's doing.
 #[inline]
-fn begin(local: &mut Local, id: Id, observes: bool) -> Begins {
+fn begin(local: &mut Local, id: Id, waited: Option<u64>, observes: bool) -> Begins {
     let thread = thread::here();
     let (state, claim) = if local.open.is_none() {
         let (state, looked_up) = local.known(id);
@@ -299,8 +322,17 @@ fn begin(local: &mut Local, id: Id, observes: bool) -> Begins {
     let label = state.label();
     let shard = thread.site(label.site());
     let (outer, start) = thread.enter(state.id(), label, clock::now_ns());
-    let poll = state.hooked_poll_begins(thread, start);
-    local.open = Some(Open { id, state, _claim: claim, outer, poll, shard, terminated: false });
+    let mut poll = state.hooked_poll_begins(thread, start);
+    if let Some(waited) = waited {
+        Recorder::global().set_delays_told();
+        if state.hooked_poll_waited(thread, shard, start, waited) {
+            poll.start = postponed(state, thread, outer);
+        }
+    } else {
+        Recorder::global().set_delays_untold();
+    }
+    let is_blind = waited.is_none();
+    local.open = Some(Open { id, state, _claim: claim, outer, poll, is_blind, shard, terminated: false });
     Begins::Now
 }
 
@@ -323,7 +355,7 @@ pub fn after_poll(id: Id) {
             was_slow(open, thread, wall_ns, now);
         }
         open.state.hooked_poll_ends(thread, open.poll, now);
-        if open.outer.is_none() {
+        if open.is_blind && open.outer.is_none() {
             thread.blind_polls.add(1);
         }
         thread.leave(open.outer, wall_ns);

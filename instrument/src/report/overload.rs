@@ -55,7 +55,8 @@ const OVERLOADED: u64 = 3;
 /// answer is false.
 ///
 /// **What each mode sees**: with *wrap* the waits of the tasks that were spawned through pollscope. With
-/// *hooks* alone it is unknown how long a task waited; the mean wait is then estimated from the length of the
+/// *hooks* those of every task where runtimes track them ([`Builder::schedule_delay`](crate::Builder::schedule_delay));
+/// else, with *hooks* alone, it is unknown how long a task waited, and the mean wait is estimated from the length of the
 /// runtimes' queues and the rate of polls, for runtimes that are observed. With *sample* alone, before
 /// [`init`](crate::init()), after the guard is gone, and when nothing was polled for a second: false.
 ///

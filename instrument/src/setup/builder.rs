@@ -117,6 +117,17 @@ impl Builder {
         self.set(&what, overload::limit(limit), |config, limit| config.overload_limit = limit)
     }
 
+    /// Whether the runtimes that are attached from now on track how long each task waits for a worker: then tasks that
+    /// only tokio's hooks see, libraries' included, have their schedule delay like wrapped ones. By default not.
+    ///
+    /// The delay is tokio's own, from the moment the task is put into a queue to its poll. A wake that comes during a poll
+    /// counts from the end of that poll, as it does for wrapped tasks. Needs `--cfg tokio_unstable`, a 64-bit system, and
+    /// this call before [`attach`](crate::attach). Tokio reads the clock twice more for each poll, of wrapped tasks too.
+    pub fn schedule_delay(mut self, on: bool) -> Self {
+        self.config.schedule_delay = on;
+        self
+    }
+
     /// When single polls and wakes are recorded; by default [`Flight::Demand`]. Recording them costs a
     /// poll and a wake some nanoseconds more.
     pub fn flight(mut self, when: Flight) -> Self {

@@ -7,10 +7,12 @@ mod choices;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pollscope_model::measured::Mode;
 use pollscope_recorder::Settings;
 
 use crate::report::overload;
 use crate::setup::notice::LogLevel;
+use crate::setup::tracking;
 pub(crate) use checked::{endpoint, interval, policy, record, record_limit};
 pub use choices::{DumpSignal, Listen};
 
@@ -53,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) record_limit: u64,
     pub(crate) dump: Dump,
     pub(crate) recorder: Settings,
+    /// Whether runtimes that are attached track the delays of hooked tasks.
+    pub(crate) schedule_delay: bool,
     /// `None`: no watchdog.
     pub(crate) stall: Option<Duration>,
     pub(crate) policy: String,
@@ -72,6 +76,7 @@ impl Default for Config {
             record_limit: DEFAULT_RECORD_LIMIT,
             dump: Dump::default(),
             recorder: Settings::default(),
+            schedule_delay: tracking::DEFAULT,
             stall: Some(DEFAULT_STALL),
             policy: String::new(),
             log: LogLevel::default(),
@@ -80,6 +85,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether runtimes are to track the delays of tasks that only hooks see, which the mode has to allow.
+    pub(crate) fn tracks_delays(&self) -> bool {
+        self.enabled && self.schedule_delay && self.recorder.limit == Mode::Hooks
+    }
+
     /// The recording that is asked for.
     pub(crate) fn recording(&self) -> Option<Record> {
         self.record.clone().map(|path| Record { path, limit: self.record_limit })

@@ -12,6 +12,7 @@ use pollscope_model::time::parse_duration;
 use crate::report::overload;
 use crate::setup::config::{self, Config};
 use crate::setup::notice::LogLevel;
+use crate::setup::tracking;
 
 /// An environment variable that pollscope reads at `init`.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,7 @@ pub struct Variable {
 
 /// Every variable. One with an empty value counts as absent; one whose value cannot be used is
 /// reported in one line and counts as absent.
-pub const VARIABLES: [Variable; 16] = [
+pub const VARIABLES: [Variable; 17] = [
     Variable {
         name: "POLLSCOPE",
         expects: "off, sample, wrap or hooks",
@@ -135,6 +136,16 @@ pub const VARIABLES: [Variable; 16] = [
         help: "waits for a worker from this length on are an overload if they stay",
         apply: |config, text| {
             config.overload_limit = overload::limit(duration(text)?)?;
+            Ok(())
+        },
+    },
+    Variable {
+        name: tracking::NAME,
+        expects: "on or off",
+        default: "off",
+        help: "whether tasks that only tokio's hooks see have their schedule delay: runtimes that are attached track it",
+        apply: |config, text| {
+            config.schedule_delay = tracking::parse(text)?;
             Ok(())
         },
     },
@@ -282,6 +293,8 @@ mod tests {
         );
         assert_eq!(said("POLLSCOPE_FLIGHT"), Some(default.recorder.flight.as_str().to_owned()));
         assert_eq!(said("POLLSCOPE_FLIGHT_EVENTS"), Some(default.recorder.flight_events.to_string()));
+        let delays = if default.schedule_delay { "on" } else { "off" };
+        assert_eq!(said("POLLSCOPE_SCHEDULE_DELAY").as_deref(), Some(delays));
         let stall = default.stall.map(|limit| Nanos(limit.as_nanos() as u64).to_string());
         assert_eq!(said("POLLSCOPE_STALL"), stall);
         assert_eq!(said("POLLSCOPE_LOG"), Some(default.log.as_str().to_owned()));
@@ -322,6 +335,7 @@ mod tests {
             ("POLLSCOPE_ENDPOINT", "collector:7700"),
             ("POLLSCOPE_SLOW_POLL", "10ms"),
             ("POLLSCOPE_STALL", "off"),
+            ("POLLSCOPE_SCHEDULE_DELAY", "on"),
             ("POLLSCOPE_LOG", ""),
         ]);
         assert_eq!(complaints, Vec::<String>::new());
@@ -331,6 +345,7 @@ mod tests {
         assert_eq!(config.endpoint.as_deref(), Some("http://collector:7700"));
         assert_eq!(config.recorder.slow_poll_ns, 10_000_000);
         assert_eq!(config.stall, None);
+        assert!(config.schedule_delay && !config.tracks_delays(), "wrap mode sees no hooked task");
         assert!(!with(&[("POLLSCOPE", "off")]).0.enabled);
     }
 }

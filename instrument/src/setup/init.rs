@@ -18,7 +18,7 @@ use crate::setup::config::Config;
 use crate::setup::error::{Failed, InitError};
 use crate::setup::guard::{Guard, Running, Status};
 use crate::setup::outlet::{self, Outlets, Wanted};
-use crate::setup::{boot, env, fork, notice, switches};
+use crate::setup::{boot, env, fork, notice, switches, tracking};
 use crate::watch::watchdog::{NAMING, Watchdog};
 
 /// What this build has to carry reports out of the process.
@@ -43,7 +43,7 @@ pub(crate) fn start_anyway(mut config: Config, mut complaints: Vec<String>) -> G
     complaints.extend(env::apply(&mut config, environment));
     notice::set_level(config.log);
     if !config.enabled {
-        sample::switch_off();
+        switch_off();
         return Guard::inert(Status::Off);
     }
     for complaint in &complaints {
@@ -67,7 +67,7 @@ pub(crate) fn start_strictly(mut config: Config, mut complaints: Vec<String>) ->
     complaints.extend(env::apply(&mut config, environment));
     notice::set_level(config.log);
     if !config.enabled {
-        sample::switch_off();
+        switch_off();
         return Ok(Guard::inert(Status::Off));
     }
     if let Some(complaint) = complaints.into_iter().next() {
@@ -76,6 +76,11 @@ pub(crate) fn start_strictly(mut config: Config, mut complaints: Vec<String>) ->
     // No reason to refuse: the variable may be meant for another version.
     warn_of_strangers();
     start(&config, &mut Err)
+}
+
+fn switch_off() {
+    sample::switch_off();
+    tracking::decide(false);
 }
 
 /// `failed` decides whether to go on when nothing can listen, or be recorded or dumped.
@@ -101,6 +106,7 @@ fn start_threads(config: &Config, failed: Failed<'_>) -> Result<Running, InitErr
     let unreported = wanted.refuse(failed)?;
     let recorder = Recorder::global();
     recorder.start(config.recorder, TOKIO);
+    tracking::decide(config.tracks_delays());
     if let Some(why) = clock::slow() {
         notice::warn(&format!("recording is expensive here: {why}"));
     }

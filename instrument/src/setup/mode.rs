@@ -4,7 +4,7 @@ use pollscope_model::measured::{Capability, Coverage, Metric, Mode};
 use pollscope_recorder::Recorder;
 use pollscope_recorder::flight::{self, Flight};
 
-use crate::setup::fork;
+use crate::setup::{fork, tracking};
 use crate::watch::watchdog;
 
 /// Whether tokio shows its unstable hooks and metrics in this build.
@@ -34,6 +34,7 @@ pub(crate) fn mode() -> Mode {
 const BUILD: &str = "build with RUSTFLAGS=\"--cfg tokio_unstable\"";
 const ATTACH: &str = "build the runtime with #[pollscope::main] or pollscope::attach";
 const SPAWN: &str = "spawn through pollscope";
+const DELAYS: &str = "set POLLSCOPE_SCHEDULE_DELAY=on";
 
 /// One entry for each of [`Metric::ALL`], true for the settings and runtimes of this moment.
 pub(crate) fn capabilities() -> Vec<Capability> {
@@ -119,6 +120,11 @@ fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
             format!("of tasks spawned through pollscope; for all tasks: {}", why_no_hooks()),
         ),
         Metric::LibraryTasks => (Coverage::NoTask, why_no_hooks()),
+        Metric::ScheduleDelay | Metric::Harm if hooks => of_delays(),
+        Metric::ScheduleDelay | Metric::Harm => (
+            Coverage::Wrapped,
+            format!("of tasks spawned through pollscope; for all tasks: {}, and {DELAYS}", why_no_hooks()),
+        ),
         Metric::PollSplit => match pollscope_recorder::split::unreadable() {
             Some(why) => (Coverage::NoTask, why.to_owned()),
             None if hooks => (Coverage::All, String::new()),
@@ -137,6 +143,21 @@ fn of_tasks(metric: Metric, mode: Mode) -> (Coverage, String) {
         }
         _ => (Coverage::Wrapped, format!("tokio's hooks do not tell it; {SPAWN}::spawn")),
     }
+}
+
+/// The delays of hooked tasks, and with them who waited behind a poll.
+fn of_delays() -> (Coverage, String) {
+    if Recorder::global().tells_delays() {
+        return (Coverage::All, String::new());
+    }
+    let why = if !cfg!(all(target_pointer_width = "64", target_has_atomic = "64")) {
+        format!("tokio tracks it on 64-bit systems only; {SPAWN}::spawn")
+    } else if tracking::is_wanted() {
+        format!("a runtime does not track it for all tasks; {ATTACH}, after pollscope::init")
+    } else {
+        format!("for all tasks it is switched off; {DELAYS}")
+    };
+    (Coverage::Wrapped, why)
 }
 
 /// With `panic = "abort"` no task ever ends in a panic: the process does.

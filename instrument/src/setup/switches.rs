@@ -15,6 +15,7 @@ pub(crate) static SWITCHES: Switches = Switches {
     sees_stalls: AtomicBool::new(false),
     log_level: AtomicU8::new(LOG_LEVEL),
     overload: AtomicU64::new(OVERLOAD_UNASKED),
+    tracks_delays: AtomicU8::new(DELAYS_UNDECIDED),
     refused: [const { AtomicU64::new(0) }; REFUSALS],
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct Switches {
     pub(crate) log_level: AtomicU8,
     /// The answer of [`overloaded`](crate::overloaded): `time of the look << 28 | delay << 2 | state`.
     pub(crate) overload: AtomicU64,
+    /// See [`tracking`](crate::setup::tracking).
+    pub(crate) tracks_delays: AtomicU8,
     /// See [`refusals`](crate::setup::refusals).
     pub(crate) refused: [AtomicU64; REFUSALS],
 }
@@ -40,6 +43,12 @@ pub(crate) struct Switches {
 pub(crate) const LOG_LEVEL: u8 = 1;
 /// Kinds of what the service's door refuses.
 pub(crate) const REFUSALS: usize = 2;
+/// No `init` has decided whether runtimes track delays.
+const DELAYS_UNDECIDED: u8 = 0;
+/// They do not.
+pub(crate) const DELAYS_OFF: u8 = 1;
+/// They do.
+pub(crate) const DELAYS_ON: u8 = 2;
 /// No caller has asked for the overload yet, so that no thread looks.
 pub(crate) const OVERLOAD_UNASKED: u64 = 0;
 

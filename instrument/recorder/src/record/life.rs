@@ -199,7 +199,7 @@ fn begin(
 
 /// The poll that was just opened begins now, since something was allocated for it after its time was taken.
 #[cold]
-fn postponed(state: &TaskState, thread: &Thread, outer: Outer) -> u64 {
+pub fn postponed(state: &TaskState, thread: &Thread, outer: Outer) -> u64 {
     let now = clock::now_ns();
     state.postpone_poll(now);
     thread.postpone(outer, now);
@@ -306,18 +306,19 @@ impl OpenPoll<'_> {
             Stage::Counted(task) => (task.id, 1),
             Stage::Over => return,
         };
-        let mut poll = SlowPoll { nth, ..evidence(id, self.site, wall_ns, now) };
-        // Where tasks are only hooked, it is unknown whether one of them waited.
-        if !Recorder::global().hooked() {
-            (poll.waiters, poll.waited_ns, poll.max_waited_ns) = (Some(0), Some(0), Some(0));
-        }
+        let poll = SlowPoll { nth, ..evidence(id, self.site, wall_ns, now) };
         slow_poll(self.thread, self.outer, poll, now);
     }
 }
 
 /// What is known of a slow poll without asking the operating system.
 pub fn evidence(task: u64, site: u32, wall_ns: u64, now: u64) -> SlowPoll {
+    // Where no delay of hooked tasks is told, it is unknown whether one of them waited.
+    let none_yet = Recorder::global().knows_waits().then_some(0);
     SlowPoll {
+        waiters: none_yet,
+        waited_ns: none_yet.map(u64::from),
+        max_waited_ns: none_yet.map(u64::from),
         task: TaskId(task),
         site: SiteId(site),
         start_ns: now.saturating_sub(wall_ns),

@@ -49,6 +49,11 @@ const SAMPLE: u8 = 1;
 const WRAP: u8 = 2;
 const HOOKS: u8 = 3;
 
+/// A runtime with our hooks tells the schedule delay of each poll.
+const TOLD: u8 = 1;
+/// A hooked poll began of which no delay was told.
+const UNTOLD: u8 = 2;
+
 /// The process's one recorder. It is off until [`Recorder::start`]: spawning is then plain tokio, and
 /// what was spawned before stays unseen, since nothing would bound what it leaves behind.
 #[repr(C, align(64))]
@@ -60,6 +65,8 @@ pub struct Recorder {
     /// Whether a [session](super::session) is open.
     has_sessions: AtomicBool,
     hooked: AtomicBool,
+    /// What is known of the schedule delays of hooked tasks: [`TOLD`], [`UNTOLD`].
+    delays: AtomicU8,
     /// Whether a reader has use for the rows of tasks.
     pub(super) rows_are_wanted: AtomicBool,
     /// Of the drain.
@@ -93,6 +100,7 @@ static GLOBAL: Recorder = Recorder {
     for_all: AtomicU8::new(IDLE),
     has_sessions: AtomicBool::new(false),
     hooked: AtomicBool::new(false),
+    delays: AtomicU8::new(0),
     rows_are_wanted: AtomicBool::new(true),
     ticks: AtomicU32::new(0),
     max_tasks: AtomicU64::new(0),
@@ -126,6 +134,8 @@ impl Recorder {
         self.max_tasks.store(settings.max_tasks.into(), Ordering::Relaxed);
         self.set_slow_poll_ns(settings.slow_poll_ns.max(1));
         flight::configure(settings.flight, settings.flight_events);
+        // Runtimes of before may be gone; one that goes on says it again with its next poll.
+        self.delays.fetch_and(!UNTOLD, Ordering::Relaxed);
         let switch = match settings.limit {
             Mode::Sample => SAMPLE,
             Mode::Wrap => WRAP,
@@ -252,5 +262,35 @@ impl Recorder {
     #[inline]
     pub fn hooked(&self) -> bool {
         self.hooked.load(Ordering::Relaxed)
+    }
+
+    /// A runtime with our hooks tells the schedule delay of each poll.
+    #[inline]
+    pub fn set_delays_told(&self) {
+        self.set_delays(TOLD);
+    }
+
+    /// A hooked poll begins of which no schedule delay is told.
+    #[inline]
+    pub fn set_delays_untold(&self) {
+        self.set_delays(UNTOLD);
+    }
+
+    /// With each poll: a load, unless it is news.
+    #[inline]
+    fn set_delays(&self, what: u8) {
+        if self.delays.load(Ordering::Relaxed) & what == 0 {
+            self.delays.fetch_or(what, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the schedule delay of every hooked poll is told, as far as it was seen.
+    pub fn tells_delays(&self) -> bool {
+        self.delays.load(Ordering::Relaxed) == TOLD
+    }
+
+    /// Whether each task that may wait behind a poll is one whose delay is known.
+    pub(super) fn knows_waits(&self) -> bool {
+        !self.hooked() || self.tells_delays()
     }
 }

@@ -98,15 +98,15 @@ pub struct TaskState {
     polls: Tally,
     busy_ns: Tally,
     max_poll_ns: Tally,
-    /// Of a hooked task, whose waits are not seen: the time of polls that had not their [`Turn`].
+    /// Of a hooked task: 0 where tokio tells none.
     scheduled_ns: Tally,
-    /// Of a hooked task, likewise: the longest of those polls.
     max_sched_ns: Tally,
     /// When its last poll ended.
     pub last_poll_end_ns: Tally,
     /// 0 between polls; after the end, when that was.
     poll_start_ns: Tally,
-    /// Time of the first wake since the last poll began; 0 for none. Written by the waking thread.
+    /// Time of the first wake since the last poll began; 0 for none. Written by the waking thread. Of a hooked task, whose
+    /// wakes are not seen: the longest of the polls that had not their [`Turn`].
     woken_ns: AtomicU64,
 
     // Read by every poll or wake.
@@ -127,8 +127,8 @@ pub struct TaskState {
     // Read or written at birth and end, by few polls, and by wakes of its own.
     /// When it was spawned.
     pub spawned_ns: Tally,
-    /// Wakes from inside of its own polls.
-    pub self_wakes: Tally,
+    /// Wakes from inside of its own polls. Of a hooked task: the time of the polls that had not their [`Turn`].
+    self_wakes: Tally,
     /// What neither polls nor wakes look at.
     pub aside: &'static Aside,
 }

@@ -13,6 +13,9 @@ use pollscope_recorder::session::numbers::Lease;
 #[cfg(tokio_unstable)]
 use tokio::runtime::TaskMeta;
 
+#[cfg(tokio_unstable)]
+use super::latency;
+
 /// **Replaces** the builder's `on_thread_park` callback, and with `--cfg tokio_unstable` its `on_task_spawn`,
 /// `on_before_task_poll`, `on_after_task_poll` and `on_task_terminate` callbacks, by pollscope's: whatever of them the
 /// service set before is never called. Use [`attach_with`] if it has any, which calls both.
@@ -24,6 +27,9 @@ use tokio::runtime::TaskMeta;
 ///
 /// A later registration replaces ours as silently: call this after everything else that sets callbacks and give those to
 /// [`attach_with`], or call the functions of [`hooks`](crate::api::hooks) from callbacks of your own.
+///
+/// With [`Builder::schedule_delay`](crate::Builder::schedule_delay) or `POLLSCOPE_SCHEDULE_DELAY=on`, which have to be set
+/// before, the runtime also tracks how long each task waits for a worker.
 ///
 /// Costs a poll two clock reads and some thread-local stores while recording is on.
 pub fn attach(builder: &mut tokio::runtime::Builder) {
@@ -192,6 +198,7 @@ fn parks() {
 #[cfg(tokio_unstable)]
 fn attach_to_tasks(builder: &mut tokio::runtime::Builder, callbacks: Callbacks, session: Session) {
     super::set_hooked();
+    latency::track(builder);
     let spawn = move |task: &TaskMeta<'_>| super::on_spawn_in(session, task.id(), task.spawned_at());
     match callbacks.spawn {
         None => builder.on_task_spawn(spawn),
@@ -201,10 +208,10 @@ fn attach_to_tasks(builder: &mut tokio::runtime::Builder, callbacks: Callbacks, 
         }),
     };
     match callbacks.before_poll {
-        None => builder.on_before_task_poll(|task| super::before_poll(task.id())),
+        None => builder.on_before_task_poll(|task| super::before_poll_in(task.id(), latency::of(task))),
         Some(users) => builder.on_before_task_poll(move |task| {
             users(task);
-            super::before_poll(task.id());
+            super::before_poll_in(task.id(), latency::of(task));
         }),
     };
     match callbacks.after_poll {

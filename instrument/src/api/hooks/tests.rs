@@ -19,6 +19,8 @@ use super::Callbacks;
 use crate::task;
 use crate::testkit::{Fold, fold, record};
 
+#[cfg(all(target_pointer_width = "64", target_has_atomic = "64"))]
+mod delay;
 mod output;
 
 const TASKS: usize = 10_000;
@@ -46,8 +48,8 @@ async fn known_polls(pending: usize) {
     .await;
 }
 
-fn rows_at(fold: &Fold, line: u32) -> Vec<&TaskRecord> {
-    let site = fold.site_at(file!(), line).expect("drained").site;
+fn rows_at<'f>(fold: &'f Fold, file: &str, line: u32) -> Vec<&'f TaskRecord> {
+    let site = fold.site_at(file, line).expect("drained").site;
     fold.tasks.values().filter(|row| row.site == site).collect()
 }
 
@@ -118,7 +120,7 @@ fn ten_thousand_plain_tasks_are_counted_exactly() {
         // The hooks run after the tasks have left tokio's list: the workers' end waits for them.
         drop(runtime);
         let fold = fold();
-        let rows = rows_at(&fold, line);
+        let rows = rows_at(&fold, file!(), line);
         assert_eq!(rows.len(), runs * TASKS);
         let mut per_polls = [0; 6];
         for row in &rows {
@@ -178,7 +180,7 @@ fn an_aborted_task_ends_and_blocking_jobs_are_ignored() {
         for line in [line, line + 5] {
             let site = fold.site_at(file!(), line).expect("drained");
             assert_eq!(site.spawned, site.ended);
-            assert!(rows_at(&fold, line).iter().all(|row| row.state == TaskState::Completed));
+            assert!(rows_at(&fold, file!(), line).iter().all(|row| row.state == TaskState::Completed));
         }
         assert!(fold.site_at(file!(), line - 1).is_none());
     }
@@ -208,7 +210,7 @@ fn tasks_beyond_the_tables_places_are_known_too() {
     let fold = fold();
     let site = fold.site_at(file!(), line).expect("drained");
     assert_eq!((site.spawned, site.ended), (ALIVE as u64, ALIVE as u64));
-    assert_eq!(site.poll.count(), rows_at(&fold, line).iter().map(|row| row.polls).sum::<u64>());
+    assert_eq!(site.poll.count(), rows_at(&fold, file!(), line).iter().map(|row| row.polls).sum::<u64>());
 }
 
 #[test]
@@ -244,13 +246,13 @@ fn a_poll_that_begins_elsewhere_before_the_hook_of_the_last_one_ran_keeps_its_ow
     })
     .join()
     .expect("no panic");
-    let open = rows_at(&fold(), line)[0].clone();
+    let open = rows_at(&fold(), file!(), line)[0].clone();
     // Tokio ended the first when it began the second. The third thread's is the one that is open.
     assert_eq!((open.polls, open.state), (2, TaskState::Running));
     super::after_poll(id);
     super::on_terminate(id);
     let fold = fold();
-    let row = rows_at(&fold, line)[0];
+    let row = rows_at(&fold, file!(), line)[0];
     let elapsed = clock::now_ns() - began;
     assert_eq!(row.polls, 3);
     assert!(row.max_poll_ns <= elapsed && row.busy_ns <= 2 * elapsed, "{row:?} in {elapsed}");
@@ -265,7 +267,7 @@ fn a_poll_whose_last_hook_comes_after_the_tasks_end_has_its_time_in_the_row() {
     let line = line!() - 1;
     let row = || {
         let fold = fold();
-        let [row] = rows_at(&fold, line)[..] else { panic!("one row") };
+        let [row] = rows_at(&fold, file!(), line)[..] else { panic!("one row") };
         (row.state, row.polls, row.busy_ns)
     };
     super::before_poll(id);

@@ -12,7 +12,7 @@ pub(super) fn row(state: &TaskState) -> TaskRecord {
     let running = phase == pollscope_model::entity::task::TaskState::Running;
     let clones = state.clones();
     let wakers = state.wakers();
-    let self_wakes = state.self_wakes.get();
+    let self_wakes = state.self_wakes();
     let [tasks, runtime, threads] = state.inner.wakes();
     TaskRecord {
         id: TaskId(state.id()),

@@ -10,7 +10,8 @@
 //!
 //! # Evidence
 //! The exact histogram of schedule delays, of all sites together and of each site that has `samples`
-//! polls in the window. The finding is put at the site whose polls take most of the workers' time, if it
+//! polls in the window: of tasks that are spawned through pollscope, and of those that only tokio's hooks see where the
+//! runtime tracks it (`POLLSCOPE_SCHEDULE_DELAY=on`). The finding is put at the site whose polls take most of the workers' time, if it
 //! takes half of it or more, since that is where to look; else at the site that waits the longest. Where the polls
 //! that are recorded make up less than a fifth of the time in which the workers are busy, it is put at the process: what
 //! keeps the workers is not recorded, and those that wait for it are not to blame.
@@ -37,7 +38,7 @@ use super::view::{ObservedSite, View};
 use super::{Detector, Retention, advice};
 use crate::hist::Hist;
 use crate::level::Level;
-use crate::measured::Metric;
+use crate::measured::{Coverage, Metric};
 use crate::rule::Rule;
 use crate::rule::limit::Limit;
 use crate::time::{MILLISECOND, Nanos, SECOND};
@@ -77,8 +78,8 @@ fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let samples = rule.whole(&SAMPLES);
     let all = view.waits();
     if all.count() < samples {
-        return output
-            .set_undecided(format!("needs {samples} polls in 10s, has {}", Value::Count(all.count())));
+        let has = Value::Count(all.count());
+        return output.set_undecided(format!("needs {samples} polls in 10s, has {has}{}", only_some(view)));
     }
     let p99 = |hist: &Hist| hist.quantile(0.99).filter(|_| hist.count() >= samples).unwrap_or(0);
     let longest = view.sites().iter().max_by_key(|site| p99(&site.short().delta.sched));
@@ -121,6 +122,16 @@ fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
             fix(by_machine, cause.as_ref().map(|(site, _)| *site), limit)
         },
     });
+}
+
+/// Why most polls may tell no delay, and what to change; empty if all do.
+fn only_some(view: &View<'_>) -> String {
+    let capabilities = &view.moment.process.hello().capabilities;
+    let said = capabilities.iter().find(|capability| capability.metric == Metric::ScheduleDelay);
+    match said.filter(|said| said.coverage == Coverage::Wrapped && !said.reason.is_empty()) {
+        Some(said) => format!("; measured only for tasks spawned through pollscope ({})", said.reason),
+        None => String::new(),
+    }
 }
 
 fn newest_p99(view: &View<'_>, victim: &ObservedSite<'_>, samples: u64) -> u64 {

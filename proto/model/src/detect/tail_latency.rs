@@ -11,7 +11,8 @@
 //! # Evidence
 //! The histogram of lifetimes, from spawn to end. At least five tasks and `share` of all lasted longer
 //! than `spread` times the median and at least `floor` longer. Or, from `samples` tasks on either side, the
-//! 99th percentile is over `baseline` times that of the time before, and `floor` longer.
+//! 99th percentile is over `baseline` times that of the time before, and `floor` longer. The site's longest wait for a
+//! worker and the longest polls of all are named where they explain half of the difference.
 //!
 //! # Fix
 //! Look at the slow ones: Enter on the site shows both modes; a task name or scope of its own for the slow
@@ -97,13 +98,14 @@ fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
             poll: PollFacts::default(),
             headline: tail.headline,
             why: format!(
-                "{} {} tasks of {} ended in the last minute: p50 {}, p99 {}, longest {}.{}",
+                "{} {} tasks of {} ended in the last minute: p50 {}, p99 {}, longest {}.{}{}",
                 tail.why,
                 Value::Count(life.count()),
                 view.short_site(site.id()),
                 Nanos(median),
                 Nanos(life.quantile(0.99).unwrap_or(0)),
                 Nanos(life.max()),
+                long_waits(site, tail.value.saturating_sub(median) / 2),
                 long_polls(view, tail.value.saturating_sub(median) / 2)
             ),
             fix: advice::TAIL_LATENCY,
@@ -112,6 +114,16 @@ fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     if !judged {
         output
             .set_undecided(format!("needs {samples} tasks of one site that ended within {}", Nanos(LONG_NS)));
+    }
+}
+
+/// A wait of the site's own tasks that was long enough to be the cause.
+fn long_waits(site: &ObservedSite<'_>, at_least: u64) -> String {
+    let longest = site.long().delta.sched.max();
+    if longest < at_least {
+        String::new()
+    } else {
+        format!(" They waited up to {} for a worker.", Nanos(longest))
     }
 }
 

@@ -139,7 +139,7 @@ pub struct TaskRecord {
     pub busy_ns: u64,
     /// Longest ended poll.
     pub max_poll_ns: u64,
-    /// Sum of schedule delays.
+    /// Sum of schedule delays; of a hooked task 0 as long as none is told.
     pub scheduled_ns: u64,
     /// Longest schedule delay.
     pub max_sched_ns: u64,
@@ -166,14 +166,17 @@ pub struct TaskRecord {
     pub future_bytes: u64,
 }
 
-/// Whether an observer of that mode measures the metric for tasks of that kind and site.
-pub(crate) fn measures(metric: Metric, mode: Mode, kind: TaskKind, site: SiteId) -> bool {
+/// Whether an observer of that mode measures the metric for tasks of that kind and site; of the delay, where that is all that
+/// the task ever waited.
+pub(crate) fn measures(metric: Metric, mode: Mode, kind: TaskKind, site: SiteId, scheduled_ns: u64) -> bool {
     match metric {
         Metric::Polls => mode != Mode::Sample,
         Metric::SpawnSites => mode != Mode::Sample && (site.0 as usize) < MAX_ENTRIES,
         Metric::Handles => mode == Mode::Wrap && !matches!(kind, TaskKind::BlockOn | TaskKind::Future),
         Metric::Wakes | Metric::ForcedYields => mode == Mode::Wrap && kind != TaskKind::Blocking,
-        Metric::ScheduleDelay | Metric::Outcome | Metric::FutureSize => mode == Mode::Wrap,
+        // With the first poll of a hooked task, if its runtime tracks delays, none of which is 0.
+        Metric::ScheduleDelay => mode == Mode::Wrap || mode == Mode::Hooks && scheduled_ns > 0,
+        Metric::Outcome | Metric::FutureSize => mode == Mode::Wrap,
         _ => false,
     }
 }
@@ -181,9 +184,10 @@ pub(crate) fn measures(metric: Metric, mode: Mode, kind: TaskKind, site: SiteId)
 impl TaskRecord {
     /// Whether this task's observer measures the metric.
     ///
-    /// Hooks see polls, sites and ends of every task, but no waker, no outcome, no handle and no size.
+    /// Hooks see polls, sites and ends of every task, but no waker, no outcome, no handle and no size; and the schedule
+    /// delay only where the runtime tracks it.
     pub fn measures(&self, metric: Metric) -> bool {
-        measures(metric, self.mode, self.kind, self.site)
+        measures(metric, self.mode, self.kind, self.site, self.scheduled_ns)
     }
 
     /// The wakes by others, if they were told apart: never zeros for what was not.

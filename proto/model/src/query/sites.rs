@@ -87,6 +87,8 @@ impl<'a> SiteItem<'a> {
     fn measured(&self, metric: Metric, cell: impl FnOnce() -> Value) -> Value {
         let measured = self.parts.iter().any(|part| match part.process.hello().coverage(metric) {
             Coverage::All => true,
+            // Of hooked tasks too where their runtime tracks it and another one does not.
+            Coverage::Wrapped if metric == Metric::ScheduleDelay => !part.site.totals().sched.is_empty(),
             Coverage::Wrapped => part.site.totals().is_wrapped(),
             Coverage::NoTask => false,
         });

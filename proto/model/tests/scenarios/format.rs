@@ -15,6 +15,8 @@ pub(crate) struct Scenario {
     #[serde(default)]
     pub(super) unmeasured: Vec<String>,
     #[serde(default)]
+    pub(super) measured: Vec<String>,
+    #[serde(default)]
     pub(super) wrapped: Vec<String>,
     #[serde(default)]
     pub(super) flavor: Option<String>,

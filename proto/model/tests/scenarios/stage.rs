@@ -39,6 +39,12 @@ impl Stage {
             capability.coverage = Coverage::NoTask;
             "this process cannot".clone_into(&mut capability.reason);
         }
+        for name in &scenario.measured {
+            let metric = Metric::from_name(name).expect("a metric");
+            let capability = hello.capabilities.iter_mut().find(|c| c.metric == metric).unwrap();
+            capability.coverage = Coverage::All;
+            capability.reason.clear();
+        }
         for name in &scenario.wrapped {
             let metric = Metric::from_name(name).expect("a metric");
             let capability = hello.capabilities.iter_mut().find(|c| c.metric == metric).unwrap();

@@ -111,6 +111,21 @@ impl TaskState {
         HookedPoll { nth, start: now, has_turn: self.turn.take() }
     }
 
+    /// The hooked poll that has just begun on this thread, `now`, was due for so long, as tokio measured it. Returns
+    /// whether memory was allocated: then it is to be [postponed](super::super::life::postponed).
+    #[inline]
+    #[must_use]
+    pub fn hooked_poll_waited(&self, thread: &Thread, shard: &SiteShard, now: u64, delay: u64) -> bool {
+        // A sum of 0 says that no delay was told.
+        let delay = delay.max(1);
+        self.scheduled_ns.add(delay);
+        self.max_sched_ns.raise(delay);
+        let has_allocated = shard.sched.record(delay);
+        // Tokio's clock stops a poll some nanoseconds before ours: a task does not wait for itself.
+        let since = now.saturating_sub(delay).max(self.last_poll_end_ns.get());
+        thread.has_waited(since, now) || has_allocated
+    }
+
     #[cold]
     fn first_polled(&self, thread: &Thread) {
         let (mut runtime, _) = thread.place();
@@ -149,8 +164,8 @@ impl TaskState {
 
     #[cold]
     fn adds_out_of_turn(&self, wall_ns: u64) {
-        self.scheduled_ns.add_shared(wall_ns);
-        self.max_sched_ns.raise_shared(wall_ns);
+        self.self_wakes.add_shared(wall_ns);
+        self.woken_ns.fetch_max(wall_ns, Ordering::Relaxed);
     }
 }
 

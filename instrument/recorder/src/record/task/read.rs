@@ -9,7 +9,6 @@ use pollscope_model::measured::Mode;
 use super::TaskState;
 use super::wakes::{ITSELF, OTHER_THREAD, RUNTIME, TAG_BITS, UNKNOWN};
 use crate::claims::{ABORTED, CANCELLED, ENDED, HANDLE_DROPPED, JOINED, LONG_LIVED, PANICKED};
-use crate::tally::Tally;
 
 impl TaskState {
     /// Where the task is, and since when it waits if it is scheduled. For the drain: racy by nature.
@@ -25,7 +24,7 @@ impl TaskState {
             return (State::Running, 0);
         }
         let woken = self.woken_ns.load(Ordering::Relaxed);
-        if woken != 0 {
+        if woken != 0 && self.is_wrapped() {
             return (State::Scheduled, woken.max(self.last_poll_end_ns.get()));
         }
         if self.polls.get() == 0 && self.is_scheduled_by_spawn() {
@@ -81,29 +80,30 @@ impl TaskState {
         self.polls.get().saturating_sub(is_open.into())
     }
 
-    /// Wall time of the polls that ended.
+    /// Wall time of the polls that ended, of a hooked task those out of turn too.
     pub fn busy_ns(&self) -> u64 {
-        self.busy_ns.get() + self.of_hooked(&self.scheduled_ns)
+        self.busy_ns.get() + if self.is_wrapped() { 0 } else { self.self_wakes.get() }
     }
 
     /// The longest of them.
     pub fn max_poll_ns(&self) -> u64 {
-        self.max_poll_ns.get().max(self.of_hooked(&self.max_sched_ns))
+        let out_of_turn = if self.is_wrapped() { 0 } else { self.woken_ns.load(Ordering::Relaxed) };
+        self.max_poll_ns.get().max(out_of_turn)
     }
 
-    /// What such a tally is of polls out of turn: see the fields.
-    fn of_hooked(&self, tally: &Tally) -> u64 {
-        if self.is_wrapped() { 0 } else { tally.get() }
+    /// Wakes from inside of its own polls; 0 where wakes are not seen.
+    pub fn self_wakes(&self) -> u64 {
+        if self.is_wrapped() { self.self_wakes.get() } else { 0 }
     }
 
-    /// Schedule delays, all together; 0 where wakes are not seen.
+    /// Schedule delays, all together; 0 where none was told.
     pub fn scheduled_ns(&self) -> u64 {
-        if self.is_wrapped() { self.scheduled_ns.get() } else { 0 }
+        self.scheduled_ns.get()
     }
 
     /// The longest of them.
     pub fn max_sched_ns(&self) -> u64 {
-        if self.is_wrapped() { self.max_sched_ns.get() } else { 0 }
+        self.max_sched_ns.get()
     }
 
     /// What kind of task it is.

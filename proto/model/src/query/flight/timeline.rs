@@ -4,7 +4,7 @@ use super::{Tally, TimeCell, Timeline, Window, open_polls};
 use crate::entity::event::Event;
 use crate::entity::task::{TaskKind, TaskRecord};
 use crate::id::{SiteId, TaskId};
-use crate::measured::Metric;
+use crate::measured::{Metric, Mode};
 use crate::world::{EventTrack, Process};
 
 /// Nanoseconds per state in one column.
@@ -107,6 +107,6 @@ fn begin_ns(event: &Event) -> u64 {
 fn scheduled_by_spawn(process: &Process, task: &TaskRecord) -> Option<u64> {
     let covers = |track: &EventTrack| track.spans().next().is_some_and(|(from, _)| from <= task.spawned_ns);
     let spawned = !matches!(task.kind, TaskKind::Future | TaskKind::BlockOn);
-    let seen = spawned && task.measures(Metric::ScheduleDelay) && process.tracks().all(covers);
+    let seen = spawned && task.mode == Mode::Wrap && process.tracks().all(covers);
     seen.then_some(task.spawned_ns)
 }

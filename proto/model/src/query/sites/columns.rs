@@ -97,7 +97,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             Unit::Nanos,
             8,
             5,
-            "99 % of the times between wake and poll were no longer; not measured in hooks mode.",
+            "99 % of the times between wake and poll were no longer; of hooked tasks if tracked.",
         )
         .alias("p99_sched"),
         |row| row.measured(Metric::ScheduleDelay, || row.quantile(0.99, |totals| &totals.sched)),
@@ -221,7 +221,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             Unit::Nanos,
             8,
             8,
-            "Its longest time between wake and poll; not measured in hooks mode.",
+            "Its longest time between wake and poll; of hooked tasks if tracked.",
         )
         .alias("max_sched")
         .hidden(),

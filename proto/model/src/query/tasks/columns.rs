@@ -90,8 +90,8 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             Unit::Nanos,
             6,
             3,
-            "Sum of the times between wake and poll, the open wait included; not measured in \
-                hooks mode.",
+            "Sum of the times between wake and poll, the open wait included; of hooked \
+                tasks if tracked.",
         )
         .alias("sched")
         .still(),
@@ -195,7 +195,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             Unit::Nanos,
             8,
             7,
-            "Its longest time between wake and poll; not measured in hooks mode.",
+            "Its longest time between wake and poll; of hooked tasks if tracked.",
         )
         .alias("max_sched")
         .hidden()

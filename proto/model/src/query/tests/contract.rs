@@ -108,6 +108,51 @@ fn what_hooks_cannot_see_is_null_and_what_they_see_is_not() {
 }
 
 #[test]
+fn delays_that_tokio_tracks_of_hooked_tasks_are_shown_beside_others_that_are_null() {
+    let mut script = Script::new("checkout").mode(Mode::Hooks);
+    let [tracked, _] = ["src/a.rs:1:1", "src/b.rs:1:1"].map(|site| {
+        let site = script.site(site);
+        let task = script.spawn(site);
+        script.poll(task, 4, MILLISECOND);
+        (site, task)
+    });
+    script.count(tracked.0, |site| site.sched.record_n(2 * MILLISECOND, 4));
+    script
+        .edit(tracked.1, |task| (task.scheduled_ns, task.max_sched_ns) = (8 * MILLISECOND, 2 * MILLISECOND));
+    let mut hello = script.hello();
+    for capability in &mut hello.capabilities {
+        capability.coverage = crate::measured::Coverage::Wrapped;
+    }
+    let mut world = World::new(WorldLimits::default());
+    world.connect(hello, 0).unwrap();
+    world.apply(script.second(), 0);
+    let cells = |kind, key: &str, is_row: &dyn Fn(&[Value]) -> bool| match answer(
+        &world,
+        &(),
+        &Ask::Page(Query::all(kind, 10)),
+        0,
+    ) {
+        Answer::Page(page) => {
+            let row = page.rows.iter().find(|row| is_row(&row.cells)).expect("a row");
+            cell(kind, &row.cells, key)
+        }
+        other => panic!("{other:?}"),
+    };
+    for (file, told) in [("src/a.rs", true), ("src/b.rs", false)] {
+        let of = |kind, key| {
+            let is_at = |cells: &[Value]| cell(kind, cells, "site").to_string().contains(file);
+            cells(kind, key, &is_at)
+        };
+        for key in ["scheduled_ns", "max_sched_ns"] {
+            assert_eq!(of(Kind::Tasks, key) != Value::Null, told, "{file} {key}");
+        }
+        for key in ["p99_sched_ns", "max_sched_ns"] {
+            assert_eq!(of(Kind::Sites, key) != Value::Null, told, "{file} {key}");
+        }
+    }
+}
+
+#[test]
 fn a_site_that_only_hooks_see_has_nulls_beside_wrapped_ones() {
     let mut script = Script::new("checkout").mode(Mode::Wrap);
     let site = script.site("src/a.rs:1:1");

@@ -296,7 +296,7 @@ impl TaskRow<'_> {
 
     /// See [`TaskRecord::measures`].
     pub fn measures(&self, metric: Metric) -> bool {
-        measures(metric, self.mode(), self.kind(), self.site())
+        measures(metric, self.mode(), self.kind(), self.site(), self.scheduled_ns())
     }
 
     /// See [`TaskRecord::age_ns`].
