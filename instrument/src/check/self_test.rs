@@ -81,7 +81,7 @@ impl Fault {
         if verdict.failing().any(|finding| found(&finding)) {
             return Ok(());
         }
-        let undecided = verdict.undecided.iter().map(|(name, why)| format!("{name}: {why}"));
+        let undecided = verdict.undecided.iter().map(|one| format!("{}: {}", one.rule, one.reason));
         let reasons: Vec<String> = verdict
             .armed
             .why

@@ -8,7 +8,7 @@ use pollscope_model::hist::Hist;
 use pollscope_model::text::clean;
 use pollscope_model::time::Nanos;
 use pollscope_model::value::Value;
-use pollscope_model::verdict::{Outcome, Verdict};
+use pollscope_model::verdict::{Outcome, Subject, Verdict};
 
 use super::kept::Kept;
 use super::phase::Phase;
@@ -74,6 +74,9 @@ fn headline(verdict: &Verdict, timed_out: Option<&str>) -> String {
             "is not armed: {}. A test in which nothing could be found does not pass",
             clean(verdict.armed.why.as_deref().unwrap_or("nothing was measured"))
         ),
+        Outcome::Incomplete if !verdict.subjects.iter().any(Subject::is_incomplete) => {
+            format!("is incomplete: {} undecided, and the policy is strict", verdict.over_limit())
+        }
         Outcome::Incomplete => {
             let lost = verdict.subjects.iter().map(|subject| subject.lost).fold(0, u64::saturating_add);
             let told = verdict.subjects.iter().map(|subject| subject.told).fold(0, u64::saturating_add);
@@ -83,7 +86,10 @@ fn headline(verdict: &Verdict, timed_out: Option<&str>) -> String {
                 Value::Count(told.saturating_add(lost))
             )
         }
-        outcome => format!("is {outcome}"),
+        outcome => match verdict.over_limit() {
+            0 => format!("is {outcome}"),
+            n => format!("is {outcome}, {n} undecided"),
+        },
     }
 }
 
@@ -160,10 +166,11 @@ fn beside(text: &mut String, verdict: &Verdict, phases: &[Phase]) {
             format!("{}: {} at {}: {}", finding.detector, finding.headline, finding.site, allowed.reason);
         detail(text, "allowed", &line);
     }
-    // What a live service needs time for says nothing of a test; a limit that was asked for does.
+    // What a live service needs time for says nothing of a test; a limit that was asked for does, and so does what is
+    // over one.
     let is_limit = |name: &str| pollscope_model::detect::index_of(name).is_none();
-    for (name, why) in verdict.undecided.iter().filter(|(name, _)| is_limit(name)) {
-        detail(text, "undecided", &format!("{name}: {why}"));
+    for one in verdict.undecided.iter().filter(|one| one.over_limit || is_limit(&one.rule)) {
+        detail(text, "undecided", &format!("{}: {}", one.rule, one.reason));
     }
     for note in &verdict.notes {
         detail(text, "note", note);

@@ -22,7 +22,7 @@ const RUNS: usize = 5;
 fn decided<T>(mut run: impl FnMut() -> Judged<T>) -> Judged<T> {
     let mut judged = run();
     for _ in 1..RUNS {
-        if !judged.verdict().undecided.iter().any(|(limit, _)| **limit == *"max-poll") {
+        if !judged.verdict().undecided.iter().any(|one| *one.rule == *"max-poll") {
             break;
         }
         judged = run();

@@ -11,6 +11,7 @@ mod flags;
 mod found;
 pub(crate) mod hysteresis;
 mod scan;
+mod set_aside;
 mod watchlist;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::detect::signal::{DetectorOutput, FindingKey};
 use crate::detect::view::{Moment, View};
 use crate::finding::Finding;
 use crate::id::{BootId, SiteId, TaskId};
+use crate::level::Level;
 use crate::policy::Policy;
 use crate::query::flag::{FindingSource, Flag, TaskFlags};
 use crate::time::SECOND;
@@ -31,6 +33,7 @@ use crate::world::{Process, World};
 use flags::Flags;
 use hysteresis::Hysteresis;
 use scan::{ScanResult, ScanState};
+use set_aside::DoubtfulEvidence;
 
 /// Time between two looks at a process, a little less than a second so that reports that come every
 /// second are all looked at.
@@ -48,6 +51,7 @@ struct ProcessState {
     cpu: Cpu,
     cpu_minute: Cpu,
     undecided: Vec<(&'static str, String)>,
+    doubtful: DoubtfulEvidence,
     flags: Flags,
     dropped: u64,
 }
@@ -82,6 +86,17 @@ impl Engine {
         let state = self.states.get(&process.boot())?;
         let (cpu, cpu_minute) = (state.cpu, state.cpu_minute);
         Some(View::new(Moment { process, now_ns: process.now_ns(), cpu, cpu_minute }, &state.history))
+    }
+
+    /// All evidence over a limit that was ever set aside in the process, for judges of a whole run, by detector: what it
+    /// is about, and its words. What became a finding is left out.
+    pub(crate) fn ever_set_aside(&self, boot: BootId) -> Vec<(&'static str, String)> {
+        let Some(state) = self.states.get(&boot) else { return Vec::new() };
+        let is_doubt = |(detector, key, _): &(usize, FindingKey, &str)| {
+            state.hysteresis.level_of(*detector, *key).is_none_or(|level| level == Level::Allow)
+        };
+        let doubts = state.doubtful.all().filter(is_doubt);
+        doubts.map(|(detector, _, reason)| (ALL[detector].id, reason.to_owned())).collect()
     }
 
     /// Looks at whatever has news. Processes that left the world are forgotten with their findings; of
@@ -151,9 +166,18 @@ impl FindingSource for Engine {
         self.states.get(&boot).map(|state| state.undecided.clone()).unwrap_or_default()
     }
 
+    fn set_aside(&self, boot: BootId) -> Vec<(&'static str, String)> {
+        let Some(state) = self.states.get(&boot) else { return Vec::new() };
+        let now_ns = state.evaluated_ns.unwrap_or(0);
+        let present = state.doubtful.present(now_ns);
+        let doubts = present.filter(|(detector, key, _)| !state.hysteresis.is_told(*detector, *key));
+        doubts.map(|(detector, _, reason)| (ALL[detector].id, reason.to_owned())).collect()
+    }
+
     fn note(&self, boot: BootId) -> Option<String> {
         let state = self.states.get(&boot)?;
-        let dropped = state.dropped.saturating_add(state.hysteresis.refused());
+        let refused = state.hysteresis.refused().saturating_add(state.doubtful.refused());
+        let dropped = state.dropped.saturating_add(refused);
         let room = (dropped > 0).then(|| {
             format!("{} findings are not shown: there are too many at once.", Value::Count(dropped))
         });
@@ -190,6 +214,7 @@ impl ProcessState {
             cpu: Cpu::UNKNOWN,
             cpu_minute: Cpu::UNKNOWN,
             undecided: Vec::new(),
+            doubtful: DoubtfulEvidence::default(),
             flags: Flags::default(),
             dropped: 0,
         }
@@ -229,6 +254,7 @@ impl ProcessState {
             }
             self.undecided.extend(output.undecided().map(|reason| (detector.id, reason.to_owned())));
             self.dropped = self.dropped.saturating_add(output.dropped());
+            self.doubtful.take(index, rule.for_ns, output.take_set_aside(), now_ns);
             self.hysteresis.take(&view, index, rule, output.signals(), number);
         }
         let stuck = self.open_polls(process, &scan);

@@ -37,7 +37,8 @@ names! {
         Regressed = "regressed",
         /// Nothing was measured, or the detectors were not armed: never green.
         NoData = "no-data",
-        /// More than [`MAX_LOST_SHARE`] of what was to be told is missing.
+        /// More than [`MAX_LOST_SHARE`] of what was to be told is missing; or evidence over a limit is undecided, where
+        /// that was asked to count ([`CheckLimits::strict`](crate::policy::CheckLimits)).
         Incomplete = "incomplete",
     }
 }
@@ -82,6 +83,17 @@ pub struct Allowed {
     pub reason: Arc<str>,
 }
 
+/// A detector or limit that could not tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Undecided {
+    /// Id of the detector, or name of the limit.
+    pub rule: Arc<str>,
+    /// Why, with the numbers.
+    pub reason: Arc<str>,
+    /// There is evidence over the limit, which proves nothing here. `false`: it had nothing to judge by.
+    pub over_limit: bool,
+}
+
 /// Whether the detectors could have found anything in this build and process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Armed {
@@ -119,8 +131,8 @@ pub struct Verdict {
     pub allowed: Vec<Allowed>,
     /// Expectations that nothing fulfilled, and allowances that nothing needed; each is also a finding.
     pub expectations_unused: Vec<Expectation>,
-    /// Detectors and limits that could not tell, and why.
-    pub undecided: Vec<(Arc<str>, Arc<str>)>,
+    /// Detectors and limits that could not tell; first those with evidence over their limit, each piece by itself.
+    pub undecided: Vec<Undecided>,
     /// Whether the detectors could have found anything.
     pub armed: Armed,
     /// Who was judged.
@@ -143,6 +155,11 @@ impl Verdict {
         }
         self.comparison = Some(comparison);
         self
+    }
+
+    /// Pieces of evidence over a limit that are undecided.
+    pub fn over_limit(&self) -> usize {
+        self.undecided.iter().filter(|one| one.over_limit).count()
     }
 
     /// The findings that fail the run.

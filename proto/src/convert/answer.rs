@@ -70,6 +70,7 @@ message! {
 message! {
     "answer.overview": Overview = wire::Overview {
         meta, lag_ns, presence, tasks, findings, ribbon, marks, workers, runtimes, hellos, notes, undecided,
+        set_aside,
     }
 }
 

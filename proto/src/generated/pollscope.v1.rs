@@ -2370,6 +2370,9 @@ pub struct Overview {
     /// Rules that could not judge, with the reason.
     #[prost(message, repeated, tag = "12")]
     pub undecided: ::prost::alloc::vec::Vec<Fact>,
+    /// Evidence over a limit that a rule for doubt keeps from being a finding.
+    #[prost(message, repeated, tag = "13")]
+    pub set_aside: ::prost::alloc::vec::Vec<Fact>,
 }
 /// Generated client implementations.
 #[cfg(feature = "grpc")]

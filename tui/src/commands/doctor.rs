@@ -176,6 +176,12 @@ fn losses_and_notes(text: &mut String, overview: &Overview) {
     for note in &overview.notes {
         let _ = writeln!(text, "  note         {}", clean(note));
     }
+    if !overview.set_aside.is_empty() {
+        text.push_str("  undecided, over the limit\n");
+        for (detector, reason) in &overview.set_aside {
+            let _ = writeln!(text, "    {:<18}  {}", clean(detector), clean(reason));
+        }
+    }
     if !overview.undecided.is_empty() {
         text.push_str("  rules that cannot judge now\n");
         for (detector, reason) in &overview.undecided {
@@ -213,5 +219,6 @@ pub(crate) fn hostile() -> String {
     };
     overview.notes.push(HOSTILE.into());
     overview.undecided.push((HOSTILE.into(), HOSTILE.into()));
+    overview.set_aside.push((HOSTILE.into(), HOSTILE.into()));
     process(&overview, HOSTILE)
 }

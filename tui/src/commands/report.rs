@@ -54,7 +54,7 @@ pub(crate) fn run(kind: Kind, args: &PageArgs) -> Result<(), Failure> {
         note(&format!("{from}: {short}"));
     }
     let mut sheet = Sheet { page, undecided: gatherer.undecided(), from };
-    name_undecided(&sheet);
+    name_undecided(args.format, &sheet);
     print(args, &sheet, true)?;
     let mut notes = Notes { redrawn: is_redrawn(args), lines: Vec::new() };
     while args.watch && gatherer.ended().is_none() {
@@ -115,10 +115,17 @@ pub(crate) fn overview_of(peer: Peer) -> Result<Overview, Failure> {
     Gatherer::start(peer, Query::all(Kind::Processes, u64::MAX), None)?.overview()
 }
 
-fn name_undecided(sheet: &Sheet) {
-    let Some(undecided) = sheet.undecided.as_deref().filter(|rules| !rules.is_empty()) else { return };
-    let rules = undecided.iter().map(|(detector, reason)| format!("{detector} ({reason})"));
-    note(&format!("these rules could not judge yet: {}", rules.collect::<Vec<_>>().join(", ")));
+/// Beside a format that has no place for it.
+fn name_undecided(format: Format, sheet: &Sheet) {
+    let undecided = sheet.undecided.iter().flatten();
+    let (over, rules): (Vec<_>, Vec<_>) = undecided.partition(|one| one.over_limit);
+    for one in over.into_iter().filter(|_| format == Format::Csv) {
+        note(&format!("undecided, over its limit: {} ({})", one.rule, one.reason));
+    }
+    let rules: Vec<_> = rules.iter().map(|one| format!("{} ({})", one.rule, one.reason)).collect();
+    if !rules.is_empty() {
+        note(&format!("these rules could not judge yet: {}", rules.join(", ")));
+    }
 }
 
 fn query(kind: Kind, args: &PageArgs) -> Result<Query, Failure> {

@@ -40,12 +40,18 @@
 //! for the kernel's lock of the process's memory, for doubt where the machine was short of CPU. A poll that was mostly
 //! preempted never reaches deny. Where the split is
 //! not measured, only polls above `uncertain` count and none is denied; the same limit holds for what
-//! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none.
+//! blocked while the machine was short of CPU, since it may have waited for a lock whose holder had none. Polls between
+//! `warn` and `uncertain` are told as undecided then, with their numbers. What leaves no doubt on any machine: three polls
+//! of a site within `within` that were seen asleep in a call of their own (a sleep, a read, a write), or in a lock (not
+//! the allocator's, not the kernel's) for which more than one in a hundred of the site's polls wait.
 //! `spawn_blocking` jobs have threads of their own and are not judged, nor are `block_on` bodies, unless theirs is
 //! known to be a current-thread runtime, which runs everything on that thread. A first poll
 //! within the first five seconds of a process (`initial`) is initialisation. A poll that `stuck-poll` reported while
 //! it was open is not reported again, and one that was seen in `block_in_place` held up no task. Time inside of
 //! `pollscope::allow_blocking` is taken off. Debug builds are slow: judge release builds, or raise the limit.
+
+mod asleep;
+mod recent;
 
 use std::collections::BTreeMap;
 
@@ -61,6 +67,7 @@ use crate::rule::Rule;
 use crate::rule::limit::Limit;
 use crate::time::{MILLISECOND, Nanos, SECOND};
 use crate::value::Value;
+use recent::Recent;
 
 /// Longest poll that is of no interest.
 pub(crate) const WARN: Limit = Limit::nanos("warn", 10 * MILLISECOND, "longest poll, without preemption");
@@ -99,10 +106,8 @@ fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
         fresh.entry(poll.site).or_default().push(poll);
     }
     for (site, fresh) in fresh {
-        if let Some(observed) = view.site(site).filter(|observed| observed.holds_worker())
-            && let Some(signal) = judge_site(view, rule, observed, &fresh)
-        {
-            output.push(signal);
+        if let Some(observed) = view.site(site).filter(|observed| observed.holds_worker()) {
+            judge_site(view, rule, observed, &fresh, output);
         }
     }
 }
@@ -120,42 +125,20 @@ fn judge_site(
     rule: &Rule,
     observed: &ObservedSite<'_>,
     fresh: &[&SlowPoll],
-) -> Option<Signal> {
-    let now_ns = view.moment.now_ns;
+    output: &mut DetectorOutput,
+) {
     let (warn, deny) = (rule.whole(&WARN), rule.whole(&DENY));
-    // What the site is used to means nothing while the machine is short of CPU; and what blocked then may
-    // have waited for a lock whose holder had no CPU.
-    let cpu = view.moment.cpu_minute;
-    let uncertain = cpu.share.is_none() || cpu.contended();
-    let relative = if uncertain { warn } else { site_limit(rule, observed) };
-    let oldest = now_ns.saturating_sub(rule.whole(&WITHIN));
-    let limit_of = |poll: &SlowPoll| match poll.kind() {
-        None => warn.max(rule.whole(&UNCERTAIN)),
-        Some(PollKind::Blocked) if uncertain => warn.max(rule.whole(&UNCERTAIN)),
-        Some(_) => relative,
+    let recent = Recent::of(view, rule, observed, fresh);
+    let Some(worst) = recent.worst() else {
+        return recent.set_aside(output);
     };
-    let initial = |poll: &SlowPoll| poll.nth == 1 && poll.start_ns < rule.whole(&INITIAL);
-    let is_over = |poll: &&SlowPoll| {
-        poll.start_ns.saturating_add(poll.wall_ns) >= oldest
-            && poll.judged_ns() > limit_of(poll)
-            && !initial(poll)
-            && !poll.in_place
-            && view.stuck_key(poll).is_none()
-    };
-    let worst = fresh.iter().copied().filter(is_over).max_by_key(|poll| poll.judged_ns())?;
-    let known: BTreeMap<_, &SlowPoll> = observed
-        .view
-        .slow_polls()
-        .chain(fresh.iter().copied())
-        .filter(is_over)
-        .map(|poll| ((poll.task, poll.nth), poll))
-        .collect();
+    let known = recent.over();
     let over = known.len() as u64;
     let harmed = |poll: &SlowPoll| view.has_harmed(poll, warn / 2);
     let denied = known.values().filter(|poll| poll.judged_ns() > deny && harmed(poll) != Some(false)).count();
     let judged = worst.judged_ns();
-    if over < rule.whole(&REPEATS) && (uncertain || judged <= deny) {
-        return None;
+    if over < rule.whole(&REPEATS) && (recent.uncertain || judged <= deny) {
+        return recent.set_aside(output);
     }
     let waited = harmed(worst).or_else(|| view.others_waited(warn / 2));
     let may_deny = match harmed(worst) {
@@ -170,7 +153,7 @@ fn judge_site(
     } else {
         Level::Allow
     };
-    let limit = if level == Level::Deny { deny } else { limit_of(worst) };
+    let limit = if level == Level::Deny { deny } else { recent.limit_of(worst) };
     let (slow, polls) = (observed.view.totals().slow_polls, observed.view.totals().poll.count());
     let site = view.short_site(observed.id());
     // Evidence without its count comes from a process of which a report was lost; the next snapshot has the count.
@@ -180,13 +163,7 @@ fn judge_site(
         format!("{} of {} polls at {site} were slow.", Value::Count(slow), Value::Count(polls))
     };
     let kind = worst.kind();
-    // Not every poll is looked at. Another one of the site that was tells where to search.
-    let looked_at = |poll: &&&SlowPoll| PollFacts::from(**poll).was_seen();
-    let has_frames =
-        |poll: &SlowPoll| view.stack(&PollFacts::from(poll)).is_some_and(|stack| !stack.frames.is_empty());
-    let seen = Some(&worst)
-        .filter(looked_at)
-        .or_else(|| known.values().filter(looked_at).max_by_key(|poll| (has_frames(poll), poll.judged_ns())));
+    let seen = view.best_seen(worst, known.values().copied());
     let facts = PollFacts {
         waiting_in: seen.and_then(|poll| poll.waiting_in),
         stack: seen.and_then(|poll| poll.stack),
@@ -195,7 +172,7 @@ fn judge_site(
     let other = seen.filter(|poll| !poll.is_same(worst)).map(|poll| {
         format!(" What its thread did was seen in poll {} of {}.", poll.nth, view.task_text(poll.task))
     });
-    Some(Signal {
+    output.push(Signal {
         key: FindingKey::Site(observed.id()),
         task: Some(worst.task),
         level: Some(level),
@@ -218,7 +195,7 @@ fn judge_site(
             view.poll_harm_text(&facts)
         ),
         fix: fix(kind, observed.is_elsewhere()),
-    })
+    });
 }
 
 pub(crate) fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {

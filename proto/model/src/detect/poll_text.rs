@@ -50,6 +50,26 @@ impl View<'_> {
         self.moment.process.dictionary().stack(stack).map(|stack| &**stack)
     }
 
+    /// Of a long poll and others of its site the one that tells best what such a poll does, since not every poll is
+    /// looked at: with a line of the user's, of the same kind, the poll itself, a long one.
+    pub(crate) fn best_seen<'p>(
+        &self,
+        worst: &'p SlowPoll,
+        others: impl Iterator<Item = &'p SlowPoll>,
+    ) -> Option<&'p SlowPoll> {
+        let kind = worst.kind();
+        let rank = |poll: &&SlowPoll| {
+            let facts = PollFacts::from(*poll);
+            let stack = self.stack(&facts);
+            let has_line = stack.and_then(Stack::users_frame).is_some();
+            let has_frames = stack.is_some_and(|stack| !stack.frames.is_empty());
+            (has_line, facts.kind == kind, has_frames, poll.is_same(worst), poll.judged_ns())
+        };
+        let was_seen = |poll: &&SlowPoll| !poll.in_place && PollFacts::from(*poll).was_seen();
+        let seen = std::iter::once(worst).chain(others).filter(was_seen);
+        seen.max_by_key(rank)
+    }
+
     /// To follow a headline: `: it slept in futex_wait at cart::load src/cart.rs:70`; empty if it was
     /// not looked at.
     pub(crate) fn observation_text(&self, facts: &PollFacts, tense: Tense) -> String {

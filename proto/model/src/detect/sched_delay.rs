@@ -100,8 +100,12 @@ fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
         Some(_) => None,
         // Long, but through no fault of the code.
         None if cpu.contended() && wall > rule.whole(&P99) => Some(Level::Allow),
+        None if own > rule.whole(&P99) => return set_aside(view, rule, wall, victim, output),
         None => return,
     };
+    if level == Some(Level::Allow) && own > rule.whole(&P99) {
+        set_aside(view, rule, wall, victim, output);
+    }
     let by_machine = level == Some(Level::Allow);
     let is_unseen = !by_machine && is_unseen(view);
     let cause = cause(view).filter(|_| !by_machine && !is_unseen);
@@ -132,6 +136,31 @@ fn only_some(view: &View<'_>) -> String {
         Some(said) => format!("; measured only for tasks spawned through pollscope ({})", said.reason),
         None => String::new(),
     }
+}
+
+/// Over the limit for a machine that has enough CPU, even without what it withheld.
+fn set_aside(
+    view: &View<'_>,
+    rule: &Rule,
+    wall: u64,
+    victim: &ObservedSite<'_>,
+    output: &mut DetectorOutput,
+) {
+    let limit = Nanos(rule.whole(&P99));
+    let (waits, site) = (Value::Count(view.waits().count()), view.short_site(victim.id()));
+    let why = match view.moment.cpu.share {
+        None => "whether the machine was short of CPU is not measured".to_owned(),
+        Some(share) => format!(
+            "the machine was short of CPU ({} of what was wanted), which accounts for {} of it and may for more",
+            Value::Ratio(share),
+            Nanos(wall.saturating_sub(view.moment.cpu.own(wall)))
+        ),
+    };
+    let reason = format!(
+        "1 in 100 of {waits} polls waited {} for a worker in the last 10s (limit {limit}), worst at {site}; {why}",
+        Nanos(wall)
+    );
+    output.set_aside(FindingKey::Process, reason);
 }
 
 fn newest_p99(view: &View<'_>, victim: &ObservedSite<'_>, samples: u64) -> u64 {

@@ -117,10 +117,20 @@ pub(crate) struct Signal {
     pub fix: Advice,
 }
 
+/// Evidence over a limit that a rule for doubt keeps from being a finding.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SetAside {
+    /// What it is about.
+    pub key: FindingKey,
+    /// What was measured against which limit, and why that proves nothing here.
+    pub reason: String,
+}
+
 /// Everything that one detector says about one process at one look.
 #[derive(Debug, Default)]
 pub(crate) struct DetectorOutput {
     signals: Vec<Signal>,
+    set_aside: Vec<SetAside>,
     undecided: Option<Cow<'static, str>>,
     dropped: u64,
 }
@@ -143,6 +153,20 @@ impl DetectorOutput {
     /// Records that the detector cannot tell, and why, in words that follow "cannot tell:".
     pub(crate) fn set_undecided(&mut self, reason: impl Into<Cow<'static, str>>) {
         self.undecided = Some(reason.into());
+    }
+
+    /// Records evidence that is over a limit and proves nothing, or counts it as dropped when there is too much.
+    pub(crate) fn set_aside(&mut self, key: FindingKey, reason: String) {
+        if self.set_aside.len() < MAX_SIGNALS {
+            self.set_aside.push(SetAside { key, reason });
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Takes what was set aside.
+    pub(crate) fn take_set_aside(&mut self) -> Vec<SetAside> {
+        std::mem::take(&mut self.set_aside)
     }
 
     /// The signals, at most [`MAX_SIGNALS`].

@@ -87,7 +87,10 @@ fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
         let Some(median) = life.quantile(0.5).filter(|_| life.count() >= samples) else { continue };
         judged = true;
         let tail = two_modes(rule, life, median, floor).or_else(|| regressed(view, rule, site, life, floor));
-        let Some(tail) = tail else { continue };
+        let Some(tail) = tail else {
+            set_aside(view, rule, site, (life, median, floor), output);
+            continue;
+        };
         output.push(Signal {
             key: FindingKey::Site(site.id()),
             task: None,
@@ -124,6 +127,28 @@ fn long_waits(site: &ObservedSite<'_>, at_least: u64) -> String {
         String::new()
     } else {
         format!(" They waited up to {} for a worker.", Nanos(longest))
+    }
+}
+
+/// Slower than the floor for a machine that has enough CPU.
+fn set_aside(
+    view: &View<'_>,
+    rule: &Rule,
+    site: &ObservedSite<'_>,
+    (life, median, floor): (&Hist, u64, u64),
+    output: &mut DetectorOutput,
+) {
+    let usual = rule.whole(&FLOOR);
+    let Some(share) = view.moment.cpu_minute.share.filter(|_| floor > usual) else { return };
+    if let Some(tail) = two_modes(rule, life, median, usual).filter(|tail| tail.level.is_some()) {
+        let reason = format!(
+            "{}: {}, but the machine was short of CPU ({} of what was wanted), so that only what takes {} longer counts",
+            view.short_site(site.id()),
+            tail.headline,
+            Value::Ratio(share),
+            Nanos(floor)
+        );
+        output.set_aside(FindingKey::Site(site.id()), reason);
     }
 }
 

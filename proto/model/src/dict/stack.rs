@@ -59,6 +59,28 @@ const ALLOCATES: [&str; 30] = [
     "tcache_init",
     "valloc",
 ];
+/// Functions of C libraries that sleep, without prefixes and versions, other than for a lock.
+const SLEEPS: [&str; 17] = [
+    "accept",
+    "clock_nanosleep",
+    "connect",
+    "fdatasync",
+    "flock",
+    "fsync",
+    "nanosleep",
+    "poll",
+    "pread64",
+    "pwrite64",
+    "read",
+    "readv",
+    "recv",
+    "recvfrom",
+    "usleep",
+    "wait4",
+    "write",
+];
+/// Parts of the names of the functions in which Rust's locks sleep.
+const LOCKS: [&str; 4] = ["lock_contended", "lock_slow", "read_contended", "write_contended"];
 /// Where our own functions are.
 const OWN: &str = "pollscope::";
 /// Where the functions are that poll a task: what lies beyond is none of it.
@@ -154,6 +176,17 @@ impl Stack {
         // A library without its symbol table names only the functions that programs call.
         let caller = frames.find(|frame| !frame.is_nameless_in_libc());
         waits && caller.is_some_and(|caller| ALLOCATES.binary_search(&caller.c_name()).is_ok())
+    }
+
+    /// Whether it ends in a lock of the code's own.
+    pub(crate) fn sleeps_for_lock(&self) -> bool {
+        let sleeps = |frame: &Frame| LOCKS.iter().any(|lock| frame.name().ends_with(lock));
+        !self.waits_for_allocator() && self.of_task().iter().take_while(|frame| !frame.users).any(sleeps)
+    }
+
+    /// Whether it ends in a call that sleeps, other than for a lock.
+    pub(crate) fn sleeps_in_call(&self) -> bool {
+        self.frames.first().is_some_and(|innermost| SLEEPS.binary_search(&innermost.c_name()).is_ok())
     }
 
     /// What the task was in, innermost first: up to the user's outermost frame, without what polls the task and
@@ -264,6 +297,37 @@ mod tests {
             &["futex_wait", "std::sync::mutex::Mutex<T>::lock", "shop::render"],
         ] {
             assert!(!waits(functions), "{functions:?}");
+        }
+    }
+
+    #[test]
+    fn a_stack_tells_that_it_sleeps_in_a_lock_or_a_call() {
+        assert!(SLEEPS.is_sorted());
+        let stack = |functions: &[&str]| {
+            let frame = |function: &&str| Frame {
+                users: function.starts_with("shop::"),
+                function: (**function).into(),
+                file: None,
+                line: 0,
+            };
+            Stack { frames: functions.iter().map(frame).collect(), ..Stack::default() }
+        };
+        for (functions, lock, call) in [
+            (
+                &["syscall", "std::sys::sync::mutex::futex::Mutex::lock_contended", "shop::a"] as &[_],
+                true,
+                false,
+            ),
+            (&["syscall", "parking_lot::raw_mutex::RawMutex::lock_slow", "shop::a"], true, false),
+            (&["__GI___clock_nanosleep", "std::thread::sleep", "shop::a"], false, true),
+            (&["read@GLIBC_2.2.5", "shop::a"], false, true),
+            (&["__lll_lock_wait_private", "malloc", "shop::lock_slow"], false, false),
+            (&["shop::lock_slow"], false, false),
+            (&["memcpy", "shop::a"], false, false),
+            (&[], false, false),
+        ] {
+            let stack = stack(functions);
+            assert_eq!((stack.sleeps_for_lock(), stack.sleeps_in_call()), (lock, call), "{functions:?}");
         }
     }
 

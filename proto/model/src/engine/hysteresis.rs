@@ -68,6 +68,24 @@ impl Hysteresis {
         })
     }
 
+    /// Whether a finding about that is open, at whatever level.
+    pub(super) fn is_told(&self, detector: usize, key: FindingKey) -> bool {
+        self.found_about(detector, key).any(|found| found.shown.open)
+    }
+
+    /// The level of the finding about that, open or closed.
+    pub(super) fn level_of(&self, detector: usize, key: FindingKey) -> Option<Level> {
+        self.found_about(detector, key).map(|found| found.shown.level).max()
+    }
+
+    /// The detector's findings about that; about the process are all of them.
+    fn found_about(&self, detector: usize, key: FindingKey) -> impl Iterator<Item = &TrackedFinding> + '_ {
+        let about = move |found: &&TrackedFinding| {
+            found.detector == detector && (found.key == key || key == FindingKey::Process)
+        };
+        self.found().filter(about)
+    }
+
     /// Signals for which there was no room.
     pub(super) fn refused(&self) -> u64 {
         self.refused

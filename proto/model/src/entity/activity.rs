@@ -43,6 +43,12 @@ impl<'a> ThreadActivity<'a> {
         matches!(self, Self::Sleeping("futex_wait" | "futex"))
     }
 
+    /// It slept in a call that the code made: for a sleep, a read, a lock. A page fault is no such call, and a call that
+    /// changes the process's memory waits for the kernel's lock.
+    pub(crate) fn is_own_call(self) -> bool {
+        matches!(self, Self::Sleeping(call) if !call.starts_with(IN_KERNEL)) && !self.is_for_kernels_lock()
+    }
+
     /// It slept for a lock of the kernel's, not for something that its own code waits for. Who holds that is
     /// another thread of the process, which lets go at once, unless it has no CPU.
     pub fn is_for_kernels_lock(self) -> bool {
@@ -78,5 +84,11 @@ mod tests {
             .filter(|word| ThreadActivity::of(word).is_some_and(ThreadActivity::is_for_a_lock))
             .collect();
         assert_eq!(locks, ["futex_wait"]);
+        let own: Vec<_> = others
+            .into_iter()
+            .chain(["mmap"])
+            .filter(|word| ThreadActivity::of(word).is_some_and(ThreadActivity::is_own_call))
+            .collect();
+        assert_eq!(own, ["futex_wait", "clock_nanosleep", "read(fd 7, pipe)"]);
     }
 }

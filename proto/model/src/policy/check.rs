@@ -51,7 +51,7 @@ const fn key(name: &'static str, set: CheckSetting, help: &'static str) -> Check
 }
 
 /// Every key of `[check]`: drives parsing, the errors and the printed default.
-pub(super) static KEYS: [CheckKey; 9] = [
+pub(super) static KEYS: [CheckKey; 10] = [
     key(
         "max_poll",
         CheckSetting::Time(|limits| &mut limits.max_poll_ns, 10 * MILLISECOND),
@@ -72,6 +72,11 @@ pub(super) static KEYS: [CheckKey; 9] = [
         "count_preempted",
         CheckSetting::Switch(|limits| &mut limits.count_preempted),
         "limits judge time without a CPU too",
+    ),
+    key(
+        "strict",
+        CheckSetting::Switch(|limits| &mut limits.strict),
+        "evidence over a limit that is undecided makes the run incomplete",
     ),
     key("fail_on", CheckSetting::FailOn, "the level from which on a finding fails the check: warn or deny"),
     key("deny", CheckSetting::Detectors(Level::Deny), "detectors whose findings are denied"),

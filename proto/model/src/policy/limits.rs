@@ -15,4 +15,6 @@ pub struct CheckLimits {
     pub no_leaks: bool,
     /// Time without a CPU counts too.
     pub count_preempted: bool,
+    /// Evidence over a limit that is undecided makes the run incomplete.
+    pub strict: bool,
 }

@@ -152,4 +152,6 @@ pub struct Overview {
     pub notes: Vec<Arc<str>>,
     /// Rules that could not judge, with the reason: `task-leak`, `needs 5m of history, has 12s`.
     pub undecided: Vec<(Arc<str>, Arc<str>)>,
+    /// Evidence over a limit that a rule for doubt keeps from being a finding: the rule, and what was measured.
+    pub set_aside: Vec<(Arc<str>, Arc<str>)>,
 }

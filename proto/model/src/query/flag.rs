@@ -46,6 +46,10 @@ pub trait FindingSource {
     fn undecided(&self, _boot: BootId) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+    /// Evidence over a limit that a rule for doubt keeps from being a finding, with its numbers.
+    fn set_aside(&self, _boot: BootId) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
     /// What a reader should know of how the process is judged, as a full sentence; `None` if nothing.
     fn note(&self, _boot: BootId) -> Option<String> {
         None

@@ -7,7 +7,7 @@ use super::detail::{Overview, RuntimeOverview, WorkerHeat};
 use super::flag::FindingSource;
 use super::notes::notes;
 use crate::entity::presence::Presence;
-use crate::id::RuntimeId;
+use crate::id::{BootId, RuntimeId};
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::report::Detail;
@@ -16,7 +16,7 @@ use crate::world::{Process, RuntimeView};
 
 /// Heat map rows shown at most.
 const WORKERS: usize = 16;
-/// Rules that could not judge, shown at most.
+/// Rules that could not judge, and pieces of evidence in doubt, shown at most of each.
 const UNDECIDED: usize = 64;
 /// One point of the ribbon.
 const POINT_NS: u64 = 10 * SECOND;
@@ -54,7 +54,8 @@ pub(super) fn build(scope: &[&Process], source: &dyn FindingSource, now_unix_ns:
         runtimes: scope.iter().flat_map(|process| runtimes(process)).collect(),
         hellos: scope.iter().map(|process| process.hello().clone()).collect(),
         notes: notes(scope, source, now_unix_ns),
-        undecided: undecided(scope, source),
+        undecided: by_rule(scope, |boot| source.undecided(boot)),
+        set_aside: by_rule(scope, |boot| source.set_aside(boot)),
         meta,
     }
 }
@@ -124,11 +125,15 @@ fn seen_tasks(process: &Process, runtime: RuntimeId) -> Option<u64> {
     all.then(|| process.tasks_on(runtime))
 }
 
-fn undecided(scope: &[&Process], source: &dyn FindingSource) -> Vec<(Arc<str>, Arc<str>)> {
+/// Rules with a reason each, of all processes.
+fn by_rule(
+    scope: &[&Process],
+    reasons: impl Fn(BootId) -> Vec<(&'static str, String)>,
+) -> Vec<(Arc<str>, Arc<str>)> {
+    let alone = scope.len() == 1;
     let of = |process: &&Process| {
         let label = process.label().clone();
-        let alone = scope.len() == 1;
-        source.undecided(process.boot()).into_iter().map(move |(rule, reason)| {
+        reasons(process.boot()).into_iter().map(move |(rule, reason)| {
             let reason = if alone { reason } else { format!("{label}: {reason}") };
             (rule.into(), reason.into())
         })

@@ -49,6 +49,10 @@ impl FindingSource for Told {
         vec![("task-leak", "needs 5m of history".to_owned())]
     }
 
+    fn set_aside(&self, _: BootId) -> Vec<(&'static str, String)> {
+        vec![("blocking-poll", "9 polls took over 10ms".to_owned())]
+    }
+
     fn note(&self, _: BootId) -> Option<String> {
         Some("The policy is not used.".to_owned())
     }

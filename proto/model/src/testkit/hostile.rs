@@ -15,7 +15,7 @@ use crate::measured::Mode;
 use crate::report::Report;
 use crate::text::is_unsafe;
 use crate::time::{MILLISECOND, SECOND};
-use crate::verdict::Verdict;
+use crate::verdict::{Undecided, Verdict};
 
 /// What the forged line says, at its begin.
 const FORGED: &str = "::error::forged";
@@ -96,7 +96,7 @@ pub fn verdict_saying(text: &str) -> Verdict {
         (one.detector, one.site) = (said.clone(), Some(said.clone()));
         (one.reason, one.place) = (said.clone(), Some(said.clone()));
     }
-    verdict.undecided = vec![(said.clone(), said.clone())];
+    verdict.undecided = vec![Undecided { rule: said.clone(), reason: said.clone(), over_limit: true }];
     verdict.armed.why = Some(said.clone());
     for subject in &mut verdict.subjects {
         (subject.process, subject.recording) = (said.clone(), Some(said.clone()));

@@ -13,7 +13,7 @@ use crate::measured::Mode;
 use crate::policy::Expectation;
 use crate::time::{MILLISECOND, SECOND};
 use crate::value::Value;
-use crate::verdict::{Allowed, Armed, Distribution, Outcome, Subject, Verdict};
+use crate::verdict::{Allowed, Armed, Distribution, Outcome, Subject, Undecided, Verdict};
 
 /// Two processes; a blocking poll at deny with all that can be known of one, a schedule delay and an
 /// unused expectation at warn, an allowed leak, and a detector that could not tell.
@@ -37,7 +37,18 @@ pub fn verdict() -> Verdict {
             reason: "connections live as long as their clients <& \"so\" do>".into(),
         }],
         expectations_unused: vec![expectation],
-        undecided: vec![("lost-waker".into(), "wakes not measured in hooks mode".into())],
+        undecided: vec![
+            Undecided {
+                rule: "max-sched-delay".into(),
+                reason: "a task of search.rs:7 waited 61ms, but the machine was short of CPU".into(),
+                over_limit: true,
+            },
+            Undecided {
+                rule: "lost-waker".into(),
+                reason: "wakes not measured in hooks mode".into(),
+                over_limit: false,
+            },
+        ],
         armed: Armed { yes: true, why: None },
         subjects: vec![
             subject("checkout#1", 4_711, Mode::Wrap, Some("target/pollscope/checkout-4711.mcap")),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::limits::{self, LimitFindings};
-use super::{Allowance, Allowed, Armed, Distribution, Outcome, Subject, Verdict};
+use super::{Allowance, Allowed, Armed, Distribution, Outcome, Subject, Undecided, Verdict};
 use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
 use crate::detect::view::View;
@@ -19,6 +19,9 @@ use crate::monitor::Monitor;
 use crate::policy::{Expectation, Terms};
 use crate::query::flag::FindingSource as _;
 use crate::world::Process;
+
+/// Pieces of undecided evidence that are told; further ones are counted.
+const MAX_OVER_LIMIT: usize = 64;
 
 /// Something that ran: a recording that was folded, or a session's own monitor.
 #[derive(Debug)]
@@ -80,6 +83,10 @@ pub struct Judge {
     numbers: BTreeMap<String, u32>,
     /// By detector or limit: the first reason, and in how many processes.
     undecided: BTreeMap<Arc<str>, (Arc<str>, usize)>,
+    /// Evidence over a limit that proves nothing: rule and reason, each once.
+    over_limit: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// What found no room there.
+    more_over_limit: usize,
     /// The same of limits for which nothing is measured.
     unarmed: BTreeMap<&'static str, (Arc<str>, usize)>,
     /// What keeps the whole run from counting, whatever else was measured.
@@ -134,6 +141,12 @@ impl Judge {
                 let first = || (Arc::from(reason.as_str()), 0);
                 self.undecided.entry(detector.into()).or_insert_with(first).1 += 1;
             }
+            for (detector, reason) in engine.ever_set_aside(process.boot()) {
+                // What a limit judges instead, it judges.
+                if !(self.terms.limits.max_poll_ns.is_some() && *detector == *blocking_poll::DETECTOR.id) {
+                    self.set_aside(detector.into(), reason.into());
+                }
+            }
         } else {
             self.silent.get_or_insert_with(|| silent(process).into());
         }
@@ -154,8 +167,13 @@ impl Judge {
         self.allowed.extend(
             allowed.map(|one| Allowed { finding: Finding { process: label.clone(), ..one.finding }, ..one }),
         );
-        for (limit, reason) in judged.undecided {
-            self.undecided.entry(limit).or_insert((reason, 0)).1 += 1;
+        let mut limits = BTreeSet::new();
+        for Undecided { rule, reason, over_limit } in judged.undecided {
+            if over_limit {
+                self.set_aside(rule, reason);
+            } else if limits.insert(rule.clone()) {
+                self.undecided.entry(rule).or_insert((reason, 0)).1 += 1;
+            }
         }
         for (limit, reason) in judged.unarmed {
             self.unarmed.entry(limit).or_insert((reason, 0)).1 += 1;
@@ -164,6 +182,19 @@ impl Judge {
             self.disarmed.get_or_insert_with(|| format!("{limit} cannot be judged: {reason}").into());
         }
         self.notes.extend(judged.notes.iter().map(|note| Arc::from(format!("{label}: {note}"))));
+    }
+
+    fn set_aside(&mut self, rule: Arc<str>, reason: Arc<str>) {
+        // What does not count leaves no doubt.
+        let level = self.terms.levels.iter().rev().find(|(detector, _)| *detector == rule);
+        if level.is_some_and(|(_, level)| *level == Level::Allow) {
+            return;
+        }
+        if self.over_limit.len() < MAX_OVER_LIMIT {
+            self.over_limit.insert((rule, reason));
+        } else {
+            self.more_over_limit += 1;
+        }
     }
 
     /// Whether a limit says the same of the same site, or was asked for instead of the detector's own.
@@ -250,29 +281,44 @@ impl Judge {
         findings.sort_by(worst_first);
         let shown = findings.iter_mut().chain(allowed.iter_mut().map(|one| &mut one.finding));
         (1..).zip(shown).for_each(|(number, finding)| finding.number = number);
-        let (measured, undecided) = (self.measured, std::mem::take(&mut self.undecided));
-        let of_all = |(name, (reason, processes)): (Arc<str>, (Arc<str>, usize))| match processes {
-            n if n >= measured => (name, reason),
-            n => (name, format!("{reason} (in {n} of {measured} processes)").into()),
-        };
+        let undecided = self.take_undecided();
         let mut verdict = Verdict {
             outcome: Outcome::Clean,
             fail_on: self.terms.fail_on,
             findings,
             allowed,
             expectations_unused,
-            undecided: undecided.into_iter().map(of_all).collect(),
+            undecided,
             armed,
             subjects: self.subjects,
             distributions: self.distributions,
             notes: self.notes,
             comparison: None,
         };
-        verdict.outcome = outcome(&verdict, self.measured);
+        verdict.outcome = outcome(&verdict, self.measured, self.terms.limits.strict);
         match self.against {
             Some((baseline, run)) => verdict.compared(baseline.compare(&run)),
             None => verdict,
         }
+    }
+
+    /// First what is over a limit.
+    fn take_undecided(&mut self) -> Vec<Undecided> {
+        let over = std::mem::take(&mut self.over_limit).into_iter();
+        let over = over.map(|(rule, reason)| Undecided { rule, reason, over_limit: true });
+        let measured = self.measured;
+        let of_all = |(rule, (reason, processes)): (Arc<str>, (Arc<str>, usize))| {
+            let reason = match processes {
+                n if n >= measured => reason,
+                n => format!("{reason} (in {n} of {measured} processes)").into(),
+            };
+            Undecided { rule, reason, over_limit: false }
+        };
+        if self.more_over_limit > 0 {
+            let more = format!("{} more pieces of evidence are undecided.", self.more_over_limit);
+            self.notes.push(more.into());
+        }
+        over.chain(std::mem::take(&mut self.undecided).into_iter().map(of_all)).collect()
     }
 
     fn armed(&self) -> Armed {
@@ -293,12 +339,12 @@ impl Judge {
     }
 }
 
-fn outcome(verdict: &Verdict, measured: usize) -> Outcome {
+fn outcome(verdict: &Verdict, measured: usize, strict: bool) -> Outcome {
     if verdict.failing().next().is_some() {
         Outcome::Findings
     } else if !verdict.armed.yes || measured == 0 {
         Outcome::NoData
-    } else if verdict.subjects.iter().any(Subject::is_incomplete) {
+    } else if verdict.subjects.iter().any(Subject::is_incomplete) || strict && verdict.over_limit() > 0 {
         Outcome::Incomplete
     } else {
         Outcome::Clean

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use super::Allowed;
 use super::judge::RunEvidence;
+use super::{Allowed, Undecided};
 use crate::detect::advice::Advice;
 use crate::detect::index_of;
 use crate::detect::signal::{Count, FindingKey, PollFacts, Signal};
@@ -35,8 +35,7 @@ pub(super) struct LimitFindings {
     pub(super) findings: Vec<Finding>,
     /// Polls that are over a limit only with what `allow_blocking` takes off, and its reason.
     pub(super) allowed: Vec<Allowed>,
-    /// Limit and reason.
-    pub(super) undecided: Vec<(Arc<str>, Arc<str>)>,
+    pub(super) undecided: Vec<Undecided>,
     /// Limits for which nothing is measured in this process, and why.
     pub(super) unarmed: Vec<(&'static str, Arc<str>)>,
     /// Limits that something may have passed without certainty, and why and what to do.
@@ -72,7 +71,12 @@ impl LimitFindings {
     }
 
     fn set_undecided(&mut self, limit: &'static str, reason: String) {
-        self.undecided.push((limit.into(), reason.into()));
+        self.undecided.push(Undecided { rule: limit.into(), reason: reason.into(), over_limit: false });
+    }
+
+    /// Something is over the limit and proves nothing.
+    fn set_aside(&mut self, limit: &'static str, reason: String) {
+        self.undecided.push(Undecided { rule: limit.into(), reason: reason.into(), over_limit: true });
     }
 
     /// Whether some of the process measures it; if nothing does, the limit is unarmed.

@@ -17,8 +17,11 @@ use crate::time::{MICROSECOND, SECOND};
 
 pub(super) use weight::Reduction;
 
-/// Slow polls kept per site: so many of the newest, and so many of the longest.
+/// Slow polls kept per site: so many of the newest, of the longest, and of those that were looked at.
 pub(super) const SLOW_POLLS: usize = 8;
+
+/// For how long a poll that was looked at is kept before longer ones.
+const SEEN_NS: u64 = 60 * SECOND;
 
 /// The state of one site; only the fold writes to it.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +33,8 @@ pub(super) struct SiteState {
     /// Polls of each decade of poll times.
     decades: Ring<[u32; 8], 10, 90>,
     newest: VecDeque<SlowPoll>,
+    /// Those that were looked at: of the newest minute in which some were, the longest.
+    seen: Vec<SlowPoll>,
     longest: Vec<SlowPoll>,
     /// Wall times of all slow polls that were told.
     told: Hist,
@@ -96,6 +101,7 @@ impl SiteState {
     /// replaced if it is still kept. Returns whether it is new. `is_known`: the process knows that it was told.
     pub(super) fn slow_poll(&mut self, poll: &SlowPoll, is_known: bool) -> bool {
         let mut known = is_known;
+        self.seen_poll(poll);
         let kept = self.newest.iter_mut().chain(&mut self.longest).chain(&mut self.allowed);
         for same in kept.filter(|known| known.is_same(poll)) {
             same.clone_from(poll);
@@ -125,6 +131,24 @@ impl SiteState {
         true
     }
 
+    /// Few polls are looked at, so that what was seen would soon be lost among the newest.
+    fn seen_poll(&mut self, poll: &SlowPoll) {
+        if poll.stack.is_none() && poll.waiting_in.is_none() || poll.in_place {
+            return;
+        }
+        let is_old = |known: &SlowPoll| known.start_ns.saturating_add(SEEN_NS) < poll.start_ns;
+        if let Some(known) = self.seen.iter_mut().find(|known| known.is_same(poll)) {
+            known.clone_from(poll);
+        } else if self.seen.len() < SLOW_POLLS {
+            self.seen.push(poll.clone());
+        } else if let Some(least) =
+            self.seen.iter_mut().min_by_key(|known| (!is_old(known), known.judged_ns()))
+            && (is_old(least) || least.judged_ns() < poll.judged_ns())
+        {
+            *least = poll.clone();
+        }
+    }
+
     fn allowed_poll(&mut self, poll: &SlowPoll) {
         let why = |poll: &SlowPoll| (poll.allowed_for, poll.allowed_at);
         let has_room = self.allowed.len() < SLOW_POLLS;
@@ -145,7 +169,10 @@ impl SiteState {
 
     pub(super) fn slow_polls(&self) -> impl Iterator<Item = &SlowPoll> {
         let only_long = |poll: &&SlowPoll| !self.newest.iter().any(|new| new == *poll);
-        self.longest.iter().filter(only_long).chain(&self.newest)
+        let only_seen =
+            move |poll: &&SlowPoll| !self.newest.iter().chain(&self.longest).any(|known| known.is_same(poll));
+        let seen = self.seen.iter().filter(only_seen);
+        seen.chain(self.longest.iter().filter(only_long)).chain(&self.newest)
     }
 }
 
@@ -272,7 +299,7 @@ impl<'a> SiteView<'a> {
         })
     }
 
-    /// The slow polls that are still remembered: the longest and the newest.
+    /// The slow polls that are still remembered: those that were looked at, the longest and the newest.
     pub fn slow_polls(&self) -> impl Iterator<Item = &'a SlowPoll> + use<'a> {
         self.state.slow_polls()
     }

@@ -33,6 +33,8 @@ pub(crate) struct Scenario {
     #[serde(default)]
     pub(super) cannot_tell: Vec<CannotTell>,
     #[serde(default)]
+    pub(super) set_aside: Vec<CannotTell>,
+    #[serde(default)]
     pub(crate) remedy: Vec<Remedy>,
 }
 

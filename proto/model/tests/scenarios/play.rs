@@ -10,7 +10,7 @@ use pollscope_model::monitor::Monitor;
 use pollscope_model::query::flag::FindingSource as _;
 use pollscope_model::world::WorldLimits;
 
-use super::format::{Expect, Scenario};
+use super::format::{CannotTell, Expect, Scenario};
 use super::stage::Stage;
 
 /// Plays the scenario; what was not as it says comes back in words.
@@ -67,6 +67,15 @@ pub(crate) fn run(scenario: &Scenario) -> Vec<String> {
             failures.push(format!("{} should not be able to tell, but says {found:?}", cannot.detector));
         }
     }
+    let doubts = monitor.engine().set_aside(stage.script.boot());
+    let is = |(id, reason): &(&str, String), one: &CannotTell| {
+        *id == one.detector && reason.contains(&one.because)
+    };
+    let told = |one: &&CannotTell| !doubts.iter().any(|doubt| is(doubt, one));
+    let missing = scenario.set_aside.iter().filter(told);
+    failures.extend(missing.map(|one| format!("no {} with `{}` in {doubts:?}", one.detector, one.because)));
+    let unknown = doubts.iter().filter(|doubt| !scenario.set_aside.iter().any(|one| is(doubt, one)));
+    failures.extend(unknown.map(|doubt| format!("set aside: {doubt:?}")));
     failures
 }
 

@@ -259,11 +259,12 @@ prop_compose! {
         workers in vec((text(), series()), 0..3),
         (runtimes, hellos) in (vec(runtime_now().boxed(), 0..2), vec(hello().boxed(), 0..2)),
         (notes, undecided) in (vec(text(), 0..3), vec((text(), text()), 0..3)),
+        set_aside in vec((text(), text()), 0..3),
     ) -> Overview {
         let workers = workers.into_iter().map(|(label, busy)| WorkerHeat { label, busy }).collect();
         Overview {
             meta, lag_ns, presence, tasks, findings, ribbon, marks, workers, runtimes, hellos, notes,
-            undecided,
+            undecided, set_aside,
         }
     }
 }

@@ -50,6 +50,7 @@ impl Rules {
         asked.max_sched_delay_ns = limits.max_sched_delay.map(ns).or(asked.max_sched_delay_ns);
         asked.no_leaks |= limits.no_leaks;
         asked.count_preempted |= limits.count_preempted;
+        asked.strict |= limits.strict;
         for (detectors, level) in
             [(&args.allow, Level::Allow), (&args.warn, Level::Warn), (&args.deny, Level::Deny)]
         {

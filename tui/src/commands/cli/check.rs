@@ -58,6 +58,9 @@ pub struct LimitArgs {
     /// Limits judge time without a CPU too
     #[arg(long)]
     pub count_preempted: bool,
+    /// Evidence over a limit that is undecided makes the run incomplete (code 5)
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// What the verdict goes by, besides.
@@ -190,7 +193,8 @@ ends: what a killed one did in its last second may be missing.
 
 Limits go by the time that the code is answerable for: on the CPU and blocked. Where it is not measured
 which part of a poll was spent without a CPU, they go by the clock on the wall and the verdict says so. A limit
-that cannot be judged is never green.
+that cannot be judged is never green. Evidence that is over a limit and proves nothing, since the machine was short of
+CPU, is listed as undecided and counted in the first line; with --strict it makes the run incomplete.
 
 The policy holds the same limits, and what is expected, with a reason each: see `pollscope config --default`.
 An argument has the last word.
@@ -201,7 +205,7 @@ Exit codes:
   2  usage, a policy or file that cannot be read
   3  worse than the baseline, and nothing else
   4  no data, or the detectors were not armed
-  5  incomplete: more than 0.1 % of what was to be recorded is missing
+  5  incomplete: more than 0.1 % of what was to be recorded is missing; or, with --strict, something is undecided
   6  a recording of a version that this program cannot read
   *  the command's own code, if it failed and no finding decides";
 

@@ -7,6 +7,7 @@ use pollscope_model::query::ask::{Answer, Ask};
 use pollscope_model::query::column::Kind;
 use pollscope_model::query::detail::Overview;
 use pollscope_model::query::page::{Meta, Page, Query, Scope};
+use pollscope_model::verdict::Undecided;
 
 use super::departures::{self, Departures};
 use crate::output::failure::Failure;
@@ -163,10 +164,18 @@ impl Gatherer {
         self.page.clone().ok_or_else(|| Failure::Unreachable(format!("{} gives no answer", self.from)))
     }
 
-    /// Rules that could not judge, with the reason; `None` where findings were not asked for.
-    pub(super) fn undecided(&self) -> Option<Vec<(Arc<str>, Arc<str>)>> {
+    /// What is undecided, with the reason, evidence over a limit first; `None` where findings were not asked for.
+    pub(super) fn undecided(&self) -> Option<Vec<Undecided>> {
         let overview = self.overview.as_ref().filter(|_| self.kind == Kind::Findings)?;
-        Some(overview.undecided.clone())
+        let all = |list: &[(Arc<str>, Arc<str>)], over_limit| {
+            let one = move |(rule, reason): &(Arc<str>, Arc<str>)| Undecided {
+                rule: rule.clone(),
+                reason: reason.clone(),
+                over_limit,
+            };
+            list.iter().map(one).collect::<Vec<_>>()
+        };
+        Some([all(&overview.set_aside, true), all(&overview.undecided, false)].concat())
     }
 
     /// What a recording is short of, if anything.

@@ -1,17 +1,17 @@
 //! What the writers write: a page with the names of its columns.
 
-use std::sync::Arc;
-
 use pollscope_model::query::column::{Column, columns};
 use pollscope_model::query::page::{Page, Row};
 use pollscope_model::value::Value;
+use pollscope_model::verdict::Undecided;
 
 /// A page that was answered, and what is written beside it.
 pub(super) struct Sheet {
     /// The page.
     pub(super) page: Page,
-    /// Rules that could not judge, with the reason; only with findings.
-    pub(super) undecided: Option<Vec<(Arc<str>, Arc<str>)>>,
+    /// Rules that could not judge, with the reason, and before them evidence over a limit that proves nothing; only with
+    /// findings.
+    pub(super) undecided: Option<Vec<Undecided>>,
     /// The target as the user wrote it.
     pub(super) from: String,
 }

@@ -135,5 +135,10 @@ fn findings(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
             }
         }
     }
-    rest(out, sheet)
+    rest(out, sheet)?;
+    for one in sheet.undecided.iter().flatten().filter(|one| one.over_limit) {
+        writeln!(out, "undecided {}, over its limit", clean(&one.rule))?;
+        writeln!(out, "      {}", clean(&one.reason))?;
+    }
+    Ok(())
 }

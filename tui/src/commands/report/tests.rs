@@ -8,6 +8,7 @@ use pollscope_model::query::page::{Meta, Page, Row, RowId};
 use pollscope_model::testkit::Script;
 use pollscope_model::time::MILLISECOND;
 use pollscope_model::value::Value;
+use pollscope_model::verdict::Undecided;
 use pollscope_model::world::WorldLimits;
 use serde_json::Value as Json;
 
@@ -50,7 +51,15 @@ fn findings() -> Sheet {
     let meta =
         Meta { now_unix_ns: 6_000_000_000, source: "checkout".into(), processes: 1, ..Meta::default() };
     let page = Page { kind: Kind::Findings, meta, total: 3, matched: 2, offset: 0, rows: vec![row] };
-    let undecided = Some(vec![("sched-delay".into(), "needs 10s of history, has 3s".into())]);
+    let one = |rule: &str, reason: &str, over_limit| Undecided {
+        rule: rule.into(),
+        reason: reason.into(),
+        over_limit,
+    };
+    let undecided = Some(vec![
+        one("blocking-poll", "9 of 30 polls at cart.rs:88 took over 10ms", true),
+        one("sched-delay", "needs 10s of history, has 3s", false),
+    ]);
     Sheet { page, undecided, from: "checkout".to_owned() }
 }
 
@@ -66,8 +75,8 @@ pub(crate) fn hostile(format: Format) -> String {
         };
         assert!(page.matched > 0, "no row of {kind:?}");
         let said: std::sync::Arc<str> = pollscope_model::testkit::HOSTILE.into();
-        let sheet =
-            Sheet { page, undecided: Some(vec![(said.clone(), said.clone())]), from: said.to_string() };
+        let undecided = Undecided { rule: said.clone(), reason: said.clone(), over_limit: true };
+        let sheet = Sheet { page, undecided: Some(vec![undecided]), from: said.to_string() };
         write(format, &mut out, &sheet, true, None).unwrap();
     }
     String::from_utf8(out).unwrap()
@@ -199,8 +208,11 @@ fn json_keeps_numbers_exact_and_absence_null() {
     let row = &found["rows"][0];
     assert_eq!((&row["value"], &row["value_ns"]), (&Json::from(412), &Json::Null));
     assert_eq!(row["stack"][0], "fanout (src/fanout.rs:31)");
-    assert_eq!(found["undecided"][0]["detector"], "sched-delay");
-    assert_eq!(found["undecided"][0]["reason"], "needs 10s of history, has 3s");
+    assert_eq!(found["undecided"][0]["detector"], "blocking-poll");
+    assert_eq!(found["undecided"][0]["over_limit"], true);
+    assert_eq!(found["undecided"][1]["detector"], "sched-delay");
+    assert_eq!(found["undecided"][1]["reason"], "needs 10s of history, has 3s");
+    assert_eq!(found["undecided"][1]["over_limit"], false);
 }
 
 #[test]
@@ -241,7 +253,9 @@ fn findings_are_told_in_paragraphs_and_what_is_left_out_is_said() {
          at src/fanout.rs:31:5\n      \
          last 2s ago\n        \
          fanout (src/fanout.rs:31)\n\
-         … and 1 more; --limit 2 shows them all\n"
+         … and 1 more; --limit 2 shows them all\n\
+         undecided blocking-poll, over its limit\n      \
+         9 of 30 polls at cart.rs:88 took over 10ms\n"
     );
 }
 

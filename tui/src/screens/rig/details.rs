@@ -195,5 +195,6 @@ pub(super) fn overview(amount: Amount) -> Overview {
         },
         notes: vec![Arc::from("Blocking pool: not measured, built without tokio_unstable.")],
         undecided: vec![(Arc::from("task-leak"), Arc::from("needs 5m of history, has 12s"))],
+        set_aside: Vec::new(),
     }
 }

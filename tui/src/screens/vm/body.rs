@@ -162,10 +162,18 @@ fn empty(state: &State, tab: Tab) -> Vec<String> {
             "Runtimes appear here once pollscope is initialised inside of them, or attached to them.",
         ),
         Tab::Findings => {
-            let all_judge = state.answers.overview.as_ref().is_some_and(|all| all.undecided.is_empty());
+            let overview = state.answers.overview.as_deref();
+            let all_judge = overview.is_some_and(|all| all.undecided.is_empty());
+            let in_doubt = overview.is_some_and(|all| !all.set_aside.is_empty());
             (
-                "No finding: no rule has fired.",
-                if all_judge {
+                if in_doubt {
+                    "No finding, but evidence over a limit."
+                } else {
+                    "No finding: no rule has fired."
+                },
+                if in_doubt {
+                    "It proves nothing here, for the reasons that are listed below."
+                } else if all_judge {
                     "Every rule can judge what it sees."
                 } else {
                     "Rules that cannot judge yet are listed below, with the reason."

@@ -1,5 +1,7 @@
 //! The body of a list: the table itself, and the panels that the tab puts below it.
 
+use std::sync::Arc;
+
 use pollscope_model::query::ask::Answer;
 use pollscope_model::query::column::columns;
 use pollscope_model::query::page::Scope;
@@ -7,11 +9,14 @@ use pollscope_model::query::page::Scope;
 use super::stack::{Need, split};
 use super::text::Line;
 use super::{Screen, body, finding, fleet, site, table, task, workers};
-use crate::output::fmt::{thousands, width};
+use crate::output::fmt::{clean, left, thousands, width};
 use crate::screens::state::hits::Area;
 use crate::screens::state::list::List;
 use crate::screens::state::{State, Tab, usual_columns};
 use crate::screens::theme::Role;
+
+/// Pieces of undecided evidence that are shown above a finding.
+const IN_DOUBT: usize = 2;
 
 /// The list with its panels.
 pub(super) fn body(state: &State, list: &List, area: Area, screen: &mut Screen) {
@@ -33,8 +38,8 @@ fn with_panel(state: &State, list: &List, area: Area, (full, most): (Need, usize
     let width = area.w as usize;
     let most = most.min(usize::from(area.h) / 2);
     let mut lines = panel(state, list.tab, width, most);
-    if lines.is_empty() && list.tab == Tab::Findings {
-        lines = undecided(state, width);
+    if list.tab == Tab::Findings {
+        lines = undecided(state, lines, width);
     }
     let below = Need::new(lines.len().min(4), lines.len().min(most));
     let [top, below] = split(area, [full, below], [0, 1], [1, 0]);
@@ -69,17 +74,25 @@ fn panel(state: &State, tab: Tab, width: usize, height: usize) -> Vec<Line> {
     }
 }
 
-/// Rules that cannot judge yet.
-fn undecided(state: &State, width: usize) -> Vec<Line> {
-    let Some(overview) = state.answers.overview.as_deref().filter(|overview| !overview.undecided.is_empty())
-    else {
-        return Vec::new();
+/// Evidence over a limit that proves nothing, a line each and before the finding under the cursor; and rules that cannot
+/// judge yet, where nothing is found.
+fn undecided(state: &State, finding: Vec<Line>, width: usize) -> Vec<Line> {
+    let Some(overview) = state.answers.overview.as_deref() else { return finding };
+    let part = |title: &str, rules: &[(Arc<str>, Arc<str>)], role: Role| -> Vec<Line> {
+        let one = |(rule, reason): &(Arc<str>, Arc<str>)| {
+            let line = Line::of(role, format!("  {} ", left(rule, 19)));
+            line.with(Role::Dim, clean(reason)).cut(width)
+        };
+        let title = (!rules.is_empty()).then(|| Line::rule(title, "", width));
+        title.into_iter().chain(rules.iter().map(one)).collect()
     };
-    let mut lines = vec![Line::rule("Rules that cannot judge yet", "", width)];
-    for (rule, reason) in &overview.undecided {
-        let line = Line::of(Role::Text, format!("  {} ", crate::output::fmt::left(rule, 19)));
-        lines.push(line.with(Role::Dim, crate::output::fmt::clean(reason)).cut(width));
+    let shown = if finding.is_empty() { usize::MAX } else { IN_DOUBT };
+    let title = format!("Undecided, over the limit ({})", overview.set_aside.len());
+    let mut lines = part(&title, &overview.set_aside[..overview.set_aside.len().min(shown)], Role::Warn);
+    if finding.is_empty() {
+        lines.extend(part("Rules that cannot judge yet", &overview.undecided, Role::Text));
     }
+    lines.extend(finding);
     lines
 }
 

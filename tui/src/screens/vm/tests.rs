@@ -110,6 +110,26 @@ fn bodies_without_rows() {
 }
 
 #[test]
+fn evidence_that_is_set_aside_is_told_beside_findings_and_without_any() {
+    let told = |findings| {
+        let mut rig = Rig::connected(Tab::Findings, Amount { findings, ..SOME });
+        let overview = rig.state.answers.overview.as_mut().expect("an overview");
+        let one = |site| (Arc::from("blocking-poll"), Arc::from(format!("9 of 30 polls at {site}")));
+        overview.set_aside = ["a.rs:1", "b.rs:2", "c.rs:3"].map(one).to_vec();
+        rig.draw(100, 30)
+    };
+    let alone = told(0);
+    for part in ["No finding, but evidence", "Undecided, over the limit (3)", "a.rs:1", "c.rs:3", "task-leak"]
+    {
+        assert!(alone.contains(part), "{part}: {alone}");
+    }
+    let beside = told(2);
+    for part in ["Undecided, over the limit (3)", "a.rs:1", "b.rs:2"] {
+        assert!(beside.contains(part), "{part}: {beside}");
+    }
+}
+
+#[test]
 fn a_state_that_is_not_all_in_says_how_much_of_it_is() {
     let mut rig = Rig::new(Tab::Tasks);
     rig.amount = Amount { loading: Some(37), ..SOME };

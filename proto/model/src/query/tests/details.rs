@@ -91,6 +91,7 @@ fn the_overview_counts_and_tells_what_is_missing() {
     assert_eq!(overview.workers.len(), 2);
     assert_eq!((overview.runtimes[0].name.as_ref(), overview.runtimes[0].seen_tasks), ("main", Some(0)));
     assert_eq!(overview.undecided, [("task-leak".into(), "needs 5m of history".into())]);
+    assert_eq!(overview.set_aside, [("blocking-poll".into(), "9 polls took over 10ms".into())]);
     let notes = overview.notes.join("\n");
     assert!(notes.contains("1 report of checkout#1 never arrived: totals are short"), "{notes}");
     assert!(notes.contains("The policy is not used."), "{notes}");

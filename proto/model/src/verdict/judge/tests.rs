@@ -13,6 +13,7 @@ use crate::time::{MILLISECOND, SECOND};
 mod counts;
 mod machine;
 mod stopped;
+mod undecided;
 
 const MS: u64 = MILLISECOND;
 
@@ -192,7 +193,8 @@ fn evidence_that_was_lost_is_doubt_and_no_finding() {
     stage.second();
     let verdict = stage.judged(max_poll(10 * MS));
     assert!(verdict.findings.is_empty());
-    let reasons: Vec<String> = verdict.undecided.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let reasons: Vec<String> =
+        verdict.undecided.iter().map(|one| format!("{}: {}", one.rule, one.reason)).collect();
     assert!(
         reasons.contains(
             &"max-poll: 1 poll over 10ms at cart.rs:88 left no evidence of where the time went".to_owned()
@@ -243,7 +245,7 @@ fn what_is_left_at_the_end_is_a_leak_unless_it_is_meant_to_stay() {
     judge.add_run(&RunEvidence { ended: false, ..RunEvidence::of(&stage.monitor) });
     let verdict = judge.verdict();
     assert_eq!(verdict.outcome, Outcome::Clean);
-    assert!(verdict.undecided.iter().any(|(name, _)| &**name == "no-leaks"));
+    assert!(verdict.undecided.iter().any(|one| &*one.rule == "no-leaks" && !one.over_limit));
 }
 
 #[test]
@@ -272,7 +274,9 @@ fn a_delay_counts_as_far_as_the_machine_is_not_to_blame() {
     assert_eq!(&*verdict.findings[0].headline, "60ms between a wake and its poll (limit 50ms)");
     let verdict = with_share(SECOND / 4);
     assert_eq!(verdict.outcome, Outcome::Clean, "{:?}", verdict.findings);
-    assert!(verdict.undecided.iter().any(|(name, why)| &**name == "max-sched-delay" && why.contains("50%")));
+    assert!(
+        verdict.undecided.iter().any(|one| &*one.rule == "max-sched-delay" && one.reason.contains("50%"))
+    );
 }
 
 fn blocked(pid: u32) -> Stage {

@@ -49,7 +49,7 @@ pub(super) fn judge(
             let waited = Nanos(waits.max());
             let site = view.short_site(site.id());
             let stopped = Nanos(stopped_ns);
-            judged.set_undecided(
+            judged.set_aside(
                 NAME,
                 format!("a task of {site} waited {waited}, but the whole process was stopped for {stopped}"),
             );
@@ -65,7 +65,7 @@ pub(super) fn judge(
                 Some((ns, _)) => format!("threads of its runtime were without a CPU for {}", Nanos(ns)),
                 None => format!("{} of what was wanted", Value::Ratio(cpu.share.unwrap_or(1.0))),
             };
-            judged.set_undecided(
+            judged.set_aside(
                 NAME,
                 format!(
                     "a task of {} waited {}, but the machine was short of CPU ({machine})",

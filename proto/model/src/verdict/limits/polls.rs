@@ -145,7 +145,7 @@ impl Polls<'_, '_> {
             self.view.short_site(poll.site),
             blocking_poll::evidence(self.view, poll)
         );
-        judged.set_undecided(self.name, reason);
+        judged.set_aside(self.name, reason);
     }
 
     /// Polls that are open still: they never become slow polls if the process ends in them.
@@ -203,7 +203,7 @@ impl Polls<'_, '_> {
         let at = self.view.short_site(site.id());
         let limit = Nanos(self.limit);
         match self.view.moment.process.hello().slow_poll_ns {
-            Some(from) if from <= self.limit => judged.set_undecided(
+            Some(from) if from <= self.limit => judged.set_aside(
                 self.name,
                 format!("{polls} over {limit} at {at} left no evidence of where the time went"),
             ),
@@ -254,6 +254,9 @@ impl Polls<'_, '_> {
             let worst =
                 site.view.slow_polls().filter(|poll| !poll.in_place).max_by_key(|poll| self.value(poll));
             let facts = worst.map(PollFacts::from).unwrap_or_default();
+            let seen = worst.and_then(|worst| self.view.best_seen(worst, site.view.slow_polls()));
+            let seen = seen.map_or(facts, PollFacts::from);
+            let facts = PollFacts { waiting_in: seen.waiting_in, stack: seen.stack, ..facts };
             let signal = Signal {
                 headline: format!(
                     "1 in 100 polls takes {} (limit {}){}",
@@ -298,14 +301,8 @@ impl Polls<'_, '_> {
 
     fn poll_signal(&self, site: &ObservedSite<'_>, worst: &SlowPoll) -> Signal {
         let facts = PollFacts::from(worst);
-        // Not every poll is looked at; another long one of the site tells where to search.
-        let seen = Some(worst)
-            .filter(|_| facts.was_seen())
-            .or_else(|| {
-                let seen = |poll: &&SlowPoll| PollFacts::from(*poll).was_seen();
-                site.view.slow_polls().filter(seen).max_by_key(|poll| self.value(poll))
-            })
-            .map_or(facts, PollFacts::from);
+        let seen = self.view.best_seen(worst, site.view.slow_polls());
+        let seen = seen.map_or(facts, PollFacts::from);
         let facts = PollFacts { waiting_in: seen.waiting_in, stack: seen.stack, ..facts };
         let times = self.times(site);
         let over = times.count_over(self.limit);

@@ -72,7 +72,7 @@ impl SiteState {
             hist.coarsen(width);
         }
         if self.reduction == Reduction::Bare {
-            (self.longest, self.allowed) = (Vec::new(), Vec::new());
+            (self.longest, self.allowed, self.seen) = (Vec::new(), Vec::new(), Vec::new());
             self.newest = self.newest.split_off(self.newest.len().saturating_sub(1));
         }
     }
@@ -81,7 +81,8 @@ impl SiteState {
     ///
     /// Cost: one load for each histogram of its history, at most 66.
     pub(in crate::world) fn held_bytes(&self) -> usize {
-        let polls = self.newest.capacity() + self.longest.capacity() + self.allowed.capacity();
+        let polls =
+            self.newest.capacity() + self.seen.capacity() + self.longest.capacity() + self.allowed.capacity();
         size_of::<Self>()
             + self.totals.heap_bytes()
             + self.seconds.heap_bytes(SiteDelta::heap_bytes)

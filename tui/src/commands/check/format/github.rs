@@ -67,8 +67,8 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     }
     if !verdict.undecided.is_empty() {
         let rules = verdict.undecided.iter().take(SHOWN);
-        let rules =
-            rules.map(|(rule, why)| format!("{}: {}", cut(rule, wording::NAME), cut(why, wording::NAME)));
+        let rules = rules
+            .map(|one| format!("{}: {}", cut(&one.rule, wording::NAME), cut(&one.reason, wording::HEADLINE)));
         let message = rules.collect::<Vec<_>>().join("\n");
         command(&mut text, Command::Notice, None, "pollscope could not tell", &message);
     }

@@ -107,6 +107,8 @@ struct Expected<'a> {
 struct Undecided<'a> {
     detector: &'a str,
     reason: &'a str,
+    /// There is evidence over its limit.
+    over_limit: bool,
 }
 
 #[derive(Serialize)]
@@ -146,7 +148,7 @@ impl<'a> Document<'a> {
             undecided: verdict
                 .undecided
                 .iter()
-                .map(|(detector, reason)| Undecided { detector, reason })
+                .map(|one| Undecided { detector: &one.rule, reason: &one.reason, over_limit: one.over_limit })
                 .collect(),
             processes: verdict.subjects.iter().map(Process::of).collect(),
             notes: verdict.notes.iter().map(|note| &**note).collect(),
@@ -274,7 +276,10 @@ mod tests {
         assert_eq!((&allowed["detector"], &allowed["value"]), (&"task-leak".into(), &140.0.into()));
         assert!(allowed["reason"].is_string() && allowed["value_ns"].is_null());
         assert_eq!(read["expectations_unused"][0]["place"], "pollscope.toml:12");
-        assert_eq!(read["undecided"][0]["detector"], "lost-waker");
+        let undecided =
+            |at: usize| (&read["undecided"][at]["detector"], &read["undecided"][at]["over_limit"]);
+        assert_eq!(undecided(0), (&"max-sched-delay".into(), &true.into()));
+        assert_eq!(undecided(1), (&"lost-waker".into(), &false.into()));
         assert_eq!(read["processes"][1]["recording"], serde_json::Value::Null);
     }
 }

@@ -59,13 +59,15 @@ fn run(verdict: &Verdict, repository: &Repository) -> TestSuite {
     }
     let mut complete = case(RUN, "complete", TestCaseStatus::success());
     if verdict.outcome == Outcome::Incomplete {
-        let headline = format!("too much was lost to be sure of anything: {}", wording::extent(verdict));
+        let headline = format!("{}: {}", wording::incomplete(verdict), wording::extent(verdict));
         complete.status = broken(NonSuccessKind::Error, "incomplete", &headline, &losses(verdict));
     }
     suite.add_test_cases([armed, complete]);
 
-    let limits = verdict.undecided.iter().map(|(rule, _)| &**rule);
-    let limits: Vec<_> = limits.filter(|rule| detect::index_of(rule).is_none()).collect();
+    let limits = verdict.undecided.iter().map(|one| &*one.rule);
+    let mut limits: Vec<_> = limits.filter(|rule| detect::index_of(rule).is_none()).collect();
+    limits.sort_unstable();
+    limits.dedup();
     add_cases(&mut suite, verdict, repository, &limits, |finding| verdict.subject_of(finding).is_none());
     if !verdict.notes.is_empty() {
         let notes = lines(verdict.notes.iter().map(|note| cut(note, wording::HEADLINE).into_owned()));
@@ -165,7 +167,7 @@ fn judged(
 ) -> TestCase {
     let fails = |finding: &&&Finding| finding.level >= verdict.fail_on;
     let failing: Vec<_> = findings.iter().filter(fails).copied().collect();
-    let undecided = || verdict.undecided.iter().find(|(id, _)| &**id == detector);
+    let undecided = || verdict.undecided.iter().filter(|one| *one.rule == *detector);
     let status = if let Some(worst) = failing.first() {
         let more = match failing.len() - 1 {
             0 => String::new(),
@@ -174,9 +176,9 @@ fn judged(
         let kind = worst.kind.map(|kind| format!(".{}", kind.as_str())).unwrap_or_default();
         let headline = format!("{}{more}", wording::headline(worst));
         broken(NonSuccessKind::Failure, &format!("{detector}{kind}"), &headline, &in_full(verdict, &failing))
-    } else if let Some((_, why)) = undecided().filter(|_| findings.is_empty()) {
+    } else if let Some(first) = undecided().next().filter(|_| findings.is_empty()) {
         let mut status = TestCaseStatus::skipped();
-        status.set_message(printable(&cut(why, wording::HEADLINE)));
+        status.set_message(printable(&cut(&first.reason, wording::LINE)));
         status
     } else {
         TestCaseStatus::success()
@@ -185,8 +187,12 @@ fn judged(
     if let Some(spot) = findings.first().and_then(|worst| repository.spot_of(worst)) {
         attach(&mut case, &spot);
     }
+    let over: Vec<_> = undecided().filter(|one| one.over_limit).take(SHOWN).collect();
     let passing: Vec<_> = findings.iter().filter(|finding| !fails(finding)).copied().collect();
     let mut output = in_full(verdict, &passing);
+    for one in over {
+        let _ = writeln!(output, "undecided: {}", cut(&one.reason, wording::LINE));
+    }
     for Allowed { finding, reason } in allowed.iter().take(SHOWN) {
         let _ =
             writeln!(output, "allowed: {}; {}", wording::headline(finding), cut(reason, wording::HEADLINE));

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use pollscope_model::baseline::Change;
 use pollscope_model::finding::Finding;
-use pollscope_model::verdict::{Allowed, Verdict};
+use pollscope_model::verdict::{Allowed, Undecided, Verdict};
 
 use super::place::{Repository, Spot};
 use super::wording;
@@ -20,6 +20,8 @@ const LONGEST: usize = 60_000;
 const TABLE: usize = 20_000;
 /// Bytes that each part after the findings may take.
 const PART: usize = 4_000;
+/// Columns of the reason why something is undecided: its numbers.
+const UNDECIDED: usize = 600;
 /// Rows of a table, items of a list.
 const ROWS: usize = 25;
 
@@ -141,9 +143,12 @@ fn unused(text: &mut String, verdict: &Verdict) {
 }
 
 fn undecided(text: &mut String, verdict: &Verdict) {
-    list(text, "Could not tell", &verdict.undecided, |(rule, why)| {
-        format!("- {}: {}", code(&cut(rule, wording::NAME)), plain(&cut(why, wording::HEADLINE)))
-    });
+    let (over, others): (Vec<_>, Vec<_>) = verdict.undecided.iter().partition(|one| one.over_limit);
+    let item = |one: &&Undecided| {
+        format!("- {}: {}", code(&cut(&one.rule, wording::NAME)), plain(&cut(&one.reason, UNDECIDED)))
+    };
+    list(text, "Undecided, over the limit", &over, item);
+    list(text, "Could not tell", &others, item);
 }
 
 fn recordings(text: &mut String, verdict: &Verdict) {

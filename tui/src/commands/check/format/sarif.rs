@@ -138,12 +138,17 @@ fn invocation(verdict: &Verdict, rules: &[Rule]) -> Invocation {
         let message = format!("{} ({})", wording::summary(verdict), wording::extent(verdict));
         told.push(Notification { level: "error", message: text_of(&message), associated_rule: None });
     }
-    for (detector, why) in verdict.undecided.iter().take(NOTIFICATIONS) {
+    for one in verdict.undecided.iter().take(NOTIFICATIONS) {
+        let (what, level) = if one.over_limit {
+            ("is undecided over its limit", "warning")
+        } else {
+            ("could not tell", "note")
+        };
         let message =
-            format!("{} could not tell: {}", cut(detector, wording::NAME), cut(why, wording::HEADLINE));
-        let rule = rules.iter().position(|rule| *rule.id == **detector);
+            format!("{} {what}: {}", cut(&one.rule, wording::NAME), cut(&one.reason, wording::LINE));
+        let rule = rules.iter().position(|rule| *rule.id == *one.rule);
         let rule = rule.map(|index| RuleRef { id: rules[index].id.clone(), index });
-        told.push(Notification { level: "note", message: text_of(&message), associated_rule: rule });
+        told.push(Notification { level, message: text_of(&message), associated_rule: rule });
     }
     for note in verdict.notes.iter().take(NOTIFICATIONS) {
         let message = text_of(&cut(note, wording::HEADLINE));

@@ -32,7 +32,10 @@ pub(super) fn write(out: &mut dyn Write, sheet: &Sheet<'_>) -> io::Result<()> {
         out,
         sheet.style,
         "undecided",
-        verdict.undecided.iter().map(|(name, why)| format!("{name}: {why}")),
+        verdict.undecided.iter().map(|one| {
+            let over = if one.over_limit { " (over its limit)" } else { "" };
+            format!("{}{over}: {}", one.rule, one.reason)
+        }),
     )?;
     list(out, sheet.style, "notes", verdict.notes.iter().map(ToString::to_string))?;
     if let Some(comparison) = &verdict.comparison {
@@ -63,13 +66,19 @@ fn headline(out: &mut dyn Write, Sheet { verdict, of, style, .. }: &Sheet<'_>) -
     if facts.is_empty() && verdict.outcome == Outcome::Clean {
         facts.push("nothing found".to_owned());
     }
+    let word = match verdict.over_limit() {
+        0 => word,
+        n => format!("{word}, {n} undecided"),
+    };
     facts.push(judged(verdict));
     facts.push(clean(of).into_owned());
     writeln!(out, "{word}  {}", facts.join(" · "))?;
     if let Some(why) = verdict.armed.why.as_deref().filter(|_| !verdict.armed.yes) {
         paragraph(out, *style, "why", &format!("{why}."))?;
     }
-    if verdict.outcome == Outcome::Incomplete {
+    if let Some(why) = wording::strict(verdict) {
+        paragraph(out, *style, "why", &format!("{why}."))?;
+    } else if verdict.outcome == Outcome::Incomplete {
         let lossy = verdict.subjects.iter().filter(|subject| subject.is_incomplete());
         let one = |subject: &Subject| {
             format!(

@@ -10,7 +10,7 @@ use pollscope_model::finding::Finding;
 use pollscope_model::hist::Hist;
 use pollscope_model::policy::Expectation;
 use pollscope_model::time::Nanos;
-use pollscope_model::verdict::{Outcome, Verdict};
+use pollscope_model::verdict::{Outcome, Subject, Verdict};
 
 use crate::output::fmt::{clean, cut, cut_front, thousands};
 
@@ -27,7 +27,7 @@ pub(super) const OPEN: &str = "open";
 /// Columns of a name, a site or a path.
 pub(super) const NAME: usize = 200;
 
-/// The verdict in one line, `1 finding fails the run; 2 warnings, 1 allowed`.
+/// The verdict in one line, `1 finding fails the run; 2 warnings, 1 allowed, 1 undecided`.
 pub(super) fn summary(verdict: &Verdict) -> String {
     let failing = verdict.failing().count();
     let others = verdict.findings.len() - failing;
@@ -39,7 +39,7 @@ pub(super) fn summary(verdict: &Verdict) -> String {
         },
         Outcome::Regressed => "worse than the baseline".to_owned(),
         Outcome::NoData => format!("no data: {}", unarmed(verdict)),
-        Outcome::Incomplete => "incomplete: too much was lost to be sure of anything".to_owned(),
+        Outcome::Incomplete => format!("incomplete: {}", incomplete(verdict)),
         other => other.to_string(),
     };
     let mut also = Vec::new();
@@ -49,10 +49,25 @@ pub(super) fn summary(verdict: &Verdict) -> String {
     if !verdict.allowed.is_empty() {
         also.push(format!("{} allowed", verdict.allowed.len()));
     }
+    if verdict.over_limit() > 0 {
+        also.push(format!("{} undecided", verdict.over_limit()));
+    }
     if !also.is_empty() {
         let _ = write!(text, "; {}", also.join(", "));
     }
     text
+}
+
+/// Why a run is incomplete.
+pub(super) fn incomplete(verdict: &Verdict) -> String {
+    strict(verdict).unwrap_or_else(|| "too much was lost to be sure of anything".to_owned())
+}
+
+/// Why a run of which nothing is missing is incomplete.
+pub(super) fn strict(verdict: &Verdict) -> Option<String> {
+    let lossy = verdict.subjects.iter().any(Subject::is_incomplete);
+    (verdict.outcome == Outcome::Incomplete && !lossy && verdict.over_limit() > 0)
+        .then(|| "evidence over a limit is undecided, and --strict asks for certainty".to_owned())
 }
 
 /// Why there is nothing to judge, with the remedy.
@@ -250,12 +265,13 @@ mod tests {
     #[test]
     fn a_verdict_is_summed_up_in_one_line() {
         let mut verdict = verdict();
-        assert_eq!(summary(&verdict), "1 finding fails the run; 2 warnings, 1 allowed");
+        assert_eq!(summary(&verdict), "1 finding fails the run; 2 warnings, 1 allowed, 1 undecided");
         assert_eq!(extent(&verdict), "2 processes, 40,000 polls and wakes, 0 lost");
         verdict.outcome = Outcome::NoData;
         verdict.armed.why = Some("the canary was not\nfound".into());
         verdict.findings.clear();
         verdict.allowed.clear();
+        verdict.undecided.clear();
         assert_eq!(summary(&verdict), "no data: the canary was not?found");
     }
 

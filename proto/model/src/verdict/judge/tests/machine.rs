@@ -23,8 +23,10 @@ fn a_sleep_for_the_kernels_own_lock_is_doubted_while_the_machine_was_short_of_cp
         |word: &str, busy_ns: u64, machine_short_ns: Option<u64>| touched(word, busy_ns, machine_short_ns, 0);
     let doubted = judged("mmap", MS, Some(30 * MS));
     assert_eq!(doubted.outcome, Outcome::Clean, "{:?}", doubted.findings);
-    let doubt = doubted.undecided.iter().find(|(limit, _)| &**limit == "max-poll");
-    let Some((_, why)) = doubt else { panic!("a doubt: {:?}", doubted.undecided) };
+    let doubt = doubted.undecided.iter().find(|one| &*one.rule == "max-poll");
+    let Some(Undecided { reason: why, over_limit: true, .. }) = doubt else {
+        panic!("a doubt: {:?}", doubted.undecided)
+    };
     assert!(why.contains("slept in mmap") && why.contains("37ms blocked"), "{why}");
 
     let fails = |verdict: Verdict| verdict.outcome == Outcome::Findings;
@@ -71,8 +73,10 @@ fn a_sleep_for_the_allocators_lock_is_doubted_while_the_machine_was_short_of_cpu
     for word in ["futex_wait", "runnable", ""] {
         let doubted = judged(word, &IN_ALLOCATOR, MS, Some(30 * MS));
         assert_eq!(doubted.outcome, Outcome::Clean, "{word}: {:?}", doubted.findings);
-        let doubt = doubted.undecided.iter().find(|(limit, _)| &**limit == "max-poll");
-        let Some((_, why)) = doubt else { panic!("a doubt: {:?}", doubted.undecided) };
+        let doubt = doubted.undecided.iter().find(|one| &*one.rule == "max-poll");
+        let Some(Undecided { reason: why, over_limit: true, .. }) = doubt else {
+            panic!("a doubt: {:?}", doubted.undecided)
+        };
         assert!(why.contains("slept for the allocator's lock"), "{why}");
     }
     let fails = |verdict: Verdict| verdict.outcome == Outcome::Findings;
@@ -137,8 +141,8 @@ fn a_p99_that_only_such_polls_are_over_is_doubted() {
     };
     let doubted = judged(1);
     assert_eq!(doubted.outcome, Outcome::Clean, "{:?}", doubted.findings);
-    let doubt = doubted.undecided.iter().find(|(limit, _)| &**limit == "p99-poll");
-    assert!(doubt.is_some_and(|(_, why)| why.contains("slept in mmap")), "{:?}", doubted.undecided);
+    let doubt = doubted.undecided.iter().find(|one| &*one.rule == "p99-poll");
+    assert!(doubt.is_some_and(|one| one.reason.contains("slept in mmap")), "{:?}", doubted.undecided);
     let fails = judged(2);
     assert_eq!(fails.outcome, Outcome::Findings, "2 of 153 without them");
     assert!(fails.findings[0].why.starts_with("5 of 153 polls"), "{}", fails.findings[0].why);
@@ -172,8 +176,8 @@ fn no_task_waits_longer_for_others_than_they_held_the_workers() {
     };
     let doubt = |verdict: Verdict| {
         assert_eq!(verdict.outcome, Outcome::Clean, "{:?}", verdict.findings);
-        let doubts = verdict.undecided.iter().filter(|(limit, _)| &**limit == "max-sched-delay");
-        doubts.map(|(_, why)| why.to_string()).collect::<String>()
+        let doubts = verdict.undecided.iter().filter(|one| &*one.rule == "max-sched-delay");
+        doubts.map(|one| one.reason.to_string()).collect::<String>()
     };
     // A thread that held one of the runtime's locks had no CPU, say.
     let why = doubt(judged(25 * MS, MS, 10 * MS));

@@ -57,7 +57,7 @@ fn a_delay_that_it_explains_is_a_doubt() {
     };
     let doubted = judged(true);
     assert_eq!(doubted.outcome, Outcome::Clean, "{:?}", doubted.findings);
-    let why = &doubted.undecided.iter().find(|(limit, _)| &**limit == "max-sched-delay").expect("a doubt").1;
+    let why = &doubted.undecided.iter().find(|one| &*one.rule == "max-sched-delay").expect("a doubt").reason;
     assert!(why.contains("the whole process was stopped for 900ms"), "{why}");
     assert_eq!(judged(false).outcome, Outcome::Findings);
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 use pollscope_model::testkit;
+use pollscope_model::verdict::Undecided;
 use proptest::prelude::*;
 
 use super::super::hostile;
@@ -135,7 +136,8 @@ fn something_fails_if_and_only_if_the_run_does() {
 #[test]
 fn a_limit_that_could_not_be_judged_is_skipped() {
     let mut verdict = testkit::verdict();
-    verdict.undecided.push(("--max-sched-delay".into(), "schedule delays not measured".into()));
+    let (rule, reason) = ("--max-sched-delay".into(), "schedule delays not measured".into());
+    verdict.undecided.push(Undecided { rule, reason, over_limit: false });
     let (_, report) = read(&verdict);
     let case = case_of(suite(&report, "pollscope"), "--max-sched-delay");
     assert!(matches!(case.status, TestCaseStatus::Skipped { .. }));

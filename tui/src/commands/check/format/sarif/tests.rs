@@ -116,7 +116,15 @@ fn a_run_that_could_not_be_judged_was_not_successful() {
         assert_eq!(run["invocations"][0]["executionSuccessful"], successful, "{outcome}");
     }
     let run = read(&testkit::verdict());
-    let note = &run["invocations"][0]["toolExecutionNotifications"][0];
+    let over = &run["invocations"][0]["toolExecutionNotifications"][0];
+    assert_eq!(over["level"], "warning");
+    assert!(
+        over["message"]["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("max-sched-delay is undecided over its limit: ")
+    );
+    let note = &run["invocations"][0]["toolExecutionNotifications"][1];
     assert_eq!(
         (&note["level"], &note["associatedRule"]["id"]),
         (&Json::from("note"), &Json::from("lost-waker"))
