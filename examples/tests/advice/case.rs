@@ -57,7 +57,7 @@ impl Case {
             let told = |remedy| {
                 let judged = (self.run)(*place, remedy);
                 let allowed = judged.verdict().allowed.iter().map(|allowed| &allowed.finding);
-                let gives = |finding: &Finding| is_text(advice, &finding.fix);
+                let gives = |finding: &Finding| *finding.fix == *advice.text();
                 let is_given = judged.verdict().findings.iter().chain(allowed).any(gives);
                 let is_clean = judged.verdict().findings.iter().all(|finding| finding.level == Bad::Allow);
                 (is_given, is_clean, judged.text())
@@ -96,12 +96,6 @@ fn await_cpu() {
     while !has_cpu() && Instant::now() < deadline {
         sleep(200 * MS);
     }
-}
-
-/// Whether it is that text. What computes is mostly without a CPU on a machine that is short of it, and told so.
-pub(crate) fn is_text(advice: Advice, fix: &str) -> bool {
-    let by_machine = Advice::of("blocking-poll/preempted").filter(|_| advice.id().contains("/busy"));
-    fix == advice.text() || by_machine.is_some_and(|machine| fix == machine.text())
 }
 
 /// A session under rules that wait for less than they do for a service.

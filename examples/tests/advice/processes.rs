@@ -6,7 +6,7 @@ use pollscope_tui::commands;
 use pollscope_tui::commands::cli::Cli;
 use serde_json::Value;
 
-use crate::case::{self, FAULT, RUNS, is_text};
+use crate::case::{self, FAULT, RUNS};
 
 type Tried = (&'static str, &'static [&'static str]);
 
@@ -36,7 +36,7 @@ fn findings(limit: &[&str], case: &str, remedy: &str) -> Vec<Value> {
 
 fn check(limit: &[&str], case: &str, (id, remedies): Tried) {
     let advice = Advice::of(id).unwrap_or_else(|| panic!("no text {id}"));
-    let is_it = |finding: &Value| finding["fix"].as_str().is_some_and(|fix| is_text(advice, fix));
+    let is_it = |finding: &Value| finding["fix"].as_str().is_some_and(|fix| fix == advice.text());
     let gives = |findings: &[Value]| findings.iter().any(is_it);
     let lacks = |findings: &Vec<Value>| !gives(findings);
     let found: Vec<_> = case::tries(|| findings(limit, case, FAULT)).take_while(lacks).collect();

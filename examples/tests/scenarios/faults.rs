@@ -39,12 +39,7 @@ fn raises_of_kind(program: &str, detector: &str, file: &str, kinds: &[&str]) {
         command.env("POLLSCOPE_POLICY", policy);
     });
     let mut viewer = Viewer::of_process(&service.target());
-    let is_expected = |kind: &str| {
-        kinds.is_empty()
-            || kind.is_empty()
-            || kinds.contains(&kind)
-            || kind == "preempted" && service.is_short_of_cpu()
-    };
+    let is_expected = |kind: &str| kinds.is_empty() || kind.is_empty() || kinds.contains(&kind);
     let what = format!("finding `{detector}` in {file}, of a kind among {kinds:?}");
     let site = viewer.wait_for(&what, Kind::Findings, |findings| {
         findings

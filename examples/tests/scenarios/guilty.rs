@@ -39,12 +39,11 @@ impl Guilty {
         let mut viewer = Viewer::of_process(&service.target());
         let what = format!("finding that names {} in {}.rs", self.function, self.name);
         viewer.wait_for(&what, Kind::Findings, |findings| {
-            findings.iter().find_map(|row| self.is_told_by(&row, service.is_short_of_cpu()))
+            findings.iter().find_map(|row| self.is_told_by(&row))
         });
     }
 
-    /// A machine that has other work is named as such.
-    fn is_told_by(&self, finding: &Cells<'_>, starved: bool) -> Option<()> {
+    fn is_told_by(&self, finding: &Cells<'_>) -> Option<()> {
         let Value::List(stack) = finding.get("stack") else { return None };
         let frame = stack.first()?.to_string();
         let file = format!("bin/{}.rs", self.name);
@@ -56,7 +55,7 @@ impl Guilty {
         let told = finding.text("detector") == "blocking-poll"
             && frame.starts_with(&format!("{}::{}", self.name, self.function))
             && source.lines().enumerate().any(is_line)
-            && (finding.text("kind") == self.kind || starved && finding.text("kind") == "preempted")
+            && finding.text("kind") == self.kind
             && self.words.iter().any(|word| finding.text("waiting_in").starts_with(word));
         told.then_some(())
     }

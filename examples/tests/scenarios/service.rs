@@ -72,20 +72,6 @@ impl Service {
         wait(what, ask, || format!("the service said {:#?}", self.lines()))
     }
 
-    /// Whether its threads waited for a CPU for more than a tenth of the time that they had one, by the
-    /// kernel's account. Where it keeps none, they did not.
-    pub(crate) fn is_short_of_cpu(&self) -> bool {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
-        let (mut ran, mut waited) = (0, 0);
-        for task in tasks.into_iter().flatten().flatten() {
-            let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            let mut numbers = text.split_ascii_whitespace().map(|number| number.parse().unwrap_or(0_u64));
-            ran += numbers.next().unwrap_or(0);
-            waited += numbers.next().unwrap_or(0);
-        }
-        waited.saturating_mul(10) > ran
-    }
-
     /// `kill -USR2`.
     pub(crate) fn signal(&self) {
         let sent = Command::new("kill").args(["-USR2", &self.child.id().to_string()]).status();

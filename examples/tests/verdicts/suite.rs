@@ -41,7 +41,7 @@ pub(crate) const ALL: [Case; 9] = [
         ..case("blocking", "blocking-poll", blocking)
     },
     // On a machine that is short of CPU the thread is without one for longer than it computes.
-    Case { kinds: &["busy", "preempted"], function: Some("checksum"), ..case("cpu", "blocking-poll", cpu) },
+    Case { kinds: &["busy"], function: Some("checksum"), ..case("cpu", "blocking-poll", cpu) },
     case("forgotten", "forgotten-task", forgotten),
     case("lost-waker", "lost-waker", lost_waker),
     case("self-wake", "self-wake-storm", self_wake),

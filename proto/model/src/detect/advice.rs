@@ -78,8 +78,8 @@ advice! {
          spawn_blocking on tokio).";
     PREEMPTED "blocking-poll/preempted"
         ["split", "thread of its own"]
-        "Most of it is the machine: the thread had no CPU, which more CPU (or a larger quota) ends. That is not counted \
-         here; the rest is the poll's own time, to be split or moved to a thread of its own (spawn_blocking).";
+        "Most of it is the machine: the thread had no CPU, which more CPU (or a larger quota) ends. The rest is the poll's \
+         own time, to be split or moved to a thread of its own (spawn_blocking).";
     UNSPLIT "blocking-poll/unsplit"
         ["spawn_blocking", "yield", "counterpart"]
         "If it computes: move it to a thread of its own (spawn_blocking), or split it and yield between the parts. If \

@@ -2,8 +2,9 @@
 //!
 //! # What
 //! A single call to a task's `poll` lasted longer than the limit, counted without the time in which
-//! the thread could run but had no CPU. Its kind says where the time went: `busy` on the CPU, `blocked`
-//! off the CPU after it went to sleep, `preempted` because the machine was short of CPU. Dropping an unfinished task's
+//! the thread could run but had no CPU. Its kind says where that time went: `busy` on the CPU, `blocked`
+//! off the CPU after it went to sleep; what it waited for a CPU besides is told beside it. Where a limit counts that, too,
+//! `preempted` is a poll which only that made too long. Dropping an unfinished task's
 //! future is such a call, too; so is the drop of an output that no handle takes, if it is slow and tokio's hooks run
 //! (`--cfg tokio_unstable`): on stock tokio that drop is not seen.
 //!
@@ -162,13 +163,13 @@ fn judge_site(
     } else {
         format!("{} of {} polls at {site} were slow.", Value::Count(slow), Value::Count(polls))
     };
-    let kind = worst.kind();
-    let seen = view.best_seen(worst, known.values().copied());
+    let seen = view.best_seen(worst, known.values().copied(), recent.limit_of(worst));
     let facts = PollFacts {
         waiting_in: seen.and_then(|poll| poll.waiting_in),
         stack: seen.and_then(|poll| poll.stack),
-        ..PollFacts::from(worst)
+        ..PollFacts::of(worst, recent.limit_of(worst))
     };
+    let kind = facts.kind;
     let other = seen.filter(|poll| !poll.is_same(worst)).map(|poll| {
         format!(" What its thread did was seen in poll {} of {}.", poll.nth, view.task_text(poll.task))
     });
@@ -188,8 +189,9 @@ fn judge_site(
             view.observation_text(&facts, Tense::Past)
         ),
         why: format!(
-            "{share} The worst now: {}. Meanwhile its worker ran nothing else.{}{} {}",
+            "{share} The worst now: {}. Meanwhile its worker ran nothing else.{}{}{} {}",
             evidence(view, worst),
+            View::preempted_text(worst),
             view.call_text(&facts, Tense::Past),
             other.unwrap_or_default(),
             view.poll_harm_text(&facts)

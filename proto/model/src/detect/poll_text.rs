@@ -23,7 +23,7 @@ fn doing(word: ThreadActivity<'_>, kind: Option<PollKind>, tense: Tense) -> Stri
         (ThreadActivity::Running, Some(PollKind::Busy), Tense::Past) => "it computed".to_owned(),
         (ThreadActivity::Running, _, Tense::Past) => "when it was looked at it ran".to_owned(),
         (ThreadActivity::Runnable, _, Tense::Present) => "it waits for a CPU".to_owned(),
-        (ThreadActivity::Runnable, Some(PollKind::Blocked), Tense::Past) => {
+        (ThreadActivity::Runnable, Some(PollKind::Blocked | PollKind::Busy), Tense::Past) => {
             "when it was looked at it waited for a CPU".to_owned()
         }
         (ThreadActivity::Runnable, _, Tense::Past) => "it waited for a CPU".to_owned(),
@@ -56,16 +56,17 @@ impl View<'_> {
         &self,
         worst: &'p SlowPoll,
         others: impl Iterator<Item = &'p SlowPoll>,
+        limit_ns: u64,
     ) -> Option<&'p SlowPoll> {
-        let kind = worst.kind();
+        let kind = worst.kind_over(limit_ns);
         let rank = |poll: &&SlowPoll| {
-            let facts = PollFacts::from(*poll);
+            let facts = PollFacts::of(poll, limit_ns);
             let stack = self.stack(&facts);
             let has_line = stack.and_then(Stack::users_frame).is_some();
             let has_frames = stack.is_some_and(|stack| !stack.frames.is_empty());
             (has_line, facts.kind == kind, has_frames, poll.is_same(worst), poll.judged_ns())
         };
-        let was_seen = |poll: &&SlowPoll| !poll.in_place && PollFacts::from(*poll).was_seen();
+        let was_seen = |poll: &&SlowPoll| !poll.in_place && PollFacts::of(poll, limit_ns).was_seen();
         let seen = std::iter::once(worst).chain(others).filter(was_seen);
         seen.max_by_key(rank)
     }
@@ -89,6 +90,18 @@ impl View<'_> {
     pub(crate) fn allowance_text(&self, poll: &SlowPoll) -> String {
         let why = poll.allowance(self.moment.process.dictionary());
         why.map_or_else(String::new, |why| format!(", {} allowed: {why}", Nanos(poll.allowed_ns)))
+    }
+
+    /// What a poll waited for a CPU besides its own time, as a sentence; empty if that is less than its own time.
+    pub(crate) fn preempted_text(poll: &SlowPoll) -> String {
+        let preempted_ns = poll.preempted_outside_ns().unwrap_or(0);
+        if preempted_ns <= poll.judged_ns() {
+            return String::new();
+        }
+        format!(
+            " It also waited {} for a CPU, which is the machine's doing and not counted.",
+            Nanos(preempted_ns)
+        )
     }
 
     /// What the user's line called, as a sentence, or why there is no line; empty if neither is known.
@@ -167,6 +180,7 @@ mod tests {
         assert_eq!(said("running", blocked), "when it was looked at it ran");
         assert_eq!(said("running", None), "when it was looked at it ran");
         assert_eq!(said("runnable", blocked), "when it was looked at it waited for a CPU");
+        assert_eq!(said("runnable", busy), "when it was looked at it waited for a CPU");
         assert_eq!(said("futex_wait", blocked), "it slept in futex_wait");
         assert_eq!(said("futex_wait", busy), "when it was looked at it slept in futex_wait");
     }

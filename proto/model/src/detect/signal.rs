@@ -66,22 +66,21 @@ pub(crate) struct PollFacts {
 }
 
 impl PollFacts {
-    /// Whether the thread was looked at.
-    pub(crate) fn was_seen(&self) -> bool {
-        self.stack.is_some() || self.waiting_in.is_some()
-    }
-}
-
-impl From<&SlowPoll> for PollFacts {
-    fn from(poll: &SlowPoll) -> Self {
+    /// Those of a poll that is judged by that limit.
+    pub(crate) fn of(poll: &SlowPoll, limit_ns: u64) -> Self {
         Self {
-            kind: poll.kind(),
+            kind: poll.kind_over(limit_ns),
             waiting_in: poll.waiting_in,
             stack: poll.stack,
             waiters: poll.waiters,
             waited_ns: poll.waited_ns,
             max_waited_ns: poll.max_waited_ns,
         }
+    }
+
+    /// Whether the thread was looked at.
+    pub(crate) fn was_seen(&self) -> bool {
+        self.stack.is_some() || self.waiting_in.is_some()
     }
 }
 

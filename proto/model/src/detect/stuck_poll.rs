@@ -212,7 +212,7 @@ fn ended(view: &View<'_>, rule: &Rule, poll: &SlowPoll, key: FindingKey) -> Sign
     let deny = poll.judged_ns() > view.moment.cpu.stretch(rule.whole(&DENY));
     let level = if deny { Level::Deny } else { Level::Warn };
     let limit = limit_of(rule, Some(level));
-    let facts = PollFacts::from(poll);
+    let facts = PollFacts::of(poll, rule.whole(&WARN));
     let kind = facts.kind.map_or_else(String::new, |kind| format!(", {}", kind.as_str()));
     Signal {
         key,

@@ -86,7 +86,7 @@ impl SlowPoll {
     }
 
     /// Preemption that does not lie in what is allowed.
-    fn preempted_outside_ns(&self) -> Option<u64> {
+    pub(crate) fn preempted_outside_ns(&self) -> Option<u64> {
         Some(self.preempted_ns?.saturating_sub(self.allowed_preempted_ns))
     }
 
@@ -138,6 +138,25 @@ impl SlowPoll {
     }
 }
 
+impl SlowPoll {
+    /// What is over the limit. Of a poll that its own time makes too long that is what it did in that time, however long it
+    /// waited for a CPU besides; of any other the largest share. `None` as with [`kind`](Self::kind).
+    pub fn kind_over(&self, limit_ns: u64) -> Option<PollKind> {
+        if self.judged_ns() <= limit_ns {
+            return self.kind();
+        }
+        let (busy, blocked) = (self.surely_busy_ns()?, self.blocked_ns()?);
+        if self.allowed_ns == 0 {
+            return Some(if blocked > busy { PollKind::Blocked } else { PollKind::Busy });
+        }
+        // Of the allowed time it is not known how much was busy.
+        let blocked = blocked.saturating_sub(self.allowed_ns.saturating_sub(self.allowed_preempted_ns));
+        let is_most = |ns: u64| ns > self.judged_ns() / 2;
+        let least = [(busy, PollKind::Busy), (blocked, PollKind::Blocked)];
+        least.into_iter().find(|(ns, _)| is_most(*ns)).map(|(_, kind)| kind)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +174,29 @@ mod tests {
         assert_eq!(poll(20, 70).kind(), Some(PollKind::Preempted));
         assert_eq!(poll(20, 70).judged_ns(), 30);
         assert_eq!(SlowPoll { wall_ns: 100, ..SlowPoll::default() }.kind(), None);
+    }
+
+    #[test]
+    fn what_is_over_the_limit_gives_the_kind_however_long_it_had_no_cpu() {
+        let poll = |busy, preempted, allowed_ns| SlowPoll {
+            wall_ns: 100,
+            busy_ns: Some(busy),
+            preempted_ns: Some(preempted),
+            allowed_ns,
+            ..SlowPoll::default()
+        };
+        assert_eq!(poll(29, 70, 0).kind(), Some(PollKind::Preempted));
+        assert_eq!(poll(29, 70, 0).kind_over(10), Some(PollKind::Busy));
+        assert_eq!(poll(9, 70, 0).kind_over(10), Some(PollKind::Blocked));
+        assert_eq!(
+            poll(29, 70, 0).kind_over(30),
+            Some(PollKind::Preempted),
+            "its own time is within the limit"
+        );
+        assert_eq!(poll(12, 60, 20).kind_over(10), None, "what is allowed may have blocked, or the rest");
+        assert_eq!(poll(5, 45, 20).kind_over(10), Some(PollKind::Blocked));
+        assert_eq!(poll(45, 45, 20).kind_over(10), Some(PollKind::Busy));
+        assert_eq!(SlowPoll { wall_ns: 100, ..SlowPoll::default() }.kind_over(10), None);
     }
 
     #[test]

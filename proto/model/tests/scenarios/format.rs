@@ -22,6 +22,8 @@ pub(crate) struct Scenario {
     pub(super) flavor: Option<String>,
     #[serde(default)]
     pub(super) policy: String,
+    #[serde(default)]
+    pub(super) check: Option<String>,
     #[serde(default = "four")]
     pub(super) cpus: u32,
     #[serde(default = "two")]
@@ -194,6 +196,8 @@ pub(crate) struct Expect {
     pub(super) site: String,
     pub(super) level: String,
     pub(super) by: u64,
+    #[serde(default)]
+    pub(super) checked: bool,
     #[serde(default)]
     pub(super) not_before: u64,
     pub(super) open: Option<bool>,

@@ -7,7 +7,9 @@ use pollscope_model::entity::slow_poll::PollKind;
 use pollscope_model::finding::Finding;
 use pollscope_model::level::Level;
 use pollscope_model::monitor::Monitor;
+use pollscope_model::policy::Policy;
 use pollscope_model::query::flag::FindingSource as _;
+use pollscope_model::verdict::{Judge, RunEvidence, Verdict};
 use pollscope_model::world::WorldLimits;
 
 use super::format::{CannotTell, Expect, Scenario};
@@ -57,8 +59,11 @@ pub(crate) fn run(scenario: &Scenario) -> Vec<String> {
         }
     }
     let findings = monitor.engine().findings(stage.script.boot());
+    let verdict = scenario.check.as_deref().map(|policy| checked(&monitor, policy));
+    let denied: Vec<&Finding> = verdict.iter().flat_map(|verdict| &verdict.findings).collect();
     for expect in &scenario.expect {
-        failures.extend(expect.check(&findings, &seen).err());
+        let of = if expect.checked { &denied } else { &findings };
+        failures.extend(expect.check(of, &seen, scenario.seconds).err());
     }
     let undecided = monitor.engine().undecided(stage.script.boot());
     for cannot in &scenario.cannot_tell {
@@ -79,16 +84,28 @@ pub(crate) fn run(scenario: &Scenario) -> Vec<String> {
     failures
 }
 
+/// What a check by that policy says of all of it.
+fn checked(monitor: &Monitor, policy: &str) -> Verdict {
+    let mut judge = Judge::new(Policy::parse(policy).expect("a policy").terms());
+    judge.add_run(&RunEvidence::of(monitor));
+    judge.verdict()
+}
+
 impl Expect {
     fn is(&self, finding: &Finding) -> bool {
         *self.detector == *finding.detector && *self.site == *finding.site
     }
 
-    fn check(&self, findings: &[&Finding], seen: &BTreeMap<(String, String), u64>) -> Result<(), String> {
+    fn check(
+        &self,
+        findings: &[&Finding],
+        seen: &BTreeMap<(String, String), u64>,
+        end: u64,
+    ) -> Result<(), String> {
         let Some(found) = findings.iter().find(|finding| self.is(finding)) else {
             return Err(format!("no {} at `{}`", self.detector, self.site));
         };
-        let first = seen[&(self.detector.clone(), self.site.clone())];
+        let first = if self.checked { end } else { seen[&(self.detector.clone(), self.site.clone())] };
         let wrong = |what: &str| Err(format!("{what} is wrong, first seen in second {first}: {found:#?}"));
         if first > self.by || first < self.not_before {
             return wrong("the time");

@@ -11,7 +11,7 @@ use crate::detect::signal::PollFacts;
 use crate::detect::view::View;
 use crate::dict::Stack;
 use crate::entity::activity::ThreadActivity;
-use crate::entity::slow_poll::{PollKind, SlowPoll};
+use crate::entity::slow_poll::SlowPoll;
 use crate::id::TaskId;
 
 /// So often seen is no accident.
@@ -37,6 +37,7 @@ pub(super) struct Asleep {
 }
 
 impl Asleep {
+    /// Of polls that blocked.
     pub(super) fn of<'a>(view: &View<'_>, polls: impl Iterator<Item = &'a SlowPoll>) -> Self {
         let mut asleep = Self::default();
         for poll in polls {
@@ -62,9 +63,6 @@ impl Asleep {
 }
 
 fn sleep(view: &View<'_>, poll: &SlowPoll) -> Option<Sleep> {
-    if poll.kind() != Some(PollKind::Blocked) {
-        return None;
-    }
     let stack = view.stack(&PollFacts { stack: poll.stack, ..PollFacts::default() });
     if stack.is_some_and(Stack::waits_for_allocator) {
         return None;

@@ -78,15 +78,17 @@ impl<'s, 'v: 'p, 'p> Recent<'s, 'v, 'p> {
     }
 
     fn is_blocked(&self, poll: &SlowPoll) -> bool {
-        self.counts(poll) && poll.kind() == Some(PollKind::Blocked)
+        self.counts(poll) && poll.kind_over(self.limit) == Some(PollKind::Blocked)
     }
 
     pub(super) fn limit_of(&self, poll: &SlowPoll) -> u64 {
-        match poll.kind() {
-            Some(PollKind::Blocked) if !self.doubts_sleep => self.limit,
-            None | Some(PollKind::Blocked) => self.rule.whole(&WARN).max(self.rule.whole(&UNCERTAIN)),
-            Some(_) => self.limit,
-        }
+        let is_certain = match poll.kind_over(self.limit) {
+            None => false,
+            // What it computed is certain, what it blocked besides is not.
+            Some(_) if self.doubts_sleep => poll.surely_busy_ns().is_some_and(|ns| ns > self.limit),
+            Some(_) => true,
+        };
+        if is_certain { self.limit } else { self.rule.whole(&WARN).max(self.rule.whole(&UNCERTAIN)) }
     }
 
     fn is_over(&self, poll: &SlowPoll) -> bool {
@@ -118,7 +120,7 @@ impl<'s, 'v: 'p, 'p> Recent<'s, 'v, 'p> {
 
     /// What was measured, and why it is no finding.
     fn doubt(&self, polls: u64, longest: &SlowPoll) -> String {
-        let why = match (longest.kind(), self.view.moment.cpu_minute.share) {
+        let why = match (longest.kind_over(self.limit), self.view.moment.cpu_minute.share) {
             (None, _) => "how much of that was without a CPU is not measured".to_owned(),
             (Some(_), None) => "whether the machine was short of CPU is not measured".to_owned(),
             (Some(_), Some(share)) => format!(

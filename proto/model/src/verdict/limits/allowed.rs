@@ -41,7 +41,7 @@ fn signal(view: &View<'_>, site: &ObservedSite<'_>, poll: &SlowPoll, limit: u64)
     Signal {
         task: Some(poll.task),
         level: Some(Level::Allow),
-        poll: PollFacts::from(poll),
+        poll: PollFacts::of(poll, limit),
         headline: format!("{} of {} in one poll may block", Nanos(poll.allowed_ns), Nanos(poll.wall_ns)),
         why: format!("{}. Its worker ran nothing else meanwhile.", blocking_poll::evidence(view, poll)),
         fix: advice::ALLOWED,

@@ -1,6 +1,6 @@
 //! `--max-sched-delay`: how long a task that is ready waits for a worker.
 
-use super::{LimitFindings, forbidden};
+use super::{LimitFindings, allowed, forbidden};
 use crate::detect::poll_text::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
 use crate::detect::view::{ObservedSite, View};
@@ -76,7 +76,9 @@ pub(super) fn judge(
             continue;
         }
         let blocker = blocker(view, waits.max() / 2);
-        let facts = blocker.map(PollFacts::from).unwrap_or_default();
+        // Beyond what a poll may take it is the poll's own time that is to be made shorter.
+        let poll_limit = limit.min(allowed::LIMIT_NS);
+        let facts = blocker.map(|poll| PollFacts::of(poll, poll_limit)).unwrap_or_default();
         let because = blocker.map_or_else(String::new, |poll| {
             format!(
                 " The longest wait behind one poll was {}, behind {} of {}{}.",
@@ -103,7 +105,7 @@ pub(super) fn judge(
             ),
             fix: match blocker {
                 Some(poll) => blocking_poll::fix(
-                    poll.kind(),
+                    facts.kind,
                     view.site(poll.site).is_some_and(ObservedSite::is_elsewhere),
                 ),
                 None => advice::DELAY_UNEXPLAINED,

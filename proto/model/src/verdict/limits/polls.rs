@@ -253,9 +253,9 @@ impl Polls<'_, '_> {
             let p99 = times.quantile(0.99).unwrap_or(0);
             let worst =
                 site.view.slow_polls().filter(|poll| !poll.in_place).max_by_key(|poll| self.value(poll));
-            let facts = worst.map(PollFacts::from).unwrap_or_default();
-            let seen = worst.and_then(|worst| self.view.best_seen(worst, site.view.slow_polls()));
-            let seen = seen.map_or(facts, PollFacts::from);
+            let facts = worst.map(|worst| PollFacts::of(worst, self.limit)).unwrap_or_default();
+            let seen = worst.and_then(|worst| self.view.best_seen(worst, site.view.slow_polls(), self.limit));
+            let seen = seen.map_or(facts, |seen| PollFacts::of(seen, self.limit));
             let facts = PollFacts { waiting_in: seen.waiting_in, stack: seen.stack, ..facts };
             let signal = Signal {
                 headline: format!(
@@ -300,9 +300,9 @@ impl Polls<'_, '_> {
     }
 
     fn poll_signal(&self, site: &ObservedSite<'_>, worst: &SlowPoll) -> Signal {
-        let facts = PollFacts::from(worst);
-        let seen = self.view.best_seen(worst, site.view.slow_polls());
-        let seen = seen.map_or(facts, PollFacts::from);
+        let facts = PollFacts::of(worst, self.limit);
+        let seen = self.view.best_seen(worst, site.view.slow_polls(), self.limit);
+        let seen = seen.map_or(facts, |seen| PollFacts::of(seen, self.limit));
         let facts = PollFacts { waiting_in: seen.waiting_in, stack: seen.stack, ..facts };
         let times = self.times(site);
         let over = times.count_over(self.limit);
@@ -316,11 +316,12 @@ impl Polls<'_, '_> {
             ),
             why: format!(
                 "{} of {} polls at {} took longer than that. The worst: {}. Meanwhile its worker ran nothing \
-                 else.{} {}",
+                 else.{}{} {}",
                 Value::Count(over.max(1)),
                 Value::Count(times.count()),
                 self.view.short_site(site.id()),
                 blocking_poll::evidence(self.view, worst),
+                if self.limits.count_preempted { String::new() } else { View::preempted_text(worst) },
                 self.view.call_text(&facts, Tense::Past),
                 self.view.poll_harm_text(&facts)
             ),
