@@ -108,10 +108,13 @@ pub(crate) struct Retention {
     /// Its hits are polls that are still open: the number of a task's open poll, `None` for a task that is none
     /// of these. What was found of such a poll is not found once more when the poll ends.
     pub(crate) open_poll: Option<fn(&TaskRecord) -> Option<u64>>,
+    /// Its findings are states that may last after what showed them is over: it asks which of them are open, and says
+    /// whether they last.
+    pub(crate) states: bool,
 }
 
 impl Retention {
-    const NOTHING: Self = Self { counts: None, open_poll: None };
+    const NOTHING: Self = Self { counts: None, open_poll: None, states: false };
 }
 
 /// Every detector, in the order in which documentation lists them.

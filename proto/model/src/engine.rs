@@ -31,6 +31,7 @@ use crate::time::SECOND;
 use crate::value::Value;
 use crate::world::{Process, World};
 use flags::Flags;
+use found::TrackedFinding;
 use hysteresis::Hysteresis;
 use scan::{ScanResult, ScanState};
 use set_aside::DoubtfulEvidence;
@@ -263,6 +264,10 @@ impl ProcessState {
         for (task, nth, key) in stuck {
             self.history.record_stuck(task, nth, key);
         }
+        let is_state = |found: &&TrackedFinding| found.shown.open && ALL[found.detector].retention().states;
+        let states = self.hysteresis.found().filter(is_state);
+        let states = states.filter(|found| found.shown.level > Level::Allow);
+        self.history.record_open(states.map(|found| (ALL[found.detector].id, found.key)));
         self.history.finish_evaluation(process, wait_p99);
     }
 

@@ -1,7 +1,7 @@
 //! What the engine remembers of one process between two looks: all the history that a rule needs and
 //! a world does not keep. Bounded per process; only the engine writes to it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::cpu::{Cpu, LONG_NS, SHORT_NS};
 use super::signal::FindingKey;
@@ -31,16 +31,22 @@ pub(crate) struct TrackPoint {
     pub ended: u64,
 }
 
-/// A site's count of living tasks over the window of `task-leak`, at most sixteen points.
+/// A site's count of living tasks over the window of `task-leak` and over the last minute, at most sixteen points each.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct SiteTrack {
     points: VecDeque<TrackPoint>,
+    recent: VecDeque<TrackPoint>,
 }
 
 impl SiteTrack {
     /// The points, oldest first.
     pub(crate) fn points(&self) -> &VecDeque<TrackPoint> {
         &self.points
+    }
+
+    /// The same over the last minute, whatever the window.
+    pub(crate) fn recent(&self) -> &VecDeque<TrackPoint> {
+        &self.recent
     }
 
     /// How much time the points span.
@@ -52,14 +58,19 @@ impl SiteTrack {
     }
 
     fn put(&mut self, point: TrackPoint, grain_ns: u64) {
-        if self.points.back().is_some_and(|last| point.at_ns < last.at_ns.saturating_add(grain_ns)) {
-            return;
-        }
-        if self.points.len() >= TRACK_POINTS {
-            self.points.pop_front();
-        }
-        self.points.push_back(point);
+        put(&mut self.points, point, grain_ns);
+        put(&mut self.recent, point, LONG_NS / (TRACK_POINTS as u64 - 1));
     }
+}
+
+fn put(points: &mut VecDeque<TrackPoint>, point: TrackPoint, grain_ns: u64) {
+    if points.back().is_some_and(|last| point.at_ns < last.at_ns.saturating_add(grain_ns)) {
+        return;
+    }
+    if points.len() >= TRACK_POINTS {
+        points.pop_front();
+    }
+    points.push_back(point);
 }
 
 /// CPU counters of all workers at one look, in nanoseconds.
@@ -81,6 +92,8 @@ pub(crate) struct DetectorHistory {
     since_ns: u64,
     stuck: HashMap<(TaskId, u64), FindingKey>,
     stuck_order: VecDeque<(TaskId, u64)>,
+    /// What the findings that are states and open are about, by detector.
+    open: HashSet<(&'static str, FindingKey)>,
 }
 
 impl DetectorHistory {
@@ -117,6 +130,16 @@ impl DetectorHistory {
 
     pub(crate) fn stuck_key(&self, task: TaskId, nth: u64) -> Option<FindingKey> {
         self.stuck.get(&(task, nth)).copied()
+    }
+
+    /// These states were open at the end of a look, above `allow`.
+    pub(crate) fn record_open(&mut self, open: impl Iterator<Item = (&'static str, FindingKey)>) {
+        self.open.clear();
+        self.open.extend(open);
+    }
+
+    pub(crate) fn was_open(&self, detector: &'static str, key: FindingKey) -> bool {
+        self.open.contains(&(detector, key))
     }
 
     /// Follows the sites that have at least `min_alive` tasks, over a window of `window_ns`.

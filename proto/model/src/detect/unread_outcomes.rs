@@ -12,6 +12,7 @@
 //! Exact counts per site of the tasks that ended while a handle of theirs was held, and of those whose outcome was
 //! taken, or whose handle was dropped, since. Their difference must be above `unread` and must have risen through the
 //! whole of `window`; or, once the process was watched for ten times as long, fewer than one in twenty was ever taken.
+//! The finding stays open as long as there are more than `unread`.
 //!
 //! Handles are seen of tasks that were spawned through pollscope, in its `JoinHandle` or `JoinSet`. With hooks alone
 //! nothing is known of them, and this cannot tell.
@@ -60,7 +61,7 @@ pub(super) static DETECTOR: Detector = Detector {
     limits: &[WINDOW, UNREAD],
     whole: Some(judge),
     tasks: None,
-    retention: Retention::NOTHING,
+    retention: Retention { states: true, ..Retention::NOTHING },
     source: include_str!("unread_outcomes.rs"),
 };
 
@@ -79,11 +80,13 @@ fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
         }
         let hardly_any = totals.outcomes_taken.saturating_mul(ONE_IN) < totals.outcomes_left;
         let rises = rises(site, window);
-        if !(rises || hardly_any && watched >= window.saturating_mul(WINDOWS)) {
+        let key = FindingKey::Site(site.id());
+        let lasts = view.was_open(ID, key) || hardly_any && watched >= window.saturating_mul(WINDOWS);
+        if !(rises || lasts) {
             continue;
         }
         output.push(Signal {
-            key: FindingKey::Site(site.id()),
+            key,
             task: None,
             level: Some(Level::Warn),
             value: Value::Count(unread),
@@ -91,8 +94,9 @@ fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
             count: Count::Now(unread),
             poll: PollFacts::default(),
             headline: format!(
-                "the outcomes of {} ended tasks are not taken, and more come (limit {})",
+                "the outcomes of {} ended tasks are not taken{} (limit {})",
                 Value::Count(unread),
+                if rises { ", and more come" } else { "" },
                 Value::Count(most)
             ),
             why: format!(

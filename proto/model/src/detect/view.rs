@@ -171,6 +171,11 @@ impl<'a> View<'a> {
         self.history.stuck_key(poll.task, poll.nth)
     }
 
+    /// Whether the detector's finding about that, which is a state, was open at the end of the look before.
+    pub(crate) fn was_open(&self, detector: &'static str, key: FindingKey) -> bool {
+        self.history.was_open(detector, key)
+    }
+
     /// How a site's count of living tasks went; `None` while it has too few to be followed.
     pub(crate) fn track(&self, site: SiteId) -> Option<&SiteTrack> {
         self.history.track(site)

@@ -3,6 +3,10 @@
 use super::*;
 use crate::hello::Hello;
 use crate::level::Level;
+use crate::query::answer;
+use crate::query::ask::{Answer, Ask};
+use crate::query::column::Kind;
+use crate::query::page::Query;
 use crate::testkit::{Script, hello};
 use crate::time::MILLISECOND;
 use crate::world::WorldLimits;
@@ -39,6 +43,28 @@ impl Watched {
 
 fn shop() -> Watched {
     Watched::new(hello("shop", 1))
+}
+
+#[test]
+fn a_site_with_hundreds_of_tasks_of_which_none_ended_is_marked_within_a_minute() {
+    let mut shop = shop();
+    let (feed, pool) = (shop.script.site("src/feed.rs:33:9"), shop.script.site("src/pool.rs:9:9"));
+    shop.script.count(feed, |delta| delta.spawned += 240);
+    shop.script.count(pool, |delta| delta.spawned += 240);
+    shop.second();
+    shop.script.count(pool, |delta| delta.completed += 1);
+    shop.seconds(20);
+    assert!(shop.findings().is_empty(), "a burst is no leak yet");
+    shop.seconds(30);
+    let flag = |site| shop.engine.site(shop.script.boot(), site).map(|flag| (flag.level, flag.letter));
+    assert_eq!((flag(feed), flag(pool)), (Some((Level::Allow, 'K')), None));
+    let sites = Ask::Page(Query::all(Kind::Sites, 10));
+    let Answer::Page(page) = answer(&shop.world, &shop.engine, &sites, shop.script.now_unix_ns()) else {
+        panic!("no page")
+    };
+    let marked =
+        page.rows.iter().find(|row| row.cell("site").is_some_and(|site| site.to_string().contains("feed")));
+    assert_eq!(marked.and_then(|row| row.cell("flag")), Some(&Value::Text(".K".into())));
 }
 
 #[test]

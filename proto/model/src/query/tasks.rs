@@ -71,6 +71,7 @@ pub(super) fn flag_text(flag: Option<&Flag>, over: bool) -> Value {
     let text = match flag {
         Some(Flag { level: Level::Deny, letter, .. }) => format!("!{letter}"),
         Some(Flag { level: Level::Warn, letter, .. }) => format!("~{letter}"),
+        Some(Flag { level: Level::Allow, letter, .. }) => format!(".{letter}"),
         _ if over => "-".to_owned(),
         _ => ".".to_owned(),
     };

@@ -21,7 +21,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             Unit::Text,
             3,
             0,
-            "Worst open finding: ! deny, ~ warn, and the rule's letter.",
+            "Worst open finding: ! deny, ~ warn, . a mark, and the rule's letter.",
         )
         .screen_only()
         .means(Meaning::Mark),

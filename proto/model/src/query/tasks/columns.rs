@@ -26,7 +26,7 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
             Unit::Text,
             3,
             0,
-            "Worst open finding: ! deny, ~ warn, and the rule's letter; - when the task is over.",
+            "Worst open finding: ! deny, ~ warn, . a mark, and the rule's letter; - when the task is over.",
         )
         .screen_only()
         .still()
