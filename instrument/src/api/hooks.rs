@@ -382,7 +382,8 @@ fn was_slow(open: &Open, thread: &thread::Thread, wall_ns: u64, now: u64) {
     }
     open.shard.was_slow();
     let poll = SlowPoll { nth: open.poll.nth, ..evidence(open.state.id(), site, wall_ns, now) };
-    slow_poll(thread, open.outer, poll, now);
+    // Tokio catches a panic before its hook: only a look at the thread tells of one.
+    slow_poll(thread, open.outer, poll, now, false);
 }
 
 /// To be called from `on_task_terminate` with the task's id.

@@ -150,6 +150,20 @@ fn what_was_found_is_printed_beside_a_panic() {
 }
 
 #[test]
+fn a_panic_with_its_backtrace_is_no_poll_of_the_users() {
+    for (victim, says) in
+        [("asserts", "the test's own assertion"), ("asserts_in_tasks", "the test's own end")]
+    {
+        let (output, text) = run_once(victim, |command| {
+            command.env("RUST_BACKTRACE", "full");
+        });
+        assert_eq!(output.status.code(), Some(101), "{text}");
+        assert!(text.contains(says) && text.contains("stack backtrace:"), "{text}");
+        assert!(!text.contains("deny: blocking-poll"), "{text}");
+    }
+}
+
+#[test]
 fn a_body_that_holds_its_thread_ends_the_process() {
     let parts =
         ["holds_its_thread timed out after 200ms", "`test`: running for", "inside a poll", "cannot be ended"];

@@ -30,6 +30,29 @@ async fn panics_and_blocks() {
     panic!("the test's own panic");
 }
 
+/// Where the answer comes from.
+async fn answer() -> u32 {
+    tokio::task::yield_now().await;
+    41
+}
+
+#[ignore = "fails on purpose"]
+#[pollscope::test(max_poll = "10ms")]
+async fn asserts() {
+    assert_eq!(answer().await, 42, "the test's own assertion");
+}
+
+#[ignore = "fails on purpose"]
+#[pollscope::test(flavor = "multi_thread", max_poll = "10ms")]
+async fn asserts_in_tasks() {
+    let wrapped = pollscope::spawn(async { assert_eq!(answer().await, 42, "the test's own assertion") });
+    let plain = tokio::spawn(async { assert_eq!(answer().await, 42, "the test's own assertion") });
+    let caught =
+        pollscope::spawn(async { std::panic::catch_unwind(|| panic!("the test's own panic")).is_err() });
+    assert!(wrapped.await.is_err() & plain.await.is_err() & caught.await.expect("returns"));
+    panic!("the test's own end");
+}
+
 #[ignore = "fails on purpose"]
 #[pollscope::test(timeout = "200ms")]
 async fn holds_its_thread() {

@@ -8,7 +8,7 @@ pub mod ran;
 use std::cell::Cell;
 use std::panic::Location;
 
-use pollscope_model::entity::slow_poll::SlowPoll;
+use pollscope_model::entity::slow_poll::{PANIC, SlowPoll};
 use pollscope_model::id::NameId;
 
 use super::intern;
@@ -188,6 +188,29 @@ pub(crate) fn note_allowed(poll: &mut SlowPoll) {
         poll.allowed_for = name(reason);
         poll.allowed_at = name(&format!("{}:{}", at.file(), at.line()));
     }
+}
+
+/// A poll that ended by a panic: when that began is not known, so that all of it is set aside until a look says how much
+/// was the task's own ([`set_panic_aside`]).
+pub(crate) fn note_panic(poll: &mut SlowPoll) {
+    set_panic_aside(poll, poll.wall_ns);
+}
+
+/// So much of the poll was a panic, at its end.
+pub fn set_panic_aside(poll: &mut SlowPoll, panic_ns: u64) {
+    let reason = panic_reason();
+    poll.allowed_others |= poll.allowed_ns > 0 && poll.allowed_for != reason;
+    poll.allowed_ns = panic_ns.min(poll.wall_ns);
+    (poll.allowed_for, poll.allowed_at, poll.allowed_preempted_ns) = (reason, None, 0);
+}
+
+/// Whether a part of the poll is known to be a panic.
+pub fn has_panicked(poll: &SlowPoll) -> bool {
+    poll.allowed_for.is_some() && poll.allowed_for == panic_reason()
+}
+
+fn panic_reason() -> Option<NameId> {
+    Some(NameId(intern::own_word(PANIC))).filter(|name| name.0 != 0)
 }
 
 #[cfg(test)]

@@ -307,7 +307,8 @@ impl OpenPoll<'_> {
             Stage::Over => return,
         };
         let poll = SlowPoll { nth, ..evidence(id, self.site, wall_ns, now) };
-        slow_poll(self.thread, self.outer, poll, now);
+        let panicked = matches!(self.outcome, Some(Outcome::Panicked));
+        slow_poll(self.thread, self.outer, poll, now, panicked);
     }
 }
 
@@ -327,9 +328,9 @@ pub fn evidence(task: u64, site: u32, wall_ns: u64, now: u64) -> SlowPoll {
     }
 }
 
-/// Keeps the evidence of a slow poll that ended just now on this thread.
+/// Keeps the evidence of a slow poll that ended just now on this thread, by a panic as far as that is known.
 #[cold]
-pub fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: u64) {
+pub fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: u64, panicked: bool) {
     let judge = || thread.split.judge(now, poll.wall_ns, thread.polled_ns.get(), !outer.is_none());
     let split = if thread.is_in_a_job() { None } else { judge() };
     poll.worker = thread.place().1;
@@ -342,6 +343,9 @@ pub fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: u64) {
         thread.split.was_held_up(preempted_ns.saturating_sub(parts.waited_ns));
     }
     allowed::note_allowed(&mut poll);
+    if panicked {
+        allowed::note_panic(&mut poll);
+    }
     let site = poll.site.0;
     if !thread.evidence.keep(poll) {
         thread.site(site).evidence_lost.add(1);

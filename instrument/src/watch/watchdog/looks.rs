@@ -11,13 +11,17 @@ use std::time::Instant;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::id::{NameId, StackId};
-use pollscope_recorder::thread;
+use pollscope_recorder::allowed::{has_panicked, set_panic_aside};
+use pollscope_recorder::{clock, thread};
 
 use super::WATCHDOG;
 
 /// Looks that wait for the end of their poll. At most twenty are taken a second, and the drain comes every
 /// second at least.
 const KEPT: usize = 256;
+/// Until a poll is so old a panic in it is taken to write its backtrace still, for which a large program's debug
+/// information is read; after that it is stuck.
+const PANICS_NS: u64 = 30_000_000_000;
 
 /// One close look at a thread.
 pub(crate) struct Look {
@@ -36,6 +40,8 @@ pub(crate) struct Named {
     pub(crate) stack: Option<StackId>,
     /// Whether the thread is what it was taken for.
     pub(crate) is: Is,
+    /// Whether the thread writes the message and the backtrace of a panic.
+    pub(crate) panics: bool,
     /// When the thread answered: it may have been without a CPU for long.
     pub(crate) taken_ns: u64,
 }
@@ -145,15 +151,18 @@ pub(crate) fn stalls() -> Vec<Stall> {
         let polling = thread::at(index, thread::Thread::polling).flatten();
         polling.is_some_and(|poll| poll.since_ns == open.stall.since_ns)
     };
-    pending.open.iter().filter(still).filter_map(Open::to_stall).collect()
+    let now = clock::now_ns();
+    pending.open.iter().filter(still).filter_map(|open| open.to_stall(now)).collect()
 }
 
 impl Open {
-    /// As it is reported; `None` if the stack shows that the worker goes on without the thread.
-    fn to_stall(&self) -> Option<Stall> {
+    /// As it is reported; `None` if the stack shows that the worker goes on without the thread, or that the poll is
+    /// about to end by a panic.
+    fn to_stall(&self, now: u64) -> Option<Stall> {
         let look = self.look.as_ref();
         let named = look.and_then(|look| look.named()).unwrap_or_default();
-        if named.is == Is::Released {
+        let is_young = now.saturating_sub(self.stall.since_ns) < PANICS_NS;
+        if named.is == Is::Released || named.panics && is_young {
             return None;
         }
         Some(Stall {
@@ -172,18 +181,37 @@ pub(crate) enum Pairing {
     Naming,
 }
 
-/// Completes the evidence of a slow poll of that thread with the last look at it.
+/// Completes the evidence of a slow poll of that thread with the last look at it, or with the last before it panicked.
 pub(crate) fn pair(thread: u32, poll: &mut SlowPoll) -> Pairing {
     let during = poll.start_ns..=poll.start_ns.saturating_add(poll.wall_ns);
     let pending = pending();
-    let look =
-        pending.looks.iter().rev().find(|look| look.thread == thread && during.contains(&look.taken_ns));
-    let Some(look) = look else { return Pairing::Complete };
+    let looks: Vec<_> = pending
+        .looks
+        .iter()
+        .filter(|look| look.thread == thread && during.contains(&look.taken_ns))
+        .map(|look| (look, look.named()))
+        .collect();
+    let answered = |named: &Option<Named>| named.filter(|named| during.contains(&named.taken_ns));
+    let panics = looks.iter().position(|(_, named)| answered(named).is_some_and(|named| named.panics));
+    let before = &looks[..panics.filter(|at| *at > 0).unwrap_or(looks.len())];
+    let (Some((look, named)), Some((_, last))) = (before.last(), looks.last()) else {
+        return Pairing::Complete;
+    };
     poll.waiting_in = look.word();
-    let Some(named) = look.named() else { return Pairing::Naming };
-    if during.contains(&named.taken_ns) {
+    if last.is_none() {
+        return Pairing::Naming;
+    }
+    if let Some(named) = answered(named) {
         poll.stack = named.stack;
         poll.in_place |= named.is == Is::Released;
+    }
+    if panics.is_some() || has_panicked(poll) {
+        let own = looks[..panics.unwrap_or(looks.len())].iter().filter_map(|(_, named)| answered(named));
+        let own_ns = own.map(|named| named.taken_ns.saturating_sub(poll.start_ns)).max().unwrap_or(0);
+        let rest_ns = poll.wall_ns.saturating_sub(own_ns);
+        // Of one that was only seen at its own work, the panic took no more than what was computed.
+        let most_ns = if panics.is_none() && own_ns > 0 { poll.busy_ns } else { None };
+        set_panic_aside(poll, most_ns.map_or(rest_ns, |busy_ns| rest_ns.min(busy_ns)));
     }
     Pairing::Complete
 }
@@ -230,12 +258,12 @@ mod tests {
         }
         let mut poll = slow(100, 100);
         assert!(matches!(pair(THREAD, &mut poll), Pairing::Naming));
-        late.name(Named { stack: Some(StackId(7)), is: Is::InTask, taken_ns: 160 });
+        late.name(Named { stack: Some(StackId(7)), is: Is::InTask, taken_ns: 160, ..Named::default() });
         assert!(matches!(pair(THREAD, &mut poll), Pairing::Complete));
         assert_eq!((poll.stack, poll.waiting_in), (Some(StackId(7)), Some(NameId(150))));
 
         let mut after = slow(210, 5);
-        next.name(Named { stack: Some(StackId(8)), is: Is::InTask, taken_ns: 216 });
+        next.name(Named { stack: Some(StackId(8)), is: Is::InTask, taken_ns: 216, ..Named::default() });
         assert!(matches!(pair(THREAD, &mut after), Pairing::Complete));
         assert_eq!((after.stack, after.waiting_in), (None, Some(NameId(210))), "answered after its end");
 
@@ -246,11 +274,55 @@ mod tests {
     }
 
     #[test]
+    fn what_a_panic_takes_of_a_poll_is_set_aside() {
+        const THREAD: u32 = u32::MAX - 2;
+        let [own, later, panic] = [1_010, 1_020, 1_100].map(|at| Look::new(THREAD, at, 0));
+        for look in [&own, &later, &panic] {
+            put(Arc::clone(look));
+        }
+        own.name(Named { stack: Some(StackId(1)), taken_ns: 1_011, ..Named::default() });
+        later.name(Named { stack: Some(StackId(2)), taken_ns: 1_021, ..Named::default() });
+        panic.name(Named { stack: Some(StackId(3)), panics: true, taken_ns: 1_101, ..Named::default() });
+        let paired = |poll: SlowPoll| {
+            let mut poll = poll;
+            for _ in 0..2 {
+                assert!(matches!(pair(THREAD, &mut poll), Pairing::Complete));
+            }
+            poll
+        };
+        let seen = paired(slow(1_000, 500));
+        assert_eq!((seen.allowed_ns, seen.judged_ns(), seen.stack), (479, 21, Some(StackId(2))));
+        let from_the_first = paired(slow(1_050, 100));
+        assert_eq!((from_the_first.judged_ns(), from_the_first.stack), (0, Some(StackId(3))));
+
+        // What ended by a panic that was not seen: no more than it computed was the panic.
+        let panicked = |busy_ns| {
+            let mut poll = SlowPoll { busy_ns, preempted_ns: busy_ns.map(|_| 0), ..slow(1_000, 60) };
+            set_panic_aside(&mut poll, 60);
+            paired(poll)
+        };
+        assert_eq!(panicked(None).judged_ns(), 21);
+        assert_eq!(panicked(Some(1)).judged_ns(), 59);
+        let mut unseen = slow(2_000, 60);
+        set_panic_aside(&mut unseen, 60);
+        assert_eq!(paired(unseen).judged_ns(), 0);
+        assert_eq!(paired(slow(2_000, 60)).judged_ns(), 60);
+    }
+
+    #[test]
+    fn a_poll_that_panics_is_not_stuck_before_long() {
+        let look = Look::new(0, 1, 0);
+        let open = Open { thread: None, stall: Stall::default(), look: Some(Arc::clone(&look)) };
+        look.name(Named { panics: true, ..Named::default() });
+        assert!(open.to_stall(PANICS_NS - 1).is_none() && open.to_stall(PANICS_NS).is_some());
+    }
+
+    #[test]
     fn who_gave_the_queue_away_is_not_stuck() {
         let look = Look::new(0, 1, 0);
         let open = Open { thread: None, stall: Stall::default(), look: Some(Arc::clone(&look)) };
-        assert!(open.to_stall().is_some());
-        look.name(Named { stack: Some(StackId(1)), is: Is::Released, taken_ns: 2 });
-        assert!(open.to_stall().is_none());
+        assert!(open.to_stall(2).is_some());
+        look.name(Named { stack: Some(StackId(1)), is: Is::Released, taken_ns: 2, ..Named::default() });
+        assert!(open.to_stall(2).is_none());
     }
 }

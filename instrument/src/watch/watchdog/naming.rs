@@ -159,8 +159,12 @@ fn work(tickets: &Receiver<(Box<dyn TakenStack>, Ticket)>) {
         let mut next = Ok(first);
         while let Ok((stack, ticket)) = next {
             let trace = resolver.resolve(&*stack);
-            let named =
-                Named { stack: stacks::intern(&trace), is: what_is(&trace), taken_ns: stack.taken_ns() };
+            let named = Named {
+                stack: stacks::intern(&trace),
+                is: what_is(&trace),
+                panics: panics(&trace),
+                taken_ns: stack.taken_ns(),
+            };
             ticket.0.name(named);
             drop((stack, ticket));
             next = tickets.recv_timeout(PAUSE);
@@ -183,6 +187,18 @@ fn work(tickets: &Receiver<(Box<dyn TakenStack>, Ticket)>) {
 /// Tokio's poll of a task: called through a table, so that no compiler inlines it. A worker's own loop is one
 /// such task, of the blocking pool.
 const POLL: &str = "tokio::runtime::task::raw::poll";
+
+/// What is on the stack of a thread that panics, as long as it writes the panic's message and backtrace: std's
+/// functions between the panic and its hook, of several releases.
+const PANICS: [&str; 4] =
+    ["rust_begin_unwind", "panic_with_hook", "std::panicking::begin_panic", "std::panicking::panic_handler"];
+
+/// Whether the thread panics, and has not begun to unwind.
+fn panics(trace: &Trace) -> bool {
+    let is_of_std = |function: &str| function.starts_with("std::") || function.contains("rust_begin_unwind");
+    let is_one = |function: &str| is_of_std(function) && PANICS.iter().any(|name| function.contains(name));
+    trace.frames.iter().any(|frame| !frame.users && is_one(&frame.function))
+}
 
 /// What kind of thread has this stack. Without names nothing can be said: that a thread is in no runtime's code is
 /// proved by a stack that is whole, with names for all that is in our own file, and with some of it. The names of
@@ -259,6 +275,26 @@ mod tests {
         let guards = Watchdog::start(Session::NONE, limit).expect("a thread");
         guards.stop(Instant::now() + Duration::from_secs(60));
         assert!(!is_kept());
+    }
+
+    #[test]
+    fn the_frames_tell_that_a_thread_panics() {
+        let polls =
+            ["std::panicking::catch_unwind", "std::panicking::try", "tokio::runtime::task::raw::poll"];
+        for functions in [
+            &["read", "std::backtrace_rs::symbolize::resolve", "std::panicking::panic_with_hook"] as &[_],
+            &[
+                "std::panicking::panic_handler::{{closure}}",
+                "std::sys::backtrace::__rust_end_short_backtrace",
+            ],
+            &["futex_wait", "std::panicking::rust_panic_with_hook"],
+            &["write", "std::panicking::begin_panic_handler::{{closure}}"],
+            &["shop::hook", "__rustc::rust_begin_unwind"],
+        ] {
+            assert!(panics(&trace(&[functions, &polls].concat())), "{functions:?}");
+        }
+        assert!(!panics(&trace(&polls)));
+        assert!(!panics(&trace(&[&["shop::panic_with_hook"] as &[_], &polls].concat())));
     }
 
     #[test]

@@ -49,7 +49,9 @@
 //! known to be a current-thread runtime, which runs everything on that thread. A first poll
 //! within the first five seconds of a process (`initial`) is initialisation. A poll that `stuck-poll` reported while
 //! it was open is not reported again, and one that was seen in `block_in_place` held up no task. Time inside of
-//! `pollscope::allow_blocking` is taken off. Debug builds are slow: judge release builds, or raise the limit.
+//! `pollscope::allow_blocking` is taken off, and so is a panic: to write its message and its backtrace takes up to seconds
+//! in which a large program's debug information is read. What counts of such a poll is what the thread was seen at
+//! before. Debug builds are slow: judge release builds, or raise the limit.
 
 mod asleep;
 mod recent;

@@ -29,7 +29,7 @@
 //! A debugger that holds the process, and `block_in_place`, which hands the worker's other tasks to another
 //! thread first: where stalls are measured, a poll that the process itself does not call a stall is left
 //! alone, and it calls neither of them one. Nor one that is inside of `pollscope::allow_blocking`, whose time does not
-//! count. The limit grows with the CPU that the machine withheld. Jobs of `spawn_blocking` hold no worker and many are
+//! count, nor for half a minute one that writes the message and backtrace of a panic. The limit grows with the CPU that the machine withheld. Jobs of `spawn_blocking` hold no worker and many are
 //! meant to run for long: they are judged by `job` only, and never where few of their site end or they are declared
 //! long-lived. A `block_on` body reaches deny only on a current-thread runtime: it holds no worker of a multi-thread one.
 

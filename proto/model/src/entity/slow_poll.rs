@@ -18,6 +18,10 @@ names! {
     }
 }
 
+/// The reason for which what a panic took of a poll is set aside, as if the code had allowed it: the panic's message and
+/// backtrace are written before the poll ends, and to read the debug information for that takes up to seconds.
+pub const PANIC: &str = "a panic, with its message and backtrace";
+
 /// A slow poll, split by what the operating system says of the thread (see `Metric::PollSplit`).
 ///
 /// It may be told again, with the same task, number and start, when more is known of it; the newest replaces.
@@ -54,7 +58,7 @@ pub struct SlowPoll {
     pub max_waited_ns: Option<u64>,
     /// It was seen in `block_in_place`: its worker went on without it. `false`: it was not, or it was not seen.
     pub in_place: bool,
-    /// Of the wall time, what it spent inside of `allow_blocking`. 0: none of it.
+    /// Of the wall time, what it spent inside of `allow_blocking`, or of a panic ([`PANIC`]). 0: none of it.
     pub allowed_ns: u64,
     /// The reason that the code gives for it; of several, for the longest.
     pub allowed_for: Option<NameId>,

@@ -1,4 +1,4 @@
-//! What `allow_blocking` took off: told beside the findings, with the reason that the code gives.
+//! What `allow_blocking` took off: told beside the findings, with the reason that the code gives; and what a panic took.
 
 use super::polls::Polls;
 use super::{LimitFindings, forbidden};
@@ -7,7 +7,7 @@ use crate::detect::signal::{PollFacts, Signal};
 use crate::detect::view::{ObservedSite, View};
 use crate::detect::{blocking_poll, index_of};
 use crate::engine::hysteresis::to_finding as finding;
-use crate::entity::slow_poll::SlowPoll;
+use crate::entity::slow_poll::{PANIC, SlowPoll};
 use crate::level::Level;
 use crate::time::{MILLISECOND, Nanos};
 use crate::value::Value;
@@ -29,7 +29,7 @@ pub(super) fn judge(polls: &Polls<'_, '_>, judged: &mut LimitFindings) {
             let reason = poll
                 .allowed_for
                 .map_or_else(|| "its reason found no room".into(), |reason| view.name(reason));
-            let mut finding = finding(view, detector, signal(view, site, poll, limit));
+            let mut finding = finding(view, detector, signal(view, site, poll, limit, &reason));
             // Another than what the site does without leave.
             finding.fingerprint = format!("{} allowed {reason}", finding.fingerprint).into();
             judged.allowed.push(Allowed { finding, reason });
@@ -37,12 +37,13 @@ pub(super) fn judge(polls: &Polls<'_, '_>, judged: &mut LimitFindings) {
     }
 }
 
-fn signal(view: &View<'_>, site: &ObservedSite<'_>, poll: &SlowPoll, limit: u64) -> Signal {
+fn signal(view: &View<'_>, site: &ObservedSite<'_>, poll: &SlowPoll, limit: u64, reason: &str) -> Signal {
+    let may = if reason == PANIC { "went into a panic" } else { "may block" };
     Signal {
         task: Some(poll.task),
         level: Some(Level::Allow),
         poll: PollFacts::of(poll, limit),
-        headline: format!("{} of {} in one poll may block", Nanos(poll.allowed_ns), Nanos(poll.wall_ns)),
+        headline: format!("{} of {} in one poll {may}", Nanos(poll.allowed_ns), Nanos(poll.wall_ns)),
         why: format!("{}. Its worker ran nothing else meanwhile.", blocking_poll::evidence(view, poll)),
         fix: advice::ALLOWED,
         ..forbidden(site, Value::Nanos(poll.allowed_ns), Value::Nanos(limit))
