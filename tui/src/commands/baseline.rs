@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use pollscope_model::baseline::{Accepted, Baseline, BaselineError, MAX_BYTES, MAX_RUNS, Run, SiteName};
 use pollscope_model::finding::Finding;
+use pollscope_model::level::Level;
 
 use crate::commands::cli::baseline::{AcceptArgs, BaselineCommand, SaveArgs, UpkeepArgs};
 use crate::commands::recordings::{self, Folded};
@@ -188,7 +189,21 @@ fn write_accepted(text: &mut String, accepted: &Accepted) {
     }
 }
 
+/// The findings that are accepted, and a word for those that would fail a check.
 fn write_findings(text: &mut String, findings: &[Finding]) {
+    let denied = findings.iter().filter(|finding| finding.level == Level::Deny).count();
+    if denied > 0 {
+        let (count, they) = if denied == 1 {
+            ("1 finding is".to_owned(), "it")
+        } else {
+            (format!("{} findings are", thousands(denied as u64)), "them")
+        };
+        let _ = writeln!(
+            text,
+            "saved although {count} denied: a check against this file does not fail for {they} any more; mend {they}, \
+             and `pollscope baseline prune RECORDING` forgets {they}"
+        );
+    }
     for finding in findings {
         let _ = writeln!(
             text,
@@ -234,4 +249,21 @@ pub(crate) fn hostile() -> String {
         write_accepted(&mut text, &Accepted { changed: comparison.figures, new: comparison.new, gained: 1 });
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_denied_is_not_saved_without_a_word() {
+        let findings = pollscope_model::testkit::verdict().findings;
+        let mut text = String::new();
+        write_findings(&mut text, &findings);
+        assert!(text.starts_with("saved although 1 finding is denied: "), "{text}");
+        assert_eq!(text.lines().count(), 1 + findings.len(), "{text}");
+        let mut text = String::new();
+        write_findings(&mut text, &findings[1..]);
+        assert!(text.starts_with("known finding  warn"), "{text}");
+    }
 }

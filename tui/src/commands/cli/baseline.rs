@@ -54,8 +54,8 @@ pub struct AcceptArgs {
 }
 
 const SAVE_HELP: &str = "\
-Whatever the detectors find in the recordings is accepted with it, and listed: `check --baseline` fails what
-comes on top. Three runs tell how much runs differ; until then only what is 1.56 times as long is told.
+Whatever the detectors find in the recordings is accepted with it, and listed, with a word before that if something
+is denied: `check --baseline` fails what comes on top. Three runs tell how much runs differ; until then only what is 1.56 times as long is told.
 
 Examples:
   pollscope baseline save run1.mcap
