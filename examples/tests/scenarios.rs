@@ -20,6 +20,8 @@ mod guilty;
 mod hardening;
 #[path = "scenarios/http.rs"]
 mod http;
+#[path = "scenarios/libtest.rs"]
+mod libtest;
 #[path = "scenarios/recording.rs"]
 mod recording;
 #[path = "scenarios/service.rs"]
@@ -28,6 +30,8 @@ mod service;
 mod site;
 #[path = "scenarios/verdict.rs"]
 mod verdict;
+#[path = "scenarios/victims.rs"]
+mod victims;
 #[path = "scenarios/viewer.rs"]
 mod viewer;
 

@@ -16,5 +16,6 @@ pub(crate) mod notice;
 pub(crate) mod outlet;
 pub(crate) mod own_thread;
 pub(crate) mod refusals;
+pub(crate) mod running;
 pub(crate) mod switches;
 pub(crate) mod tracking;

@@ -20,7 +20,7 @@ pub use wire::{PushControl, PushMessage};
 
 /// The name of the Unix socket in a folder of recordings at which a collector takes what processes would write into
 /// that folder.
-pub const FOLDER_SOCKET: &str = "collector.sock";
+pub const FOLDER_SOCKET: &str = pollscope_system::run_notes::SOCKET;
 
 /// What the collector says.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -15,14 +15,14 @@ use crate::site::{line_at, spawns_at};
 use crate::wait;
 
 /// One check, and what it wrote.
-struct Checked {
-    code: u8,
+pub(crate) struct Checked {
+    pub(crate) code: u8,
     folder: TempDir,
 }
 
 impl Checked {
     /// Checks a line of a shell; `arguments` are those before `--`.
-    fn of(arguments: &[&str], shell: &str) -> Self {
+    pub(crate) fn of(arguments: &[&str], shell: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let within = |name: &str| folder.path().join(name).display().to_string();
         let reports = ["json", "junit", "sarif"].map(|format| format!("{format}={}", within(format)));
@@ -39,7 +39,7 @@ impl Checked {
         std::fs::read_to_string(self.folder.path().join(format)).expect("the report was written")
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.report("json")).expect("JSON")
     }
 

@@ -35,7 +35,7 @@ pub(crate) const HOUSES: &[House] = &[
     },
     House {
         folder: "proto/system/src/",
-        floors: Some(&[&["clock", "descriptors", "file", "process", "socket"]]),
+        floors: Some(&[&["clock", "descriptors", "file", "process", "socket"], &["run_notes"]]),
     },
     House {
         folder: "proto/src/",
@@ -98,7 +98,7 @@ pub(crate) const HOUSES: &[House] = &[
             &["report/drain", "setup/config"],
             &["report/reporter", "setup/env", "setup/mode"],
             &["setup/identity", "setup/outlet"],
-            &["check/book", "export"],
+            &["check/book", "export", "setup/running"],
             &["api/dump", "check"],
             &["setup/guard"],
             &["setup/init"],

@@ -25,7 +25,7 @@ const LEFT: &[(&str, &str, &str)] = &[
     ("instrument/src/watch/backtrace/engine.rs", "ENGINE", "a signal handler gets nothing of ours"),
     ("instrument/src/check.rs", "TESTS", "each test opens its own session and knows of no other"),
     ("instrument/src/report/drain/intake.rs", "INTAKE", "records are read once, for all sessions"),
-    ("instrument/src/api/dump.rs", "CURRENT", "`dump` is called without a guard"),
+    ("instrument/src/setup/running.rs", "CURRENT", "`dump` and a later `init` come without a guard"),
     ("instrument/src/export/dump/signal.rs", "CAME", "a signal handler gets nothing of ours"),
     (
         "instrument/src/setup/fork.rs",

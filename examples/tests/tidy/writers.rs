@@ -33,6 +33,7 @@ const WRITERS: &[(&str, Kept)] = &[
     ("proto/model/src/baseline.rs", By("nothing_harmful_is_written_into_a_file_and_all_is_read_back")),
     ("proto/src/recording/write.rs", Own(RECORDING)),
     ("proto/system/src/file.rs", Own("it opens files for others to write")),
+    ("proto/system/src/run_notes.rs", Own("lines for the check that reads them, which cleans what it shows")),
     ("tui/src/commands.rs", Own("completions and the manual page, made of the command line's own texts")),
     ("tui/src/commands/baseline.rs", By(EVERY_WRITER)),
     ("tui/src/commands/check.rs", By(EVERY_WRITER)),

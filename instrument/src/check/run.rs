@@ -13,6 +13,7 @@ use pollscope_model::text::clean;
 use pollscope_model::verdict::{Armed, Outcome, Verdict, ending};
 use pollscope_recorder::intern::NO_SITE;
 use pollscope_recorder::task::Labels;
+use pollscope_system::run_notes::{self, Note};
 
 use super::config::{self, Config, RecordSetting};
 use super::judged::Judged;
@@ -106,9 +107,11 @@ fn perform<T>(session: Session, drive: impl FnOnce(&Stage, &Book, &Alarm) -> End
         Err(why) => panic!("pollscope: {}", clean(&why)),
     };
     let armed = self_test::armed();
+    let mut folder = None;
     let (record, refused) = match config::recording() {
         None => (Err(Kept::default()), None),
         Some(Ok(record)) => {
+            folder = Some(record.folder.clone());
             let policy = config.policy.rules_for_test(&config.terms.limits);
             let record = RecordSetting { policy, ..record };
             let refused = || Kept { path: None, trouble: Some(NO_FILES.to_owned()) };
@@ -121,16 +124,26 @@ fn perform<T>(session: Session, drive: impl FnOnce(&Stage, &Book, &Alarm) -> End
         Err(why) => panic!("pollscope: {}", clean(&why)),
     };
     done.kept.trouble = done.kept.trouble.or(refused);
+    // A check that waits for recordings in that folder counts the sessions: those that pass leave none.
+    let count = |passed| {
+        let note = if passed { Note::TestPassed } else { Note::TestFailed };
+        folder.iter().for_each(|folder| run_notes::leave(folder, note));
+    };
     match done.ended {
-        Ok(output) => Judged {
-            name: done.name,
-            output,
-            verdict,
-            timed_out: done.timed_out,
-            phases: done.phases,
-            kept: done.kept,
-        },
+        Ok(output) => {
+            let judged = Judged {
+                name: done.name,
+                output,
+                verdict,
+                timed_out: done.timed_out,
+                phases: done.phases,
+                kept: done.kept,
+            };
+            count(judged.is_clean());
+            judged
+        }
         Err(payload) => {
+            count(false);
             text::print_beside(&done.name, &verdict, &done.phases, &done.kept);
             resume_unwind(payload)
         }

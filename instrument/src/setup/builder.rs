@@ -184,7 +184,7 @@ impl Builder {
         start_anyway(self.config, self.complaints)
     }
 
-    /// Starts, or says what is in the way; then nothing is running.
+    /// Starts, or says what is in the way, such as an earlier guard; then nothing that this call began is running.
     pub fn try_init(self) -> Result<Guard, InitError> {
         start_strictly(self.config, self.complaints)
     }
@@ -206,8 +206,10 @@ impl Builder {
 /// ```
 ///
 /// Never panics, never fails: what does not work is said in one line on stderr. With `POLLSCOPE=off`
-/// nothing happens at all. If an earlier guard is alive, this one does nothing and its
-/// [`status`](Guard::status) is [`Status::Secondary`](crate::Status::Secondary).
+/// nothing happens at all. Guards are counted: while an earlier one is alive, this one joins it
+/// ([`Status::Secondary`](crate::Status::Secondary)), and what runs ends with the last of them, as where each test of a
+/// process calls `init`. One that comes while the last is ending waits for that, mostly for some milliseconds and
+/// for five seconds at most, and starts anew.
 ///
 /// A program that forks without `exec` (a daemon, a preforking server) calls it in the child: after a fork nothing that
 /// ran before is recorded in the child any more, and a child of a process in which a guard is alive is refused here.
@@ -215,7 +217,8 @@ pub fn init() -> Guard {
     Builder::new().init()
 }
 
-/// Starts pollscope like [`init`], or says what is in the way; then nothing is running.
+/// Starts pollscope like [`init`], or says what is in the way, such as an earlier guard; then nothing that this call began
+/// is running.
 pub fn try_init() -> Result<Guard, InitError> {
     Builder::new().try_init()
 }

@@ -94,4 +94,22 @@ impl Config {
     pub(crate) fn recording(&self) -> Option<Record> {
         self.record.clone().map(|path| Record { path, limit: self.record_limit })
     }
+
+    /// Which setting makes it see or judge otherwise than that one; where it listens and reports to makes no difference.
+    pub(crate) fn differs_from(&self, other: &Self) -> Option<&'static str> {
+        let (own, others) = (self.recorder, other.recorder);
+        if own.slow_poll_ns != others.slow_poll_ns {
+            Some("slow_poll")
+        } else if own.limit != others.limit {
+            Some("mode")
+        } else if own.max_tasks != others.max_tasks {
+            Some("max_tasks")
+        } else if self.stall != other.stall {
+            Some("stall")
+        } else if self.policy != other.policy {
+            Some("policy")
+        } else {
+            None
+        }
+    }
 }

@@ -1,27 +1,23 @@
-//! The guard: what `init` gives back, and what keeps pollscope running.
+//! The guard: what `init` gives back, and what keeps pollscope running. The last one of a process that ends stops it.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pollscope_model::measured::{Capability, Mode};
 use pollscope_model::report::Report;
 use pollscope_recorder::Recorder;
 
-use crate::api::dump::{self, Dumper};
-use crate::report::reporter::Reporter;
 use crate::report::sample;
 use crate::setup::config::Listen;
-use crate::setup::outlet::Outlets;
+use crate::setup::running::{self, Running};
 use crate::setup::{fork, mode, notice, own_thread, switches};
 use crate::watch::watchdog;
-use crate::watch::watchdog::Watchdog;
 
-/// The longest that a guard's end, a flush or a report takes, whatever hangs.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that a guard's end, a flush or a report takes, whatever hangs; and an `init` that comes meanwhile.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Until when the last report has to be there: the rest is to send it.
 const DRAINING: Duration = Duration::from_millis(3_500);
 
@@ -34,13 +30,14 @@ pub enum Status {
     /// `POLLSCOPE=off`, or it could not start, or this process was forked from the one that records: nothing is
     /// recorded, no thread runs.
     Off,
-    /// An earlier guard of this process records; this one does nothing and its settings were not used.
+    /// An earlier guard of this process had begun to record: this one keeps it recording until both are dropped, by
+    /// that one's settings. What asks a guard for something gets it from the first.
     Secondary,
 }
 
-/// Keeps pollscope running. Dropping it sends what is left and stops.
+/// Keeps pollscope running. Dropping it sends what is left and stops; of several in a process, dropping the last.
 ///
-/// Dropping it blocks the calling thread, mostly for some milliseconds: up to three seconds while a stack that was just
+/// That blocks the calling thread, mostly for some milliseconds: up to three seconds while a stack that was just
 /// taken gets its names, then up to one until viewers and the collector have what is left, and until the recording and
 /// a dump are complete files. It takes five seconds in all at most, also where a thread of pollscope's hangs, as on a
 /// disk that does not answer: then that thread is left behind, and a line on standard error says so.
@@ -50,17 +47,10 @@ pub enum Status {
 #[must_use = "dropping the guard stops pollscope: bind it to a name, `let _guard = …`"]
 pub struct Guard {
     status: Status,
-    running: Option<Running>,
-}
-
-/// What runs.
-pub(crate) struct Running {
-    pub(crate) reporter: Reporter,
-    pub(crate) thread: JoinHandle<()>,
-    pub(crate) outlets: Outlets,
-    pub(crate) dumper: Arc<Dumper>,
-    /// `None` if it is not wanted.
-    pub(crate) watchdog: Option<Watchdog>,
+    /// It is one of those that keep pollscope running.
+    counts: bool,
+    /// Of the first of them.
+    running: Option<Arc<Running>>,
 }
 
 /// A panic of the user's can interrupt nothing of it: it only asks threads of ours, which have none of the user's code.
@@ -70,21 +60,26 @@ impl RefUnwindSafe for Guard {}
 
 impl Guard {
     pub(crate) fn recording(running: Running) -> Self {
-        Self { status: Status::Recording, running: Some(running) }
+        Self { status: Status::Recording, counts: true, running: Some(running::begin(running)) }
     }
 
-    pub(crate) fn inert(status: Status) -> Self {
-        Self { status, running: None }
+    /// It has joined what runs.
+    pub(crate) fn secondary() -> Self {
+        Self { status: Status::Secondary, counts: true, running: None }
+    }
+
+    pub(crate) fn inert() -> Self {
+        Self { status: Status::Off, counts: false, running: None }
     }
 
     /// Whether this guard guards something.
     pub fn status(&self) -> Status {
-        if self.status == Status::Recording && fork::is_child() { Status::Off } else { self.status }
+        if self.counts && fork::is_child() { Status::Off } else { self.status }
     }
 
     /// What runs in this process: a forked child has a copy of the guard, but none of its threads.
     fn running(&self) -> Option<&Running> {
-        self.running.as_ref().filter(|_| !fork::is_child())
+        self.running.as_deref().filter(|_| !fork::is_child())
     }
 
     /// The deepest mode that is on now; it grows when a runtime is attached.
@@ -140,30 +135,41 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(mut running) = self.running.take() else { return };
+        if !self.counts {
+            return;
+        }
+        let own = self.running.take();
         if fork::is_child() {
             // The threads live in the parent: there is nothing to wait for, and what they had locked stays locked.
-            std::mem::forget(running);
+            std::mem::forget(own);
             return Recorder::global().stop_in_child();
         }
-        dump::withdraw();
-        let begin = Instant::now();
-        if let Some(watchdog) = running.watchdog.take() {
-            watchdog.stop(begin + watchdog::NAMING);
+        // Before it leaves, so that the last one that does holds the only one.
+        drop(own);
+        if let Some(running) = running::leave().and_then(Arc::into_inner) {
+            end(running);
         }
-        running.reporter.stop();
-        let drained = own_thread::join(running.thread, begin + DRAINING);
-        running.outlets.stop(begin + PATIENCE);
-        watchdog::ends();
-        sample::guard_ends();
-        if !drained {
-            // It may go on to read the recorder: a second drain beside it would not be sound.
-            notice::warn("pollscope-drain has not ended in time and is left behind: no further init starts");
-            return Recorder::global().stop();
-        }
-        Recorder::global().stop();
-        switches::end();
     }
+}
+
+/// The last guard ends.
+fn end(mut running: Running) {
+    let begin = Instant::now();
+    if let Some(watchdog) = running.watchdog.take() {
+        watchdog.stop(begin + watchdog::NAMING);
+    }
+    running.reporter.stop();
+    let drained = own_thread::join(running.thread, begin + DRAINING);
+    running.outlets.stop(begin + PATIENCE);
+    watchdog::ends();
+    sample::guard_ends();
+    Recorder::global().stop();
+    if drained {
+        return switches::end();
+    }
+    // It may go on to read the recorder: a second drain beside it would not be sound.
+    notice::warn("pollscope-drain has not ended in time and is left behind: no further init starts");
+    switches::leave_behind();
 }
 
 impl fmt::Debug for Guard {

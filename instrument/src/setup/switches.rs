@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 /// them without a guard.
 pub(crate) static SWITCHES: Switches = Switches {
     running: AtomicU32::new(0),
+    left_behind: AtomicBool::new(false),
     forked: AtomicBool::new(false),
     observes_nothing: AtomicBool::new(false),
     sees_stalls: AtomicBool::new(false),
@@ -23,6 +24,8 @@ pub(crate) static SWITCHES: Switches = Switches {
 pub(crate) struct Switches {
     /// The process in which a guard is alive; 0: none is.
     running: AtomicU32,
+    /// A thread of a guard that is gone has not ended: no other guard comes to be.
+    left_behind: AtomicBool,
     /// This process was forked while pollscope ran. What its threads had locked at that moment is locked for good here.
     forked: AtomicBool,
     /// `POLLSCOPE=off` was read, or this process was forked from the one that observes: no runtime is observed.
@@ -60,6 +63,16 @@ pub(crate) fn start(process: u32) -> bool {
 /// The guard is gone; the next `init` starts a new incarnation.
 pub(crate) fn end() {
     SWITCHES.running.store(0, Ordering::Release);
+}
+
+/// The guard is gone and its thread is not: nothing can start any more.
+pub(crate) fn leave_behind() {
+    SWITCHES.left_behind.store(true, Ordering::Relaxed);
+}
+
+/// Whether nothing can start any more.
+pub(crate) fn is_left_behind() -> bool {
+    SWITCHES.left_behind.load(Ordering::Relaxed)
 }
 
 /// The process in which a guard is alive, which is not this one after a fork; 0 if none is.

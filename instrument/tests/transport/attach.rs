@@ -200,6 +200,37 @@ fn a_second_guard_does_nothing_and_says_so() {
 }
 
 #[test]
+fn guards_are_counted_in_whatever_order_they_end() {
+    let _alone = alone();
+    let runs = || pollscope::dump(Duration::ZERO).is_some();
+    let first = quick(Listen::Off).init();
+    let second = quick(Listen::Off).init();
+    drop(first);
+    assert!(runs(), "the second keeps it recording");
+    let third = quick(Listen::Off).init();
+    assert_eq!(third.status(), Status::Secondary);
+    drop(second);
+    assert!(runs());
+    drop(third);
+    assert!(!runs());
+
+    // Tests of one process begin while the guards of others end.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let guard = quick(Listen::Off).init();
+                    assert_ne!(guard.status(), Status::Off);
+                    assert!(runs());
+                }
+            });
+        }
+    });
+    assert!(!runs());
+    assert_eq!(quick(Listen::Off).try_init().unwrap().status(), Status::Recording);
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn threads_are_named_and_gone_after_the_guard() {
     let _alone = alone();

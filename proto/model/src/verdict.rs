@@ -37,8 +37,9 @@ names! {
         Regressed = "regressed",
         /// Nothing was measured, or the detectors were not armed: never green.
         NoData = "no-data",
-        /// More than [`MAX_LOST_SHARE`] of what was to be told is missing; or evidence over a limit is undecided, where
-        /// that was asked to count ([`CheckLimits::strict`](crate::policy::CheckLimits)).
+        /// More than [`MAX_LOST_SHARE`] of what was to be told is missing; or something was refused that was to be recorded; or
+        /// evidence over a limit is undecided, where that was asked to count
+        /// ([`CheckLimits::strict`](crate::policy::CheckLimits)).
         Incomplete = "incomplete",
     }
 }
@@ -103,6 +104,15 @@ pub struct Armed {
     pub why: Option<Arc<str>>,
 }
 
+/// Tests that judged themselves, by terms of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct OwnTests {
+    /// They passed.
+    pub passed: u64,
+    /// They failed, and so did the program that runs them, if it means them to pass.
+    pub failed: u64,
+}
+
 /// All that was measured at one spawn site of one process, beside what was found there.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Distribution {
@@ -135,6 +145,10 @@ pub struct Verdict {
     pub undecided: Vec<Undecided>,
     /// Whether the detectors could have found anything.
     pub armed: Armed,
+    /// Tests that judged themselves, beside what is judged here.
+    pub own_tests: OwnTests,
+    /// What was to be recorded and was not, or not as was asked for: why.
+    pub refused: Vec<Arc<str>>,
     /// Who was judged.
     pub subjects: Vec<Subject>,
     /// The sites of the findings, allowed ones included.

@@ -56,7 +56,20 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// The same over a plain file that may be there: it is emptied, and closed to other users.
+/// Opens a plain file that may be there to append to it; a new one can only be read by this user.
+///
+/// # Errors
+/// What the system says, or that the path leads to something else than a plain file.
+pub fn append_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    without_waiting(&mut options, 0o600);
+    let file = options.open(path)?;
+    plain(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// [`create_private`] over a plain file that may be there: it is emptied, and closed to other users.
 ///
 /// # Errors
 /// What the system says, or that the path leads to something else than a plain file.

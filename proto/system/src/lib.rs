@@ -11,5 +11,6 @@ pub mod descriptors;
 pub mod file;
 #[cfg(unix)]
 pub mod process;
+pub mod run_notes;
 #[cfg(unix)]
 pub mod socket;

@@ -15,9 +15,10 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use pollscope_model::verdict::{Armed, Judge, Outcome, Verdict};
+use pollscope_system::run_notes::RunNotes;
 
 use crate::commands::cli::check::{CheckArgs, Report, VerdictFormat};
-use crate::commands::recordings::named;
+use crate::commands::recordings::{named, notes_in_folder};
 use crate::output::failure::Failure;
 use crate::output::note;
 use format::{Runner, Sheet, Style};
@@ -40,6 +41,11 @@ fn judge(args: &CheckArgs) -> Result<u8, Failure> {
         let files = named(&args.files)?;
         let mut judge = judge_by(args, &rules)?;
         recorded::files(&mut judge, &files, &rules)?;
+        let mut notes = Vec::new();
+        for folder in args.files.iter().filter(|path| path.is_dir()) {
+            notes.extend(notes_in_folder(folder)?);
+        }
+        recorded::notes(&mut judge, &RunNotes::read(&notes));
         let of = args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" ");
         let verdict = judge.verdict();
         write_verdict(args, &verdict, &of)?;
@@ -69,8 +75,9 @@ fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
     };
     let files = folder.recordings()?;
     recorded::command(&mut judge, &files, rules)?;
+    recorded::notes(&mut judge, &folder.notes()?);
     let mut verdict = judge.verdict();
-    if files.is_empty() {
+    if files.is_empty() && verdict.outcome == Outcome::NoData {
         verdict.armed = Armed { yes: false, why: Some(nothing_recorded(&ended.words).into()) };
     }
     let passed = matches!(verdict.outcome, Outcome::Clean);

@@ -11,6 +11,7 @@ use pollscope_model::query::flag::FindingSource as _;
 use pollscope_model::verdict::MAX_LOST_SHARE;
 use pollscope_model::world::World;
 use pollscope_proto::recording::{EXTENSION, OpenError, Recording};
+use pollscope_system::run_notes;
 
 use crate::output::failure::Failure;
 use crate::sources::open::unreadable;
@@ -25,7 +26,7 @@ pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             continue;
         }
         let found = in_folder(path)?;
-        if found.is_empty() {
+        if found.is_empty() && notes_in_folder(path)?.is_empty() {
             return Err(Failure::NoData(format!(
                 "{} holds no recording: expected files that end in .{EXTENSION}",
                 path.display()
@@ -38,11 +39,20 @@ pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 
 /// Every recording in a folder, by name.
 pub(crate) fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    ending_in(folder, EXTENSION)
+}
+
+/// What the processes of a run left beside their recordings in a folder, by name.
+pub(crate) fn notes_in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    ending_in(folder, run_notes::EXTENSION)
+}
+
+fn ending_in(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Failure> {
     let failed = |error| Failure::io(format!("read {}", folder.display()), error);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == EXTENSION) && path.is_file() {
+        if path.extension().is_some_and(|extension| extension == ending) && path.is_file() {
             files.push(path);
         }
     }

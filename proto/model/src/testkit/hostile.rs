@@ -98,6 +98,7 @@ pub fn verdict_saying(text: &str) -> Verdict {
     }
     verdict.undecided = vec![Undecided { rule: said.clone(), reason: said.clone(), over_limit: true }];
     verdict.armed.why = Some(said.clone());
+    verdict.refused = vec![said.clone()];
     for subject in &mut verdict.subjects {
         (subject.process, subject.recording) = (said.clone(), Some(said.clone()));
     }

@@ -13,7 +13,7 @@ use crate::measured::Mode;
 use crate::policy::Expectation;
 use crate::time::{MILLISECOND, SECOND};
 use crate::value::Value;
-use crate::verdict::{Allowed, Armed, Distribution, Outcome, Subject, Undecided, Verdict};
+use crate::verdict::{Allowed, Armed, Distribution, Outcome, OwnTests, Subject, Undecided, Verdict};
 
 /// Two processes; a blocking poll at deny with all that can be known of one, a schedule delay and an
 /// unused expectation at warn, an allowed leak, and a detector that could not tell.
@@ -50,6 +50,8 @@ pub fn verdict() -> Verdict {
             },
         ],
         armed: Armed { yes: true, why: None },
+        own_tests: OwnTests::default(),
+        refused: Vec::new(),
         subjects: vec![
             subject("checkout#1", 4_711, Mode::Wrap, Some("target/pollscope/checkout-4711.mcap")),
             subject("search#1", 4_712, Mode::Hooks, None),

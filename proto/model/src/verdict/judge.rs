@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::limits::{self, LimitFindings};
-use super::{Allowance, Allowed, Armed, Distribution, Outcome, Subject, Undecided, Verdict};
+use super::{Allowance, Allowed, Armed, Distribution, Outcome, OwnTests, Subject, Undecided, Verdict};
 use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
 use crate::detect::view::View;
@@ -95,6 +95,8 @@ pub struct Judge {
     silent: Option<Arc<str>>,
     /// Processes in which something was measured.
     measured: usize,
+    own_tests: OwnTests,
+    refused: Vec<Arc<str>>,
     /// What is compared with, and what was heard so far.
     against: Option<(Baseline, baseline::Run)>,
 }
@@ -237,6 +239,18 @@ impl Judge {
         self.notes.push(note.into());
     }
 
+    /// Adds tests that judged themselves: where they pass, something was looked at.
+    pub fn add_own_tests(&mut self, tests: OwnTests) {
+        self.own_tests.passed = self.own_tests.passed.saturating_add(tests.passed);
+        self.own_tests.failed = self.own_tests.failed.saturating_add(tests.failed);
+    }
+
+    /// Adds that something was to be recorded and was not, or not as was asked for, and why: the verdict on the rest is
+    /// not one on all.
+    pub fn add_refusal(&mut self, why: impl Into<Arc<str>>) {
+        self.refused.push(why.into());
+    }
+
     /// What all that was heard amounts to.
     pub fn verdict(mut self) -> Verdict {
         let (mut findings, mut used) = (Vec::new(), BTreeSet::new());
@@ -290,6 +304,8 @@ impl Judge {
             expectations_unused,
             undecided,
             armed,
+            own_tests: self.own_tests,
+            refused: self.refused,
             subjects: self.subjects,
             distributions: self.distributions,
             notes: self.notes,
@@ -326,6 +342,9 @@ impl Judge {
         if let Some(why) = &self.disarmed {
             return no(why.clone());
         }
+        if self.measured == 0 && self.own_tests.passed > 0 {
+            return Armed { yes: true, why: None };
+        }
         if self.measured == 0 {
             return match &self.silent {
                 Some(why) => no(why.clone()),
@@ -342,7 +361,9 @@ impl Judge {
 fn outcome(verdict: &Verdict, measured: usize, strict: bool) -> Outcome {
     if verdict.failing().next().is_some() {
         Outcome::Findings
-    } else if !verdict.armed.yes || measured == 0 {
+    } else if !verdict.refused.is_empty() {
+        Outcome::Incomplete
+    } else if !verdict.armed.yes || measured == 0 && verdict.own_tests.passed == 0 {
         Outcome::NoData
     } else if verdict.subjects.iter().any(Subject::is_incomplete) || strict && verdict.over_limit() > 0 {
         Outcome::Incomplete

@@ -11,6 +11,7 @@ use std::process::ExitStatus;
 use pollscope_model::policy::CheckLimits;
 use pollscope_model::rule::limit::Amount;
 use pollscope_model::time::MILLISECOND;
+use pollscope_system::run_notes::RunNotes;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -167,8 +168,19 @@ impl Folder {
 
     /// What was recorded since it was made.
     pub(super) fn recordings(&self) -> Result<Vec<PathBuf>, Failure> {
-        let fresh = self.identities()?.into_iter().filter(|one| !self.before.contains(one));
-        Ok(fresh.map(|(path, ..)| path).collect())
+        self.fresh(recordings::in_folder(&self.path)?)
+    }
+
+    /// What its processes said beside that.
+    pub(super) fn notes(&self) -> Result<RunNotes, Failure> {
+        Ok(RunNotes::read(&self.fresh(recordings::notes_in_folder(&self.path)?)?))
+    }
+
+    fn fresh(&self, found: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
+        let identities = self.identities()?;
+        let is_fresh =
+            |path: &PathBuf| identities.iter().any(|one| one.0 == *path && !self.before.contains(one));
+        Ok(found.into_iter().filter(is_fresh).collect())
     }
 
     fn identities(&self) -> Result<Vec<(PathBuf, u64, i64)>, Failure> {
@@ -176,7 +188,8 @@ impl Folder {
             let file = fs::metadata(&path).ok()?;
             Some((path, file.ino(), file.mtime_nsec().wrapping_add(file.mtime() << 30)))
         };
-        Ok(recordings::in_folder(&self.path)?.into_iter().filter_map(identity).collect())
+        let recordings = recordings::in_folder(&self.path)?.into_iter();
+        Ok(recordings.chain(recordings::notes_in_folder(&self.path)?).filter_map(identity).collect())
     }
 
     /// Keeps it if the user named it or the run did not pass; gives it if it is kept.

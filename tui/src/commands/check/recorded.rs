@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use pollscope_model::verdict::{Judge, RunEvidence};
+use pollscope_model::verdict::{Judge, OwnTests, RunEvidence};
+use pollscope_system::run_notes::RunNotes;
 
 use super::terms::Rules;
 use crate::commands::recordings::{Grouped, Parts, by_process};
@@ -38,6 +39,19 @@ pub(super) fn command(judge: &mut Judge, files: &[PathBuf], rules: &Rules) -> Re
         ));
     }
     Ok(())
+}
+
+/// Hands the judge what processes said beside their recordings.
+pub(super) fn notes(judge: &mut Judge, notes: &RunNotes) {
+    let own = OwnTests { passed: notes.passed, failed: notes.failed };
+    judge.add_own_tests(own);
+    if own != OwnTests::default() {
+        judge.note(
+            "Tests that judge themselves (#[pollscope::test]) do so by limits of their own: those of this check are not \
+             applied to them.",
+        );
+    }
+    notes.refused.iter().for_each(|why| judge.add_refusal(why.as_str()));
 }
 
 /// What the recording of one process is like.

@@ -205,7 +205,8 @@ Exit codes:
   2  usage, a policy or file that cannot be read
   3  worse than the baseline, and nothing else
   4  no data, or the detectors were not armed
-  5  incomplete: more than 0.1 % of what was to be recorded is missing; or, with --strict, something is undecided
+  5  incomplete: more than 0.1 % of what was to be recorded is missing, or something was refused; or, with --strict,
+     something is undecided
   6  a recording of a version that this program cannot read
   *  the command's own code, if it failed and no finding decides";
 

@@ -354,6 +354,35 @@ fn losses_make_a_run_incomplete_but_never_hide_a_finding() {
 }
 
 #[test]
+fn what_was_refused_makes_a_run_incomplete_and_never_hides_a_finding() {
+    let judged = |stage: &Stage, terms| {
+        let mut judge = Judge::new(terms);
+        judge.add_run(&RunEvidence::of(&stage.monitor));
+        judge.add_refusal("a guard");
+        judge.verdict()
+    };
+    assert_eq!(judged(&blocked(1), max_poll(10 * MS)).outcome, Outcome::Findings);
+    let verdict = judged(&blocked(1), max_poll(1_000 * MS));
+    assert_eq!((verdict.outcome, &*verdict.refused[0]), (Outcome::Incomplete, "a guard"));
+    let mut alone = Judge::new(Terms::default());
+    alone.add_refusal("a guard");
+    assert_eq!(alone.verdict().outcome, Outcome::Incomplete);
+}
+
+#[test]
+fn tests_that_judged_themselves_and_passed_are_data() {
+    let judged = |passed, failed| {
+        let mut judge = Judge::new(Terms::default());
+        judge.add_own_tests(OwnTests { passed, failed });
+        judge.verdict()
+    };
+    let verdict = judged(2, 1);
+    assert_eq!((verdict.outcome, verdict.armed.yes), (Outcome::Clean, true));
+    assert_eq!(verdict.own_tests, OwnTests { passed: 2, failed: 1 });
+    assert_eq!(judged(0, 1).outcome, Outcome::NoData, "none of them says that all is well");
+}
+
+#[test]
 fn what_is_worse_than_the_baseline_regresses_and_what_it_knows_does_not_count() {
     let stage = |ns: u64, slow: u64| {
         let mut stage = Stage::new();

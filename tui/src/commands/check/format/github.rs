@@ -40,7 +40,8 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     let mut text = String::new();
     let mut errors = SHOWN;
     if matches!(verdict.outcome, Outcome::NoData | Outcome::Incomplete) {
-        let message = format!("{}\n{}", wording::summary(verdict), wording::extent(verdict));
+        let mut message = format!("{}\n{}", wording::summary(verdict), wording::extent(verdict));
+        wording::refusals(verdict).for_each(|why| message += &format!("\n{why}"));
         command(&mut text, Command::Error, None, &format!("pollscope: {}", verdict.outcome), &message);
         errors -= 1;
     }

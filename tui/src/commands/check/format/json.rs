@@ -35,6 +35,10 @@ struct Document<'a> {
     expectations_unused: Vec<Expected<'a>>,
     undecided: Vec<Undecided<'a>>,
     processes: Vec<Process<'a>>,
+    /// Tests that judged themselves: `#[pollscope::test]`.
+    own_tests: OwnTests,
+    /// What was to be recorded and was not, or not as was asked for: why.
+    refused: Vec<&'a str>,
     notes: Vec<&'a str>,
     /// As `pollscope diff` has it; absent where nothing was compared.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +116,12 @@ struct Undecided<'a> {
 }
 
 #[derive(Serialize)]
+struct OwnTests {
+    passed: u64,
+    failed: u64,
+}
+
+#[derive(Serialize)]
 struct Process<'a> {
     name: &'a str,
     pid: u32,
@@ -151,6 +161,8 @@ impl<'a> Document<'a> {
                 .map(|one| Undecided { detector: &one.rule, reason: &one.reason, over_limit: one.over_limit })
                 .collect(),
             processes: verdict.subjects.iter().map(Process::of).collect(),
+            own_tests: OwnTests { passed: verdict.own_tests.passed, failed: verdict.own_tests.failed },
+            refused: verdict.refused.iter().map(|why| &**why).collect(),
             notes: verdict.notes.iter().map(|note| &**note).collect(),
             comparison: verdict.comparison.as_ref().map(Figures),
         }

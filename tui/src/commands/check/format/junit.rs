@@ -224,10 +224,11 @@ fn in_full(verdict: &Verdict, findings: &[&Finding]) -> String {
 
 /// Who lost how much.
 fn losses(verdict: &Verdict) -> String {
-    lines(verdict.subjects.iter().filter(|subject| subject.lost > 0).map(|subject| {
+    let lossy = verdict.subjects.iter().filter(|subject| subject.lost > 0).map(|subject| {
         let process = cut(&subject.process, wording::NAME);
         format!("{process}, pid {}: {} lost, {} told", subject.pid, subject.lost, subject.told)
-    }))
+    });
+    lines(wording::refusals(verdict).chain(lossy))
 }
 
 fn case(class: &str, name: &str, status: TestCaseStatus) -> TestCase {

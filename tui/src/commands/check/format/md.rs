@@ -29,6 +29,9 @@ const ROWS: usize = 25;
 pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     let mut text = format!("## pollscope: {}\n\n", plain(&wording::summary(verdict)));
     let _ = writeln!(text, "Verdict **{}**: {}.", verdict.outcome, wording::extent(verdict));
+    for why in wording::refusals(verdict) {
+        let _ = writeln!(text, "\n{}", plain(&why));
+    }
     findings(&mut text, verdict, repository);
     compared(&mut text, verdict);
     let mut tail = String::new();

@@ -138,6 +138,9 @@ fn invocation(verdict: &Verdict, rules: &[Rule]) -> Invocation {
         let message = format!("{} ({})", wording::summary(verdict), wording::extent(verdict));
         told.push(Notification { level: "error", message: text_of(&message), associated_rule: None });
     }
+    for why in wording::refusals(verdict).take(NOTIFICATIONS) {
+        told.push(Notification { level: "error", message: text_of(&why), associated_rule: None });
+    }
     for one in verdict.undecided.iter().take(NOTIFICATIONS) {
         let (what, level) = if one.over_limit {
             ("is undecided over its limit", "warning")

@@ -70,6 +70,7 @@ fn headline(out: &mut dyn Write, Sheet { verdict, of, style, .. }: &Sheet<'_>) -
         0 => word,
         n => format!("{word}, {n} undecided"),
     };
+    facts.extend(wording::own_tests(verdict));
     facts.push(judged(verdict));
     facts.push(clean(of).into_owned());
     writeln!(out, "{word}  {}", facts.join(" · "))?;
@@ -89,12 +90,13 @@ fn headline(out: &mut dyn Write, Sheet { verdict, of, style, .. }: &Sheet<'_>) -
             )
         };
         let lossy: Vec<String> = lossy.take(3).map(one).collect();
-        paragraph(
-            out,
-            *style,
-            "why",
-            &format!("{}: what was not found may still be there.", lossy.join(", ")),
-        )?;
+        if !lossy.is_empty() {
+            let why = format!("{}: what was not found may still be there.", lossy.join(", "));
+            paragraph(out, *style, "why", &why)?;
+        }
+    }
+    for why in wording::refusals(verdict) {
+        paragraph(out, *style, "why", &format!("{why}."))?;
     }
     if let Some(scope) = wrapped_only(verdict) {
         paragraph(out, *style, "scope", &scope)?;

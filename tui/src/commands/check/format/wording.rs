@@ -10,7 +10,7 @@ use pollscope_model::finding::Finding;
 use pollscope_model::hist::Hist;
 use pollscope_model::policy::Expectation;
 use pollscope_model::time::Nanos;
-use pollscope_model::verdict::{Outcome, Subject, Verdict};
+use pollscope_model::verdict::{Outcome, OwnTests, Subject, Verdict};
 
 use crate::output::fmt::{clean, cut, cut_front, thousands};
 
@@ -60,14 +60,41 @@ pub(super) fn summary(verdict: &Verdict) -> String {
 
 /// Why a run is incomplete.
 pub(super) fn incomplete(verdict: &Verdict) -> String {
+    if !verdict.refused.is_empty() {
+        return "something was refused that was to be recorded".to_owned();
+    }
     strict(verdict).unwrap_or_else(|| "too much was lost to be sure of anything".to_owned())
 }
 
 /// Why a run of which nothing is missing is incomplete.
 pub(super) fn strict(verdict: &Verdict) -> Option<String> {
     let lossy = verdict.subjects.iter().any(Subject::is_incomplete);
-    (verdict.outcome == Outcome::Incomplete && !lossy && verdict.over_limit() > 0)
+    let is_whole = !lossy && verdict.refused.is_empty();
+    (verdict.outcome == Outcome::Incomplete && is_whole && verdict.over_limit() > 0)
         .then(|| "evidence over a limit is undecided, and --strict asks for certainty".to_owned())
+}
+
+/// What was refused, each reason in one line.
+pub(super) fn refusals(verdict: &Verdict) -> impl Iterator<Item = String> + '_ {
+    verdict.refused.iter().map(|why| format!("refused: {}", cut(why, LINE)))
+}
+
+/// `3 tests judged themselves: 2 passed, 1 failed`, nothing if there was none.
+pub(super) fn own_tests(verdict: &Verdict) -> Option<String> {
+    let OwnTests { passed, failed } = verdict.own_tests;
+    let all = passed.saturating_add(failed);
+    let judged = if all == 1 {
+        "1 test judged itself".to_owned()
+    } else {
+        format!("{} tests judged themselves", thousands(all))
+    };
+    let result = match (passed, failed) {
+        (0, 0) => return None,
+        (_, 0) => "passed".to_owned(),
+        (0, _) => "failed".to_owned(),
+        (passed, failed) => format!("{} passed, {} failed", thousands(passed), thousands(failed)),
+    };
+    Some(format!("{judged}: {result}"))
 }
 
 /// Why there is nothing to judge, with the remedy.
@@ -85,7 +112,8 @@ pub(super) fn unarmed(verdict: &Verdict) -> String {
 pub(super) fn extent(verdict: &Verdict) -> String {
     let lost = verdict.subjects.iter().map(|subject| subject.lost).fold(0, u64::saturating_add);
     let (processes, counted) = (processes(verdict), thousands(counted_events(verdict)));
-    format!("{processes}, {counted} polls and wakes, {} lost", thousands(lost))
+    let own = own_tests(verdict).map_or_else(String::new, |own| format!("; {own}"));
+    format!("{processes}, {counted} polls and wakes, {} lost{own}", thousands(lost))
 }
 
 /// `1 process`, `2 processes`.
