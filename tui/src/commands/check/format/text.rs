@@ -70,8 +70,11 @@ fn headline(out: &mut dyn Write, Sheet { verdict, of, style, .. }: &Sheet<'_>) -
         0 => word,
         n => format!("{word}, {n} undecided"),
     };
-    facts.extend(wording::own_tests(verdict));
-    facts.push(judged(verdict));
+    let own_tests = wording::own_tests(verdict);
+    if !verdict.subjects.is_empty() || own_tests.is_none() {
+        facts.push(judged(verdict));
+    }
+    facts.extend(own_tests);
     facts.push(clean(of).into_owned());
     writeln!(out, "{word}  {}", facts.join(" · "))?;
     if let Some(why) = verdict.armed.why.as_deref().filter(|_| !verdict.armed.yes) {
