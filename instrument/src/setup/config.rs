@@ -106,6 +106,8 @@ impl Config {
             Some("max_tasks")
         } else if self.stall != other.stall {
             Some("stall")
+        } else if self.schedule_delay != other.schedule_delay {
+            Some("schedule_delay")
         } else if self.policy != other.policy {
             Some("policy")
         } else {
