@@ -41,7 +41,10 @@ pub(super) fn text(verdict: &Verdict, repository: &Repository) -> String {
     let mut errors = SHOWN;
     if matches!(verdict.outcome, Outcome::NoData | Outcome::Incomplete) {
         let mut message = format!("{}\n{}", wording::summary(verdict), wording::extent(verdict));
-        wording::refusals(verdict).for_each(|why| message += &format!("\n{why}"));
+        for why in wording::refusals(verdict) {
+            message.push('\n');
+            message.push_str(&why);
+        }
         command(&mut text, Command::Error, None, &format!("pollscope: {}", verdict.outcome), &message);
         errors -= 1;
     }
