@@ -8,7 +8,7 @@ use pollscope_model::hist::Hist;
 use pollscope_model::text::clean;
 use pollscope_model::time::Nanos;
 use pollscope_model::value::Value;
-use pollscope_model::verdict::{Outcome, Subject, Verdict};
+use pollscope_model::verdict::{Outcome, Verdict};
 
 use super::kept::Kept;
 use super::phase::Phase;
@@ -74,7 +74,7 @@ fn headline(verdict: &Verdict, timed_out: Option<&str>) -> String {
             "is not armed: {}. A test in which nothing could be found does not pass",
             clean(verdict.armed.why.as_deref().unwrap_or("nothing was measured"))
         ),
-        Outcome::Incomplete if !verdict.subjects.iter().any(Subject::is_incomplete) => {
+        Outcome::Incomplete if verdict.is_incomplete_by_doubt() => {
             format!("is incomplete: {} undecided, and the policy is strict", verdict.over_limit())
         }
         Outcome::Incomplete => {

@@ -47,9 +47,7 @@ pub enum Status {
 #[must_use = "dropping the guard stops pollscope: bind it to a name, `let _guard = …`"]
 pub struct Guard {
     status: Status,
-    /// It is one of those that keep pollscope running.
-    counts: bool,
-    /// Of the first of them.
+    /// What runs, of the guard that began it.
     running: Option<Arc<Running>>,
 }
 
@@ -60,21 +58,21 @@ impl RefUnwindSafe for Guard {}
 
 impl Guard {
     pub(crate) fn recording(running: Running) -> Self {
-        Self { status: Status::Recording, counts: true, running: Some(running::begin(running)) }
+        Self { status: Status::Recording, running: Some(running::begin(running)) }
     }
 
     /// It has joined what runs.
     pub(crate) fn secondary() -> Self {
-        Self { status: Status::Secondary, counts: true, running: None }
+        Self { status: Status::Secondary, running: None }
     }
 
     pub(crate) fn inert() -> Self {
-        Self { status: Status::Off, counts: false, running: None }
+        Self { status: Status::Off, running: None }
     }
 
     /// Whether this guard guards something.
     pub fn status(&self) -> Status {
-        if self.counts && fork::is_child() { Status::Off } else { self.status }
+        if fork::is_child() { Status::Off } else { self.status }
     }
 
     /// What runs in this process: a forked child has a copy of the guard, but none of its threads.
@@ -135,7 +133,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if !self.counts {
+        if self.status == Status::Off {
             return;
         }
         let own = self.running.take();

@@ -96,8 +96,7 @@ impl Engine {
         let is_doubt = |(detector, key, _): &(usize, FindingKey, &str)| {
             state.hysteresis.level_of(*detector, *key).is_none_or(|level| level == Level::Allow)
         };
-        let doubts = state.doubtful.all().filter(is_doubt);
-        doubts.map(|(detector, _, reason)| (ALL[detector].id, reason.to_owned())).collect()
+        with_ids(state.doubtful.all().filter(is_doubt))
     }
 
     /// Looks at whatever has news. Processes that left the world are forgotten with their findings; of
@@ -171,8 +170,7 @@ impl FindingSource for Engine {
         let Some(state) = self.states.get(&boot) else { return Vec::new() };
         let now_ns = state.evaluated_ns.unwrap_or(0);
         let present = state.doubtful.present(now_ns);
-        let doubts = present.filter(|(detector, key, _)| !state.hysteresis.is_told(*detector, *key));
-        doubts.map(|(detector, _, reason)| (ALL[detector].id, reason.to_owned())).collect()
+        with_ids(present.filter(|(detector, key, _)| !state.hysteresis.is_told(*detector, *key)))
     }
 
     fn note(&self, boot: BootId) -> Option<String> {
@@ -192,6 +190,11 @@ impl FindingSource for Engine {
         let policy = self.states.get(&boot).map_or(&self.policy, |state| &state.policy);
         policy.poll_limit_ns()
     }
+}
+
+/// Each piece of evidence with its detector's id.
+fn with_ids<'a>(doubts: impl Iterator<Item = (usize, FindingKey, &'a str)>) -> Vec<(&'static str, String)> {
+    doubts.map(|(detector, _, reason)| (ALL[detector].id, reason.to_owned())).collect()
 }
 
 impl ProcessState {

@@ -8,7 +8,23 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use pollscope_model::text::is_unsafe;
+use pollscope_model::verdict;
 use serde::Serialize;
+
+/// What is undecided, by the contract: in the findings and in a check's verdict.
+#[derive(Serialize)]
+pub(crate) struct Undecided<'a> {
+    detector: &'a str,
+    reason: &'a str,
+    /// There is evidence over its limit.
+    over_limit: bool,
+}
+
+impl<'a> From<&'a verdict::Undecided> for Undecided<'a> {
+    fn from(one: &'a verdict::Undecided) -> Self {
+        Self { detector: &one.rule, reason: &one.reason, over_limit: one.over_limit }
+    }
+}
 
 /// Writes a value on one line, without a newline.
 pub(crate) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {

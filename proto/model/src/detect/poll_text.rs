@@ -66,7 +66,7 @@ impl View<'_> {
             let has_frames = stack.is_some_and(|stack| !stack.frames.is_empty());
             (has_line, facts.kind == kind, has_frames, poll.is_same(worst), poll.judged_ns())
         };
-        let was_seen = |poll: &&SlowPoll| !poll.in_place && PollFacts::of(poll, limit_ns).was_seen();
+        let was_seen = |poll: &&SlowPoll| !poll.in_place && poll.was_seen();
         let seen = std::iter::once(worst).chain(others).filter(was_seen);
         seen.max_by_key(rank)
     }

@@ -178,11 +178,7 @@ impl SiteState<'_, '_> {
                 Nanos(span_ns),
                 Value::Count(limit)
             ),
-            why: format!(
-                "All {} tasks that were ever spawned at {} are alive, and more have come all through that time.",
-                Value::Count(self.site.view.totals().spawned),
-                self.view.short_site(self.site.id())
-            ),
+            why: format!("{}, and more have come all through that time.", self.all_are_alive()),
         })
     }
 
@@ -234,12 +230,16 @@ impl SiteState<'_, '_> {
                 Value::Count(self.alive),
                 Value::Count(limit)
             ),
-            why: format!(
-                "All {} tasks that were ever spawned at {} are alive. It is a leak if more and more come.",
-                Value::Count(self.site.view.totals().spawned),
-                self.view.short_site(self.site.id())
-            ),
+            why: format!("{}. It is a leak if more and more come.", self.all_are_alive()),
         })
+    }
+
+    fn all_are_alive(&self) -> String {
+        let spawned = Value::Count(self.site.view.totals().spawned);
+        format!(
+            "All {spawned} tasks that were ever spawned at {} are alive",
+            self.view.short_site(self.site.id())
+        )
     }
 
     /// The limit for a site of which no task ever ended, if it is one and above it.

@@ -213,6 +213,20 @@ impl Stack {
 }
 
 #[cfg(test)]
+impl Stack {
+    /// Of these functions; those of the crate `shop` are the user's.
+    pub(crate) fn of_functions(functions: &[&str]) -> Self {
+        let frame = |function: &&str| Frame {
+            users: function.starts_with("shop::"),
+            function: (**function).into(),
+            file: None,
+            line: 0,
+        };
+        Self { frames: functions.iter().map(frame).collect(), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -262,16 +276,7 @@ mod tests {
     #[test]
     fn a_sleep_for_the_allocators_lock_is_told_by_the_functions_around_it() {
         assert!(ALLOCATES.is_sorted());
-        let waits = |functions: &[&str]| {
-            let frame = |function: &&str| Frame {
-                users: function.starts_with("shop::"),
-                function: (**function).into(),
-                file: None,
-                line: 0,
-            };
-            let frames = functions.iter().map(frame).collect();
-            Stack { frames, ..Stack::default() }.waits_for_allocator()
-        };
+        let waits = |functions: &[&str]| Stack::of_functions(functions).waits_for_allocator();
         let lock = "__lll_lock_wait_private";
         let alloc = "<std::alloc::System as core::alloc::global::GlobalAlloc>::alloc_zeroed";
         for functions in [
@@ -303,15 +308,6 @@ mod tests {
     #[test]
     fn a_stack_tells_that_it_sleeps_in_a_lock_or_a_call() {
         assert!(SLEEPS.is_sorted());
-        let stack = |functions: &[&str]| {
-            let frame = |function: &&str| Frame {
-                users: function.starts_with("shop::"),
-                function: (**function).into(),
-                file: None,
-                line: 0,
-            };
-            Stack { frames: functions.iter().map(frame).collect(), ..Stack::default() }
-        };
         for (functions, lock, call) in [
             (
                 &["syscall", "std::sys::sync::mutex::futex::Mutex::lock_contended", "shop::a"] as &[_],
@@ -326,7 +322,7 @@ mod tests {
             (&["memcpy", "shop::a"], false, false),
             (&[], false, false),
         ] {
-            let stack = stack(functions);
+            let stack = Stack::of_functions(functions);
             assert_eq!((stack.sleeps_for_lock(), stack.sleeps_in_call()), (lock, call), "{functions:?}");
         }
     }

@@ -78,6 +78,11 @@ impl SlowPoll {
         (self.task, self.nth, self.start_ns) == (other.task, other.nth, other.start_ns)
     }
 
+    /// Whether its thread was looked at meanwhile.
+    pub(crate) fn was_seen(&self) -> bool {
+        self.stack.is_some() || self.waiting_in.is_some()
+    }
+
     /// Wall time without what is allowed.
     pub(crate) fn held_ns(&self) -> u64 {
         self.wall_ns.saturating_sub(self.allowed_ns)
@@ -96,8 +101,17 @@ impl SlowPoll {
 
     /// The least that it computed outside of what is allowed. `None` if the split was not measured.
     pub(crate) fn surely_busy_ns(&self) -> Option<u64> {
-        let allowed_ns = self.allowed_ns.saturating_sub(self.allowed_preempted_ns);
-        Some(self.busy_ns?.saturating_sub(allowed_ns))
+        Some(self.busy_ns?.saturating_sub(self.spared_ns()))
+    }
+
+    /// The least that it blocked outside of what is allowed. `None` if the split was not measured.
+    fn surely_blocked_ns(&self) -> Option<u64> {
+        Some(self.blocked_ns()?.saturating_sub(self.spared_ns()))
+    }
+
+    /// Of what is allowed, all but the preemption: of that it is not known how much was busy.
+    pub(crate) fn spared_ns(&self) -> u64 {
+        self.allowed_ns.saturating_sub(self.allowed_preempted_ns)
     }
 
     /// Why some of it is allowed and where that is written, `reads config once (src/config.rs:12)`. `None` if
@@ -122,15 +136,12 @@ impl SlowPoll {
     pub fn kind(&self) -> Option<PollKind> {
         let (busy, blocked, preempted) = (self.busy_ns?, self.blocked_ns()?, self.preempted_ns?);
         if self.allowed_ns > 0 {
-            // Of the allowed time it is known how much was preempted, not how much was busy.
-            let unknown = self.allowed_ns.saturating_sub(self.allowed_preempted_ns);
             let least = [
                 (self.surely_busy_ns()?, PollKind::Busy),
-                (blocked.saturating_sub(unknown), PollKind::Blocked),
+                (self.surely_blocked_ns()?, PollKind::Blocked),
                 (self.preempted_outside_ns()?, PollKind::Preempted),
             ];
-            let is_most = |ns: u64| ns > self.held_ns() / 2;
-            return least.into_iter().find(|(ns, _)| is_most(*ns)).map(|(_, kind)| kind);
+            return most(least, self.held_ns());
         }
         Some(if preempted > busy.max(blocked) {
             PollKind::Preempted
@@ -140,39 +151,43 @@ impl SlowPoll {
             PollKind::Busy
         })
     }
-}
 
-impl SlowPoll {
     /// What is over the limit. Of a poll that its own time makes too long that is what it did in that time, however long it
     /// waited for a CPU besides; of any other the largest share. `None` as with [`kind`](Self::kind).
     pub fn kind_over(&self, limit_ns: u64) -> Option<PollKind> {
         if self.judged_ns() <= limit_ns {
             return self.kind();
         }
-        let (busy, blocked) = (self.surely_busy_ns()?, self.blocked_ns()?);
+        let (busy, blocked) = (self.surely_busy_ns()?, self.surely_blocked_ns()?);
         if self.allowed_ns == 0 {
             return Some(if blocked > busy { PollKind::Blocked } else { PollKind::Busy });
         }
-        // Of the allowed time it is not known how much was busy.
-        let blocked = blocked.saturating_sub(self.allowed_ns.saturating_sub(self.allowed_preempted_ns));
-        let is_most = |ns: u64| ns > self.judged_ns() / 2;
-        let least = [(busy, PollKind::Busy), (blocked, PollKind::Blocked)];
-        least.into_iter().find(|(ns, _)| is_most(*ns)).map(|(_, kind)| kind)
+        most([(busy, PollKind::Busy), (blocked, PollKind::Blocked)], self.judged_ns())
     }
+}
+
+/// The kind that surely took more than half of the time.
+fn most<const N: usize>(least: [(u64, PollKind); N], of_ns: u64) -> Option<PollKind> {
+    least.into_iter().find(|(ns, _)| *ns > of_ns / 2).map(|(_, kind)| kind)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_kind_is_the_largest_share() {
-        let poll = |busy, preempted| SlowPoll {
+    fn poll(busy: u64, preempted: u64, allowed_ns: u64) -> SlowPoll {
+        SlowPoll {
             wall_ns: 100,
             busy_ns: Some(busy),
             preempted_ns: Some(preempted),
+            allowed_ns,
             ..SlowPoll::default()
-        };
+        }
+    }
+
+    #[test]
+    fn the_kind_is_the_largest_share() {
+        let poll = |busy, preempted| poll(busy, preempted, 0);
         assert_eq!(poll(90, 5).kind(), Some(PollKind::Busy));
         assert_eq!(poll(5, 5).kind(), Some(PollKind::Blocked));
         assert_eq!(poll(20, 70).kind(), Some(PollKind::Preempted));
@@ -182,13 +197,6 @@ mod tests {
 
     #[test]
     fn what_is_over_the_limit_gives_the_kind_however_long_it_had_no_cpu() {
-        let poll = |busy, preempted, allowed_ns| SlowPoll {
-            wall_ns: 100,
-            busy_ns: Some(busy),
-            preempted_ns: Some(preempted),
-            allowed_ns,
-            ..SlowPoll::default()
-        };
         assert_eq!(poll(29, 70, 0).kind(), Some(PollKind::Preempted));
         assert_eq!(poll(29, 70, 0).kind_over(10), Some(PollKind::Busy));
         assert_eq!(poll(9, 70, 0).kind_over(10), Some(PollKind::Blocked));
@@ -205,13 +213,6 @@ mod tests {
 
     #[test]
     fn what_is_allowed_is_taken_off_and_hides_the_kind_of_what_may_be_another() {
-        let poll = |busy, preempted, allowed_ns| SlowPoll {
-            wall_ns: 100,
-            busy_ns: Some(busy),
-            preempted_ns: Some(preempted),
-            allowed_ns,
-            ..SlowPoll::default()
-        };
         assert_eq!((poll(5, 15, 40).held_ns(), poll(5, 15, 40).judged_ns()), (60, 45));
         assert_eq!(poll(5, 5, 40).kind(), Some(PollKind::Blocked));
         assert_eq!(poll(95, 5, 60).kind(), Some(PollKind::Busy));

@@ -133,7 +133,7 @@ impl SiteState {
 
     /// Few polls are looked at, so that what was seen would soon be lost among the newest.
     fn seen_poll(&mut self, poll: &SlowPoll) {
-        if poll.stack.is_none() && poll.waiting_in.is_none() || poll.in_place {
+        if !poll.was_seen() || poll.in_place {
             return;
         }
         let is_old = |known: &SlowPoll| known.start_ns.saturating_add(SEEN_NS) < poll.start_ns;

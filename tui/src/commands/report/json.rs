@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use pollscope_model::query::column::Column;
 use pollscope_model::query::page::{Meta, Row};
 use pollscope_model::value::Value;
-use pollscope_model::verdict::Undecided;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::sheet::{Sheet, cell};
@@ -32,7 +31,10 @@ impl Serialize for Document<'_> {
         map.serialize_entry("total", &page.total)?;
         map.serialize_entry("matched", &page.matched)?;
         if let Some(undecided) = undecided {
-            map.serialize_entry("undecided", &AllUndecided(undecided))?;
+            map.serialize_entry(
+                "undecided",
+                &undecided.iter().map(json::Undecided::from).collect::<Vec<_>>(),
+            )?;
         }
         map.serialize_entry("rows", &Rows(self.0))?;
         map.end()
@@ -53,24 +55,6 @@ impl Serialize for SourceOf<'_> {
         map.serialize_entry("processes", &self.meta.processes)?;
         map.serialize_entry("now_ns", &self.meta.now_unix_ns)?;
         map.end()
-    }
-}
-
-struct AllUndecided<'a>(&'a [Undecided]);
-
-impl Serialize for AllUndecided<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Rule<'a>(&'a Undecided);
-        impl Serialize for Rule<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let mut map = serializer.serialize_map(Some(3))?;
-                map.serialize_entry("detector", &*self.0.rule)?;
-                map.serialize_entry("reason", &*self.0.reason)?;
-                map.serialize_entry("over_limit", &self.0.over_limit)?;
-                map.end()
-            }
-        }
-        serializer.collect_seq(self.0.iter().map(Rule))
     }
 }
 

@@ -22,8 +22,7 @@ pub(super) fn judge(polls: &Polls<'_, '_>, judged: &mut LimitFindings) {
     for site in view.sites().iter().filter(|site| site.holds_worker()) {
         let saved = |poll: &&SlowPoll| {
             let own = polls.value(poll);
-            let spared = poll.allowed_ns.saturating_sub(poll.allowed_preempted_ns);
-            own <= limit && own.saturating_add(spared) > limit
+            own <= limit && own.saturating_add(poll.spared_ns()) > limit
         };
         for poll in site.view.allowed_polls().filter(saved) {
             let reason = poll

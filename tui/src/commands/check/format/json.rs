@@ -12,10 +12,11 @@ use serde::Serialize;
 
 use super::Sheet;
 use crate::commands::diff::Figures;
+use crate::output::json::{self, Undecided};
 
 /// Writes the verdict as one line.
 pub(super) fn write(out: &mut dyn Write, sheet: &Sheet<'_>) -> io::Result<()> {
-    crate::output::json::write(&mut *out, &Document::of(sheet))?;
+    json::write(&mut *out, &Document::of(sheet))?;
     out.write_all(b"\n")
 }
 
@@ -108,14 +109,6 @@ struct Expected<'a> {
 }
 
 #[derive(Serialize)]
-struct Undecided<'a> {
-    detector: &'a str,
-    reason: &'a str,
-    /// There is evidence over its limit.
-    over_limit: bool,
-}
-
-#[derive(Serialize)]
 struct OwnTests {
     passed: u64,
     failed: u64,
@@ -155,11 +148,7 @@ impl<'a> Document<'a> {
                 .map(|one| Allowed { reason: &one.reason, finding: Found::of(verdict, &one.finding) })
                 .collect(),
             expectations_unused: verdict.expectations_unused.iter().map(Expected::of).collect(),
-            undecided: verdict
-                .undecided
-                .iter()
-                .map(|one| Undecided { detector: &one.rule, reason: &one.reason, over_limit: one.over_limit })
-                .collect(),
+            undecided: verdict.undecided.iter().map(Undecided::from).collect(),
             processes: verdict.subjects.iter().map(Process::of).collect(),
             own_tests: OwnTests { passed: verdict.own_tests.passed, failed: verdict.own_tests.failed },
             refused: verdict.refused.iter().map(|why| &**why).collect(),

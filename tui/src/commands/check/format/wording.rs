@@ -10,7 +10,7 @@ use pollscope_model::finding::Finding;
 use pollscope_model::hist::Hist;
 use pollscope_model::policy::Expectation;
 use pollscope_model::time::Nanos;
-use pollscope_model::verdict::{Outcome, OwnTests, Subject, Verdict};
+use pollscope_model::verdict::{Outcome, OwnTests, Verdict};
 
 use crate::output::fmt::{clean, cut, cut_front, thousands};
 
@@ -68,9 +68,8 @@ pub(super) fn incomplete(verdict: &Verdict) -> String {
 
 /// Why a run of which nothing is missing is incomplete.
 pub(super) fn strict(verdict: &Verdict) -> Option<String> {
-    let lossy = verdict.subjects.iter().any(Subject::is_incomplete);
-    let is_whole = !lossy && verdict.refused.is_empty();
-    (verdict.outcome == Outcome::Incomplete && is_whole && verdict.over_limit() > 0)
+    verdict
+        .is_incomplete_by_doubt()
         .then(|| "evidence over a limit is undecided, and --strict asks for certainty".to_owned())
 }
 
