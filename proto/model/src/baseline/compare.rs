@@ -89,7 +89,7 @@ fn compare_process(
                 suspect: false,
             };
             match found {
-                Partner::Past(past) => figures(&mut told.figures, &site_name, &past, site, &process.load),
+                Partner::Past(past) => figures(&mut told.figures, &site_name, &past, site, process),
                 Partner::Unclear { base } => told.figures.push(unsure(format!(
                     "base has {base} sites `{key}` and this run {}: it cannot be told which is which; give their \
                      tasks names with `pollscope::task(…)`",
@@ -144,7 +144,14 @@ fn places(sites: &[SiteRun]) -> Vec<Place> {
 }
 
 /// Every figure of one site that both sides have.
-fn figures(told: &mut Vec<Compared>, name: &SiteName, past: &[Past<'_>], site: &SiteRun, load: &Load) {
+fn figures(
+    told: &mut Vec<Compared>,
+    name: &SiteName,
+    past: &[Past<'_>],
+    site: &SiteRun,
+    process: &ProcessRun,
+) {
+    let load = &process.load;
     let mut put = |figure, judged: ComparedFigure| {
         let ComparedFigure { change, base, head, reason, suspect } = judged;
         let reason = reason.into();
@@ -153,7 +160,8 @@ fn figures(told: &mut Vec<Compared>, name: &SiteName, past: &[Past<'_>], site: &
     let loads: Vec<Load> = past.iter().map(|(load, _)| **load).collect();
     let sites: Vec<&SiteRun> = past.iter().map(|(_, site)| *site).collect();
     let polls: Vec<&Hist> = sites.iter().map(|site| &site.poll).collect();
-    put(Figure::Poll, judge::p99(Figure::Poll, &polls, &site.poll, Some(Preemption::of(site, &loads, load))));
+    let preemption = Preemption::of(site, &loads, load, process.polls());
+    put(Figure::Poll, judge::p99(Figure::Poll, &polls, &site.poll, Some(preemption)));
     let sched = |site: &'_ SiteRun| site.sched.clone();
     if let Some(judged) = under_load(Figure::Sched, past, site, load, sched) {
         put(Figure::Sched, judged);

@@ -73,15 +73,21 @@ pub(super) struct Preemption<'a> {
 }
 
 impl<'a> Preemption<'a> {
-    /// Of a site of head, against the load of base.
-    pub(super) fn of(site: &'a SiteRun, base: &[Load], head: &Load) -> Self {
+    /// Of a site of head, whose process polled so often in all, against the load of base.
+    ///
+    /// Which polls a thread lost its CPU in is not known. One that computes may lose it at any time, so the site's part
+    /// is that of its time; one that sleeps has to wait for a CPU once it is awake, however short it is, so it may
+    /// as well be that of its polls. The larger part counts.
+    pub(super) fn of(site: &'a SiteRun, base: &[Load], head: &Load, polls: u64) -> Self {
         let sum = |of: fn(&Load) -> Option<u64>| {
             base.iter().map(of).try_fold(0_u64, |sum, ns| Some(sum.saturating_add(ns?)))
         };
         let usual = sum(|load| load.preempted_ns)
             .zip(sum(|load| load.cpu_ns))
             .map(|(preempted, cpu)| preempted as f64 / cpu.max(1) as f64);
-        let part = (site.poll.sum() as f64 / head.busy_ns.max(1) as f64).min(1.0);
+        let of_time = site.poll.sum() as f64 / head.busy_ns.max(1) as f64;
+        let of_polls = site.poll.count() as f64 / polls.max(1) as f64;
+        let part = of_time.max(of_polls).min(1.0);
         let extra_ns = head.preempted_ns.zip(head.cpu_ns).zip(usual).map(|((preempted, cpu), usual)| {
             (preempted.saturating_sub((usual * cpu as f64) as u64) as f64 * part) as u64
         });

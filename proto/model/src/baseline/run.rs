@@ -225,6 +225,11 @@ impl Run {
 }
 
 impl ProcessRun {
+    /// Polls of all of its sites.
+    pub(super) fn polls(&self) -> u64 {
+        self.sites.values().flatten().map(|site| site.poll.count()).fold(0, u64::saturating_add)
+    }
+
     /// Leaves out the sites with the fewest polls if they are too many.
     fn cut(&mut self) {
         let mut polls: Vec<u64> = self.sites.values().flatten().map(|site| site.poll.count()).collect();

@@ -181,6 +181,22 @@ fn time_without_a_cpu_is_not_the_codes() {
     assert!(reason.contains("more than base's, enough to explain it"), "{reason}");
 }
 
+/// A poll that sleeps waits for a CPU when it wakes, however short it is: of what threads lost, a site may have had
+/// its part of the polls.
+#[test]
+fn short_polls_that_sleep_lose_no_less_time_than_long_ones() {
+    let run = |seed, mail_ns, preempted_ms| {
+        let recorded = Recorded::new(seed).polls(CART, "cart", 400, 20 * MILLISECOND);
+        Recorded { preempted_ms, ..recorded.polls(MAIL, "mail", 400, mail_ns) }.run()
+    };
+    let baseline = of_runs((0..3).map(|seed| run(seed, MILLISECOND, 5)));
+    let longer = 2 * MILLISECOND;
+    assert_eq!(regressed(&baseline.compare(&run(9, longer, 5))), ["src/mail.rs:12:5 mail p99_poll"]);
+    let (change, reason) = judgement(&baseline.compare(&run(9, longer, 8)), MAIL, Figure::Poll);
+    assert_eq!(change, Change::Insufficient, "{reason}");
+    assert!(reason.contains("more than base's, enough to explain it"), "{reason}");
+}
+
 #[test]
 fn new_and_vanished_sites_are_listed_and_judged_by_nothing_else() {
     let baseline = of_runs([Recorded::new(1).polls(CART, "cart", 500, MILLISECOND).run()]);
