@@ -55,7 +55,7 @@ pub(super) fn verdict(
     let run = RunEvidence {
         label: Some(name.into()),
         armed: Some(armed),
-        without_cpu_ns: observer.pressure.two_longest(),
+        without_cpu_ns: observer.pressure.of_runtime(),
         machine_short_ns: observer.pressure.machine(),
         found,
         allowances: allowances.collect(),

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 
 use pollscope_model::world::Process;
 use pollscope_recorder::session::Session;
-use pollscope_recorder::thread::{self, Reading, Thread};
+use pollscope_recorder::thread::{self, Thread};
 
 use crate::watch::usage;
 
@@ -20,14 +20,22 @@ pub(super) struct Pressure {
     is_whole: bool,
     /// What the machine had counted.
     machine_ns: Option<u64>,
+    /// What its host had taken from it.
+    stolen_ns: u64,
 }
 
 impl Pressure {
     /// Of a session that begins on the calling thread.
     pub(super) fn begin() -> Self {
-        let tid = thread::here().tid();
-        let waited = |tid| Some((tid, without_cpu_ns(tid, &thread::read())?));
-        Self { own: tid.and_then(waited), longest: Vec::new(), is_whole: false, machine_ns: machine_ns() }
+        let here = thread::here();
+        let waited = |tid| Some((tid, without_cpu_ns(tid, Some(here))?));
+        Self {
+            own: here.tid().and_then(waited),
+            longest: Vec::new(),
+            is_whole: false,
+            machine_ns: machine_ns(),
+            stolen_ns: stolen_ns(),
+        }
     }
 
     /// Sees how long the threads of the session's runtime have waited up to now. To be called again and again: of a
@@ -37,28 +45,33 @@ impl Pressure {
         let threads = thread::read();
         let own = self.own.map(|(tid, _)| tid);
         self.is_whole = true;
+        let of_tid = |tid| threads.states().find(|thread| thread.tid() == Some(tid));
         for tid in workers.iter().copied().chain(own) {
-            match self.since_begin(tid, &threads) {
+            match self.since_begin(tid, of_tid(tid)) {
                 Some(ns) => self.keep(tid, ns),
                 None => self.is_whole = false,
             }
         }
         let of_session = |thread: &&Thread| thread.is_taken() && thread.session() == session;
         let is_pooled = |tid: &u32| !workers.contains(tid) && Some(*tid) != own;
-        for tid in threads.states().filter(of_session).filter_map(Thread::tid).filter(is_pooled) {
-            if let Some(ns) = self.since_begin(tid, &threads) {
+        for thread in threads.states().filter(of_session) {
+            if let Some(tid) = thread.tid().filter(is_pooled)
+                && let Some(ns) = self.since_begin(tid, Some(thread))
+            {
                 self.keep(tid, ns);
             }
         }
     }
 
     /// The longest time that two threads of the session's runtime were seen to have waited, together, with what held up
-    /// their slow polls besides (see [`split`](pollscope_recorder::split)); `None` where it is not counted. Two, since a
-    /// wake and the poll after it may be made by two threads: one that loses its CPU between the wake's time and the
-    /// task's place in the queue, and the worker. Threads of the blocking pool wake tasks too.
-    pub(super) fn two_longest(&self) -> Option<u64> {
-        self.is_whole
-            .then(|| self.longest.iter().map(|(_, ns)| ns).fold(0, |sum: u64, ns| sum.saturating_add(*ns)))
+    /// their slow polls besides (see [`split`](pollscope_recorder::split)) and what a virtual machine's host took;
+    /// `None` where it is not counted. Two, since a wake and the poll after it may be made by two threads: one that
+    /// loses its CPU between the wake's time and the task's place in the queue, and the worker. Threads of the blocking
+    /// pool wake tasks too.
+    pub(super) fn of_runtime(&self) -> Option<u64> {
+        let sum = self.longest.iter().fold(0, |sum: u64, (_, ns)| sum.saturating_add(*ns));
+        let stolen_ns = stolen_ns().saturating_sub(self.stolen_ns);
+        self.is_whole.then_some(sum.saturating_add(stolen_ns))
     }
 
     /// How long anything on the machine has waited for a CPU since, or longer; `None` where it is not counted.
@@ -76,16 +89,15 @@ impl Pressure {
         self.longest.truncate(2);
     }
 
-    fn since_begin(&self, tid: u32, threads: &Reading) -> Option<u64> {
+    fn since_begin(&self, tid: u32, thread: Option<&Thread>) -> Option<u64> {
         let before = self.own.filter(|(own, _)| *own == tid).map_or(0, |(_, before)| before);
-        Some(without_cpu_ns(tid, threads)?.saturating_sub(before))
+        Some(without_cpu_ns(tid, thread)?.saturating_sub(before))
     }
 }
 
 /// Time that a thread of this process had no CPU, since it began: by its kernel's account, and where that has none.
-fn without_cpu_ns(tid: u32, threads: &Reading) -> Option<u64> {
-    let here = threads.states().find(|thread| thread.tid() == Some(tid));
-    Some(usage::of(tid)?.waited.saturating_add(here.map_or(0, |thread| thread.split.held_up_ns())))
+fn without_cpu_ns(tid: u32, thread: Option<&Thread>) -> Option<u64> {
+    Some(usage::of(tid)?.waited.saturating_add(thread.map_or(0, |thread| thread.split.held_up_ns())))
 }
 
 /// Time in which something waited for a CPU, since the machine was started. Linux gives the mean of the CPUs, by how
@@ -109,6 +121,27 @@ fn machine_ns() -> Option<u64> {
     None
 }
 
+/// Time in which a CPU of this virtual machine had work, or an interrupt such as a timer's, and its host ran something
+/// else (`steal` in proc_stat(5)), since it was started; 0 where nothing tells. No thread waits by its kernel's account
+/// while an idle CPU is late to see that its timer is due. Told in whole hundredths of a second, up to one too few.
+#[cfg(target_os = "linux")]
+fn stolen_ns() -> u64 {
+    const TICK_NS: u64 = 10_000_000;
+    let told = std::fs::read_to_string("/proc/stat").ok();
+    told.and_then(|told| steal_ticks(&told)).map_or(0, |ticks| ticks.saturating_mul(TICK_NS))
+}
+
+/// `cpu  user nice system idle iowait irq softirq steal guest guest_nice`, the sum of all CPUs.
+#[cfg(target_os = "linux")]
+fn steal_ticks(told: &str) -> Option<u64> {
+    told.lines().find_map(|line| line.strip_prefix("cpu "))?.split_ascii_whitespace().nth(7)?.parse().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stolen_ns() -> u64 {
+    0
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::time::{Duration, Instant};
@@ -128,18 +161,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_host_takes_is_read_as_it_is_written() {
+        let told = "cpu  9465 0 2656 20307 1459 0 18 17 3 4\ncpu0 4699 0 1196 10910 153 0 3 7 0 0\n";
+        assert_eq!(steal_ticks(told), Some(17));
+        assert_eq!(steal_ticks("cpu  9465 0 2656 20307\n"), None, "an old kernel's");
+    }
+
+    #[test]
     fn a_wake_and_its_poll_may_lose_their_cpus_one_after_the_other() {
-        let mut pressure = Pressure { own: None, longest: Vec::new(), is_whole: true, machine_ns: None };
-        assert_eq!(pressure.two_longest(), Some(0));
+        let mut pressure = Pressure {
+            own: None,
+            longest: Vec::new(),
+            is_whole: true,
+            machine_ns: None,
+            stolen_ns: u64::MAX,
+        };
+        assert_eq!(pressure.of_runtime(), Some(0));
         for (tid, ns) in [(1, 2), (2, 30), (3, 4), (4, 50), (1, 3)] {
             pressure.keep(tid, ns);
         }
-        assert_eq!(pressure.two_longest(), Some(80));
+        assert_eq!(pressure.of_runtime(), Some(80));
         pressure.keep(3, 31);
         pressure.keep(3, 60);
-        assert_eq!(pressure.two_longest(), Some(110), "one thread counts once");
+        assert_eq!(pressure.of_runtime(), Some(110), "one thread counts once");
         pressure.is_whole = false;
-        assert_eq!(pressure.two_longest(), None);
+        assert_eq!(pressure.of_runtime(), None);
     }
 
     /// The worker computes for longer than the limit while a task is due, after what `before` does.

@@ -10,6 +10,7 @@ pub mod ending;
 mod expect;
 mod judge;
 mod limits;
+mod waits;
 
 use std::sync::Arc;
 
@@ -174,6 +175,13 @@ impl Verdict {
     /// Pieces of evidence over a limit that are undecided.
     pub fn over_limit(&self) -> usize {
         self.undecided.iter().filter(|one| one.over_limit).count()
+    }
+
+    /// Whether the run is incomplete only because evidence over a limit is undecided, which
+    /// [`strict`](crate::policy::CheckLimits) makes count.
+    pub fn is_incomplete_by_doubt(&self) -> bool {
+        let is_lossy = self.subjects.iter().any(Subject::is_incomplete);
+        self.outcome == Outcome::Incomplete && !is_lossy && self.refused.is_empty() && self.over_limit() > 0
     }
 
     /// The findings that fail the run.

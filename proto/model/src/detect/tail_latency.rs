@@ -22,7 +22,7 @@
 //! Sites with fewer than `samples` ended tasks in a minute are not judged, and what a process did in its
 //! first two minutes is no baseline. Tasks that live as long as a conversation (over fifty polls each)
 //! have no latency and are not judged. A machine that is short of CPU makes every task slower: the floor
-//! grows by as much.
+//! grows by as much. A test's verdict blames no task for what the threads of its runtime were without a CPU.
 
 use super::cpu::LONG_NS;
 use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
@@ -50,7 +50,7 @@ const CONVERSATION: u64 = 50;
 /// A process's first time is no baseline.
 const COLD_NS: u64 = 120 * SECOND;
 
-pub(super) static DETECTOR: Detector = Detector {
+pub(crate) static DETECTOR: Detector = Detector {
     id: "tail-latency",
     letter: 'T',
     level: Level::Warn,

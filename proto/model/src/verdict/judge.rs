@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::limits::{self, LimitFindings};
-use super::{Allowance, Allowed, Armed, Distribution, Outcome, OwnTests, Subject, Undecided, Verdict};
+use super::{Allowance, Allowed, Armed, Distribution, Outcome, OwnTests, Subject, Undecided, Verdict, waits};
 use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
 use crate::detect::view::View;
@@ -37,7 +37,7 @@ pub struct RunEvidence<'a> {
     /// Whether the detectors proved that they work here; `None` goes by what was measured.
     pub armed: Option<Armed>,
     /// How long the threads between a wake and its poll could run and had no CPU, at most and all in all, if the
-    /// runner knows: no delay that is shorter is a task's fault.
+    /// runner knows: no delay that is shorter, and no task that lives longer only by that, is the code's fault.
     pub without_cpu_ns: Option<u64>,
     /// How long, all in all, anything on the machine could run and had no CPU, if the runner knows: no thread
     /// waited longer for another that had none.
@@ -158,8 +158,14 @@ impl Judge {
         };
         let counts =
             |finding: &&Finding| finding.level > Level::Allow && !self.is_judged_by_limit(&judged, finding);
-        let mut found: Vec<Finding> =
-            engine.findings(process.boot()).into_iter().filter(counts).cloned().collect();
+        let counted: Vec<&Finding> = engine.findings(process.boot()).into_iter().filter(counts).collect();
+        let mut found = Vec::new();
+        for finding in counted {
+            match waits::doubt(finding, run.without_cpu_ns) {
+                Some(reason) => self.set_aside(finding.detector.clone(), reason.into()),
+                None => found.push(finding.clone()),
+            }
+        }
         found.extend(judged.findings);
         let others = run.found.iter().filter(|finding| finding.process == *process.label());
         found.extend(others.filter(|finding| finding.level > Level::Allow).cloned());

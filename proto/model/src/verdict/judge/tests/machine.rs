@@ -1,8 +1,9 @@
 //! Long polls that may have been the machine's: they are doubt, and no finding.
 
 use super::*;
-use crate::dict::{Frame, Stack};
+use crate::dict::Stack;
 use crate::entity::stall::Stall;
+use crate::entity::task::TaskState;
 use crate::id::NameId;
 
 #[test]
@@ -43,17 +44,6 @@ fn a_sleep_for_the_kernels_own_lock_is_doubted_while_the_machine_was_short_of_cp
     assert!(fails(touched("", MS, Some(100 * MS), 1)), "not looked at");
 }
 
-/// A stack of these functions.
-fn stack(functions: &[&str]) -> Stack {
-    let frame = |function: &&str| Frame {
-        users: function.starts_with("shop::"),
-        function: (**function).into(),
-        file: None,
-        line: 0,
-    };
-    Stack { frames: functions.iter().map(frame).collect(), ..Stack::default() }
-}
-
 #[test]
 fn a_sleep_for_the_allocators_lock_is_doubted_while_the_machine_was_short_of_cpu() {
     const IN_ALLOCATOR: [&str; 3] = ["__lll_lock_wait_private", "malloc", "shop::render"];
@@ -63,7 +53,7 @@ fn a_sleep_for_the_allocators_lock_is_doubted_while_the_machine_was_short_of_cpu
         let task = stage.script.spawn(site);
         stage.script.slow_poll(task, 40 * MS, busy_ns, 2 * MS);
         let word = Some(stage.script.name(word)).filter(|word| *word != NameId::NONE);
-        let stack = stage.script.stack(stack(functions));
+        let stack = stage.script.stack(Stack::of_functions(functions));
         stage.script.edit_slow_poll(|poll| (poll.waiting_in, poll.stack) = (word, Some(stack)));
         stage.second();
         let mut judge = Judge::new(max_poll(10 * MS));
@@ -95,7 +85,7 @@ fn an_open_poll_that_waits_for_the_allocators_lock_is_no_finding_while_the_machi
         let site = stage.script.site("src/cart.rs:88:9");
         let task = stage.script.spawn(site);
         let word = stage.script.name("futex_wait");
-        let stack = stage.script.stack(stack(functions));
+        let stack = stage.script.stack(Stack::of_functions(functions));
         stage.script.poll(task, 10, MS / 10);
         stage.second();
         let since_ns = stage.script.now_ns();
@@ -191,4 +181,36 @@ fn no_task_waits_longer_for_others_than_they_held_the_workers() {
     let fails = |verdict: Verdict| verdict.outcome == Outcome::Findings;
     assert!(fails(judged(200 * MS, MS, 10 * MS)), "the worker was busy for so long");
     assert!(fails(judged(0, 90 * MS, 10 * MS)), "so were polls, of which its runtime has not told yet");
+}
+
+#[test]
+fn tasks_that_live_longer_by_what_their_threads_had_no_cpu_are_doubted() {
+    let judged = |without_cpu_ns: Option<u64>| {
+        let mut stage = Stage::new();
+        let site = stage.script.site("src/cart.rs:88:9");
+        for nth in 0..300 {
+            let task = stage.script.spawn(site);
+            stage.script.poll(task, 2, MS / 10);
+            stage.script.pass(if nth % 2 == 0 { 3 * MS } else { 58 * MS });
+            stage.script.end(task, TaskState::Completed);
+        }
+        stage.second();
+        let mut judge = Judge::new(Terms { fail_on: Level::Warn, ..Terms::default() });
+        judge.add_run(&RunEvidence { without_cpu_ns, ..RunEvidence::of(&stage.monitor) });
+        judge.verdict()
+    };
+    let doubted = judged(Some(55 * MS));
+    assert_eq!(doubted.outcome, Outcome::Clean, "{:?}", doubted.findings);
+    let doubt = doubted.undecided.iter().find(|one| &*one.rule == "tail-latency");
+    let Some(Undecided { reason: why, over_limit: true, .. }) = doubt else {
+        panic!("a doubt: {:?}", doubted.undecided)
+    };
+    assert!(why.starts_with("src/cart.rs:88:9: 1 task in 2 takes"), "{why}");
+    assert!(why.ends_with("but threads of its runtime were without a CPU for 55ms"), "{why}");
+
+    for without_cpu_ns in [None, Some(10 * MS)] {
+        let verdict = judged(without_cpu_ns);
+        assert_eq!(verdict.outcome, Outcome::Findings, "{without_cpu_ns:?}");
+        assert_eq!(&*verdict.findings[0].detector, "tail-latency");
+    }
 }
