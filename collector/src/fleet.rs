@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 use run::FleetLoop;
 
+mod leases;
 mod run;
-mod seats;
 
 /// Orders and questions that may wait; a sender that finds the queue full waits for a place.
 const QUEUE: usize = 64;
@@ -31,9 +31,9 @@ const QUEUE: usize = 64;
 #[error("the collector is stopping; try again when it is back")]
 pub(crate) struct Stopped;
 
-/// Why a push stream gets no seat.
+/// Why a push stream gets no lease.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum NoSeat {
+pub(crate) enum NoLease {
     #[error(transparent)]
     Full(#[from] TooManyProcesses),
     #[error(
@@ -50,8 +50,8 @@ pub(crate) enum Taken {
     Applied(Applied),
     /// Its sequence number does not follow what is known: nothing of it was taken.
     OutOfOrder,
-    /// Another stream has the process's seat now.
-    NoSeat,
+    /// Another stream has the process's lease now.
+    NoLease,
 }
 
 /// Talks to the fleet's thread. Cheap to clone.
@@ -62,10 +62,10 @@ pub(crate) struct Fleet {
     changes: watch::Receiver<u64>,
 }
 
-/// A push stream's place: reports of one incarnation come from it until it parts, or until it was silent for so long
+/// A push stream's lease: reports of one incarnation come from it until it parts, or until it was silent for so long
 /// that another may take over.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct Lease {
     /// The incarnation.
     pub(crate) boot: BootId,
     /// What the process is called here: `checkout#2`.
@@ -79,10 +79,10 @@ pub(crate) struct Seat {
 
 #[derive(Debug)]
 enum Order {
-    Greet { hello: Box<Hello>, reply: oneshot::Sender<Result<Seat, NoSeat>> },
-    Renew { seat: u64, hello: Box<Hello>, reply: oneshot::Sender<()> },
-    Apply { boot: BootId, seat: u64, report: Box<Report>, reply: oneshot::Sender<Taken> },
-    Part { boot: BootId, seat: u64, reason: Arc<str> },
+    Greet { hello: Box<Hello>, reply: oneshot::Sender<Result<Lease, NoLease>> },
+    Renew { lease: u64, hello: Box<Hello>, reply: oneshot::Sender<()> },
+    Apply { boot: BootId, lease: u64, report: Box<Report>, reply: oneshot::Sender<Taken> },
+    Part { boot: BootId, lease: u64, reason: Arc<str> },
 }
 
 #[derive(Debug)]
@@ -94,32 +94,32 @@ struct Question {
 }
 
 impl Fleet {
-    /// Seats a push stream, unless another one has the seat of the same incarnation and is not silent.
-    pub(crate) async fn greet(&self, hello: Box<Hello>) -> Result<Result<Seat, NoSeat>, Stopped> {
-        let (reply, seat) = oneshot::channel();
+    /// Gives a push stream its lease, unless another one has the lease of the same incarnation and is not silent.
+    pub(crate) async fn greet(&self, hello: Box<Hello>) -> Result<Result<Lease, NoLease>, Stopped> {
+        let (reply, lease) = oneshot::channel();
         self.orders.send(Order::Greet { hello, reply }).await.map_err(|_| Stopped)?;
-        seat.await.map_err(|_| Stopped)
+        lease.await.map_err(|_| Stopped)
     }
 
-    /// Takes the greeting of a seated stream again: what the process measures has changed.
-    pub(crate) async fn renew(&self, seat: &Seat, hello: Box<Hello>) -> Result<(), Stopped> {
+    /// Takes the greeting of a stream that has its lease again: what the process measures has changed.
+    pub(crate) async fn renew(&self, lease: &Lease, hello: Box<Hello>) -> Result<(), Stopped> {
         let (reply, renewed) = oneshot::channel();
-        let order = Order::Renew { seat: seat.number, hello, reply };
+        let order = Order::Renew { lease: lease.number, hello, reply };
         self.orders.send(order).await.map_err(|_| Stopped)?;
         renewed.await.map_err(|_| Stopped)
     }
 
     /// Folds a report in and returns when it is done. Of one that is dropped before, nothing or all is folded.
-    pub(crate) async fn apply(&self, seat: &Seat, report: Box<Report>) -> Result<Taken, Stopped> {
+    pub(crate) async fn apply(&self, lease: &Lease, report: Box<Report>) -> Result<Taken, Stopped> {
         let (reply, applied) = oneshot::channel();
-        let order = Order::Apply { boot: seat.boot, seat: seat.number, report, reply };
+        let order = Order::Apply { boot: lease.boot, lease: lease.number, report, reply };
         self.orders.send(order).await.map_err(|_| Stopped)?;
         applied.await.map_err(|_| Stopped)
     }
 
-    /// Ends a push stream: its process is gone unless another stream took its seat.
-    pub(crate) async fn part(&self, seat: Seat, reason: &str) -> Result<(), Stopped> {
-        let order = Order::Part { boot: seat.boot, seat: seat.number, reason: reason.into() };
+    /// Ends a push stream: its process is gone unless another stream took its lease.
+    pub(crate) async fn part(&self, lease: Lease, reason: &str) -> Result<(), Stopped> {
+        let order = Order::Part { boot: lease.boot, lease: lease.number, reason: reason.into() };
         self.orders.send(order).await.map_err(|_| Stopped)
     }
 

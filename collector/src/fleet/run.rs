@@ -12,8 +12,8 @@ use pollscope_model::report::{Report, ReportKind};
 use pollscope_model::world::{Applied, Folding, Process, WorldLimits};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::seats::Seats;
-use super::{NoSeat, Order, Question, Seat, Taken};
+use super::leases::Leases;
+use super::{Lease, NoLease, Order, Question, Taken};
 
 /// How often the detectors judge and silence is noticed.
 const TICK: Duration = Duration::from_millis(250);
@@ -23,7 +23,7 @@ const SLICE: usize = 2_048;
 
 pub(super) struct FleetLoop {
     monitor: Monitor,
-    seats: Seats,
+    leases: Leases,
     /// Reports that are folded in part, each with the stream that waits for it.
     begun: VecDeque<(Folding, oneshot::Sender<Taken>)>,
     /// Processes that the detectors look at in this round.
@@ -40,7 +40,7 @@ impl FleetLoop {
     ) -> Self {
         Self {
             monitor: Monitor::new(limits),
-            seats: Seats::default(),
+            leases: Leases::default(),
             begun: VecDeque::new(),
             looks: VecDeque::new(),
             changed,
@@ -75,32 +75,32 @@ impl FleetLoop {
         match order {
             Order::Greet { hello, reply } => {
                 let boot = hello.boot;
-                if self.seats.is_taken(boot) && self.is_live(boot) {
-                    let _ = reply.send(Err(NoSeat::Taken));
+                if self.leases.is_taken(boot) && self.is_live(boot) {
+                    let _ = reply.send(Err(NoLease::Taken));
                     return;
                 }
                 self.finish(boot);
-                let seat = self.monitor.connect(*hello, now_ns).map_err(NoSeat::from).map(|welcome| {
-                    let (number, wants) = self.seats.take(boot);
-                    Seat { boot, label: welcome.label, last_seq: welcome.last_seq, wants, number }
+                let lease = self.monitor.connect(*hello, now_ns).map_err(NoLease::from).map(|welcome| {
+                    let (number, wants) = self.leases.take(boot);
+                    Lease { boot, label: welcome.label, last_seq: welcome.last_seq, wants, number }
                 });
                 // Failing means that the stream ended meanwhile: nothing else will part for it.
-                if let Err(Ok(seat)) = reply.send(seat) {
-                    self.part(boot, seat.number, "connection lost during the greeting", now_ns);
+                if let Err(Ok(lease)) = reply.send(lease) {
+                    self.part(boot, lease.number, "connection lost during the greeting", now_ns);
                 }
             }
-            Order::Renew { seat, hello, reply } => {
-                if self.seats.holds(hello.boot, seat) {
+            Order::Renew { lease, hello, reply } => {
+                if self.leases.holds(hello.boot, lease) {
                     // There is room for a process that is known. If it was forgotten, its next report
                     // ends the stream.
                     let _ = self.monitor.connect(*hello, now_ns);
                 }
                 let _ = reply.send(());
             }
-            Order::Apply { boot, seat, report, reply } => self.take(boot, seat, *report, reply, now_ns),
-            Order::Part { boot, seat, reason } => {
+            Order::Apply { boot, lease, report, reply } => self.take(boot, lease, *report, reply, now_ns),
+            Order::Part { boot, lease, reason } => {
                 self.finish(boot);
-                self.part(boot, seat, &reason, now_ns);
+                self.part(boot, lease, &reason, now_ns);
             }
         }
         self.changed();
@@ -112,13 +112,13 @@ impl FleetLoop {
     }
 
     /// Begins a report; a small one is folded at once.
-    fn take(&mut self, boot: BootId, seat: u64, report: Report, reply: oneshot::Sender<Taken>, now_ns: u64) {
+    fn take(&mut self, boot: BootId, lease: u64, report: Report, reply: oneshot::Sender<Taken>, now_ns: u64) {
         // The stream ended while its report waited: what was not acknowledged comes again.
         if reply.is_closed() {
             return;
         }
-        if !self.seats.holds(boot, seat) {
-            let _ = reply.send(Taken::NoSeat);
+        if !self.leases.holds(boot, lease) {
+            let _ = reply.send(Taken::NoLease);
             return;
         }
         let known = self.monitor.world().process(boot).map(|process| process.reported_seq().unwrap_or(0));
@@ -132,7 +132,7 @@ impl FleetLoop {
             (Some(known), _) if begins && report.seq < known => self.monitor.reset_process(boot, now_ns),
             _ => {}
         }
-        self.seats.reported(&report);
+        self.leases.reported(&report);
         self.begun.push_front((Folding::new(report), reply));
         self.fold_on();
     }
@@ -164,8 +164,8 @@ impl FleetLoop {
         self.changed();
     }
 
-    fn part(&mut self, boot: BootId, seat: u64, reason: &str, now_ns: u64) {
-        if self.seats.leave(boot, seat) {
+    fn part(&mut self, boot: BootId, lease: u64, reason: &str, now_ns: u64) {
+        if self.leases.leave(boot, lease) {
             self.monitor.disconnect(boot, reason, now_ns);
         }
     }
@@ -176,7 +176,7 @@ impl FleetLoop {
             return;
         }
         let now_ns = (self.now)();
-        let settled = self.seats.want(&question.ask, now_ns);
+        let settled = self.leases.want(&question.ask, now_ns);
         let answer = (settled || !question.may_wait).then(|| self.monitor.answer(&question.ask, now_ns));
         let _ = question.reply.send(answer);
     }
@@ -189,7 +189,7 @@ impl FleetLoop {
             self.looks.extend(self.monitor.world().processes().map(Process::boot));
         }
         for boot in self.monitor.take_alarms() {
-            self.seats.want_events(boot, now_ns);
+            self.leases.want_events(boot, now_ns);
         }
         self.changed();
     }

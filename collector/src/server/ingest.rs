@@ -19,17 +19,17 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::held_bytes::{HeldBytes, Share};
 use super::stop::Stop;
-use crate::fleet::{Fleet, NoSeat, Seat, Stopped, Taken};
+use crate::fleet::{Fleet, Lease, NoLease, Stopped, Taken};
 
 /// How long a peer may take to its greeting.
 const GREETING_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long a stream waits for the seat of one that may just have lost its connection: longer than it takes
+/// How long a stream waits for the lease of one that may just have lost its connection: longer than it takes
 /// until a peer that answers no ping is gone.
-const SEAT_DEADLINE: Duration = Duration::from_millis(4_500);
+const LEASE_DEADLINE: Duration = Duration::from_millis(4_500);
 
 /// How often it asks.
-const SEAT_RETRY: Duration = Duration::from_millis(50);
+const LEASE_RETRY: Duration = Duration::from_millis(50);
 
 /// Bytes of reports that all streams together may hold before they are folded.
 const UNFOLDED: usize = 512 << 20;
@@ -98,7 +98,7 @@ enum End {
     #[error("the collector has forgotten this process; reconnect and send a snapshot")]
     Forgotten,
     #[error(transparent)]
-    NoSeat(#[from] NoSeat),
+    NoLease(#[from] NoLease),
     #[error(
         "all processes together hold more than the collector may, and this one held most: send fewer sites and \
          names, or push to another collector"
@@ -136,8 +136,8 @@ impl End {
         let last = match self {
             Self::Lost => return,
             Self::Silent => Err(Status::deadline_exceeded(words)),
-            Self::NoSeat(NoSeat::Taken) => Err(Status::already_exists(words)),
-            Self::NoSeat(NoSeat::Full(_)) | Self::Evicted | Self::Crowded => {
+            Self::NoLease(NoLease::Taken) => Err(Status::already_exists(words)),
+            Self::NoLease(NoLease::Full(_)) | Self::Evicted | Self::Crowded => {
                 Err(Status::resource_exhausted(words))
             }
             Self::Gap { .. } | Self::Forgotten | Self::TakenOver => Err(Status::aborted(words)),
@@ -152,14 +152,14 @@ impl End {
     }
 }
 
-/// Seats a stream. Where the stream of the same process before it has just broken off, the new one waits until that is
+/// Gives a stream its lease. Where the stream of the same process before it has just broken off, the new one waits until that is
 /// known here; where that one is alive, the new one is refused.
-async fn seat(fleet: &Fleet, hello: Box<Hello>) -> Result<Seat, End> {
-    let deadline = Instant::now() + SEAT_DEADLINE;
+async fn lease(fleet: &Fleet, hello: Box<Hello>) -> Result<Lease, End> {
+    let deadline = Instant::now() + LEASE_DEADLINE;
     loop {
         match fleet.greet(hello.clone()).await? {
-            Err(NoSeat::Taken) if Instant::now() < deadline => tokio::time::sleep(SEAT_RETRY).await,
-            seat => return Ok(seat?),
+            Err(NoLease::Taken) if Instant::now() < deadline => tokio::time::sleep(LEASE_RETRY).await,
+            lease => return Ok(lease?),
         }
     }
 }
@@ -182,13 +182,13 @@ impl Stream {
             () = stop.wait() => return Err(Stopped.into()),
         };
         let (pid, host, boot) = (hello.process.pid, hello.process.host.clone(), hello.boot);
-        let mut seat = seat(fleet, hello).await?;
-        let label = seat.label.clone();
+        let mut lease = lease(fleet, hello).await?;
+        let label = lease.label.clone();
         tracing::info!(process = %label, pid, host, %boot, "connected");
 
         let share = self.share.clone();
         let talked = tokio::select! {
-            talked = self.talk(fleet, &mut seat, stop) => talked,
+            talked = self.talk(fleet, &mut lease, stop) => talked,
             () = share.revoked() => Err(End::Crowded),
         };
         let reason = match &talked {
@@ -196,7 +196,7 @@ impl Stream {
             Err(end) => end.to_string(),
         };
         tracing::info!(process = %label, pid, %boot, reason, "disconnected");
-        fleet.part(seat, &reason).await?;
+        fleet.part(lease, &reason).await?;
         talked.map(drop)
     }
 
@@ -210,22 +210,22 @@ impl Stream {
     }
 
     /// Takes reports until the goodbye of the process; returns its reason.
-    async fn talk(&mut self, fleet: &Fleet, seat: &mut Seat, mut stop: Stop) -> Result<String, End> {
+    async fn talk(&mut self, fleet: &Fleet, lease: &mut Lease, mut stop: Stop) -> Result<String, End> {
         self.send(Control::Welcome(Welcome {
             protocol: PROTOCOL,
-            last_seq: seat.last_seq,
+            last_seq: lease.last_seq,
             detail: Detail::Top,
         }))
         .await?;
         loop {
             tokio::select! {
                 push = self.next() => match push? {
-                    Message::Hello(hello) if hello.boot == seat.boot => fleet.renew(seat, hello).await?,
+                    Message::Hello(hello) if hello.boot == lease.boot => fleet.renew(lease, hello).await?,
                     Message::Hello(_) => return Err(End::WrongBoot),
                     Message::Goodbye { reason } => return Ok(reason),
-                    Message::Report(report) => self.take(fleet, seat, report).await?,
+                    Message::Report(report) => self.take(fleet, lease, report).await?,
                 },
-                want = seat.wants.recv() => match want {
+                want = lease.wants.recv() => match want {
                     Some(want) => self.send(want).await?,
                     None => return Err(End::TakenOver),
                 },
@@ -235,17 +235,17 @@ impl Stream {
     }
 
     /// Hands a report over and acknowledges it when it is kept.
-    async fn take(&mut self, fleet: &Fleet, seat: &Seat, report: Box<Report>) -> Result<(), End> {
-        if report.boot != seat.boot {
+    async fn take(&mut self, fleet: &Fleet, lease: &Lease, report: Box<Report>) -> Result<(), End> {
+        if report.boot != lease.boot {
             return Err(End::WrongBoot);
         }
         let seq = report.seq;
         let whole = report.kind.is_last_part();
         self.share.set(report.held_bytes());
-        let taken = fleet.apply(seat, report).await?;
+        let taken = fleet.apply(lease, report).await?;
         self.share.set(0);
         match taken {
-            Taken::NoSeat => Err(End::TakenOver),
+            Taken::NoLease => Err(End::TakenOver),
             Taken::OutOfOrder => Err(End::Gap { seq }),
             Taken::Applied(Applied::UnknownProcess) => Err(End::Forgotten),
             Taken::Applied(Applied::Evicted) => Err(End::Evicted),

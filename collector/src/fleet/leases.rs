@@ -1,4 +1,4 @@
-//! Which push stream has the seat of which incarnation, and what it was asked for: all of its tasks, single
+//! Which push stream has the lease of which incarnation, and what it was asked for: all of its tasks, single
 //! polls.
 //!
 //! Knows nothing of the monitor; used by the fleet's thread alone.
@@ -38,7 +38,7 @@ const MAX_ASKED_AT_ONCE: usize = 64;
 
 /// The push streams that are open.
 #[derive(Default, Debug)]
-pub(super) struct Seats {
+pub(super) struct Leases {
     by_boot: BTreeMap<BootId, Held>,
     next: u64,
 }
@@ -55,8 +55,8 @@ struct Held {
     full: bool,
 }
 
-impl Seats {
-    /// Gives the incarnation's seat to a new stream; the old one's channel closes.
+impl Leases {
+    /// Gives the incarnation's lease to a new stream; the old one's channel closes.
     pub(super) fn take(&mut self, boot: BootId) -> (u64, mpsc::Receiver<Control>) {
         let (wants, wanted) = mpsc::channel(WANTS);
         self.next += 1;
@@ -65,17 +65,17 @@ impl Seats {
         (self.next, wanted)
     }
 
-    /// Whether some stream has the seat of the incarnation.
+    /// Whether some stream has the lease of the incarnation.
     pub(super) fn is_taken(&self, boot: BootId) -> bool {
         self.by_boot.contains_key(&boot)
     }
 
-    /// Whether the stream still has the seat of the incarnation.
+    /// Whether the stream still has the lease of the incarnation.
     pub(super) fn holds(&self, boot: BootId, number: u64) -> bool {
         self.by_boot.get(&boot).is_some_and(|held| held.number == number)
     }
 
-    /// Frees the seat if the stream still has it.
+    /// Frees the lease if the stream still has it.
     pub(super) fn leave(&mut self, boot: BootId, number: u64) -> bool {
         let held = self.holds(boot, number);
         if held {
