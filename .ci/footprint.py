@@ -31,6 +31,8 @@ SETS = {
     "backtrace": ("stacks of blocked polls", {"default": False, "features": ["backtrace"]}),
     "export": ("terminal, scripts, collectors", {"default": False, "features": ["export"]}),
     "recording": ("files alone, without gRPC", {"default": False, "features": ["recording"]}),
+    "tower": ("requests by route, tonic and others", {"default": False, "features": ["tower"]}),
+    "axum": ("requests by route, axum 0.8", {"default": False, "features": ["axum"]}),
     "default + recording": ("files: `POLLSCOPE_RECORD`, `POLLSCOPE_DUMP`", {"features": ["recording"]}),
     "default + check": ("`#[pollscope::test]`, for dev-dependencies", {"features": ["check"]}),
 }
@@ -41,6 +43,7 @@ WITHOUT = {
     DEFAULT: ["cc", "pkg-config"],
     NONE: ["cc", "h2", "hyper", "pkg-config", "prost", "tonic"],
     "recording": ["h2", "http", "http-body", "hyper", "tonic"],
+    "tower": ["axum", "h2", "hyper", "tonic", "tower"],
 }
 
 

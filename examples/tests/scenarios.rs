@@ -24,6 +24,8 @@ mod http;
 mod libtest;
 #[path = "scenarios/recording.rs"]
 mod recording;
+#[path = "scenarios/routes.rs"]
+mod routes;
 #[path = "scenarios/service.rs"]
 mod service;
 #[path = "scenarios/site.rs"]

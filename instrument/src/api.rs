@@ -10,4 +10,6 @@ pub(crate) mod large;
 pub(crate) mod scope;
 pub(crate) mod spawn;
 pub(crate) mod task;
+#[cfg(feature = "tower")]
+pub mod tower;
 pub(crate) mod waker;

@@ -12,6 +12,8 @@ mod setup;
 mod testkit;
 mod watch;
 
+#[cfg(feature = "tower")]
+pub use crate::api::tower;
 pub use crate::{
     api::{
         allow::allow_blocking,

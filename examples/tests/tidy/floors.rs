@@ -93,7 +93,7 @@ pub(crate) const HOUSES: &[House] = &[
             &["api/allow", "api/waker", "setup/fork", "watch/backtrace"],
             &["api/future", "api/handle", "setup/own_thread"],
             &["api/scope", "api/spawn"],
-            &["api/join_set", "api/task", "report/sample"],
+            &["api/join_set", "api/task", "api/tower", "report/sample"],
             &["api/hooks", "report/overload", "watch/watchdog"],
             &["report/drain", "setup/config"],
             &["report/reporter", "setup/env", "setup/mode"],

@@ -51,6 +51,6 @@ pub mod runtime;
 
 #[cfg(not(loom))]
 pub use record::{
-    Recorder, Settings, allowed, flight, given_back, handing, hold, intern, life, session, shard, slots,
-    split, tag, task, thread,
+    Recorder, Settings, allowed, flight, given_back, handing, hold, intern, life, route, session, shard,
+    slots, split, tag, task, thread,
 };

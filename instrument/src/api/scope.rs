@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 
 use pollscope_model::entity::task::TaskKind;
 use pollscope_recorder::life::Life;
+#[cfg(feature = "tower")]
+use pollscope_recorder::route::Route;
 use pollscope_recorder::session;
 use pollscope_recorder::task::Labels;
 use pollscope_recorder::thread::{self, Thread};
@@ -86,7 +88,12 @@ pub trait Traced: Future + sealed::Sealed + Sized {
         let labels = if wraps { Labels::new(&name.into(), "") } else { Labels::default() };
         let stage = if wraps {
             let bytes = size_of::<Self>();
-            Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::Future, bytes }
+            Stage::Unpolled {
+                at: Birthplace::Line(Location::caller()),
+                labels,
+                kind: TaskKind::Future,
+                bytes,
+            }
         } else {
             Stage::Plain
         };
@@ -96,7 +103,7 @@ pub trait Traced: Future + sealed::Sealed + Sized {
 
 impl<F: Future> Traced for F {}
 
-/// A future that is recorded; made by [`Traced::traced`].
+/// A future that is recorded; made by [`Traced::traced`], and of a request by the layer of feature `tower`.
 #[must_use = "futures do nothing unless polled"]
 pub struct TracedFuture<F> {
     // First, so that what the future does while it is dropped comes before the end.
@@ -108,13 +115,38 @@ enum Stage {
     Plain,
     /// Not a task yet: a future that is never polled is no task that waits.
     Unpolled {
-        location: &'static Location<'static>,
+        at: Birthplace,
         labels: Labels,
         kind: TaskKind,
         /// The user's future's own size.
         bytes: usize,
     },
     Begun(Life),
+}
+
+/// What the task's site is.
+#[derive(Clone, Copy)]
+enum Birthplace {
+    Line(&'static Location<'static>),
+    #[cfg(feature = "tower")]
+    Route(Route),
+}
+
+impl Birthplace {
+    /// The life of a task that begins here and now, if it is to be recorded.
+    fn begin(self, kind: TaskKind, labels: Labels, bytes: usize) -> Option<Life> {
+        match self {
+            Self::Line(line) => {
+                Some(Life::begin(session::site(line, runtime::current)?, kind, labels, bytes))
+            }
+            #[cfg(feature = "tower")]
+            Self::Route(route) => {
+                let site = session::route(route, runtime::current)?;
+                let _label = Label::set(route.name());
+                Some(Life::begin(site, kind, labels, bytes))
+            }
+        }
+    }
 }
 
 impl<F> std::fmt::Debug for TracedFuture<F> {
@@ -134,17 +166,26 @@ impl<F: Future> Future for TracedFuture<F> {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &mut this.stage)
         };
-        if let Stage::Unpolled { location, labels, kind, bytes } = *stage {
-            *stage = match session::site(location, runtime::current) {
-                Some(site) => Stage::Begun(Life::begin(site, kind, labels, bytes)),
-                None => Stage::Plain,
-            };
+        if let Stage::Unpolled { at, labels, kind, bytes } = *stage {
+            *stage = at.begin(kind, labels, bytes).map_or(Stage::Plain, Stage::Begun);
         }
         match stage {
             Stage::Begun(life) => poll_recorded(life, cx, |cx| future.poll(cx)),
             _ => future.poll(cx),
         }
     }
+}
+
+/// A request's future, recorded from its first poll on; `None`: it is not.
+#[cfg(feature = "tower")]
+pub(crate) fn request<F: Future>(route: Option<Route>, future: F) -> TracedFuture<F> {
+    let stage = route.map_or(Stage::Plain, |route| Stage::Unpolled {
+        at: Birthplace::Route(route),
+        labels: Labels::default(),
+        kind: TaskKind::Request,
+        bytes: size_of::<F>(),
+    });
+    TracedFuture { future, stage }
 }
 
 /// The body of a `block_on`, recorded under the name `main`: for `#[pollscope::main]`. Boxed whatever its size, which
@@ -155,7 +196,7 @@ pub fn block_on_body<F: Future>(future: F) -> TracedFuture<Pin<Box<F>>> {
     let stage = if Recorder::global().wraps() {
         let labels = Labels::new("main", "").long_lived(true);
         let bytes = size_of::<F>();
-        Stage::Unpolled { location: Location::caller(), labels, kind: TaskKind::BlockOn, bytes }
+        Stage::Unpolled { at: Birthplace::Line(Location::caller()), labels, kind: TaskKind::BlockOn, bytes }
     } else {
         Stage::Plain
     };

@@ -19,12 +19,13 @@ pub const MAX_ENTRIES: usize = 65_536;
 /// The most bytes that a dictionary keeps; what is over is refused and counted.
 pub const MAX_BYTES: usize = 32 << 20;
 
-/// Where a task was spawned: the caller's line, by `#[track_caller]`.
+/// Where a task was spawned: the caller's line, by `#[track_caller]`. The site of a request is its route,
+/// `GET /price/{id}`, as the file of a site without a line.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Site {
     /// Path of the source file as the compiler saw it.
     pub file: Arc<str>,
-    /// Line, from 1; 0 when the site stands for no line (see [`Site::unknown`]).
+    /// Line, from 1; 0 when the site stands for no line: for a route, or see [`Site::unknown`].
     pub line: u32,
     /// Column, from 1; 0 when unknown.
     pub column: u32,
@@ -126,7 +127,9 @@ impl Dictionary {
         let bytes = &mut self.bytes;
         let stored = match entry {
             DictEntry::Site(id, site) => {
-                let site = Site { file: without_cache(&site.file).into(), ..site };
+                let is_file = site.line > 0;
+                let site =
+                    if is_file { Site { file: without_cache(&site.file).into(), ..site } } else { site };
                 let text = site.to_string().into();
                 put(&mut self.sites, id.0, (site, text), MAX_ENTRIES, bytes, |(site, text)| {
                     site.file.len() + text.len()
@@ -155,6 +158,12 @@ impl Dictionary {
             Some(Some((site, _))) => site.clone(),
             _ => Site::unknown(&format!("(site {} unknown)", id.0)),
         }
+    }
+
+    /// Whether the site is a route, that of requests: what a process tells without a line. What it does not tell is
+    /// none.
+    pub fn is_route(&self, id: SiteId) -> bool {
+        matches!(self.sites.get(id.0 as usize), Some(Some((site, _))) if site.line == 0)
     }
 
     /// The site as it prints, `src/cart.rs:88:9`, or a placeholder that names the unknown index.
@@ -288,6 +297,15 @@ mod tests {
             dict.insert(DictEntry::Site(SiteId(0), Site { file: file.into(), line: 7, column: 0 }));
             assert_eq!(&*dict.site_text(SiteId(0)), format!("{shown}:7"));
         }
+    }
+
+    #[test]
+    fn a_route_stays_as_it_is() {
+        let route = "GET /registry/src/{index}/{name}";
+        let mut dict = Dictionary::default();
+        dict.insert(DictEntry::Site(SiteId(0), Site { file: route.into(), line: 0, column: 0 }));
+        assert_eq!((&*dict.site_text(SiteId(0)), dict.site(SiteId(0)).short()), (route, route.to_owned()));
+        assert!(dict.is_route(SiteId(0)) && !dict.is_route(SiteId(1)), "the other is only unknown");
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Finding {
     pub fingerprint: Arc<str>,
     /// Spawn site, `src/cart.rs:88:9`; empty if it is about no site.
     pub site: Arc<str>,
+    /// The route of the request that it is about, or the scope of that task; empty if there is none.
+    pub scope: Arc<str>,
     /// A task that shows it.
     pub task: Option<TaskId>,
     /// Name of that task, or empty.
@@ -69,6 +71,7 @@ impl Finding {
             level,
             fingerprint: "".into(),
             site: "".into(),
+            scope: "".into(),
             task: None,
             task_name: "".into(),
             process: "".into(),

@@ -52,7 +52,8 @@ mod tests {
     #[test]
     fn variants_keep_their_places() {
         assert_eq!(Mode::ALL.map(Mode::as_str), ["sample", "wrap", "hooks"]);
-        assert_eq!(TaskKind::ALL.map(TaskKind::as_str), ["async", "local", "blocking", "block-on", "future"]);
+        let kinds = ["async", "local", "blocking", "block-on", "future", "request"];
+        assert_eq!(TaskKind::ALL.map(TaskKind::as_str), kinds);
         let states = ["idle", "scheduled", "running", "completed", "cancelled", "panicked"];
         assert_eq!(TaskState::ALL.map(TaskState::as_str), states);
         assert_eq!(HandleState::ALL.map(HandleState::as_str), ["held", "dropped", "joined", "aborted"]);

@@ -14,6 +14,7 @@ message! {
     "report.slow_polls": SlowPoll = wire::SlowPoll {
         task, site, nth, worker, start_ns, wall_ns, busy_ns, preempted_ns, stack, waiting_in, waiters, waited_ns,
         max_waited_ns, in_place, allowed_ns, allowed_for, allowed_at, allowed_others, allowed_preempted_ns, faults,
+        nested_ns, nested_preempted_ns,
     }
 }
 

@@ -520,7 +520,7 @@ pub struct SiteEntry {
     /// Index that the reports use.
     #[prost(uint32, tag = "1")]
     pub id: u32,
-    /// Source file.
+    /// Source file; a request's route if the line is 0.
     #[prost(string, tag = "2")]
     pub file: ::prost::alloc::string::String,
     /// Line, from 1; 0 if it is no source line.
@@ -721,6 +721,12 @@ pub struct SlowPoll {
     /// Pages of memory that it touched for the first time.
     #[prost(uint64, tag = "20")]
     pub faults: u64,
+    /// Of the wall time, the longest slow poll inside of it that has evidence of its own, without what is allowed in that.
+    #[prost(uint64, tag = "21")]
+    pub nested_ns: u64,
+    /// Of that, runnable but without a CPU.
+    #[prost(uint64, tag = "22")]
+    pub nested_preempted_ns: u64,
 }
 /// A time in which no thread of the process ran: it was stopped by a signal, a debugger or the cgroup freezer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -822,8 +828,8 @@ pub struct TaskColumns {
     /// Task ids as differences to the row before. Their number is the number of rows.
     #[prost(sint64, repeated, tag = "1")]
     pub ids: ::prost::alloc::vec::Vec<i64>,
-    /// Bits: mode (0-1: sample, wrap, hooks), kind (2-4: async, local, blocking, block-on, future),
-    /// 5 a parent is known, 6 a runtime is known, 7 declared long-lived.
+    /// Bits: mode (0-1: sample, wrap, hooks), kind (2-4: async, local, blocking, block-on, future,
+    /// request), 5 a parent is known, 6 a runtime is known, 7 declared long-lived.
     #[prost(message, optional, tag = "2")]
     pub what: ::core::option::Option<Column>,
     /// Spawn site.
@@ -2283,6 +2289,9 @@ pub struct Finding {
     /// The longest of these waits.
     #[prost(uint64, optional, tag = "23")]
     pub max_waited_ns: ::core::option::Option<u64>,
+    /// The request's route, or the task's scope; empty if there is none.
+    #[prost(string, tag = "25")]
+    pub scope: ::prost::alloc::string::String,
 }
 /// Busy time of one worker over time.
 #[derive(Clone, PartialEq, ::prost::Message)]

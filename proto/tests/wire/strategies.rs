@@ -75,7 +75,7 @@ fn woken_by() -> impl Strategy<Value = WokenBy> {
 }
 
 fn kind() -> impl Strategy<Value = TaskKind> {
-    select(vec![TaskKind::Async, TaskKind::Local, TaskKind::Blocking, TaskKind::BlockOn, TaskKind::Future])
+    select(TaskKind::ALL.to_vec())
 }
 
 fn handle() -> impl Strategy<Value = HandleState> {

@@ -46,6 +46,7 @@ fn of_slow(index: &ExportIndex, slow: &SlowPoll, args: &mut Args) {
     uint("blocked_ns", slow.blocked_ns());
     uint("preempted_ns", slow.preempted_ns);
     uint("allowed_ns", Some(slow.allowed_ns).filter(|ns| *ns > 0));
+    uint("nested_ns", Some(slow.nested_ns).filter(|ns| *ns > 0));
     uint("waiters", slow.waiters.map(u64::from));
     uint("waited_ns", slow.waited_ns);
     uint("max_waited_ns", slow.max_waited_ns);
@@ -103,6 +104,7 @@ pub(super) fn of_finding(finding: &Finding) -> Args {
         ("detector", text(&finding.detector)),
         ("level", Some(Arg::Text(finding.level.as_str().into()))),
         ("spawned at", text(&finding.site)),
+        ("scope", text(&finding.scope)),
         ("task", finding.task.map(|task| Arg::Uint(task.0))),
         ("task name", text(&finding.task_name)),
         ("count", Some(Arg::Uint(finding.count))),

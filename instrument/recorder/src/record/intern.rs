@@ -4,6 +4,7 @@
 //! A site has a number for each [`session`](super::session) that spawns at it. Reports of the process as a whole use
 //! its own number alone ([`own`]).
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::panic::Location;
@@ -13,6 +14,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use pollscope_model::dict::{DictEntry, MAX_ENTRIES, Site};
 use pollscope_model::id::{NameId, SiteId};
 
+use super::route::Route;
 use super::session::Session;
 use super::{Recorder, by_site};
 
@@ -71,7 +73,7 @@ fn tables() -> MutexGuard<'static, Tables> {
 const CACHED_SITES: usize = 64;
 
 thread_local! {
-    /// Direct-mapped by address and session; 0 is no location.
+    /// Direct-mapped by the address of a location, or of a route's text, and session; 0 is none.
     static SITES: [Cell<(usize, u32, Session)>; CACHED_SITES] =
         const { [const { Cell::new((0, 0, Session::NONE)) }; CACHED_SITES] };
     /// Names that this thread gave, so that it takes no lock for one twice.
@@ -82,30 +84,45 @@ thread_local! {
 #[inline]
 pub fn site(location: &'static Location<'static>, session: Session) -> u32 {
     let address = std::ptr::from_ref(location) as usize;
+    cached_site(address, session, || (location.file(), location.line(), location.column()))
+}
+
+/// The number of a route as a site, which has no line, in a session. A hit in the thread's cache costs a few loads.
+#[inline]
+pub fn route(route: Route, session: Session) -> u32 {
+    // A text and a location that both live as long as the process are at different addresses.
+    cached_site(route.text().as_ptr() as usize, session, || (route.text(), 0, 0))
+}
+
+/// File, line and column.
+type Place = (&'static str, u32, u32);
+
+#[inline]
+fn cached_site(address: usize, session: Session, place: impl Fn() -> Place) -> u32 {
     SITES.with(|cache| {
         let slot = &cache[(address >> 3) % CACHED_SITES];
         let (cached, id, of) = slot.get();
         if cached == address && of == session {
             return id;
         }
-        let id = site_slowly(location, session);
+        let id = site_slowly(place(), session);
         slot.set((address, id, session));
         id
     })
 }
 
 #[cold]
-fn site_slowly(location: &'static Location<'static>, session: Session) -> u32 {
-    tables().site(location, session)
+fn site_slowly(place: Place, session: Session) -> u32 {
+    tables().site(place, session)
 }
 
 impl Tables {
-    fn site(&mut self, location: &'static Location<'static>, session: Session) -> u32 {
-        let key = (location.file(), location.line(), location.column(), session);
+    fn site(&mut self, place: Place, session: Session) -> u32 {
+        let key = (place.0, place.1, place.2, session);
         if let Some(id) = self.site_ids.get(&key) {
             return *id;
         }
-        let own = if session.is_none() { None } else { Some(self.site(location, Session::NONE)) };
+        let own = if session.is_none() { None } else { Some(self.site(place, Session::NONE)) };
         if self.sites.len() >= MAX_ENTRIES {
             let of_session = own.map(|_| &mut self.of_sessions.entry(session).or_default().refused);
             *of_session.unwrap_or(&mut self.refused) += 1;
@@ -172,6 +189,11 @@ fn numbered(text: &str, of: Names) -> u32 {
         cache.insert(text.into(), id);
     });
     id
+}
+
+/// The text as a name has it: a long one is cut.
+pub(super) fn fitting(text: &str) -> Cow<'_, str> {
+    if text.len() > MAX_NAME { cut(text).into() } else { text.into() }
 }
 
 /// The beginning of a long name, at most [`MAX_NAME`] bytes with its ellipsis.

@@ -16,7 +16,7 @@ use super::shard::SiteShard;
 use super::tag::Tag;
 use super::task::{Birth, Labels, Outcome, TaskState};
 use super::thread::{self, Label, Outer, Thread};
-use super::{allowed, handing};
+use super::{allowed, handing, nested};
 use crate::clock;
 pub(crate) use output::Keep;
 pub use output::{OpenOutput, keep_outputs_by};
@@ -345,6 +345,10 @@ pub fn slow_poll(thread: &Thread, outer: Outer, mut poll: SlowPoll, now: u64, pa
     allowed::note_allowed(&mut poll);
     if panicked {
         allowed::note_panic(&mut poll);
+    }
+    nested::subtract_nested(&mut poll);
+    if !outer.is_none() {
+        nested::note(thread, &poll);
     }
     let site = poll.site.0;
     if !thread.evidence.keep(poll) {

@@ -10,6 +10,7 @@ use super::flight::{self, Events, Flight};
 use super::given_back::GivenBack;
 use super::intern::Interned;
 use super::life::Keep;
+use super::route::Routes;
 use super::session::{self, Session, Sessions};
 use super::shard::SiteShard;
 use super::slots::Depot;
@@ -84,6 +85,7 @@ pub struct Recorder {
     pub(super) next_task_id: AtomicU64,
     pub(super) depot: Mutex<Depot>,
     pub(super) interned: Interned,
+    pub(super) routes: Routes,
     pub(super) threads: Registry,
     pub(super) events: Events,
     pub(super) allowed_lines: ran::Lines,
@@ -112,6 +114,7 @@ static GLOBAL: Recorder = Recorder {
     next_task_id: AtomicU64::new(1),
     depot: Mutex::new(Depot::new()),
     interned: Interned::new(),
+    routes: Routes::new(),
     threads: Registry::new(),
     events: Events::new(),
     allowed_lines: ran::none(),

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Recorder;
+use super::route::Route;
 use super::thread::{self, Thread};
 use super::{by_site, intern};
 
@@ -137,13 +138,25 @@ pub fn current() -> Session {
 /// number of the calling thread's, if it has one.
 #[inline]
 pub fn site(location: &'static Location<'static>, runtime: impl FnOnce() -> Option<u64>) -> Option<u32> {
+    Some(intern::site(location, here(runtime)?))
+}
+
+/// The site of a request for that route, which is handled here and now; the same for it.
+#[inline]
+pub fn route(route: Route, runtime: impl FnOnce() -> Option<u64>) -> Option<u32> {
+    Some(intern::route(route, here(runtime)?))
+}
+
+/// The session of what begins here and now; `None` if it is not to be recorded.
+#[inline]
+fn here(runtime: impl FnOnce() -> Option<u64>) -> Option<Session> {
     if !Recorder::global().wraps() {
         return None;
     }
     if any() {
-        return site_in(location, of_thread(thread::here()).or_else(|| of_runtime(runtime()?)));
+        return wanted(of_thread(thread::here()).or_else(|| of_runtime(runtime()?)));
     }
-    Some(intern::site(location, Session::NONE))
+    Some(Session::NONE)
 }
 
 /// The same for a task that is spawned on the runtime of that number.
@@ -154,7 +167,7 @@ pub fn site_on(location: &'static Location<'static>, runtime: impl FnOnce() -> u
     }
     if any() {
         let session = of_runtime(runtime()).unwrap_or_else(|| of_thread(thread::here()));
-        return site_in(location, session);
+        return Some(intern::site(location, wanted(session)?));
     }
     Some(intern::site(location, Session::NONE))
 }
@@ -170,9 +183,8 @@ pub fn hooked_site(location: &'static Location<'static>, session: Session, threa
 
 /// The process's own tasks are recorded only if it wants that itself.
 #[cold]
-fn site_in(location: &'static Location<'static>, session: Session) -> Option<u32> {
-    let wanted = !session.is_none() || Recorder::global().is_on_for_all();
-    wanted.then(|| intern::site(location, session))
+fn wanted(session: Session) -> Option<Session> {
+    (!session.is_none() || Recorder::global().is_on_for_all()).then_some(session)
 }
 
 impl Session {

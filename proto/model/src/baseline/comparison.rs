@@ -91,7 +91,7 @@ pub struct SiteName {
     pub process: Arc<str>,
     /// `src/cart.rs lookup`.
     pub key: Arc<str>,
-    /// Where it is now: `src/cart.rs:88:9`.
+    /// Where it is now: `src/cart.rs:88:9`; a route is its own place.
     pub place: Arc<str>,
     /// Whether it is one of several of that key.
     pub one_of_several: bool,
@@ -103,7 +103,10 @@ impl SiteName {
         Self {
             process: process.clone(),
             key: key.to_string().into(),
-            place: format!("{}:{place}", key.file).into(),
+            place: match place.line {
+                0 => key.file.clone(),
+                _ => format!("{}:{place}", key.file).into(),
+            },
             one_of_several,
         }
     }
@@ -113,6 +116,10 @@ impl fmt::Display for SiteName {
     /// `src/cart.rs:88:9 lookup`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.place)?;
+        // A route's key begins with its place, which has blanks of its own.
+        if let Some(name) = self.key.strip_prefix(&*self.place) {
+            return f.write_str(name);
+        }
         match self.key.split_once(' ') {
             Some((_, name)) => write!(f, " {name}"),
             None => Ok(()),

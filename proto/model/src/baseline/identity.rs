@@ -38,7 +38,7 @@ impl fmt::Display for SiteKey {
 /// Line and column: where a site was in one run. A hint, never part of who it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Place {
-    /// Line, from 1.
+    /// Line, from 1; 0 for a route.
     pub line: u32,
     /// Column, from 1; 0 when unknown.
     pub column: u32,
@@ -153,6 +153,8 @@ mod tests {
             ("hyper-1.12.0/src/server.rs", "hyper/src/server.rs"),
             ("tokio-util-0.7.1-rc.1/src/a.rs", "tokio-util/src/a.rs"),
             ("http-2/src/a.rs", "http-2/src/a.rs"),
+            ("GET /price/{id}", "GET /price/{id}"),
+            ("/shop.Cart/Add", "shop.Cart/Add"),
         ];
         for (file, stable) in cases {
             assert_eq!(&*SiteKey::new(file, "").file, stable, "{file}");

@@ -190,8 +190,8 @@ impl Run {
         }
         for view in process.sites() {
             let site = process.dictionary().site(view.id());
-            // Stands for no line: what did not fit into the dictionary.
-            if site.line == 0 {
+            // Stands for no line and no route: what did not fit into the dictionary.
+            if site.line == 0 && !process.dictionary().is_route(view.id()) {
                 continue;
             }
             let rows = process.site_rows(view.id());

@@ -223,7 +223,7 @@ pub(crate) fn evidence(view: &View<'_>, poll: &SlowPoll) -> String {
         "{task}, poll {}{worker}: {}{split}{stopped}{}",
         poll.nth,
         Nanos(poll.wall_ns),
-        view.allowance_text(poll)
+        view.taken_off_text(poll)
     )
 }
 

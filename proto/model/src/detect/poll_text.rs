@@ -85,11 +85,16 @@ impl View<'_> {
         }
     }
 
-    /// To follow what a poll spent its time on: `, 30ms allowed: reads config once (src/config.rs:12)`; empty
-    /// if nothing of it is allowed.
-    pub(crate) fn allowance_text(&self, poll: &SlowPoll) -> String {
+    /// To follow what a poll spent its time on: `, 30ms allowed: reads config once (src/config.rs:12)`, and what lies
+    /// in a poll inside of it; empty if nothing of it is taken off.
+    pub(crate) fn taken_off_text(&self, poll: &SlowPoll) -> String {
         let why = poll.allowance(self.moment.process.dictionary());
-        why.map_or_else(String::new, |why| format!(", {} allowed: {why}", Nanos(poll.allowed_ns)))
+        let allowed =
+            why.map_or_else(String::new, |why| format!(", {} allowed: {why}", Nanos(poll.allowed_ns)));
+        match poll.nested_ns {
+            0 => allowed,
+            ns => format!("{allowed}, {} in one poll of a future or request inside of it", Nanos(ns)),
+        }
     }
 
     /// What a poll waited for a CPU besides its own time, as a sentence; empty if that is less than its own time.

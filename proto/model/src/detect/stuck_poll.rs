@@ -233,7 +233,7 @@ fn ended(view: &View<'_>, rule: &Rule, poll: &SlowPoll, key: FindingKey) -> Sign
             view.task_text(poll.task),
             poll.nth,
             Nanos(poll.wall_ns),
-            view.allowance_text(poll),
+            view.taken_off_text(poll),
             view.call_text(&facts, Tense::Past),
             view.poll_harm_text(&facts)
         ),

@@ -56,6 +56,10 @@ impl Moment<'_> {
         }
         let stall = self.process.stalls().iter().find(|stall| is_of(stall))?;
         let stopped_ns = self.process.stopped_ns(stall.since_ns, self.now_ns);
+        // The task whose poll is inside of this one is judged for that time itself.
+        let nested = stall.task.filter(|inner| *inner != task.id).and_then(|inner| self.process.task(inner));
+        let nested_ns = nested.and_then(|inner| inner.current_poll_ns(self.now_ns)).unwrap_or(0);
+        let open_ns = open_ns.saturating_sub(nested_ns);
         Some(open_ns.saturating_sub(stall.allowed_ns).saturating_sub(stopped_ns))
     }
 
@@ -117,7 +121,7 @@ impl ObservedSite<'_> {
     /// Whether its tasks run in another executor than tokio's, as far as that is known: futures that no runtime's
     /// thread polls.
     pub(crate) fn is_elsewhere(&self) -> bool {
-        self.rows.kind == Some(TaskKind::Future) && self.rows.runtime.is_none()
+        matches!(self.rows.kind, Some(TaskKind::Future | TaskKind::Request)) && self.rows.runtime.is_none()
     }
 
     /// Living tasks that were not declared long-lived.
@@ -225,6 +229,11 @@ impl<'a> View<'a> {
     /// The site in a few characters, `cart.rs:88`.
     pub(crate) fn short_site(&self, site: SiteId) -> String {
         self.moment.process.dictionary().site(site).short()
+    }
+
+    /// Whether the site is a route.
+    pub(crate) fn is_route(&self, site: SiteId) -> bool {
+        self.moment.process.dictionary().is_route(site)
     }
 
     /// The first name that was seen at a site.

@@ -218,10 +218,12 @@ fn open(
         FindingKey::Named(_, name) | FindingKey::Thread(name) => view.name(name),
         FindingKey::Worker(worker) => view.worker_text(worker).into(),
     };
-    let (file, site) = match signal.key.site() {
+    let (file, site): (_, Arc<str>) = match signal.key.site() {
         Some(site) => (dictionary.site(site).file, Arc::from(dictionary.site(site).to_string())),
         None => (Arc::from(process.hello().process.name.as_str()), Arc::from("")),
     };
+    let is_route = signal.key.site().is_some_and(|site| view.is_route(site));
+    let scope = if is_route { site.clone() } else { Arc::from("") };
     let mut found = TrackedFinding {
         boot: process.boot(),
         detector,
@@ -231,6 +233,7 @@ fn open(
             number,
             fingerprint: fingerprint(id, &file, &name).into(),
             site,
+            scope,
             process: process.label().clone(),
             value: signal.value.clone(),
             limit: signal.limit.clone(),
@@ -278,7 +281,11 @@ fn update(
     if shown.task != signal.task {
         shown.task = signal.task;
         let record = signal.task.and_then(|task| view.moment.process.task(task));
-        shown.task_name = record.map_or_else(|| "".into(), |record| view.name(record.name));
+        shown.task_name = record.as_ref().map_or_else(|| "".into(), |record| view.name(record.name));
+        // Whatever the detector, a request is known by its route.
+        if found.key.site().is_none_or(|site| !view.is_route(site)) {
+            shown.scope = record.map_or_else(|| "".into(), |record| view.name(record.scope));
+        }
     }
     shown.headline = signal.headline.into();
     shown.why = signal.why.into();

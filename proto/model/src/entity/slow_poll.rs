@@ -70,6 +70,11 @@ pub struct SlowPoll {
     pub allowed_preempted_ns: u64,
     /// Pages of memory that it touched for the first time. 0: none, or not counted.
     pub faults: u64,
+    /// Of the wall time, the longest slow poll inside of it: of a future or a request that has evidence of its own, without
+    /// what is allowed in that. 0: there was none.
+    pub nested_ns: u64,
+    /// Of that, runnable but without a CPU. 0: none of it, or unknown.
+    pub nested_preempted_ns: u64,
 }
 
 impl SlowPoll {
@@ -83,30 +88,41 @@ impl SlowPoll {
         self.stack.is_some() || self.waiting_in.is_some()
     }
 
-    /// Wall time without what is allowed.
-    pub(crate) fn held_ns(&self) -> u64 {
-        self.wall_ns.saturating_sub(self.allowed_ns)
+    /// Wall time without what is allowed, and without what the poll inside of it is answerable for.
+    pub fn held_ns(&self) -> u64 {
+        self.wall_ns.saturating_sub(self.allowed_ns).saturating_sub(self.nested_ns)
     }
 
-    /// Time that the code itself is answerable for: wall time without what is allowed and without the preemption
-    /// outside of that.
+    /// Time that the code itself is answerable for: wall time without what is allowed, without the poll inside of it
+    /// and without the preemption outside of these.
     pub fn judged_ns(&self) -> u64 {
         self.held_ns().saturating_sub(self.preempted_outside_ns().unwrap_or(0))
     }
 
-    /// Preemption that does not lie in what is allowed.
-    pub(crate) fn preempted_outside_ns(&self) -> Option<u64> {
-        Some(self.preempted_ns?.saturating_sub(self.allowed_preempted_ns))
+    /// Preemption that lies neither in what is allowed nor in the poll inside of it.
+    pub fn preempted_outside_ns(&self) -> Option<u64> {
+        let inside_ns = self.allowed_preempted_ns.saturating_add(self.nested_preempted_ns);
+        Some(self.preempted_ns?.saturating_sub(inside_ns))
     }
 
-    /// The least that it computed outside of what is allowed. `None` if the split was not measured.
+    /// The least that it computed outside of what is taken off. `None` if the split was not measured.
     pub(crate) fn surely_busy_ns(&self) -> Option<u64> {
-        Some(self.busy_ns?.saturating_sub(self.spared_ns()))
+        Some(self.busy_ns?.saturating_sub(self.taken_off_ns()))
     }
 
-    /// The least that it blocked outside of what is allowed. `None` if the split was not measured.
+    /// The least that it blocked outside of what is taken off. `None` if the split was not measured.
     fn surely_blocked_ns(&self) -> Option<u64> {
-        Some(self.blocked_ns()?.saturating_sub(self.spared_ns()))
+        Some(self.blocked_ns()?.saturating_sub(self.taken_off_ns()))
+    }
+
+    /// What is allowed and what lies in the poll inside of it, all but the preemption.
+    fn taken_off_ns(&self) -> u64 {
+        self.spared_ns().saturating_add(self.nested_ns.saturating_sub(self.nested_preempted_ns))
+    }
+
+    /// Whether it is unknown what the rest of the time is made of.
+    fn is_partly_taken_off(&self) -> bool {
+        self.allowed_ns > 0 || self.nested_ns > 0
     }
 
     /// Of what is allowed, all but the preemption: of that it is not known how much was busy.
@@ -135,7 +151,7 @@ impl SlowPoll {
     /// been another part's without the time that is allowed.
     pub fn kind(&self) -> Option<PollKind> {
         let (busy, blocked, preempted) = (self.busy_ns?, self.blocked_ns()?, self.preempted_ns?);
-        if self.allowed_ns > 0 {
+        if self.is_partly_taken_off() {
             let least = [
                 (self.surely_busy_ns()?, PollKind::Busy),
                 (self.surely_blocked_ns()?, PollKind::Blocked),
@@ -159,7 +175,7 @@ impl SlowPoll {
             return self.kind();
         }
         let (busy, blocked) = (self.surely_busy_ns()?, self.surely_blocked_ns()?);
-        if self.allowed_ns == 0 {
+        if !self.is_partly_taken_off() {
             return Some(if blocked > busy { PollKind::Blocked } else { PollKind::Busy });
         }
         most([(busy, PollKind::Busy), (blocked, PollKind::Blocked)], self.judged_ns())
@@ -218,6 +234,20 @@ mod tests {
         assert_eq!(poll(95, 5, 60).kind(), Some(PollKind::Busy));
         assert_eq!(poll(40, 0, 60).kind(), None, "it blocked where it may; whether elsewhere too is unknown");
         assert_eq!(poll(50, 20, 100).judged_ns(), 0);
+    }
+
+    #[test]
+    fn a_poll_inside_of_another_is_taken_off_with_its_preemption() {
+        let outer = |nested_ns, nested_preempted_ns, allowed_ns| SlowPoll {
+            nested_ns,
+            nested_preempted_ns,
+            ..poll(10, 20, allowed_ns)
+        };
+        assert_eq!((outer(0, 0, 0).judged_ns(), outer(0, 0, 0).kind()), (80, Some(PollKind::Blocked)));
+        assert_eq!((outer(95, 20, 0).held_ns(), outer(95, 20, 0).judged_ns()), (5, 5));
+        assert_eq!(outer(50, 0, 0).judged_ns(), 30, "the preemption lay outside");
+        assert_eq!(outer(50, 0, 40).judged_ns(), 0);
+        assert_eq!(outer(50, 20, 0).kind_over(10), Some(PollKind::Blocked));
     }
 
     #[test]

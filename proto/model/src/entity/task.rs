@@ -22,6 +22,8 @@ names! {
         BlockOn = "block-on",
         /// A future that is part of another task or of another executor's, named by `traced`.
         Future = "future",
+        /// A request that a service handles, part of its connection's task: its site is its route.
+        Request = "request",
     }
 }
 
@@ -172,7 +174,9 @@ pub(crate) fn measures(metric: Metric, mode: Mode, kind: TaskKind, site: SiteId,
     match metric {
         Metric::Polls => mode != Mode::Sample,
         Metric::SpawnSites => mode != Mode::Sample && (site.0 as usize) < MAX_ENTRIES,
-        Metric::Handles => mode == Mode::Wrap && !matches!(kind, TaskKind::BlockOn | TaskKind::Future),
+        Metric::Handles => {
+            mode == Mode::Wrap && !matches!(kind, TaskKind::BlockOn | TaskKind::Future | TaskKind::Request)
+        }
         Metric::Wakes | Metric::ForcedYields => mode == Mode::Wrap && kind != TaskKind::Blocking,
         // With the first poll of a hooked task, if its runtime tracks delays, none of which is 0.
         Metric::ScheduleDelay => mode == Mode::Wrap || mode == Mode::Hooks && scheduled_ns > 0,

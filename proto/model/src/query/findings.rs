@@ -45,6 +45,18 @@ pub(super) static FIELDS: &[Field<Get>] = &[
         |row| Value::text(row.finding.site.clone()),
     ),
     field(
+        Column::new(
+            "scope",
+            "SCOPE",
+            Unit::Text,
+            16,
+            6,
+            "The request's route, or the scope of the task that shows it; null if there is none.",
+        )
+        .hidden(),
+        |row| Value::text(row.finding.scope.clone()),
+    ),
+    field(
         Column::new("first_ns", "SINCE", Unit::Time, 8, 4, "First seen, nanoseconds since 1970.")
             .alias("first"),
         |row| Value::Time(row.finding.first_ns),

@@ -121,6 +121,7 @@ fn set_texts(finding: &mut Finding, said: &Arc<str>) {
     let words = [
         &mut finding.detector,
         &mut finding.fingerprint,
+        &mut finding.scope,
         &mut finding.task_name,
         &mut finding.process,
         &mut finding.waiting_in,

@@ -235,6 +235,7 @@ fn left_finding(process: &Process, detector: &'static str, level: Level, left: &
     };
     Finding {
         task: Some(task.id),
+        scope: process.dictionary().name(task.scope),
         task_name: process.dictionary().name(task.name),
         value: Value::Count(left.tasks),
         limit: Value::Count(0),
@@ -324,6 +325,7 @@ fn finding(process: &Process, detector: &'static str, level: Level, site: SiteId
     let now = process.now_unix_ns();
     Finding {
         fingerprint: fingerprint(detector, &place.file, name).into(),
+        scope: if process.dictionary().is_route(site) { place.file.clone() } else { Arc::from("") },
         site: place.to_string().into(),
         task_name: Arc::from(name),
         process: process.label().clone(),

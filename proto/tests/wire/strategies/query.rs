@@ -178,16 +178,16 @@ prop_compose! {
 
 prop_compose! {
     fn finding()(
-        texts in [text(), text(), text(), text(), text(), text(), text(), text()],
+        texts in [text(), text(), text(), text(), text(), text(), text(), text(), text()],
         (number_of, count, first_ns, last_ns) in (number(), number(), number(), number()),
         (level, task, value, limit, open) in (level(), option::of(number()), value(), value(), any::<bool>()),
         kind in option::of(select(vec![PollKind::Busy, PollKind::Blocked, PollKind::Preempted])),
         (stack, waiting_in, waiters) in (vec(text(), 0..3), text(), option::of(any::<u32>())),
         waits in [option::of(number()), option::of(number())],
     ) -> Finding {
-        let [detector, fingerprint, site, task_name, process, headline, why, fix] = texts;
+        let [detector, fingerprint, site, scope, task_name, process, headline, why, fix] = texts;
         Finding {
-            number: number_of, detector, level, fingerprint, site, task: task.map(TaskId), task_name,
+            number: number_of, detector, level, fingerprint, site, scope, task: task.map(TaskId), task_name,
             process, value, limit, count, first_ns, last_ns, open, kind, stack, headline, why, fix,
             waiting_in, waiters, waited_ns: waits[0], max_waited_ns: waits[1],
         }

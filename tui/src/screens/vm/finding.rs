@@ -102,8 +102,13 @@ fn place(finding: &Finding) -> String {
         (Some(task), true) => parts.push(format!("task {task}")),
         (None, _) => {}
     }
-    if !finding.site.is_empty() {
-        parts.push(format!("spawned at {}", finding.site));
+    match (finding.site.is_empty(), finding.scope == finding.site) {
+        (false, true) => parts.push(format!("request {}", finding.site)),
+        (false, false) => parts.push(format!("spawned at {}", finding.site)),
+        (true, _) => {}
+    }
+    if !finding.scope.is_empty() && finding.scope != finding.site {
+        parts.push(format!("in scope {}", finding.scope));
     }
     if !finding.process.is_empty() {
         parts.push(format!("in {}", finding.process));

@@ -67,7 +67,7 @@ impl TaskState {
     }
 
     pub(super) fn is_scheduled_by_spawn(&self) -> bool {
-        !matches!(self.kind(), TaskKind::Future | TaskKind::BlockOn)
+        !matches!(self.kind(), TaskKind::Future | TaskKind::Request | TaskKind::BlockOn)
     }
 
     /// Whether its wakes are seen.

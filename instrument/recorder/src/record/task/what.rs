@@ -42,8 +42,14 @@ impl What {
 
     #[inline]
     pub(super) fn kind(&self) -> TaskKind {
-        const ALL: [TaskKind; 5] =
-            [TaskKind::Async, TaskKind::Local, TaskKind::Blocking, TaskKind::BlockOn, TaskKind::Future];
+        const ALL: [TaskKind; 6] = [
+            TaskKind::Async,
+            TaskKind::Local,
+            TaskKind::Blocking,
+            TaskKind::BlockOn,
+            TaskKind::Future,
+            TaskKind::Request,
+        ];
         ALL.get((self.0.get() >> KIND_SHIFT & KINDS) as usize).copied().unwrap_or_default()
     }
 

@@ -106,7 +106,7 @@ fn begin_ns(event: &Event) -> u64 {
 /// The spawn itself schedules the first poll, if all since then was recorded.
 fn scheduled_by_spawn(process: &Process, task: &TaskRecord) -> Option<u64> {
     let covers = |track: &EventTrack| track.spans().next().is_some_and(|(from, _)| from <= task.spawned_ns);
-    let spawned = !matches!(task.kind, TaskKind::Future | TaskKind::BlockOn);
+    let spawned = !matches!(task.kind, TaskKind::Future | TaskKind::Request | TaskKind::BlockOn);
     let seen = spawned && task.mode == Mode::Wrap && process.tracks().all(covers);
     seen.then_some(task.spawned_ns)
 }

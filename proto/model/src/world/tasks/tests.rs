@@ -24,7 +24,7 @@ fn record() -> impl Strategy<Value = TaskRecord> {
     let who = (0u64..40, 0u32..4, small_or_any(70_000), small_or_any(70_000), small_or_any(70_000));
     let what = (
         one_of(&[Mode::Sample, Mode::Wrap, Mode::Hooks]),
-        one_of(&[TaskKind::Async, TaskKind::Local, TaskKind::Blocking, TaskKind::BlockOn, TaskKind::Future]),
+        one_of(&TaskKind::ALL),
         one_of(&TaskState::ALL),
         one_of(&[HandleState::Held, HandleState::Dropped, HandleState::Joined, HandleState::Aborted]),
         any::<bool>(),
