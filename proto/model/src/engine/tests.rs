@@ -11,6 +11,8 @@ use crate::testkit::{Script, hello};
 use crate::time::MILLISECOND;
 use crate::world::WorldLimits;
 
+mod nested;
+
 /// A process that is watched from its start.
 struct Watched {
     script: Script,

@@ -27,6 +27,14 @@ fn twice_the_p99_at_one_site_names_exactly_that_site() {
 }
 
 #[test]
+fn a_route_is_a_site_like_any_other() {
+    let run = |seed, ns| Recorded::new(seed).polls("GET /price/{id}", "", 2_000, ns).run();
+    let baseline = of_runs((0..3).map(|seed| run(seed, MILLISECOND)));
+    let comparison = baseline.compare(&run(77, 3 * MILLISECOND));
+    assert_eq!(regressed(&comparison), ["GET /price/{id} p99_poll"], "{comparison:#?}");
+}
+
+#[test]
 fn equal_code_is_unchanged_however_often_it_runs() {
     let baseline = of_runs((0..3).map(|seed| usual(seed).run()));
     for seed in 100..200 {
