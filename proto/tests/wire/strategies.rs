@@ -169,13 +169,14 @@ prop_compose! {
         (waiters, waits) in (option::of(any::<u32>()), [option::of(number()), option::of(number())]),
         in_place in any::<bool>(),
         (allowed_ns, counts, allowed_for, allowed_at, allowed_others) in
-            (number(), [number(), number()], option::of(name()), option::of(name()), any::<bool>()),
+            (number(), [number(), number(), number(), number()], option::of(name()), option::of(name()), any::<bool>()),
     ) -> SlowPoll {
         SlowPoll {
             task: TaskId(task), site, worker, nth: times[0], start_ns: times[1], wall_ns: times[2],
             busy_ns: split[0], preempted_ns: split[1], stack: stack.map(StackId), waiting_in, waiters,
             waited_ns: waits[0], max_waited_ns: waits[1], in_place, allowed_ns, allowed_for, allowed_at,
-            allowed_others, allowed_preempted_ns: counts[0], faults: counts[1],
+            allowed_others, allowed_preempted_ns: counts[0], faults: counts[1], nested_ns: counts[2],
+            nested_preempted_ns: counts[3],
         }
     }
 }

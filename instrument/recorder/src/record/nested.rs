@@ -12,6 +12,7 @@ use super::thread::Thread;
 
 /// A slow poll that ended inside of another.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "the unit, as everywhere")]
 struct Inner {
     /// Start of the thread's outermost poll, in which it was.
     of_ns: u64,
