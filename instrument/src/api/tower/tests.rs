@@ -148,13 +148,15 @@ fn no_client_decides_how_many_names_there_are() {
     assert_eq!((told, count("(other routes, over the limit of 256)")), (254, 746));
 }
 
+/// How often the test below was asked for a route.
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
 /// In a process of its own, where nothing is recorded.
 #[test]
 fn while_recording_is_off_no_route_is_asked_for() {
     if !alone("api::tower::tests::while_recording_is_off_no_route_is_asked_for") {
         return;
     }
-    static ASKED: AtomicUsize = AtomicUsize::new(0);
     let counted = layer().route(|_| {
         ASKED.fetch_add(1, Ordering::Relaxed);
         Some("/tower-off".into())
@@ -212,12 +214,12 @@ async fn the_pattern_of_an_axum_router_is_the_route() {
 /// `Send` and `Clone` wherever the service's are, as axum and tonic need it.
 #[test]
 fn the_layer_is_what_routers_need() {
+    fn is_send<T: Send>(_: &T) {}
     fn is_fit<T: Clone + Send + Sync + 'static>(_: &T) {}
     is_fit(&layer());
     is_fit(&layer().grpc());
     is_fit(&layer().route(by_first_part));
     let mut service = layer().layer(Handler(|_| async { Ok(Response::new(())) }));
     is_fit(&service);
-    fn is_send<T: Send>(_: &T) {}
     is_send(&service.call(to(Method::GET, "/")));
 }
