@@ -35,7 +35,10 @@ pub(crate) const HOUSES: &[House] = &[
     },
     House {
         folder: "proto/system/src/",
-        floors: Some(&[&["clock", "descriptors", "file", "process", "socket"], &["run_notes"]]),
+        floors: Some(&[
+            &["clock", "descriptors", "file", "process", "socket"],
+            &["announcement", "foreign", "run_notes"],
+        ]),
     },
     House {
         folder: "proto/src/",

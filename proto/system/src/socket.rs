@@ -3,6 +3,8 @@
 
 use std::fs::{self, Permissions};
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
@@ -54,9 +56,24 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 /// What is at the path, found out by connecting without waiting: a full queue of connections counts as
 /// listening.
 pub fn probe(path: &Path) -> SocketState {
-    if !is_socket(path) {
-        return SocketState::Other;
-    }
+    if is_socket(path) { answer(path) } else { SocketState::Other }
+}
+
+/// [`probe`] of a socket that is open as a path (`O_PATH`), so that it is the one that was looked at before.
+#[cfg(target_os = "linux")]
+pub fn probe_open(socket: BorrowedFd<'_>) -> SocketState {
+    answer(&path_of(socket))
+}
+
+/// A path by which this process can connect to a socket that is open as a path (`O_PATH`): short, however long its own
+/// is, and always to that socket.
+#[cfg(target_os = "linux")]
+pub fn path_of(socket: BorrowedFd<'_>) -> std::path::PathBuf {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", socket.as_raw_fd()).into()
+}
+
+fn answer(path: &Path) -> SocketState {
     let connected =
         SocketAddrUnix::new(path).and_then(|address| rustix::net::connect(&new_socket()?, &address));
     match connected {
@@ -72,7 +89,7 @@ pub fn is_socket(path: &Path) -> bool {
 }
 
 /// Removes a socket file of this user at which no process listens. `owner_ended`: the process that it is
-/// named after is gone; otherwise a file that is only seconds old stays, since its process may be about to
+/// named after is surely gone; otherwise a file that is only seconds old stays, since its process may be about to
 /// listen. Returns whether it was removed.
 pub fn remove_abandoned(path: &Path, owner_ended: bool) -> bool {
     let identity = |path: &Path| {
