@@ -66,8 +66,11 @@ impl Start for Lines {
         let (stop, stopped) = oneshot::channel();
         let work = Work { shared: shared.clone(), door, targets, stopped };
         let thread = own_thread::start("io", move || work.run(runtime))?;
-        if let Some(address) = &address {
-            notice::info(&format!("listening on {address}"));
+        match &address {
+            // The system may have chosen the port: without this line its number could not be known.
+            Some(address @ Listen::Tcp(_)) => notice::warn(&format!("listening on {address}")),
+            Some(address) => notice::info(&format!("listening on {address}")),
+            None => {}
         }
         Ok(Box::new(Network { shared, address, thread, stop: Some(stop) }))
     }

@@ -14,7 +14,7 @@ use crate::setup::switches::{LOG_LEVEL, SWITCHES};
 pub enum LogLevel {
     /// Nothing at all.
     Off,
-    /// What is refused or does not work.
+    /// What is refused or does not work, and the address of a TCP listener.
     #[default]
     Warn,
     /// Also what works: where it listens, whom it reports to.
@@ -41,7 +41,7 @@ pub(crate) fn set_level(level: LogLevel) {
     SWITCHES.log_level.store(level as u8, Ordering::Relaxed);
 }
 
-/// Something does not work; the service goes on.
+/// Something does not work and the service goes on, or the operator could not know it otherwise.
 pub(crate) fn warn(text: &str) {
     say(LogLevel::Warn, text);
 }

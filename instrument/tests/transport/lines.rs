@@ -16,8 +16,19 @@ fn service() {
     }
     let guard = pollscope::init();
     println_flushed(&format!("status {:?}, listening {}", guard.status(), guard.local_addr().is_some()));
+    println_flushed(&format!("beside the sockets {:?}", files()));
     drop(guard);
+    println_flushed(&format!("at the end {:?}", files()));
     println_flushed("the service has done its work");
+}
+
+/// How the files end that are in the folder of the user's sockets, but for what an earlier service left.
+#[expect(clippy::disallowed_methods, reason = "where this process puts them")]
+fn files() -> Vec<String> {
+    let folder = std::path::PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").unwrap()).join("pollscope");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.map(|name| name.replace(&std::process::id().to_string(), "own")).collect()
 }
 
 #[expect(clippy::print_stdout, reason = "the child's words to the test that started it")]
@@ -52,6 +63,25 @@ fn a_healthy_start_says_nothing_unless_asked() {
     assert_eq!(lines, Vec::<String>::new());
     let (_, lines) = run(&[("POLLSCOPE_LOG", "info")]);
     assert!(lines[0].starts_with("pollscope: listening on unix:"), "{lines:?}");
+}
+
+/// Without that line its port could not be known, and without a note it would not be found.
+#[test]
+fn a_port_is_told_once_and_noted_beside_the_sockets_until_the_end() {
+    let (out, lines) = run(&[("POLLSCOPE_LISTEN", "127.0.0.1:0")]);
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    let port: u16 = line.strip_prefix("pollscope: listening on 127.0.0.1:").unwrap().parse().unwrap();
+    assert_ne!(port, 0);
+    assert!(out.contains("beside the sockets [\"own.listen\"]") && out.contains("at the end []"), "{out}");
+    let folder = tempfile::tempdir().unwrap();
+    let socket = format!("unix:{}", folder.path().join("s").display());
+    let (out, lines) = run(&[("POLLSCOPE_LISTEN", &socket)]);
+    assert!(out.contains("beside the sockets [\"own.listen\"]") && out.contains("at the end []"), "{out}");
+    assert_eq!(lines, Vec::<String>::new());
+    let (out, _) = run(&[]);
+    assert!(out.contains("beside the sockets [\"own.sock\"]") && out.contains("at the end []"), "{out}");
+    let (out, lines) = run(&[("POLLSCOPE_LISTEN", "127.0.0.1:0"), ("POLLSCOPE_LOG", "off")]);
+    assert!(out.contains("own.listen") && lines.is_empty(), "{lines:?}");
 }
 
 /// Neither a pipe without another end nor an endless device may hold a service at its first line.

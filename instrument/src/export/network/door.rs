@@ -1,19 +1,24 @@
 //! The door: a listening socket, opened at `init` so that its address is known and its trouble is
-//! told at once.
+//! told at once. Where viewers of this machine would not find it by the process's number, a note says where it is.
 
 use std::net::TcpListener;
 
 use crate::setup::config::Listen;
 use crate::setup::fork::held::Held;
+use crate::setup::notice;
 
+#[cfg(unix)]
+mod folder;
 #[cfg(unix)]
 mod unix;
 
-/// A listening socket. Dropping it closes it and removes its file.
+/// A listening socket. Dropping it closes it and removes its files.
 pub(crate) struct Door {
     pub(super) listener: Listener,
     address: Listen,
     _held: Held,
+    #[cfg(unix)]
+    _note: Option<folder::Note>,
 }
 
 /// What listens.
@@ -33,7 +38,7 @@ impl Door {
             #[cfg(unix)]
             Listen::Auto => unix::Socket::of_this_process().map(Self::of_socket),
             #[cfg(unix)]
-            Listen::Unix(path) => unix::Socket::at(path).map(Self::of_socket),
+            Listen::Unix(path) => unix::Socket::at(path).map(|socket| Self::of_socket(socket).with_note()),
             #[cfg(not(unix))]
             Listen::Auto => return Ok(None),
             #[cfg(not(unix))]
@@ -48,7 +53,20 @@ impl Door {
     fn of_socket(socket: unix::Socket) -> Self {
         let address = Listen::Unix(socket.path().to_owned());
         let held = Held::of(&socket);
-        Self { listener: Listener::Unix(socket), address, _held: held }
+        Self { listener: Listener::Unix(socket), address, _held: held, _note: None }
+    }
+
+    /// The same, and viewers of this machine find it. Where they cannot, the service is reached by its address alone.
+    #[cfg(unix)]
+    fn with_note(self) -> Self {
+        let note = folder::Note::of(&self.address).unwrap_or_else(|why| {
+            notice::info(&format!(
+                "`pollscope ps` will not find this service ({why}); attach to it by its address, {}",
+                self.address
+            ));
+            None
+        });
+        Self { _note: note, ..self }
     }
 
     /// The real address, with the port that was given.
@@ -68,11 +86,16 @@ fn tcp(address: std::net::SocketAddr) -> Result<Door, String> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let held = Held::of(&listener);
-        std::io::Result::Ok(Door {
+        let door = Door {
             listener: Listener::Tcp(listener),
             address: Listen::Tcp(address),
             _held: held,
-        })
+            #[cfg(unix)]
+            _note: None,
+        };
+        #[cfg(unix)]
+        let door = door.with_note();
+        std::io::Result::Ok(door)
     };
     open().map_err(|error| {
         if error.kind() == std::io::ErrorKind::AddrInUse {
