@@ -42,10 +42,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         return report::run(kind, args);
     }
     match command {
-        Command::Demo(args) => demo::run(&args),
-        Command::Attach { target, view } => attach(&target, &view),
-        Command::Connect { url, view } => look_at(block_on(open::collector(&url))??, &view),
-        Command::Open { file, view } => look_at(open::recording(&file)?, &view),
+        Command::Demo(args) => demo::run(&args, &cli.view),
+        Command::Attach { target } => attach(&target, &cli.view),
+        Command::Connect { url } => look_at(block_on(open::collector(&url))??, &cli.view),
+        Command::Open { file } => look_at(open::recording(&file)?, &cli.view),
         Command::Diff(args) => diff::run(&args),
         Command::Baseline(command) => baseline::run(&command),
         Command::Record(args) => record::run(&args),

@@ -31,7 +31,6 @@ use crate::sources::target::Target;
     name = "pollscope",
     version,
     max_term_width = 100,
-    args_conflicts_with_subcommands = true,
     after_help = EXAMPLES,
     after_long_help = LONG_EXAMPLES
 )]
@@ -44,18 +43,18 @@ pub struct Cli {
     pub view: ViewArgs,
 }
 
-/// How the screens look.
+/// How the screens look: in any position, also of a command that shows none, as a shell's alias may have them.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Screens")]
 pub struct ViewArgs {
     /// Colours: dark, light or mono [default: dark; NO_COLOR is respected]
-    #[arg(long, value_name = "NAME", env = "POLLSCOPE_THEME", value_parser = palette)]
+    #[arg(long, global = true, value_name = "NAME", env = "POLLSCOPE_THEME", value_parser = palette)]
     pub theme: Option<Palette>,
     /// Characters of pictures: braille, block or ascii [default: block]
-    #[arg(long, value_name = "NAME", env = "POLLSCOPE_GLYPHS", value_parser = glyphs)]
+    #[arg(long, global = true, value_name = "NAME", env = "POLLSCOPE_GLYPHS", value_parser = glyphs)]
     pub glyphs: Option<Glyphs>,
     /// Leave the mouse to the terminal
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub no_mouse: bool,
 }
 
@@ -100,26 +99,17 @@ pub enum Command {
     Attach {
         /// HOST:PORT, http://HOST:PORT, unix:PATH, a PID or a service name
         target: Target,
-        /// How the screens look.
-        #[command(flatten)]
-        view: ViewArgs,
     },
     /// Open the terminal UI on a collector
     Connect {
         /// HOST:PORT, http://HOST:PORT or unix:PATH of a collector
         url: Target,
-        /// How the screens look.
-        #[command(flatten)]
-        view: ViewArgs,
     },
     /// Open the terminal UI on a recording: play, pause, step, go back
     #[command(after_help = OPEN_HELP)]
     Open {
         /// A recording, by `pollscope record` or by a service with POLLSCOPE_RECORD
         file: PathBuf,
-        /// How the screens look.
-        #[command(flatten)]
-        view: ViewArgs,
     },
     /// Record what a process says, for `pollscope open`
     Record(RecordArgs),
@@ -197,9 +187,6 @@ pub struct DemoArgs {
     /// End when standard input does: how the interactive demo keeps its service on a leash
     #[arg(long, hide = true, requires = "headless")]
     pub leash: bool,
-    /// How the screens look.
-    #[command(flatten)]
-    pub view: ViewArgs,
 }
 
 /// What `config` takes.
@@ -261,6 +248,21 @@ mod tests {
         for name in ["resources", "tree"] {
             assert!(Cli::try_parse_from(["pollscope", name]).is_err(), "{name} was taken");
         }
+    }
+
+    #[test]
+    fn the_options_of_screens_work_in_any_position() {
+        for line in [
+            "--theme light --no-mouse attach x",
+            "attach --theme light x --no-mouse",
+            "--no-mouse open f --theme light",
+        ] {
+            let cli = Cli::try_parse_from(["pollscope"].into_iter().chain(line.split(' '))).expect(line);
+            assert!(cli.view.theme == Palette::from_name("light") && cli.view.no_mouse, "{line}");
+        }
+        let cli =
+            Cli::try_parse_from(["pollscope", "--theme", "mono", "demo", "--fault", "leak"]).expect("both");
+        assert_eq!(cli.view.theme, Palette::from_name("mono"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use super::cli::DemoArgs;
+use super::cli::{DemoArgs, ViewArgs};
 use crate::demo::child_process::ChildProcess;
 use crate::demo::fault::{self, Choice, Fault};
 use crate::demo::service::Order;
@@ -15,7 +15,7 @@ use crate::output::failure::Failure;
 const SHOWN: [&str; 2] = ["blocking", "tail"];
 
 /// Runs the service, here or in a child under the terminal UI.
-pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &DemoArgs, view: &ViewArgs) -> Result<(), Failure> {
     if args.headless {
         return service::run(&Order {
             faults: &args.faults,
@@ -29,5 +29,5 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let service = ChildProcess::start(&faults, args.collector.as_ref())?;
     // Stays readable above the screens when they are left; a closed standard error harms nothing.
     let _ = writeln!(std::io::stderr(), "{}", policy::notice(&fault::chosen(&faults)));
-    super::attach(&service.target, &args.view)
+    super::attach(&service.target, view)
 }
