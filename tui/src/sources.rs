@@ -4,6 +4,7 @@
 //! [`SourceEvent`]s through a channel; it never waits for a source and never does I/O itself.
 
 pub mod discover;
+pub mod elsewhere;
 pub mod endpoint;
 pub mod feed;
 pub mod fleet;

@@ -15,11 +15,13 @@ use crate::commands::report::overview_of;
 use crate::output::failure::Failure;
 use crate::output::fmt::clean;
 use crate::output::to_stdout;
+use crate::sources::discover::{Found, Places};
+use crate::sources::elsewhere::unreadable_note;
 use crate::sources::endpoint::Endpoint;
-use crate::sources::lookup::{self, Answered, Watched};
+use crate::sources::fleet;
+use crate::sources::lookup::{self, Answered, Roll, Watched};
 use crate::sources::open::{self, Peer};
 use crate::sources::target::Target;
-use crate::sources::{discover, fleet};
 
 /// Examines one target, or this machine.
 pub(crate) fn run(target: Option<&Target>) -> Result<(), Failure> {
@@ -37,9 +39,7 @@ fn examine(target: &Target) -> Result<String, Failure> {
             let endpoint = endpoint.clone();
             return collector(&endpoint, peer);
         }
-        Peer::Processes { watched: Watched::Process(found), .. } => {
-            format!("unix:{}", found.socket.display())
-        }
+        Peer::Processes { watched: Watched::Process(found), .. } => found.endpoint.to_string(),
         Peer::Processes { watched, .. } => watched.label(),
         Peer::Recording(path) => path.display().to_string(),
     };
@@ -51,7 +51,7 @@ fn examine(target: &Target) -> Result<String, Failure> {
     let overview = overview_of(peer)?;
     let mut text = process(&overview, &transport);
     if let Some(found) = here.clone().or_else(|| named.then(|| only(&overview.hellos)).flatten()) {
-        text += &held::lines(found.pid, &found.socket);
+        text += &held::lines(found.pid, found.endpoint.socket());
     }
     // It is a matter of the machine, so that it is printed of a service on this one.
     if let Some(why) = Clock::of_this_machine().complaint().filter(|_| here.is_some()) {
@@ -61,9 +61,9 @@ fn examine(target: &Target) -> Result<String, Failure> {
 }
 
 /// The one process of this machine that greeted.
-fn only(hellos: &[Hello]) -> Option<discover::Found> {
+fn only(hellos: &[Hello]) -> Option<Found> {
     let [hello] = hellos else { return None };
-    discover::scan(&discover::folders()).into_iter().find(|found| found.pid == hello.process.pid)
+    Places::all().scan().found.into_iter().find(|found| found.pid == hello.process.pid)
 }
 
 fn collector(endpoint: &Endpoint, peer: Peer) -> Result<String, Failure> {
@@ -84,15 +84,18 @@ fn collector(endpoint: &Endpoint, peer: Peer) -> Result<String, Failure> {
 
 /// Every process of this machine, and the machine itself.
 fn machine() -> Result<String, Failure> {
-    let folders = discover::folders();
-    let answered = block_on(lookup::greet_all(&folders))?;
+    let places = Places::all();
+    let Roll { answered, unreadable } = block_on(lookup::greet_all(&places))?;
     let mut text = format!(
         "pollscope {}, protocol {}\n  looked in    {}\n  processes    {}\n",
         pollscope_proto::version::RELEASE,
         pollscope_proto::PROTOCOL,
-        clean(&lookup::listed(&folders)),
+        clean(&lookup::listed(&places.folders)),
         answered.len()
     );
+    if let Some(unseen) = unreadable_note(&unreadable) {
+        let _ = writeln!(text, "  not seen     {unseen}");
+    }
     let schedstat =
         std::fs::read_to_string("/proc/self/schedstat").is_ok_and(|stat| !stat.starts_with("0 0 "));
     let split =
@@ -101,11 +104,11 @@ fn machine() -> Result<String, Failure> {
     let _ = writeln!(text, "  clock        {}", clock(&Clock::of_this_machine()));
     let mut hellos = Vec::new();
     for Answered { found, hello } in answered {
-        let transport = format!("unix:{}", found.socket.display());
+        let transport = found.endpoint.to_string();
         text.push('\n');
         match hello {
             Ok(_) => {
-                let held = held::lines(found.pid, &found.socket);
+                let held = held::lines(found.pid, found.endpoint.socket());
                 let watched = Watched::Process(found);
                 let overview = overview_of(Peer::Processes { watched, count: 1, unreachable: Vec::new() })?;
                 text += &process(&overview, &transport);
@@ -190,19 +193,62 @@ fn losses_and_notes(text: &mut String, overview: &Overview) {
     }
 }
 
-/// What would let a service see more.
+/// What would let each service see the tasks of libraries, too: what it says is missing for that.
 fn advice(hellos: &[Hello]) -> String {
-    if !hellos.is_empty() && hellos.iter().all(|hello| hello.mode == Mode::Hooks) {
+    let missing = |hello: &Hello| {
+        let of = hello.capabilities.iter().find(|capability| capability.metric == Metric::LibraryTasks)?;
+        (of.coverage != Coverage::All && !of.reason.is_empty()).then(|| of.reason.clone())
+    };
+    let missing: Vec<(&Hello, String)> =
+        hellos.iter().filter_map(|hello| Some((hello, missing(hello)?))).collect();
+    if missing.is_empty() {
         return String::new();
     }
-    let mut text = String::from(
-        "\nTo see the tasks of libraries, too (but for a LocalSet's), build the service with tokio's unstable hooks.\n\
-         Put into the service's .cargo/config.toml:\n\n    [build]\n    rustflags = [\"--cfg\", \"tokio_unstable\"]\n\n",
-    );
+    let mut text = String::from("\nTo see the tasks of libraries, too (but for a LocalSet's):\n");
+    for (hello, reason) in &missing {
+        let (name, reason) = (clean(&hello.process.name), clean(reason));
+        let _ = writeln!(text, "  {name} (pid {}): {reason}", hello.process.pid);
+    }
+    if missing.iter().any(|(_, reason)| reason.contains("tokio_unstable")) {
+        text += "\nPut into the service's .cargo/config.toml:\n\n    [build]\n    rustflags = [\"--cfg\", \"tokio_unstable\"]\n";
+    }
     if hellos.iter().any(|hello| hello.mode == Mode::Sample) {
-        text += "In mode sample no single task is seen: spawn through `pollscope::spawn`, which works on every build.\n";
+        text +=
+            "\nA service is limited to mode sample by POLLSCOPE=sample or by its builder: leave that out.\n";
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use pollscope_model::testkit;
+
+    use super::*;
+
+    fn hello(mode: Mode, reason: &str) -> Hello {
+        let mut hello = Hello { mode, ..testkit::hello("checkout", 412) };
+        for capability in &mut hello.capabilities {
+            if capability.metric == Metric::LibraryTasks {
+                capability.coverage = if reason.is_empty() { Coverage::All } else { Coverage::NoTask };
+                capability.reason = reason.to_owned();
+            }
+        }
+        hello
+    }
+
+    #[test]
+    fn the_advice_is_what_the_service_lacks_and_nothing_else() {
+        let attach = "no runtime is hooked; build the runtime with #[pollscope::main] or pollscope::attach";
+        let told = advice(&[hello(Mode::Wrap, attach)]);
+        assert!(told.contains("checkout (pid 412): no runtime is hooked;"), "{told}");
+        assert!(!told.contains("cargo/config"), "the build has that flag: {told}");
+        let build = "tokio's hooks are not in this build; build with RUSTFLAGS=\"--cfg tokio_unstable\"";
+        assert!(advice(&[hello(Mode::Wrap, build)]).contains("rustflags = [\"--cfg\", \"tokio_unstable\"]"));
+        let limited = advice(&[hello(Mode::Sample, "limited to sample mode")]);
+        assert!(limited.contains("POLLSCOPE=sample") && !limited.contains("cargo/config"), "{limited}");
+        assert_eq!(advice(&[hello(Mode::Hooks, "")]), "");
+        assert_eq!(advice(&[]), "");
+    }
 }
 
 /// What is printed of a process with hostile texts, at a hostile path.

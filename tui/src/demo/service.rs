@@ -67,12 +67,13 @@ pub(crate) fn run(args: &Order<'_>) -> Result<(), Failure> {
     served
 }
 
-/// The collector's address as the instrument takes it: it pushes over TCP only.
+/// The collector's address as the instrument takes it.
 fn endpoint_of(collector: &Target) -> Result<String, Failure> {
     match collector {
         Target::Tcp(authority) => Ok(format!("http://{authority}")),
-        Target::Unix(_) | Target::Pid(_) | Target::Name(_) | Target::File(_) => Err(Failure::Usage(format!(
-            "`{collector}` is no collector to push to; expected HOST:PORT or http://HOST:PORT"
+        Target::Unix(path) => Ok(format!("unix:{}", path.display())),
+        Target::Pid(_) | Target::Name(_) | Target::File(_) => Err(Failure::Usage(format!(
+            "`{collector}` is no collector to push to; expected HOST:PORT, http://HOST:PORT or unix:PATH"
         ))),
     }
 }

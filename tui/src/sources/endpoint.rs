@@ -1,11 +1,14 @@
-//! Opening a connection to an address that is known: a Unix socket or TCP.
+//! Opening a connection to an address that is known: a Unix socket, also one that another process sees, or TCP.
 
 use std::fmt;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+#[cfg(target_os = "linux")]
+use pollscope_system::{foreign::ForeignProcess, socket::path_of};
+use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint as Tonic};
 use tonic::{Code, Status};
 
@@ -21,6 +24,19 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// `host:port`.
     Tcp(String),
+    /// A Unix socket of a process in another mount namespace, or of another user.
+    Inside(Inside),
+}
+
+/// A socket by the path that a process sees.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Inside {
+    /// The process, by its number here.
+    pub pid: u32,
+    /// When it began, in the kernel's ticks: its number may go to another one.
+    pub start: u64,
+    /// The path within its root.
+    pub path: PathBuf,
 }
 
 impl fmt::Display for Endpoint {
@@ -28,19 +44,48 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Tcp(authority) => f.write_str(authority),
+            Self::Inside(Inside { pid, path, .. }) => write!(f, "unix:/proc/{pid}/root{}", path.display()),
         }
     }
 }
 
+/// Connects to a Unix socket of the process, and to no other.
+#[cfg(target_os = "linux")]
+async fn connect_inside(inside: &Inside) -> io::Result<UnixStream> {
+    use std::os::fd::AsFd;
+    let process = ForeignProcess::open(inside.pid)?;
+    if process.start != inside.start {
+        return Err(io::Error::new(
+            ErrorKind::NotFound,
+            "the process has ended, and another one has its number",
+        ));
+    }
+    let socket = process.socket(&inside.path)?;
+    UnixStream::connect(path_of(socket.as_fd())).await
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn connect_inside(_: &Inside) -> io::Result<UnixStream> {
+    Err(ErrorKind::Unsupported.into())
+}
+
 impl Endpoint {
+    /// By the path that the process itself knows, if it is a Unix socket.
+    pub fn socket(&self) -> Option<&Path> {
+        match self {
+            Self::Unix(path) | Self::Inside(Inside { path, .. }) => Some(path),
+            Self::Tcp(_) => None,
+        }
+    }
+
     /// Connects.
     pub async fn connect(&self) -> Result<Channel, PeerError> {
         let connected = match self {
-            Self::Unix(path) => {
-                let path = path.clone();
+            Self::Unix(_) | Self::Inside(_) => {
+                let socket = self.clone();
                 let connector = tower::service_fn(move |_| {
-                    let path = path.clone();
-                    async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
+                    let socket = socket.clone();
+                    async move { socket.stream().await.map(TokioIo::new) }
                 });
                 // The authority of a Unix socket's requests is never looked at.
                 configured(Tonic::from_static("http://pollscope.local"))
@@ -53,6 +98,14 @@ impl Endpoint {
             },
         };
         connected.map_err(|error| PeerError::of_connect(&error))
+    }
+
+    async fn stream(&self) -> io::Result<UnixStream> {
+        match self {
+            Self::Unix(path) => UnixStream::connect(path).await,
+            Self::Inside(inside) => connect_inside(inside).await,
+            Self::Tcp(_) => Err(ErrorKind::Unsupported.into()),
+        }
     }
 }
 

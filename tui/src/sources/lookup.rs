@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use pollscope_model::hello::Hello;
-use pollscope_system::process::is_alive;
 
-use super::discover::{self, Found};
+use super::discover::{self, Found, Places};
+use super::elsewhere;
 use super::endpoint::{Endpoint, PeerError};
 use super::feed::Stream;
 use super::target::Target;
@@ -36,15 +36,8 @@ impl Watched {
                 path = path.display()
             ))),
             Target::Pid(pid) => {
-                let folders = discover::folders();
-                match discover::scan(&folders).into_iter().find(|found| found.pid == *pid) {
-                    Some(found) => Ok(Self::Process(found)),
-                    None if is_alive(*pid) => Err(Failure::Unreachable(format!(
-                        "process {pid} has no pollscope socket in {}; is it instrumented, and does it run as this user?",
-                        listed(&folders)
-                    ))),
-                    None => Err(Failure::Unreachable(format!("there is no process {pid}"))),
-                }
+                let own = discover::scan(&discover::folders()).into_iter().find(|found| found.pid == *pid);
+                own.map_or_else(|| elsewhere::find(*pid), Ok).map(Self::Process)
             }
         }
     }
@@ -60,27 +53,36 @@ impl Watched {
     }
 }
 
-/// One socket of this machine and the process that answered there.
+/// A process of this machine and what it answered.
 pub struct Answered {
-    /// The socket.
+    /// Where it listens.
     pub found: Found,
     /// Its greeting, or why there was none.
     pub hello: Result<Hello, PeerError>,
 }
 
-/// Greets every process of this machine. Sockets without a listener are left out.
-pub async fn greet_all(folders: &[PathBuf]) -> Vec<Answered> {
+/// Those that answered, and those that could not be looked into.
+pub struct Roll {
+    /// By pid.
+    pub answered: Vec<Answered>,
+    /// Processes of other users, or in other namespaces, that this user may not look into.
+    pub unreadable: Vec<u32>,
+}
+
+/// Greets every process of this machine that this user may attach to. Sockets without a listener are left out.
+pub async fn greet_all(places: &Places) -> Roll {
     let mut greetings = tokio::task::JoinSet::new();
-    for found in discover::scan(folders) {
+    let scan = places.scan();
+    for found in scan.found {
         greetings.spawn(async move {
-            let hello = greet(&Endpoint::Unix(found.socket.clone())).await;
+            let hello = greet(&found.endpoint).await;
             Answered { found, hello }
         });
     }
     let mut answered = greetings.join_all().await;
     answered.retain(|answered| !matches!(answered.hello, Err(PeerError::NoListener(_))));
     answered.sort_by_key(|answered| answered.found.pid);
-    answered
+    Roll { answered, unreadable: scan.unreadable }
 }
 
 /// Who is at an address.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use pollscope_proto::recording::{OpenError, Recording};
 
-use super::discover;
+use super::discover::{self, Places};
+use super::elsewhere::unreadable_note;
 use super::endpoint::{Endpoint, PeerError};
 use super::fleet::{self, FleetSource};
-use super::lookup::{self, Watched};
+use super::lookup::{self, Roll, Watched};
 use super::process::ProcessSource;
 use super::replay::ReplaySource;
 use super::target::Target;
@@ -83,19 +84,20 @@ pub(crate) fn unreadable(path: &Path, error: OpenError) -> Failure {
 pub async fn endpoint(target: &Target) -> Result<Endpoint, Failure> {
     let name = match Watched::of(target)? {
         Watched::Address(endpoint) => return Ok(endpoint),
-        Watched::Process(found) => return Ok(Endpoint::Unix(found.socket)),
+        Watched::Process(found) => return Ok(found.endpoint),
         Watched::Name(name) => name,
         // No target means it.
         Watched::Machine => String::new(),
     };
     named(&name).await?;
-    let answered = lookup::greet_all(&discover::folders()).await;
-    let mut same: Vec<_> = answered
+    let roll = lookup::greet_all(&Places::all()).await;
+    let mut same: Vec<_> = roll
+        .answered
         .into_iter()
         .filter(|one| one.hello.as_ref().is_ok_and(|hello| hello.process.name == name))
         .collect();
     match (same.pop(), same.is_empty()) {
-        (Some(one), true) => Ok(Endpoint::Unix(one.found.socket)),
+        (Some(one), true) => Ok(one.found.endpoint),
         (last, _) => {
             let pids: Vec<String> = same.iter().chain(&last).map(|one| one.found.pid.to_string()).collect();
             Err(Failure::Usage(format!(
@@ -108,25 +110,27 @@ pub async fn endpoint(target: &Target) -> Result<Endpoint, Failure> {
 
 /// Every process of this machine; a failure if there is none.
 pub async fn machine() -> Result<Peer, Failure> {
-    let folders = discover::folders();
-    discover::remove_abandoned(&folders);
-    let answered = lookup::greet_all(&folders).await;
-    let unreachable: Vec<String> = answered
-        .iter()
-        .filter_map(|one| {
-            let error = one.hello.as_ref().err()?;
-            Some(format!("process {} does not answer: {}", one.found.pid, error.words()))
-        })
-        .collect();
-    let count = answered.len() - unreachable.len();
+    let places = Places::all();
+    discover::remove_abandoned(&places.folders);
+    let Roll { answered, unreadable } = lookup::greet_all(&places).await;
+    // To an ordinary user the processes of others are not worth a word beside its own.
+    let unseen = unreadable_note(&unreadable);
+    let told = unseen.clone().filter(|_| rustix::process::geteuid().is_root());
+    let silent = answered.iter().filter_map(|one| {
+        let error = one.hello.as_ref().err()?;
+        Some(format!("process {} does not answer: {}", one.found.pid, error.words()))
+    });
+    let count = answered.iter().filter(|one| one.hello.is_ok()).count();
+    let unreachable: Vec<String> = silent.chain(told).collect();
     if count > 0 {
         return Ok(Peer::Processes { watched: Watched::Machine, count, unreachable });
     }
     match answered.into_iter().next() {
         None => Err(Failure::NoData(format!(
-            "no instrumented process runs on this machine as this user (looked in {}); start one that uses the \
+            "no instrumented process runs on this machine as this user (looked in {}{}); start one that uses the \
              `pollscope` crate, or see `pollscope demo`",
-            lookup::listed(&folders)
+            lookup::listed(&places.folders),
+            unseen.map_or_else(String::new, |unseen| format!("; {unseen}"))
         ))),
         Some(one) => {
             let error = one.hello.err().unwrap_or(PeerError::OtherService);
@@ -143,8 +147,8 @@ pub async fn process(target: &Target) -> Result<Peer, Failure> {
         Watched::Name(name) => count = named(name).await?,
         Watched::Machine => {}
         Watched::Process(found) => {
-            let endpoint = Endpoint::Unix(found.socket.clone());
-            lookup::greet(&endpoint).await.map_err(|error| lookup::failure(&watched.label(), &error))?;
+            let greeting = lookup::greet(&found.endpoint).await;
+            greeting.map_err(|error| lookup::failure(&watched.label(), &error))?;
         }
         Watched::Address(endpoint) => {
             lookup::greet(endpoint).await.map_err(|error| lookup::failure(&endpoint.to_string(), &error))?;
@@ -201,15 +205,16 @@ pub async fn any_peer(target: Option<&Target>) -> Result<Peer, Failure> {
 
 /// How many processes of that name there are; a failure that names the others if there is none.
 async fn named(name: &str) -> Result<usize, Failure> {
-    let answered = lookup::greet_all(&discover::folders()).await;
+    let roll = lookup::greet_all(&Places::all()).await;
     let names: Vec<&str> =
-        answered.iter().filter_map(|one| Some(one.hello.as_ref().ok()?.process.name.as_str())).collect();
+        roll.answered.iter().filter_map(|one| Some(one.hello.as_ref().ok()?.process.name.as_str())).collect();
     let count = names.iter().filter(|other| **other == name).count();
     if count > 0 {
         return Ok(count);
     }
     let others = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let unseen = unreadable_note(&roll.unreadable).map_or_else(String::new, |unseen| format!("; {unseen}"));
     Err(Failure::Unreachable(format!(
-        "no service `{name}` runs on this machine as this user; found: {others}"
+        "no service `{name}` runs on this machine as this user; found: {others}{unseen}"
     )))
 }

@@ -13,13 +13,11 @@ mod status;
 mod tests;
 mod watch;
 
-use std::path::PathBuf;
-
 use pollscope_model::id::BootId;
 use pollscope_model::query::ask::Ask;
 use tokio::sync::{mpsc, watch as cell};
 
-use super::discover;
+use super::discover::Places;
 use super::lookup::Watched;
 use super::replay::Control;
 use super::{QuestionId, Questions, Sink, Source};
@@ -43,17 +41,17 @@ pub struct ProcessSource {
 }
 
 impl ProcessSource {
-    /// Starts to watch; processes of this machine are looked for in the usual folders.
+    /// Starts to watch; processes of this machine are looked for in the usual places.
     pub fn open(watched: Watched, events: Sink) -> Result<Self, Failure> {
-        Self::open_in(watched, discover::folders(), events)
+        Self::open_in(watched, Places::all(), events)
     }
 
-    /// The same, with the folders in which the sockets of this machine's processes are.
-    pub fn open_in(watched: Watched, folders: Vec<PathBuf>, events: Sink) -> Result<Self, Failure> {
+    /// The same, with the places in which the sockets of this machine's processes are.
+    pub fn open_in(watched: Watched, places: Places, events: Sink) -> Result<Self, Failure> {
         let (questions, asked) = cell::channel(Questions::default());
         let (requests, requested) = mpsc::channel(REQUESTS);
         super::on_own_thread("pollscope-processes", async move {
-            watch::Watch::new(watched, folders, events).run(asked, requested).await;
+            watch::Watch::new(watched, places, events).run(asked, requested).await;
         })?;
         Ok(Self { questions, requests })
     }

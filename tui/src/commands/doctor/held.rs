@@ -14,7 +14,8 @@ use std::path::Path;
 use crate::output::fmt::clean;
 
 /// Two lines: threads and descriptors.
-pub(super) fn lines(pid: u32, socket: &Path) -> String {
+/// The socket is that at which it is attached to, by its own path; `None` of one that listens on a port.
+pub(super) fn lines(pid: u32, socket: Option<&Path>) -> String {
     let mut text = String::new();
     let threads = match threads(pid) {
         Some(names) if names.is_empty() => "none of pollscope's".to_owned(),
@@ -22,7 +23,7 @@ pub(super) fn lines(pid: u32, socket: &Path) -> String {
         None => "–".to_owned(),
     };
     let _ = writeln!(text, "  threads      {threads}");
-    let descriptors = match descriptors(pid, socket) {
+    let descriptors = match socket.and_then(|socket| descriptors(pid, socket)) {
         Some((ours, all)) => format!("{ours} of pollscope's, of {all} open"),
         None => "–".to_owned(),
     };
@@ -88,10 +89,10 @@ mod tests {
         let now = descriptors(pid, &path).expect("our own");
         // The socket, epoll and what else it watches; beside other tests.
         assert!(now.0 >= 3, "{before:?} {now:?}");
-        let text = lines(pid, &path);
+        let text = lines(pid, Some(&path));
         assert!(text.contains("of pollscope's, of "), "{text}");
         drop(listener);
         assert_eq!(threads(u32::MAX), None);
-        assert!(lines(u32::MAX, &path).contains("descriptors  –"));
+        assert!(lines(u32::MAX, Some(&path)).contains("descriptors  –"));
     }
 }

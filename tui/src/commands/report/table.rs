@@ -22,7 +22,8 @@ pub(super) fn write(out: &mut dyn Write, sheet: &Sheet, columns: Option<usize>) 
     if sheet.page.kind == Kind::Findings {
         return findings(out, sheet);
     }
-    let picked: Vec<(usize, &Column)> = sheet.columns().filter(|(_, column)| column.shown).collect();
+    let picked: Vec<(usize, &Column)> =
+        sheet.columns().filter(|(_, column)| column.shown || is_pid(column)).collect();
     let cells: Vec<Vec<String>> = sheet
         .page
         .rows
@@ -58,13 +59,22 @@ fn fitting(picked: &[(usize, &Column)], widths: &[usize], columns: Option<usize>
     let mut kept: Vec<usize> = (0..picked.len()).collect();
     let Some(columns) = columns else { return kept };
     while kept.iter().map(|&at| widths[at] + GAP).sum::<usize>() > columns {
-        let Some(leaves) = kept.iter().copied().rev().max_by_key(|&at| picked[at].1.priority) else { break };
-        if picked[leaves].1.priority == 0 {
+        let Some(leaves) = kept.iter().copied().rev().max_by_key(|&at| priority(picked[at].1)) else { break };
+        if priority(picked[leaves].1) == 0 {
             break;
         }
         kept.retain(|&at| at != leaves);
     }
     kept
+}
+
+/// What there is to type after `pollscope attach`; the screens, on which a process is chosen, leave it out.
+fn is_pid(column: &Column) -> bool {
+    column.key == "pid"
+}
+
+fn priority(column: &Column) -> u8 {
+    if is_pid(column) { 1 } else { column.priority }
 }
 
 fn text(column: &Column, value: &Value) -> String {

@@ -2,7 +2,6 @@
 //! source's loop ([`watch`](super::watch)) does.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use pollscope_model::id::BootId;
 use tokio::task::AbortHandle;
@@ -22,16 +21,6 @@ pub(super) struct Link {
     pub(super) state: LinkState,
     /// What is shown of it: its last incarnation and how it calls itself.
     pub(super) who: Option<(BootId, String)>,
-}
-
-impl Link {
-    /// Where it is reached, if that is a socket of this machine.
-    pub(super) fn socket(&self) -> Option<&Path> {
-        match &self.endpoint {
-            Endpoint::Unix(path) => Some(path),
-            Endpoint::Tcp(_) => None,
-        }
-    }
 }
 
 pub(super) enum LinkState {

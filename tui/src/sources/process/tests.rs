@@ -80,7 +80,8 @@ fn start_telling(parts: usize, socket: &Path, hello: Hello) -> Running {
 
 fn watch(watched: Watched, folders: Vec<PathBuf>) -> (ProcessSource, Inbox) {
     let inbox = Inbox::default();
-    let mut source = ProcessSource::open_in(watched, folders, inbox.sink()).unwrap();
+    let places = Places { folders, elsewhere: false };
+    let mut source = ProcessSource::open_in(watched, places, inbox.sink()).unwrap();
     source.ask(vec![(PROCESSES, Ask::Page(Query::all(Kind::Processes, 100)))]);
     (source, inbox)
 }
@@ -213,8 +214,8 @@ fn sockets_that_were_left_behind_or_do_not_speak_are_no_targets() {
             }
             true
         };
-        let _source =
-            ProcessSource::open_in(watched, vec![dir.path().to_path_buf()], Box::new(sink)).unwrap();
+        let places = Places { folders: vec![dir.path().to_path_buf()], elsewhere: false };
+        let _source = ProcessSource::open_in(watched, places, Box::new(sink)).unwrap();
         let deadline = Instant::now() + PATIENCE;
         while !statuses.lock().unwrap().iter().any(|status| matches!(status, Status::Connected { .. })) {
             assert!(Instant::now() < deadline, "{statuses:?}");

@@ -1,7 +1,7 @@
 //! The loop of a process source: its links, their events, and the answers.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use super::history::History;
 use super::link::{self, Event, LinkEvent};
 use super::status::{self, Link, LinkState};
 use super::{UserRequest, dump};
-use crate::sources::discover::{self, Found};
+use crate::sources::discover::{self, Found, Places};
+use crate::sources::elsewhere;
 use crate::sources::endpoint::Endpoint;
 use crate::sources::feed::Flights;
 use crate::sources::lookup::Watched;
@@ -29,6 +30,8 @@ use crate::sources::{QuestionId, Questions, Sink, SourceEvent, Status, unix_ns};
 const ANSWER_EVERY: Duration = Duration::from_millis(250);
 /// New processes of the machine are looked for so often.
 const SCAN_EVERY: Duration = Duration::from_secs(1);
+/// Every so many looks also those of other users and namespaces.
+const ELSEWHERE_EVERY: u32 = 5;
 /// For so long single polls are asked for after something was found at deny.
 const ALARM: Duration = Duration::from_secs(5);
 /// Events of all links that wait; a link whose process sends faster is held back, and the process
@@ -38,7 +41,9 @@ const WAITING_EVENTS: usize = 32;
 /// Everything that the loop knows.
 pub(super) struct Watch {
     watched: Watched,
-    folders: Vec<PathBuf>,
+    places: Places,
+    /// Looks for processes so far.
+    scans: u32,
     links: HashMap<usize, Link>,
     next_link: usize,
     events: mpsc::Sender<Event>,
@@ -59,11 +64,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(watched: Watched, folders: Vec<PathBuf>, sink: Sink) -> Self {
+    pub(super) fn new(watched: Watched, places: Places, sink: Sink) -> Self {
         let (events, happened) = mpsc::channel(WAITING_EVENTS);
         Self {
             watched,
-            folders,
+            places,
+            scans: 0,
             links: HashMap::new(),
             next_link: 0,
             events,
@@ -211,15 +217,12 @@ impl Watch {
         match &self.watched {
             Watched::Address(endpoint) if self.links.is_empty() => self.open(endpoint.clone(), None),
             Watched::Process(found) if self.links.is_empty() => {
-                self.open(Endpoint::Unix(found.socket.clone()), Some(found.pid));
+                self.open(found.endpoint.clone(), Some(found.pid));
             }
             Watched::Address(_) | Watched::Process(_) => {}
             Watched::Machine | Watched::Name(_) => {
-                let known: HashSet<&Path> = self.links.values().filter_map(Link::socket).collect();
-                for Found { pid, socket } in
-                    discover::scan_unknown(&self.folders, |socket| known.contains(socket))
-                {
-                    self.open(Endpoint::Unix(socket), Some(pid));
+                for Found { pid, endpoint } in self.newcomers() {
+                    self.open(endpoint, Some(pid));
                 }
             }
         }
@@ -230,6 +233,21 @@ impl Watch {
         for id in ended {
             self.process_ended(id);
         }
+    }
+
+    /// Processes of this machine that have no link yet. Those of other users and namespaces are looked for less often,
+    /// since that takes a look at every process there is.
+    fn newcomers(&mut self) -> Vec<Found> {
+        let known: HashSet<&Endpoint> = self.links.values().map(|link| &link.endpoint).collect();
+        let mut found = discover::scan_unknown(&self.places.folders, |endpoint| known.contains(endpoint));
+        if self.places.elsewhere && self.scans.is_multiple_of(ELSEWHERE_EVERY) {
+            let pids: HashSet<u32> = self.links.values().filter_map(|link| link.pid).collect();
+            let is_known = |pid| pids.contains(&pid) || found.iter().any(|found| found.pid == pid);
+            let others = elsewhere::scan(is_known).found;
+            found.extend(others);
+        }
+        self.scans = self.scans.wrapping_add(1);
+        found
     }
 
     /// A process that is known to be dead is not tried again; its last state stays.
@@ -279,14 +297,18 @@ impl Watch {
         let mut begins = false;
         self.changed = true;
         match event {
-            LinkEvent::Up(hello) => {
+            LinkEvent::Up(mut hello) => {
+                // In a pid namespace of its own the process knows itself by a number that means nothing here.
+                if let (Endpoint::Inside(_) | Endpoint::Tcp(_), Some(pid)) = (&link.endpoint, link.pid) {
+                    hello.process.pid = pid;
+                }
                 if matches!(&self.watched, Watched::Name(name) if *name != hello.process.name) {
                     link.task.abort();
                     link.state = LinkState::Ignored;
                     return false;
                 }
                 let boot = hello.boot;
-                let named_after = link.socket().and_then(discover::pid_of);
+                let named_after = link.endpoint.socket().and_then(discover::pid_of);
                 let here = |pid: &u32| *pid == hello.process.pid && is_alive(*pid);
                 link.pid = link.pid.or(named_after.filter(here));
                 link.orderly = false;
