@@ -11,7 +11,7 @@ pub(crate) struct Page {
 }
 
 /// Every page.
-pub(crate) static PAGES: [Page; 3] = [
+pub(crate) static PAGES: [Page; 4] = [
     Page {
         name: "ci",
         summary: "how to fail a build: GitHub Actions, GitLab, nextest; what to commit, how to exempt",
@@ -21,6 +21,11 @@ pub(crate) static PAGES: [Page; 3] = [
         name: "process",
         summary: "what pollscope takes of the process it runs in: threads, signals, descriptors, memory, files",
         text: include_str!("../../manual/process.md"),
+    },
+    Page {
+        name: "remote",
+        summary: "how to reach a process of another user, in a container, in a pod, on another machine",
+        text: include_str!("../../manual/remote.md"),
     },
     Page {
         name: "unused-expectation",
