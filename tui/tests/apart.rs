@@ -109,7 +109,7 @@ fn root_reaches_a_process_of_another_user_in_other_namespaces() {
     let (pid, own) = (service.pid.to_string(), tempfile::tempdir().unwrap());
     let seen = run(own.path(), &["ps", "--from", &pid, "--format", "json"]);
     let expected = (u64::from(service.pid), "pollscope-demo".to_owned());
-    assert_eq!(rows(&seen), [expected.clone()], "by its number here");
+    assert_eq!(rows(&seen), std::slice::from_ref(&expected), "by its number here");
 
     let listed = rows(&run(own.path(), &["ps", "--format", "json"]));
     assert!(listed.contains(&expected), "among all: {listed:?}");

@@ -219,6 +219,24 @@ fn advice(hellos: &[Hello]) -> String {
     text
 }
 
+/// What is printed of a process with hostile texts, at a hostile path.
+#[cfg(test)]
+pub(crate) fn hostile() -> String {
+    use pollscope_model::query::ask::{Answer, Ask};
+    use pollscope_model::query::page::Scope;
+    use pollscope_model::testkit::{self, HOSTILE};
+    let (script, reports) = testkit::hostile();
+    let monitor = crate::screens::rig::fold(&script, reports);
+    let Answer::Overview(mut overview) = monitor.answer(&Ask::Overview(Scope::All), script.now_unix_ns())
+    else {
+        return String::new();
+    };
+    overview.notes.push(HOSTILE.into());
+    overview.undecided.push((HOSTILE.into(), HOSTILE.into()));
+    overview.set_aside.push((HOSTILE.into(), HOSTILE.into()));
+    process(&overview, HOSTILE)
+}
+
 #[cfg(test)]
 mod tests {
     use pollscope_model::testkit;
@@ -249,22 +267,4 @@ mod tests {
         assert_eq!(advice(&[hello(Mode::Hooks, "")]), "");
         assert_eq!(advice(&[]), "");
     }
-}
-
-/// What is printed of a process with hostile texts, at a hostile path.
-#[cfg(test)]
-pub(crate) fn hostile() -> String {
-    use pollscope_model::query::ask::{Answer, Ask};
-    use pollscope_model::query::page::Scope;
-    use pollscope_model::testkit::{self, HOSTILE};
-    let (script, reports) = testkit::hostile();
-    let monitor = crate::screens::rig::fold(&script, reports);
-    let Answer::Overview(mut overview) = monitor.answer(&Ask::Overview(Scope::All), script.now_unix_ns())
-    else {
-        return String::new();
-    };
-    overview.notes.push(HOSTILE.into());
-    overview.undecided.push((HOSTILE.into(), HOSTILE.into()));
-    overview.set_aside.push((HOSTILE.into(), HOSTILE.into()));
-    process(&overview, HOSTILE)
 }
