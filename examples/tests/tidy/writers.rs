@@ -32,6 +32,7 @@ const WRITERS: &[(&str, Kept)] = &[
     ("instrument/src/setup/notice.rs", By("nothing_harmful_is_said_by_a_notice")),
     ("proto/model/src/baseline.rs", By("nothing_harmful_is_written_into_a_file_and_all_is_read_back")),
     ("proto/src/recording/write.rs", Own(RECORDING)),
+    ("proto/system/src/announcement.rs", Own("this process's own address, for viewers that parse it")),
     ("proto/system/src/file.rs", Own("it opens files for others to write")),
     ("proto/system/src/run_notes.rs", Own("lines for the check that reads them, which cleans what it shows")),
     ("tui/src/commands.rs", Own("completions and the manual page, made of the command line's own texts")),
