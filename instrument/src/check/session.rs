@@ -158,8 +158,8 @@ impl Session {
     }
 
     /// Findings of that detector at that site are known and accepted, for a reason. `site` is a part of the spawn
-    /// site (`src/cart.rs:88`), of the task's name or of a function on the stack, or a pattern with `*` for the
-    /// whole of one of them; empty for anywhere. One that nothing fulfils is itself a finding.
+    /// site (`src/cart.rs:88`), of your line where a library spawned, of the task's name or of a function on the stack,
+    /// or a pattern with `*` for the whole of one of them; empty for anywhere. One that nothing fulfils is itself a finding.
     ///
     /// # Panics
     /// If there is no such detector, or the reason is empty.

@@ -101,8 +101,9 @@ fn findings(text: &mut String, verdict: &Verdict) {
             let _ = write!(text, "\n\n{}", clean(&line));
             in_full(text, verdict, finding);
         } else {
-            let Finding { level, detector, headline, site, .. } = finding;
-            let line = format!("{}: {detector}: {headline} at {site}", level.as_str());
+            let Finding { level, detector, headline, site, line, .. } = finding;
+            let place = if line.is_empty() { site } else { line };
+            let line = format!("{}: {detector}: {headline} at {place}", level.as_str());
             let gap = if at == failing.clamp(1, IN_FULL) { "\n" } else { "" };
             let _ = write!(text, "\n{gap}{}", clean(&line));
         }

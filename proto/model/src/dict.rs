@@ -7,10 +7,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::{NameId, SiteId, StackId};
+use crate::id::{LineId, NameId, SiteId, StackId};
+use lines::Lines;
+use source::{shortened, without_cache};
 
+mod lines;
+mod source;
 mod stack;
 
+pub use lines::{StackLine, short_line};
+pub use source::is_library_path;
+pub(crate) use source::without_version;
 pub use stack::{Frame, MAX_FRAMES, MAX_STACKS, Stack};
 
 /// The most sites, and the most names, that a dictionary keeps; further ones are refused and counted.
@@ -52,6 +59,12 @@ impl Site {
             }
             _ => format!("{name}:{line}"),
         }
+    }
+
+    /// Whether a library spawned there and not the user's code: its file is of the standard library, of a registry, or
+    /// of a repository that cargo fetched. A route is the user's.
+    pub fn is_of_library(&self) -> bool {
+        self.line > 0 && source::is_of_library(&self.file)
     }
 
     /// The site of a text as [`Display`](fmt::Display) writes it, `src/cart.rs:88:9`; `None` where no line and column
@@ -103,6 +116,8 @@ pub struct Dictionary {
     sites: Vec<Option<(Site, Arc<str>)>>,
     names: Vec<Option<Arc<str>>>,
     stacks: Vec<Option<Arc<Stack>>>,
+    /// The user's line of each stack.
+    lines: Lines,
     /// Bytes of what is stored, without the tables.
     bytes: usize,
     refused: u64,
@@ -114,6 +129,7 @@ impl Default for Dictionary {
             sites: Vec::new(),
             names: vec![Some("".into())],
             stacks: Vec::new(),
+            lines: Lines::default(),
             bytes: SHARED,
             refused: 0,
         }
@@ -145,8 +161,13 @@ impl Dictionary {
                     frame.file = frame.file.take().map(shortened);
                 }
                 stack.frames.shrink_to_fit();
+                let stack = Arc::new(stack);
                 let weight = |stack: &Arc<Stack>| stack.heap_bytes();
-                put(&mut self.stacks, id.0, Arc::new(stack), MAX_STACKS, bytes, weight)
+                let stored = put(&mut self.stacks, id.0, stack.clone(), MAX_STACKS, bytes, weight);
+                if stored {
+                    self.lines.put(id, &stack);
+                }
+                stored
             }
         };
         self.refused += u64::from(!stored);
@@ -189,6 +210,29 @@ impl Dictionary {
         self.stacks.get(id.0 as usize)?.as_ref()
     }
 
+    /// Whether a library spawned at that site, see [`Site::is_of_library`]. Unknown counts as no.
+    pub fn is_of_library(&self, id: SiteId) -> bool {
+        matches!(self.sites.get(id.0 as usize), Some(Some((site, _))) if site.is_of_library())
+    }
+
+    /// Which line of the user's a poll was at whose thread was looked at.
+    pub fn line_of(&self, stack: Option<StackId>) -> StackLine {
+        stack.map_or(StackLine::Unknown, |stack| self.lines.of(stack))
+    }
+
+    /// The function that a line is in, as a number of the same kind.
+    pub fn function_of(&self, id: LineId) -> LineId {
+        self.lines.function_of(id)
+    }
+
+    /// The line as it prints, `src/cart.rs:70`, or the function where no line is known; of a function the first of its
+    /// lines that was seen. A placeholder names an unknown index.
+    ///
+    /// Cost: a reference count, for known lines.
+    pub fn line_text(&self, id: LineId) -> Arc<str> {
+        self.lines.text(id).cloned().unwrap_or_else(|| format!("(line {} unknown)", id.0).into())
+    }
+
     /// Why stacks have no line or no frame, each reason once.
     pub(crate) fn missing_lines(&self) -> BTreeSet<&str> {
         self.stacks.iter().flatten().filter_map(|stack| stack.why.as_deref()).collect()
@@ -214,32 +258,13 @@ impl Dictionary {
             + self.sites.capacity() * size_of::<Option<(Site, Arc<str>)>>()
             + self.names.capacity() * size_of::<Option<Arc<str>>>()
             + self.stacks.capacity() * size_of::<Option<Arc<Stack>>>()
+            + self.lines.held_bytes()
     }
 
     /// Entries refused because the dictionary was full.
     pub fn refused(&self) -> u64 {
         self.refused
     }
-}
-
-/// The path without the folder in which cargo or rustup keeps sources, which differs from machine to
-/// machine: `…/registry/src/INDEX/hyper-1.12.0/src/server.rs` begins at `hyper-1.12.0`,
-/// `…/git/checkouts/NAME-HASH/REVISION/src/lib.rs` at the name, `/rustc/HASH/library/…` at `library`.
-fn without_cache(file: &str) -> &str {
-    let after = |marker: &str, folders: usize| {
-        let rest = &file[file.find(marker)? + marker.len()..];
-        rest.splitn(folders + 1, ['/', '\\']).nth(folders).filter(|path| !path.is_empty())
-    };
-    after("/registry/src/", 1)
-        .or_else(|| after("/git/checkouts/", 0))
-        .or_else(|| file.starts_with("/rustc/").then(|| after("/rustc/", 1)).flatten())
-        .unwrap_or(file)
-}
-
-/// The same, without a copy where there is nothing to cut.
-fn shortened(file: Arc<str>) -> Arc<str> {
-    let short = without_cache(&file);
-    if short.len() == file.len() { file } else { short.into() }
 }
 
 /// Bytes that the counts of one shared entry take beside it.

@@ -22,6 +22,9 @@ pub struct Finding {
     pub fingerprint: Arc<str>,
     /// Spawn site, `src/cart.rs:88:9`; empty if it is about no site.
     pub site: Arc<str>,
+    /// For polls that a library spawned: the user's line that they were at, `src/login.rs:15`, or the function where no
+    /// line is known. Empty where the spawn site is the user's own, and where no line was seen.
+    pub line: Arc<str>,
     /// The route of the request that it is about, or the scope of that task; empty if there is none.
     pub scope: Arc<str>,
     /// A task that shows it.
@@ -63,6 +66,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether both are about the same spawn site and the same line.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        (&self.site, &self.line) == (&other.site, &other.line)
+    }
+
     /// One of which nothing is known but the detector and the level: no text, nothing measured, not open.
     pub fn new(detector: &str, level: Level) -> Self {
         Self {
@@ -71,6 +79,7 @@ impl Finding {
             level,
             fingerprint: "".into(),
             site: "".into(),
+            line: "".into(),
             scope: "".into(),
             task: None,
             task_name: "".into(),

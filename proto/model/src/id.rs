@@ -57,6 +57,11 @@ impl NameId {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct StackId(pub u32);
 
+/// Index of a line of the user's code, or of one of its functions, as stacks show them, in the process's
+/// [`Dictionary`](crate::dict::Dictionary). It is counted by the receiver and never on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct LineId(pub u32);
+
 /// A runtime of one process, numbered from 0 in the order in which the recorder met them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct RuntimeId(pub u32);

@@ -5,6 +5,36 @@ use std::sync::Arc;
 
 use crate::time::Nanos;
 
+/// What the slow polls of one spawn site took that were seen at one line of the user's code. Only slow polls whose stack
+/// was taken, since the viewer began to listen, and the few before it that the process remembers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LineTally {
+    /// `src/login.rs:15`; the function where no line is known. Empty for all lines that are not listed.
+    pub line: Arc<str>,
+    /// Slow polls.
+    pub polls: u64,
+    /// Their wall time, added up.
+    pub total_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
+}
+
+impl LineTally {
+    /// Adds those of the same line elsewhere.
+    pub fn merge(&mut self, other: &Self) {
+        self.polls = self.polls.saturating_add(other.polls);
+        self.total_ns = self.total_ns.saturating_add(other.total_ns);
+        self.max_ns = self.max_ns.max(other.max_ns);
+    }
+}
+
+impl fmt::Display for LineTally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = if self.line.is_empty() { "other lines" } else { &*self.line };
+        write!(f, "{line} ×{} {}", count(self.polls), Nanos(self.total_ns))
+    }
+}
+
 /// One cell of a page.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub enum Value {
@@ -27,6 +57,8 @@ pub enum Value {
     Text(Arc<str>),
     /// Several texts.
     List(Vec<Arc<str>>),
+    /// Lines of the user's code, those that took most time first.
+    Lines(Vec<LineTally>),
     /// Numbers over time, oldest first, scaled by the reader: a sparkline. `None` where nothing was
     /// measured.
     Series(Vec<Option<f32>>),
@@ -44,7 +76,7 @@ impl Value {
         match self {
             Self::Count(n) | Self::Nanos(n) | Self::Time(n) | Self::Bytes(n) => Some(*n as f64),
             Self::Ratio(n) | Self::Rate(n) => Some(*n),
-            Self::Null | Self::Text(_) | Self::List(_) | Self::Series(_) => None,
+            Self::Null | Self::Text(_) | Self::List(_) | Self::Lines(_) | Self::Series(_) => None,
         }
     }
 
@@ -67,6 +99,7 @@ impl fmt::Display for Value {
             Self::Rate(rate) => rate_text(*rate),
             Self::Text(text) => text.to_string(),
             Self::List(items) => items.join(", "),
+            Self::Lines(lines) => lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             Self::Series(points) => format!("{} points", points.len()),
         };
         f.pad(&text)
@@ -128,6 +161,18 @@ mod tests {
             (Value::Rate(0.0), "0"),
             (Value::Rate(-0.0), "0"),
             (Value::Rate(91_200.0), "91.2k"),
+            (
+                Value::Lines(vec![
+                    LineTally {
+                        line: "src/a.rs:7".into(),
+                        polls: 2_100,
+                        total_ns: 63_000_000_000,
+                        max_ns: 9,
+                    },
+                    LineTally { polls: 3, total_ns: 40_000_000, ..LineTally::default() },
+                ]),
+                "src/a.rs:7 ×2100 1m03s, other lines ×3 40ms",
+            ),
             (Value::Time(45_296 * crate::time::SECOND), "12:34:56"),
         ];
         for (value, text) in cases {

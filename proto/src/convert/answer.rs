@@ -62,7 +62,7 @@ message! {
 
 message! {
     "answer.finding": Finding = wire::Finding {
-        number, detector, level, fingerprint, site, scope, task, task_name, process, value, limit, count, first_ns, last_ns,
+        number, detector, level, fingerprint, site, line, scope, task, task_name, process, value, limit, count, first_ns, last_ns,
         open, kind, waiting_in, waiters, waited_ns, max_waited_ns, stack, headline, why, fix,
     }
 }

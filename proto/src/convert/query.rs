@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pollscope_model::id::{BootId, RuntimeId, TaskId, WorkerId};
 use pollscope_model::query::ask::Ask;
 use pollscope_model::query::page::{Meta, Page, Query, Row, RowId, Scope, Sort};
-use pollscope_model::value::Value;
+use pollscope_model::value::{LineTally, Value};
 
 use super::field::{Field, message, required};
 use super::text::{checked, clip};
@@ -130,6 +130,10 @@ fn row_id_from_wire(id: wire::row::Id) -> Result<RowId, DecodeError> {
     })
 }
 
+message! {
+    "value.lines": LineTally = wire::LineTally { line, polls, total_ns, max_ns }
+}
+
 impl Field<wire::Value> for Value {
     fn to_wire(&self) -> wire::Value {
         use wire::value::Value as Wire;
@@ -143,6 +147,7 @@ impl Field<wire::Value> for Value {
             Self::Rate(rate) => Some(Wire::Rate(*rate)),
             Self::Text(text) => Some(Wire::Text(text.to_string())),
             Self::List(texts) => Some(Wire::List(wire::Texts { texts: texts.to_wire() })),
+            Self::Lines(lines) => Some(Wire::Lines(wire::Lines { lines: lines.to_wire() })),
             Self::Series(points) => Some(Wire::Series(points.to_wire())),
         };
         wire::Value { value }
@@ -160,6 +165,7 @@ impl Field<wire::Value> for Value {
             Some(Wire::Rate(rate)) => Self::Rate(rate),
             Some(Wire::Text(text)) => Self::Text(text.into()),
             Some(Wire::List(list)) => Self::List(Field::from_wire(field, list.texts)?),
+            Some(Wire::Lines(lines)) => Self::Lines(Field::from_wire(field, lines.lines)?),
             Some(Wire::Series(series)) => Self::Series(Field::from_wire(field, series)?),
         })
     }

@@ -2021,7 +2021,7 @@ pub mod row {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Value {
     /// One of these.
-    #[prost(oneof = "value::Value", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "value::Value", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub value: ::core::option::Option<value::Value>,
 }
 /// Nested message and enum types in `Value`.
@@ -2056,6 +2056,9 @@ pub mod value {
         /// Numbers over time.
         #[prost(message, tag = "9")]
         Series(super::Series),
+        /// Lines of the user's code.
+        #[prost(message, tag = "10")]
+        Lines(super::Lines),
     }
 }
 /// Several texts.
@@ -2064,6 +2067,29 @@ pub struct Texts {
     /// The texts.
     #[prost(string, repeated, tag = "1")]
     pub texts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Lines of the user's code, those that took most time first.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Lines {
+    /// The lines.
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<LineTally>,
+}
+/// What slow polls that were seen at one line took.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LineTally {
+    /// The line, or the function where no line is known; empty for all lines that are not listed.
+    #[prost(string, tag = "1")]
+    pub line: ::prost::alloc::string::String,
+    /// Slow polls.
+    #[prost(uint64, tag = "2")]
+    pub polls: u64,
+    /// Their wall time, added up, nanoseconds.
+    #[prost(uint64, tag = "3")]
+    pub total_ns: u64,
+    /// The longest, nanoseconds.
+    #[prost(uint64, tag = "4")]
+    pub max_ns: u64,
 }
 /// Numbers over time, oldest first.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2289,6 +2315,9 @@ pub struct Finding {
     /// The longest of these waits.
     #[prost(uint64, optional, tag = "23")]
     pub max_waited_ns: ::core::option::Option<u64>,
+    /// For polls that a library spawned: the user's line, or the function where no line is known; empty if there is none.
+    #[prost(string, tag = "24")]
+    pub line: ::prost::alloc::string::String,
     /// The request's route, or the task's scope; empty if there is none.
     #[prost(string, tag = "25")]
     pub scope: ::prost::alloc::string::String,

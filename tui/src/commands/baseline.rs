@@ -86,7 +86,10 @@ fn accept(args: &AcceptArgs) -> Result<String, Failure> {
     }
     let findings = accept_findings(&mut baseline, &folded, |finding| {
         if args.findings.is_empty() {
-            args.sites.is_empty() || has(&args.sites, &finding.site) || has(&args.sites, &finding.fingerprint)
+            args.sites.is_empty()
+                || has(&args.sites, &finding.site)
+                || has(&args.sites, &finding.line)
+                || has(&args.sites, &finding.fingerprint)
         } else {
             has(&args.findings, &finding.fingerprint)
         }

@@ -103,6 +103,7 @@ pub(super) fn of_finding(finding: &Finding) -> Args {
     let all = [
         ("detector", text(&finding.detector)),
         ("level", Some(Arg::Text(finding.level.as_str().into()))),
+        ("line", text(&finding.line)),
         ("spawned at", text(&finding.site)),
         ("scope", text(&finding.scope)),
         ("task", finding.task.map(|task| Arg::Uint(task.0))),

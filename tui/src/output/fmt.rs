@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use pollscope_model::dict::Site;
+use pollscope_model::dict::{Site, short_line};
 use pollscope_model::text;
 use unicode_width::UnicodeWidthChar;
 
@@ -157,9 +157,9 @@ pub fn thousands(n: u64) -> String {
     grouped
 }
 
-/// A site as short as it stays readable, see [`Site::short`]; any other text as it is.
+/// A site or a line as short as it stays readable, see [`Site::short`]; any other text as it is.
 pub fn short_site(site: &str) -> String {
-    Site::parse(site).map_or_else(|| site.to_owned(), |site| site.short())
+    Site::parse(site).map_or_else(|| short_line(site), |site| site.short())
 }
 
 #[cfg(test)]
@@ -200,6 +200,7 @@ mod tests {
         assert_eq!(short_site("src/cart.rs:88:9"), "cart.rs:88");
         assert_eq!(short_site("jobs/src/main.rs:7:1"), "jobs/main.rs:7");
         assert_eq!(short_site("src/main.rs:7:1"), "main.rs:7");
+        assert_eq!(short_site("src/cart.rs:70"), "cart.rs:70");
         assert_eq!(short_site("not a site"), "not a site");
     }
 

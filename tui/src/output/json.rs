@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use pollscope_model::text::is_unsafe;
+use pollscope_model::value::LineTally;
 use pollscope_model::verdict;
 use serde::Serialize;
 
@@ -23,6 +24,23 @@ pub(crate) struct Undecided<'a> {
 impl<'a> From<&'a verdict::Undecided> for Undecided<'a> {
     fn from(one: &'a verdict::Undecided) -> Self {
         Self { detector: &one.rule, reason: &one.reason, over_limit: one.over_limit }
+    }
+}
+
+/// A line of the user's code with what slow polls took there, by the contract.
+#[derive(Serialize)]
+pub(crate) struct Seen<'a> {
+    /// `null` for all lines that are not listed.
+    line: Option<&'a str>,
+    polls: u64,
+    total_ns: u64,
+    max_ns: u64,
+}
+
+impl<'a> From<&'a LineTally> for Seen<'a> {
+    fn from(one: &'a LineTally) -> Self {
+        let line = Some(&*one.line).filter(|line| !line.is_empty());
+        Self { line, polls: one.polls, total_ns: one.total_ns, max_ns: one.max_ns }
     }
 }
 

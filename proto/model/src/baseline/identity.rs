@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::dict::Site;
+use crate::dict::{Site, without_version};
 use crate::fingerprint::without_digits;
 
 /// File and name: what a site is called across runs and edits.
@@ -82,18 +82,6 @@ fn stable(file: &str) -> String {
     let kept = kept.trim_start_matches('/');
     let Some((first, rest)) = kept.split_once('/') else { return kept.to_owned() };
     format!("{}/{rest}", without_version(first))
-}
-
-/// `hyper-1.12.0` is `hyper`.
-fn without_version(folder: &str) -> &str {
-    let version = folder.match_indices('-').find(|(at, _)| {
-        let mut parts = folder[at + 1..].split('.');
-        let number = |part: Option<&str>| {
-            part.is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-        };
-        number(parts.next()) && number(parts.next()) && parts.next().is_some()
-    });
-    version.map_or(folder, |(at, _)| &folder[..at])
 }
 
 /// The name of a test's executable ends in a hash of its build: `cart-0123456789abcdef` is `cart`.

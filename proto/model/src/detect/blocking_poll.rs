@@ -24,6 +24,12 @@
 //! that is not measured, absent is not zero: it rises if tasks waited for a worker at that time, or if
 //! that is not known, or if it happened more than once.
 //!
+//! A library spawns all that it serves at one line of its own: axum each connection, tonic each request. Of such a site
+//! each line of your own code that blocks is a finding by itself, with the polls that were seen there: the first line of
+//! yours that a poll's stack shows, or the function where debug information tells no line. A function that computes is
+//! one finding, with the first of its lines that was seen. Polls without a stack belong to that line if the site has but
+//! one, else to the site, which is a finding only if they are too slow by themselves.
+//!
 //! If the thread was looked at while it was inside the poll, the finding has its stack, the user's code
 //! first, and the kernel's word for what it did: computing, without a CPU, or asleep in which call.
 //!
@@ -55,6 +61,7 @@
 
 mod asleep;
 mod recent;
+mod share;
 
 use std::collections::BTreeMap;
 
@@ -64,6 +71,7 @@ use super::signal::{Count, DetectorOutput, FindingKey, PollFacts, Signal};
 use super::view::{ObservedSite, View};
 use super::{Detector, Retention, advice};
 use crate::entity::slow_poll::{PollKind, SlowPoll};
+use crate::id::LineId;
 use crate::level::Level;
 use crate::measured::Metric;
 use crate::rule::Rule;
@@ -106,11 +114,12 @@ pub(crate) static DETECTOR: Detector = Detector {
 fn judge(view: &View<'_>, rule: &Rule, output: &mut DetectorOutput) {
     let mut fresh: BTreeMap<_, Vec<&SlowPoll>> = BTreeMap::new();
     for poll in view.new_slow_polls().filter(|poll| !poll.in_place && view.stuck_key(poll).is_none()) {
-        fresh.entry(poll.site).or_default().push(poll);
+        let line = view.site(poll.site).and_then(|observed| observed.view.line_of(poll));
+        fresh.entry((poll.site, line)).or_default().push(poll);
     }
-    for (site, fresh) in fresh {
+    for ((site, line), fresh) in fresh {
         if let Some(observed) = view.site(site).filter(|observed| observed.holds_worker()) {
-            judge_site(view, rule, observed, &fresh, output);
+            judge_polls(view, rule, observed, line, &fresh, output);
         }
     }
 }
@@ -123,15 +132,17 @@ fn site_limit(rule: &Rule, observed: &ObservedSite<'_>) -> u64 {
     relative.max(rule.whole(&FLOOR)).min(rule.whole(&WARN))
 }
 
-fn judge_site(
+/// Judges the polls of a site, or those at one line of the user's where a library spawned them.
+fn judge_polls(
     view: &View<'_>,
     rule: &Rule,
     observed: &ObservedSite<'_>,
+    line: Option<LineId>,
     fresh: &[&SlowPoll],
     output: &mut DetectorOutput,
 ) {
     let (warn, deny) = (rule.whole(&WARN), rule.whole(&DENY));
-    let recent = Recent::of(view, rule, observed, fresh);
+    let recent = Recent::of(view, rule, observed, line, fresh);
     let Some(worst) = recent.worst() else {
         return recent.set_aside(output);
     };
@@ -157,14 +168,8 @@ fn judge_site(
         Level::Allow
     };
     let limit = if level == Level::Deny { deny } else { recent.limit_of(worst) };
-    let (slow, polls) = (observed.view.totals().slow_polls, observed.view.totals().poll.count());
-    let site = view.short_site(observed.id());
-    // Evidence without its count comes from a process of which a report was lost; the next snapshot has the count.
-    let share = if over > slow {
-        format!("{} polls at {site} were slow, more than are counted: reports were lost.", Value::Count(over))
-    } else {
-        format!("{} of {} polls at {site} were slow.", Value::Count(slow), Value::Count(polls))
-    };
+    let slow = observed.view.slow_at(line).0.max(over);
+    let share = share::text(view, observed, line, over);
     let seen = view.best_seen(worst, known.values().copied(), recent.limit_of(worst));
     let facts = PollFacts {
         waiting_in: seen.and_then(|poll| poll.waiting_in),
@@ -176,12 +181,12 @@ fn judge_site(
         format!(" What its thread did was seen in poll {} of {}.", poll.nth, view.task_text(poll.task))
     });
     output.push(Signal {
-        key: FindingKey::Site(observed.id()),
+        key: FindingKey::of_polls(observed.id(), line),
         task: Some(worst.task),
         level: Some(level),
         value: Value::Nanos(judged),
         limit: Value::Nanos(limit),
-        count: Count::Total(slow.max(over)),
+        count: if observed.view.has_lines() { Count::Again(slow) } else { Count::Total(slow) },
         poll: facts,
         headline: format!(
             "{} in one poll{} (limit {}){}",

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::advice::Advice;
 use crate::entity::slow_poll::{PollKind, SlowPoll};
 use crate::entity::stall::Stall;
-use crate::id::{NameId, SiteId, StackId, TaskId, WorkerId};
+use crate::id::{LineId, NameId, SiteId, StackId, TaskId, WorkerId};
 use crate::level::Level;
 use crate::value::Value;
 
@@ -19,6 +19,8 @@ pub(crate) enum FindingKey {
     Process,
     /// A spawn site.
     Site(SiteId),
+    /// A line of the user's code, in tasks that a library spawned at that site.
+    Line(SiteId, LineId),
     /// The tasks of one name at a spawn site.
     Named(SiteId, NameId),
     /// A worker whose task is not known.
@@ -28,11 +30,16 @@ pub(crate) enum FindingKey {
 }
 
 impl FindingKey {
+    /// Polls of a site: those at a line of the user's, or the rest.
+    pub(crate) fn of_polls(site: SiteId, line: Option<LineId>) -> Self {
+        line.map_or(Self::Site(site), |line| Self::Line(site, line))
+    }
+
     /// The site, if it is about one.
     pub(crate) fn site(self) -> Option<SiteId> {
         match self {
             Self::Process | Self::Worker(_) | Self::Thread(_) => None,
-            Self::Site(site) | Self::Named(site, _) => Some(site),
+            Self::Site(site) | Self::Line(site, _) | Self::Named(site, _) => Some(site),
         }
     }
 }
@@ -42,6 +49,8 @@ impl FindingKey {
 pub(crate) enum Count {
     /// So often in all, as counted exactly elsewhere; it happened again only when this grows.
     Total(u64),
+    /// So often in all; that there is a signal says that it happened again.
+    Again(u64),
     /// So many are in this state now.
     Now(u64),
     /// Once for each different identity, counted by the engine.

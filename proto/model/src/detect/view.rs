@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::cpu::{Cpu, LONG_NS, SHORT_NS};
 use super::history::{DetectorHistory, SiteTrack};
 use super::signal::FindingKey;
+use crate::dict::short_line;
 use crate::entity::runtime::Flavor;
 use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
 use crate::entity::task::{TaskKind, TaskRecord};
 use crate::hist::Hist;
-use crate::id::{NameId, RuntimeId, SiteId, TaskId, WorkerId};
+use crate::id::{LineId, NameId, RuntimeId, SiteId, TaskId, WorkerId};
 use crate::measured::Metric;
 use crate::time::Nanos;
 use crate::world::{Process, SiteRows, SiteView, WindowView};
@@ -229,6 +230,11 @@ impl<'a> View<'a> {
     /// The site in a few characters, `cart.rs:88`.
     pub(crate) fn short_site(&self, site: SiteId) -> String {
         self.moment.process.dictionary().site(site).short()
+    }
+
+    /// The line in a few characters, `login.rs:15`.
+    pub(crate) fn short_line(&self, line: LineId) -> String {
+        short_line(&self.moment.process.dictionary().line_text(line))
     }
 
     /// Whether the site is a route.

@@ -116,6 +116,12 @@ impl Frame {
         name
     }
 
+    /// The line of the call, `src/cart.rs:70`, if it is known.
+    pub(super) fn line(&self) -> Option<String> {
+        let file = self.file.as_ref().filter(|_| self.line > 0)?;
+        Some(format!("{file}:{}", self.line))
+    }
+
     /// In a few words, `cart::load src/cart.rs:70`.
     pub fn short(&self) -> String {
         match (&self.file, self.line) {
@@ -160,6 +166,13 @@ impl Stack {
     /// without a frame of the user's: the frames of the code that runs the runtime do not count.
     pub fn users_frame(&self) -> Option<(usize, &Frame)> {
         self.of_task().iter().enumerate().find(|(_, frame)| frame.users)
+    }
+
+    /// Whether the task's stack is known as a whole and none of it is the user's.
+    pub(super) fn is_of_libraries(&self) -> bool {
+        let of_task = self.of_task();
+        let is_whole = self.why.is_none() && (!self.truncated || of_task.len() < self.frames.len());
+        is_whole && !of_task.is_empty() && self.users_frame().is_none()
     }
 
     /// What the user's innermost frame called, if anything: the lock, the sleep, the read.

@@ -78,10 +78,15 @@ impl Hysteresis {
         self.found_about(detector, key).map(|found| found.shown.level).max()
     }
 
-    /// The detector's findings about that; about the process are all of them.
+    /// The detector's findings about that; about the process are all of them, about a site those of its lines.
     fn found_about(&self, detector: usize, key: FindingKey) -> impl Iterator<Item = &TrackedFinding> + '_ {
         let about = move |found: &&TrackedFinding| {
-            found.detector == detector && (found.key == key || key == FindingKey::Process)
+            let is_part = match (found.key, key) {
+                (_, FindingKey::Process) => true,
+                (FindingKey::Line(site, _), FindingKey::Site(of)) => site == of,
+                _ => false,
+            };
+            found.detector == detector && (found.key == key || is_part)
         };
         self.found().filter(about)
     }
@@ -124,6 +129,7 @@ impl Hysteresis {
     fn put(&mut self, view: &View<'_>, detector: usize, rule: &Rule, signal: Signal, number: &mut u64) {
         let now_ns = view.moment.now_ns;
         let key = (detector, signal.key);
+        self.name_line(view, detector, signal.key);
         if !self.entries.contains_key(&key) {
             // What is merely near a limit begins nothing.
             if signal.level.is_none() {
@@ -165,7 +171,7 @@ impl Hysteresis {
                     && signal.level.is_some_and(|level| level.min(rule.level) > found.shown.level);
                 let again = match signal.count {
                     Count::Total(n) => is_worse || entry.counted.is_none_or(|before| n > before),
-                    Count::Event(_) | Count::Now(_) => true,
+                    Count::Again(_) | Count::Event(_) | Count::Now(_) => true,
                 };
                 if !again || (!found.shown.open && (signal.level.is_none() || !may_open())) {
                     return;
@@ -173,6 +179,30 @@ impl Hysteresis {
                 entry.seen_ns = now_ns;
                 update(view, rule, found, signal, &mut entry.counted);
             }
+        }
+    }
+
+    /// What was found at a library's site before a line of the user's was seen is the finding of that line from then on,
+    /// as long as the site has no other: the polls are the same ones.
+    fn name_line(&mut self, view: &View<'_>, detector: usize, key: FindingKey) {
+        let FindingKey::Line(site, line) = key else { return };
+        let is_sole = || view.site(site).is_some_and(|observed| observed.view.is_sole(line));
+        if self.entries.contains_key(&(detector, key)) || !is_sole() {
+            return;
+        }
+        let of_site = (detector, FindingKey::Site(site));
+        let is_unseen = |entry: &Entry| match &entry.phase {
+            Phase::Candidate { .. } => true,
+            Phase::Found(found) => found.shown.stack.is_empty(),
+        };
+        if self.entries.get(&of_site).is_some_and(is_unseen)
+            && let Some(mut entry) = self.entries.remove(&of_site)
+        {
+            if let Phase::Found(found) = &mut entry.phase {
+                found.key = key;
+                found.shown.line = line_text(view, key);
+            }
+            self.entries.insert((detector, key), entry);
         }
     }
 
@@ -190,7 +220,7 @@ impl Hysteresis {
 fn identity(count: Count) -> Option<u64> {
     match count {
         Count::Total(n) | Count::Event(n) => Some(n),
-        Count::Now(_) => None,
+        Count::Again(_) | Count::Now(_) => None,
     }
 }
 
@@ -199,6 +229,14 @@ pub(crate) fn to_finding(view: &View<'_>, detector: usize, signal: Signal) -> Fi
     let mut rule = Policy::default().rule(detector).clone();
     rule.level = Level::Deny;
     open(view, detector, &rule, signal, 0, view.moment.now_ns).shown
+}
+
+/// The line that a finding is about, or an empty text.
+fn line_text(view: &View<'_>, key: FindingKey) -> Arc<str> {
+    match key {
+        FindingKey::Line(_, line) => view.moment.process.dictionary().line_text(line),
+        _ => "".into(),
+    }
 }
 
 fn open(
@@ -214,7 +252,7 @@ fn open(
     let dictionary = process.dictionary();
     let name = match signal.key {
         FindingKey::Process => "".into(),
-        FindingKey::Site(site) => view.name(view.first_name(site)),
+        FindingKey::Site(site) | FindingKey::Line(site, _) => view.name(view.first_name(site)),
         FindingKey::Named(_, name) | FindingKey::Thread(name) => view.name(name),
         FindingKey::Worker(worker) => view.worker_text(worker).into(),
     };
@@ -233,6 +271,7 @@ fn open(
             number,
             fingerprint: fingerprint(id, &file, &name).into(),
             site,
+            line: line_text(view, signal.key),
             scope,
             process: process.label().clone(),
             value: signal.value.clone(),
@@ -260,7 +299,7 @@ fn update(
             shown.count = shown.count.max(n);
             *counted = Some(n);
         }
-        Count::Now(n) => shown.count = shown.count.max(n),
+        Count::Again(n) | Count::Now(n) => shown.count = shown.count.max(n),
         Count::Event(id) if reopened || *counted != Some(id) || shown.count == 0 => {
             shown.count += 1;
             *counted = Some(id);

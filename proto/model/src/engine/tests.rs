@@ -11,6 +11,7 @@ use crate::testkit::{Script, hello};
 use crate::time::MILLISECOND;
 use crate::world::WorldLimits;
 
+mod lines;
 mod nested;
 
 /// A process that is watched from its start.

@@ -97,8 +97,9 @@ pub(super) fn default_toml() -> String {
         let _ = writeln!(text, "{line}  # {}", key.help);
     }
     text.push_str(
-        "\n# A finding that is known and accepted, as often as needed. `site` is a part of the spawn site, of the\n\
-         # task's name or of a function on the stack, or a pattern with `*`. One that does not happen is a warning.\n\
+        "\n# A finding that is known and accepted, as often as needed. `site` is a part of the spawn site, of your\n\
+         # line, of the task's name or of a function on the stack, or a pattern with `*`. One that does not happen is a\n\
+         # warning.\n\
          # [[expect]]\n\
          # detector = \"blocking-poll\"\n\
          # site = \"src/config.rs\"\n\

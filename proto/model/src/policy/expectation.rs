@@ -11,7 +11,7 @@ use crate::finding::Finding;
 pub struct Expectation {
     /// The detector whose findings are expected.
     pub detector: Arc<str>,
-    /// Where: a part of the spawn site, of the task's name or of a function on the stack, or a pattern
+    /// Where: a part of the spawn site, of the user's line, of the task's name or of a function on the stack, or a pattern
     /// with `*` for the whole of one of them. `None` is everywhere.
     pub site: Option<Arc<str>>,
     /// Why that is all right; never empty.
@@ -22,7 +22,7 @@ pub struct Expectation {
 
 impl Expectation {
     /// Whether it is about that finding: same detector, and its site is part of (or, with `*`, matches)
-    /// the spawn site, the task's name or a frame of the stack.
+    /// the spawn site, the user's line, the task's name or a frame of the stack.
     pub(crate) fn is_about(&self, finding: &Finding) -> bool {
         let Some(site) = self.site.as_deref() else { return self.detector == finding.detector };
         let matches = |text: &str| {
@@ -34,6 +34,7 @@ impl Expectation {
         };
         self.detector == finding.detector
             && (matches(&finding.site)
+                || matches(&finding.line)
                 || matches(&finding.task_name)
                 || finding.stack.iter().any(|frame| matches(frame)))
     }

@@ -197,6 +197,20 @@ pub(super) static FIELDS: &[Field<Get>] = &[
     field(Column::new("fix", "FIX", Unit::Text, 40, 9, "What to do.").hidden(), |row| {
         Value::text(row.finding.fix.clone())
     }),
+    // Behind the others, whose places older peers know.
+    field(
+        Column::new(
+            "line",
+            "LINE",
+            Unit::Text,
+            20,
+            6,
+            "For polls that a library spawned: your line, or your function where no line is known; null if there is \
+             none.",
+        )
+        .hidden(),
+        |row| Value::text(row.finding.line.clone()),
+    ),
 ];
 
 fn duration(value: &Value) -> Value {
@@ -229,7 +243,8 @@ impl Rows for FindingItem<'_> {
 
     fn texts(&self, texts: &mut Texts<'_>) -> bool {
         let finding = self.finding;
-        let long: [&Arc<str>; 4] = [&finding.detector, &finding.site, &finding.process, &finding.headline];
+        let long: [&Arc<str>; 5] =
+            [&finding.detector, &finding.site, &finding.line, &finding.process, &finding.headline];
         long.into_iter().any(|text| texts.long(text)) || texts.short(&finding.task_name)
     }
 }

@@ -1,6 +1,7 @@
 //! Spawn sites, over all processes of the scope: their columns, and how a row gets its cells.
 
 mod columns;
+mod lines;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

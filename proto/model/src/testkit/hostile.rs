@@ -133,6 +133,7 @@ fn set_texts(finding: &mut Finding, said: &Arc<str>) {
         *word = said.clone();
     }
     finding.site = format!("{said}:88:9").into();
+    finding.line = format!("{said}:93").into();
     finding.stack = vec![format!("{said} ({said}:93)").into(), said.clone()];
 }
 

@@ -99,6 +99,7 @@ fn blocking() -> Finding {
         level: Level::Deny,
         fingerprint: "blocking-poll src/cart.rs cart in checkout::cart::load".into(),
         site: "src/cart.rs:88:9".into(),
+        line: "src/cart.rs:93".into(),
         task: Some(TaskId(412)),
         task_name: "cart 51028".into(),
         process: "checkout#1".into(),

@@ -12,6 +12,7 @@ use super::{Allowance, Allowed, Armed, Distribution, Outcome, OwnTests, Subject,
 use crate::baseline::{self, Baseline};
 use crate::detect::blocking_poll;
 use crate::detect::view::View;
+use crate::entity::slow_poll::PollKind;
 use crate::finding::Finding;
 use crate::level::Level;
 use crate::measured::{Metric, Mode};
@@ -205,7 +206,7 @@ impl Judge {
         }
     }
 
-    /// Whether a limit says the same of the same site, or was asked for instead of the detector's own.
+    /// Whether a limit says the same of the same site and line, or was asked for instead of the detector's own.
     fn is_judged_by_limit(&self, judged: &LimitFindings, finding: &Finding) -> bool {
         let replaced =
             self.terms.limits.max_poll_ns.is_some() && *finding.detector == *blocking_poll::DETECTOR.id;
@@ -213,7 +214,7 @@ impl Judge {
             || judged
                 .findings
                 .iter()
-                .any(|other| other.detector == finding.detector && other.site == finding.site)
+                .any(|other| other.detector == finding.detector && other.is_same_place(finding))
     }
 
     fn next_label(&mut self, name: &str) -> Arc<str> {
@@ -410,9 +411,13 @@ fn silent(process: &Process) -> String {
 
 /// The same fault in several processes is one finding: the worst, that tells of the others.
 fn merged(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut same: BTreeMap<[Arc<str>; 3], Vec<Finding>> = BTreeMap::new();
+    let mut same: BTreeMap<[Arc<str>; 4], Vec<Finding>> = BTreeMap::new();
     for finding in findings {
-        let key = [finding.detector.clone(), finding.site.clone(), finding.fingerprint.clone()];
+        // Code that computes is one finding at whichever of its lines it was seen.
+        let computes = finding.kind == Some(PollKind::Busy);
+        let line = if computes { "".into() } else { finding.line.clone() };
+        let site = finding.site.clone();
+        let key = [finding.detector.clone(), site, line, finding.fingerprint.clone()];
         same.entry(key).or_default().push(finding);
     }
     let one = |mut all: Vec<Finding>| {
@@ -438,7 +443,10 @@ fn worst_first(a: &Finding, b: &Finding) -> Ordering {
         (Some(value), _) => value,
         _ => 0.0,
     };
-    b.level.cmp(&a.level).then_with(|| share(b).total_cmp(&share(a))).then_with(|| a.site.cmp(&b.site))
+    b.level
+        .cmp(&a.level)
+        .then_with(|| share(b).total_cmp(&share(a)))
+        .then_with(|| (&a.site, &a.line).cmp(&(&b.site, &b.line)))
 }
 
 #[cfg(test)]

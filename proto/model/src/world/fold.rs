@@ -345,10 +345,21 @@ impl Process {
         // From a snapshot, or told again with more than was known before: its site may have let it go since.
         let known = self.slow_polls.iter_mut().rev().find(|known| known.is_same(&poll));
         let is_known = known.is_some();
+        let mut before = None;
         if let Some(known) = known {
-            known.clone_from(&poll);
+            before = Some(std::mem::replace(known, poll.clone()));
         }
-        if self.change_site(poll.site, reduction, |site| site.slow_poll(&poll, is_known)) {
+        let of_library = self.dictionary.is_of_library(poll.site);
+        let line = |poll: &SlowPoll| Some(self.sites.get(&poll.site)?.line_at(&self.dictionary, poll));
+        let (line, before) = (line(&poll).filter(|_| of_library), before.as_ref().and_then(line));
+        let take = |site: &mut SiteState| {
+            let is_new = site.slow_poll(&poll, is_known);
+            if let Some(line) = line.filter(|_| is_new || before.is_some()) {
+                site.slow_poll_line(&poll, line, before);
+            }
+            is_new
+        };
+        if self.change_site(poll.site, reduction, take) {
             if self.slow_polls.len() >= SLOW_POLLS {
                 self.slow_polls.pop_front();
             }

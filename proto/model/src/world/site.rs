@@ -1,24 +1,26 @@
 //! What a [`World`](super::World) keeps of one spawn site, and the read-only view of it that
 //! detectors and queries use.
 
+mod kept;
+mod lines;
+mod places;
 mod weight;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::process::Process;
 use super::ring::Ring;
+use crate::dict::{Dictionary, StackLine};
 use crate::entity::heat::HeatColumn;
 use crate::entity::site::SiteDelta;
 use crate::entity::slow_poll::SlowPoll;
 use crate::hist::{Hist, upper_edge};
 use crate::id::SiteId;
 use crate::time::{MICROSECOND, SECOND};
+use kept::{Kept, SLOW_POLLS};
+use lines::SiteLines;
 
 pub(super) use weight::Reduction;
-
-/// Slow polls kept per site: so many of the newest, of the longest, and of those that were looked at.
-pub(super) const SLOW_POLLS: usize = 8;
 
 /// For how long a poll that was looked at is kept before longer ones.
 const SEEN_NS: u64 = 60 * SECOND;
@@ -32,10 +34,11 @@ pub(super) struct SiteState {
     polls: Ring<f32, 1, 60>,
     /// Polls of each decade of poll times.
     decades: Ring<[u32; 8], 10, 90>,
-    newest: VecDeque<SlowPoll>,
-    /// Those that were looked at: of the newest minute in which some were, the longest.
+    kept: Kept,
+    /// Those that were looked at: of the newest minute in which some were, the longest. As many as are kept of the newest.
     seen: Vec<SlowPoll>,
-    longest: Vec<SlowPoll>,
+    /// Of a library's site.
+    lines: SiteLines,
     /// Wall times of all slow polls that were told.
     told: Hist,
     /// The same polls, each with the time that the code is answerable for.
@@ -102,8 +105,8 @@ impl SiteState {
     pub(super) fn slow_poll(&mut self, poll: &SlowPoll, is_known: bool) -> bool {
         let mut known = is_known;
         self.seen_poll(poll);
-        let kept = self.newest.iter_mut().chain(&mut self.longest).chain(&mut self.allowed);
-        for same in kept.filter(|known| known.is_same(poll)) {
+        known |= self.kept.update(poll);
+        for same in self.allowed.iter_mut().filter(|known| known.is_same(poll)) {
             same.clone_from(poll);
             known = true;
         }
@@ -116,19 +119,20 @@ impl SiteState {
         if poll.allowed_ns > 0 && !poll.in_place {
             self.allowed_poll(poll);
         }
-        if self.longest.len() < SLOW_POLLS {
-            self.longest.push(poll.clone());
-        } else if let Some(least) = self.longest.iter_mut().min_by_key(|known| known.judged_ns())
-            && least.judged_ns() < poll.judged_ns()
-        {
-            *least = poll.clone();
-        }
-        if self.newest.len() >= SLOW_POLLS {
-            self.newest.pop_front();
-        }
-        self.newest.push_back(poll.clone());
+        self.kept.add(poll);
         self.reduce_new();
         true
+    }
+
+    /// The line of the user's that a slow poll was at.
+    pub(super) fn line_at(&self, dictionary: &Dictionary, poll: &SlowPoll) -> StackLine {
+        self.lines.at(dictionary, poll)
+    }
+
+    /// Takes the line of a slow poll that a library spawned; `before` as in [`SiteLines::add`].
+    pub(super) fn slow_poll_line(&mut self, poll: &SlowPoll, line: StackLine, before: Option<StackLine>) {
+        self.lines.add(poll, line, before);
+        self.reduce_new();
     }
 
     /// Few polls are looked at, so that what was seen would soon be lost among the newest.
@@ -168,11 +172,8 @@ impl SiteState {
     }
 
     pub(super) fn slow_polls(&self) -> impl Iterator<Item = &SlowPoll> {
-        let only_long = |poll: &&SlowPoll| !self.newest.iter().any(|new| new == *poll);
-        let only_seen =
-            move |poll: &&SlowPoll| !self.newest.iter().chain(&self.longest).any(|known| known.is_same(poll));
-        let seen = self.seen.iter().filter(only_seen);
-        seen.chain(self.longest.iter().filter(only_long)).chain(&self.newest)
+        let only_seen = move |poll: &&SlowPoll| !self.kept.iter().any(|known| known.is_same(poll));
+        self.seen.iter().filter(only_seen).chain(self.kept.iter())
     }
 }
 

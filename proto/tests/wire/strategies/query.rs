@@ -15,7 +15,7 @@ use pollscope_model::query::flight::{
     DIGITS, Flight, Lane, LaneCell, Lanes, LongPoll, Picture, TimeCell, Timeline,
 };
 use pollscope_model::query::page::{Meta, Page, Query, Row, RowId, Scope, Sort};
-use pollscope_model::value::Value;
+use pollscope_model::value::{LineTally, Value};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -124,6 +124,12 @@ fn series() -> impl Strategy<Value = Vec<Option<f32>>> {
     vec(option::of(-1e9f32..1e9), 0..6)
 }
 
+prop_compose! {
+    fn line()((line, polls, total_ns, max_ns) in (text(), number(), number(), number())) -> LineTally {
+        LineTally { line, polls, total_ns, max_ns }
+    }
+}
+
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -135,6 +141,7 @@ fn value() -> impl Strategy<Value = Value> {
         (0.0f64..1e12).prop_map(Value::Rate),
         text().prop_map(Value::Text),
         vec(text(), 0..3).prop_map(Value::List),
+        vec(line().boxed(), 0..3).prop_map(Value::Lines),
         series().prop_map(Value::Series),
     ]
 }
@@ -178,16 +185,16 @@ prop_compose! {
 
 prop_compose! {
     fn finding()(
-        texts in [text(), text(), text(), text(), text(), text(), text(), text(), text()],
+        texts in [text(), text(), text(), text(), text(), text(), text(), text(), text(), text()],
         (number_of, count, first_ns, last_ns) in (number(), number(), number(), number()),
         (level, task, value, limit, open) in (level(), option::of(number()), value(), value(), any::<bool>()),
         kind in option::of(select(vec![PollKind::Busy, PollKind::Blocked, PollKind::Preempted])),
         (stack, waiting_in, waiters) in (vec(text(), 0..3), text(), option::of(any::<u32>())),
         waits in [option::of(number()), option::of(number())],
     ) -> Finding {
-        let [detector, fingerprint, site, scope, task_name, process, headline, why, fix] = texts;
+        let [detector, fingerprint, site, line, scope, task_name, process, headline, why, fix] = texts;
         Finding {
-            number: number_of, detector, level, fingerprint, site, scope, task: task.map(TaskId), task_name,
+            number: number_of, detector, level, fingerprint, site, line, scope, task: task.map(TaskId), task_name,
             process, value, limit, count, first_ns, last_ns, open, kind, stack, headline, why, fix,
             waiting_in, waiters, waited_ns: waits[0], max_waited_ns: waits[1],
         }

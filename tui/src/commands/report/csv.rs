@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use pollscope_model::value::Value;
+use pollscope_model::value::{LineTally, Value};
 
 use super::sheet::{Sheet, cell};
 use crate::output::fmt::clean;
@@ -36,6 +36,12 @@ fn no_formula(text: String) -> String {
     text.split(';').map(guarded).collect::<Vec<_>>().join(";")
 }
 
+/// `src/login.rs:15 2100 63000000000 90000000`: line, polls, total and longest in nanoseconds.
+fn value_of_lines(lines: &[LineTally]) -> String {
+    let one = |one: &LineTally| format!("{} {} {} {}", one.line, one.polls, one.total_ns, one.max_ns);
+    lines.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
 fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -43,6 +49,7 @@ fn text(value: &Value) -> String {
         Value::Ratio(n) | Value::Rate(n) => n.to_string(),
         Value::Text(text) => no_formula(clean(text).into_owned()),
         Value::List(items) => no_formula(items.iter().map(|item| clean(item)).collect::<Vec<_>>().join("; ")),
+        Value::Lines(lines) => no_formula(clean(&value_of_lines(lines)).into_owned()),
         Value::Series(points) => {
             let points = points.iter().map(|point| point.map_or_else(String::new, |p| p.to_string()));
             points.collect::<Vec<_>>().join("; ")
@@ -65,6 +72,8 @@ mod tests {
             assert_eq!(shown(&format!("a;{begin}1+1;b")), format!("a;'{begin}1+1;b"));
         }
         assert_eq!(text(&Value::List(vec!["a".into(), "@SUM(1)".into()])), "a;' @SUM(1)");
+        let line = LineTally { line: "=a.rs:7".into(), polls: 3, total_ns: 90, max_ns: 40 };
+        assert_eq!(text(&Value::Lines(vec![line.clone(), line])), "'=a.rs:7 3 90 40;' =a.rs:7 3 90 40");
         assert_eq!(text(&Value::Count(7)), "7");
     }
 }

@@ -92,6 +92,7 @@ impl Serialize for Cell<'_> {
             Value::Ratio(n) | Value::Rate(n) => serializer.serialize_f64(*n),
             Value::Text(text) => serializer.serialize_str(text),
             Value::List(items) => serializer.collect_seq(items.iter().map(|item| &**item)),
+            Value::Lines(lines) => serializer.collect_seq(lines.iter().map(json::Seen::from)),
             Value::Series(points) => serializer.collect_seq(points),
         }
     }

@@ -116,6 +116,9 @@ fn findings(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
         };
         let word = |key: &str| get(key).unwrap_or_default();
         writeln!(out, "{:<5} {}: {}", word("level"), word("detector"), word("headline"))?;
+        if let Some(line) = get("line") {
+            writeln!(out, "      line {line}")?;
+        }
         let place = ["site", "process"].into_iter().filter_map(get).collect::<Vec<_>>().join(" in ");
         if !place.is_empty() {
             writeln!(out, "      at {place}")?;

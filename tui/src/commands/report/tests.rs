@@ -156,6 +156,7 @@ fn json_has_the_keys_of_the_contract() {
                 "p99_sched_ns",
                 "max_sched_ns",
                 "self_wakes",
+                "lines",
             ],
         ),
         (
@@ -165,6 +166,7 @@ fn json_has_the_keys_of_the_contract() {
                 "level",
                 "fingerprint",
                 "site",
+                "line",
                 "task",
                 "process",
                 "value_ns",

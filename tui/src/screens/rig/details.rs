@@ -46,6 +46,7 @@ pub(super) fn finding(number: u64) -> Finding {
         level: LEVELS[at],
         fingerprint: Arc::from("blocking-poll|cart::render"),
         site: Arc::from(SITES[at]),
+        line: Arc::default(),
         scope: Arc::from(""),
         task: Some(TaskId(100 + at as u64)),
         task_name: Arc::from(NAMES[at]),

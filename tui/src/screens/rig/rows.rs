@@ -7,7 +7,7 @@ use pollscope_model::level::Level;
 use pollscope_model::query::column::{Column, Kind, Unit, columns};
 use pollscope_model::query::page::{Page, Query, Row, RowId};
 use pollscope_model::time::{MILLISECOND, SECOND};
-use pollscope_model::value::Value;
+use pollscope_model::value::{LineTally, Value};
 
 use super::details::wave;
 use super::{Amount, BOOT, NOW, meta};
@@ -59,6 +59,24 @@ pub(super) fn row(kind: Kind, at: u64) -> Row {
     Row { id, level, cells }
 }
 
+/// Only the first site has some.
+fn lines(at: u64) -> Vec<LineTally> {
+    let line = |line: &str, polls, ms| LineTally {
+        line: Arc::from(line),
+        polls,
+        total_ns: ms * MILLISECOND,
+        max_ns: 60 * MILLISECOND,
+    };
+    match at {
+        0 => vec![
+            line("src/login.rs:15", 2_100, 126_000),
+            line("src/catalog.rs:31", 900, 18_000),
+            line("", 7, 90),
+        ],
+        _ => Vec::new(),
+    }
+}
+
 #[allow(clippy::match_same_arms, reason = "one arm per column reads as the table that it is")]
 fn cell(kind: Kind, column: &Column, at: u64, level: Option<Level>, id: &RowId) -> Value {
     let text = |text: &str| Value::text(text);
@@ -71,6 +89,9 @@ fn cell(kind: Kind, column: &Column, at: u64, level: Option<Level>, id: &RowId) 
         ("id", _) => Value::Count(100 + at),
         ("site", RowId::Site(site)) => Value::Text(site.clone()),
         ("site", _) => text(site_of(at)),
+        ("lines", _) => Value::Lines(lines(at)),
+        ("line", _) if at == 1 => text("src/login.rs:15"),
+        ("line", _) => Value::Null,
         ("name", RowId::Process(_)) | ("process", _) => text(&format!("checkout#{}", at / 3 + 1)),
         ("name" | "task_name", _) => text(NAMES[at as usize % NAMES.len()]),
         ("group", _) => text("http"),

@@ -32,6 +32,22 @@ pub fn site(row: &Row) -> Option<Arc<str>> {
     }
 }
 
+/// The place to show: a finding's line if it has one, else the spawn site.
+pub fn place(row: &Row) -> Option<Arc<str>> {
+    match row.cell("line") {
+        Some(Value::Text(line)) => Some(line.clone()),
+        _ => site(row),
+    }
+}
+
+/// What stands in the cell: in a finding's column of sites its place.
+pub fn shown<'a>(column: &Column, row: &'a Row, value: &'a Value) -> &'a Value {
+    match row.cell("line") {
+        Some(line @ Value::Text(_)) if column.meaning == Meaning::Site => line,
+        _ => value,
+    }
+}
+
 /// The task that the row is about: a worker's current one, a finding's.
 pub fn task(row: &Row) -> Option<TaskId> {
     let key = if row.id.kind() == Kind::Workers { "polling_task" } else { "task" };
@@ -75,7 +91,7 @@ pub fn wish(column: &Column, value: &Value) -> usize {
 
 /// The cell in exactly that many columns.
 pub fn show(column: &Column, row: &Row, value: &Value, columns: usize, glyphs: Glyphs) -> Span {
-    let (text, role) = match value {
+    let (text, role) = match shown(column, row, value) {
         Value::Text(text) => of_text(column, row, text, columns),
         Value::Null => ("–".to_owned(), Role::Dim),
         Value::Series(points) => {

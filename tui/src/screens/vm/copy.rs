@@ -66,6 +66,7 @@ fn value_json(value: &Value) -> Json {
         Value::Ratio(n) | Value::Rate(n) => json!(n),
         Value::Text(text) => json!(text.as_ref()),
         Value::List(items) => json!(items.iter().map(AsRef::as_ref).collect::<Vec<&str>>()),
+        Value::Lines(lines) => json!(lines.iter().map(json::Seen::from).collect::<Vec<_>>()),
         Value::Series(points) => json!(points),
     }
 }
@@ -82,6 +83,7 @@ fn finding_json(finding: &Finding) -> Json {
         "level": finding.level.as_str(),
         "fingerprint": finding.fingerprint.as_ref(),
         "site": text(&finding.site),
+        "line": text(&finding.line),
         "task": finding.task.map(|task| task.0),
         "process": text(&finding.process),
         "value": value_json(&finding.value),

@@ -6,7 +6,7 @@ use pollscope_model::query::page::Page;
 use pollscope_model::time::Nanos;
 use pollscope_model::value::Value;
 
-use super::cells::role_of_level;
+use super::cells::{self, role_of_level};
 use super::text::Line;
 use crate::output::fmt;
 use crate::screens::theme::Role;
@@ -81,9 +81,10 @@ pub(super) fn panel(page: Option<&Page>, width: usize, height: usize) -> Vec<Lin
     let fit = if total as usize > room { room.saturating_sub(1) } else { rows.len() };
     for row in rows.iter().take(fit) {
         let level = row.level.unwrap_or(Level::Allow);
-        let text = |key| super::cells::text(row, key);
+        let text = |key| cells::text(row, key);
         let headline = [text("headline"), text("why")].into_iter().find(|text| !text.is_empty());
-        let tail = format!("{}  {}", fmt::short_site(&text("site")), text("process"));
+        let tail =
+            format!("{}  {}", fmt::short_site(&cells::place(row).unwrap_or_default()), text("process"));
         let line = Line::of(role_of_level(Some(level)), format!("  {:<5} ", level.as_str()))
             .with(Role::Text, fmt::left(&text("detector"), 18))
             .with(Role::Text, fmt::clean(&headline.unwrap_or_default()));
@@ -101,6 +102,9 @@ fn place(finding: &Finding) -> String {
         (Some(task), false) => parts.push(format!("task {task} {}", finding.task_name)),
         (Some(task), true) => parts.push(format!("task {task}")),
         (None, _) => {}
+    }
+    if !finding.line.is_empty() {
+        parts.push(format!("at {}", finding.line));
     }
     match (finding.site.is_empty(), finding.scope == finding.site) {
         (false, true) => parts.push(format!("request {}", finding.site)),

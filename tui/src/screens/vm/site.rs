@@ -1,6 +1,7 @@
 //! One spawn site: its poll times as histogram and over time, its tasks, its findings.
 
 use pollscope_model::query::detail::SiteDetail;
+use pollscope_model::time::Nanos;
 use pollscope_model::value::Value;
 
 use super::text::{Line, flow};
@@ -19,6 +20,7 @@ pub(super) fn lines(site: &SiteDetail, width: usize, height: usize, glyphs: Glyp
     lines.extend(flow(task::facts(&site.row).into_iter().filter(|(label, _)| label != "site"), width));
     lines.extend(people(site, width));
     lines.extend(woken_by(site, width));
+    lines.extend(lines_seen(site, width));
     lines.push(Line::new());
     let pictures = over_time(site, width, glyphs);
     let room = height.saturating_sub(lines.len() + pictures.len() + site.findings.len() * 2 + 2);
@@ -57,6 +59,28 @@ fn over_time(site: &SiteDetail, width: usize, glyphs: Glyphs) -> Vec<Line> {
     let name = fmt::short_site(&fmt::clean(&cells::site(&site.row).unwrap_or_default()));
     let mut lines = vec![Line::rule(&name, "poll time, 15 min, 1 column = 10 s, shade = polls (log)", width)];
     lines.extend(heat::polls(&site.heat, width, glyphs));
+    lines
+}
+
+/// The lines of the user's that a library's slow polls were seen at: how often, and how long in all.
+fn lines_seen(site: &SiteDetail, width: usize) -> Vec<Line> {
+    let Some(Value::Lines(seen)) = site.row.cell("lines") else { return Vec::new() };
+    if seen.is_empty() {
+        return Vec::new();
+    }
+    let told = seen.iter().map(|one| {
+        let line = if one.line.is_empty() {
+            "other lines".to_owned()
+        } else {
+            fmt::short_site(&fmt::clean(&one.line))
+        };
+        (line, format!("×{} {}", fmt::thousands(one.polls), Nanos(one.total_ns)))
+    });
+    let mut lines = vec![
+        Line::new(),
+        Line::rule("Lines seen here", "slow polls whose stack was taken, time in all", width),
+    ];
+    lines.extend(flow(told, width));
     lines
 }
 

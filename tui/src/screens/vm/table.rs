@@ -138,7 +138,7 @@ fn fit(list: &List, chosen: &[&'static str], width: usize, rows: &[&Row]) -> (Ve
     for shown in shown.iter_mut().filter(|shown| is_text(shown.column) || shown.column.unit == Unit::Id) {
         let wish = rows
             .iter()
-            .filter_map(|row| row.cells.get(shown.at))
+            .filter_map(|row| Some(cells::shown(shown.column, row, row.cells.get(shown.at)?)))
             .map(|value| cells::wish(shown.column, value))
             .max()
             .unwrap_or(0);

@@ -1,5 +1,7 @@
 //! Whose code a frame is: the service's, or that of a library below it.
 
+use pollscope_model::dict::is_library_path;
+
 /// A crate of ours whose code runs on the service's threads.
 struct Own {
     /// As symbols spell it.
@@ -41,19 +43,6 @@ const LIBRARIES: &[&str] = &[
     "sqlx_core", "diesel", "rusqlite", "redis", "rdkafka", "test",
 ];
 
-/// Parts of the path of a source file that is not the service's.
-const LIBRARY_PATHS: &[&str] = &[
-    "/rustc/",
-    "/registry/src/",
-    "/git/checkouts/",
-    "/rustlib/src/",
-    "/usr/src/",
-    "/usr/include/",
-    "/nix/store/",
-    "/sysdeps/",
-    "/debug/glibc",
-];
-
 /// Whether a function is the service's own. `own_program` says that it is in the program itself and not in
 /// a shared library.
 pub(super) fn is_users(function: &str, file: Option<&str>, own_program: bool) -> bool {
@@ -72,8 +61,7 @@ pub(super) fn is_library(root: &str) -> bool {
 
 /// Whether a source file, by its path, is the service's own.
 pub(super) fn is_users_path(file: &str) -> bool {
-    let relative = file.starts_with("library/") || file.starts_with("./") || file.starts_with("../");
-    !relative && own_crate_of(file).is_none() && !LIBRARY_PATHS.iter().any(|part| file.contains(part))
+    !is_library_path(file) && own_crate_of(file).is_none()
 }
 
 impl Own {

@@ -1,4 +1,5 @@
-//! The recent polls of one site: which of them are over their limit, which leave doubt, and the doubt in words.
+//! The recent polls of one site, or of one line of the user's at a library's site: which of them are over their limit,
+//! which leave doubt, and the doubt in words.
 //!
 //! It looks and judges no level; only `blocking-poll` uses it.
 
@@ -9,7 +10,7 @@ use super::{INITIAL, REPEATS, UNCERTAIN, WARN, WITHIN, evidence, site_limit};
 use crate::detect::signal::{DetectorOutput, FindingKey};
 use crate::detect::view::{ObservedSite, View};
 use crate::entity::slow_poll::{PollKind, SlowPoll};
-use crate::id::TaskId;
+use crate::id::{LineId, TaskId};
 use crate::rule::Rule;
 use crate::time::Nanos;
 use crate::value::Value;
@@ -19,6 +20,7 @@ pub(super) struct Recent<'s, 'v, 'p> {
     view: &'s View<'v>,
     rule: &'s Rule,
     observed: &'s ObservedSite<'v>,
+    line: Option<LineId>,
     fresh: &'s [&'p SlowPoll],
     /// The limit for what leaves no doubt.
     limit: u64,
@@ -35,6 +37,7 @@ impl<'s, 'v: 'p, 'p> Recent<'s, 'v, 'p> {
         view: &'s View<'v>,
         rule: &'s Rule,
         observed: &'s ObservedSite<'v>,
+        line: Option<LineId>,
         fresh: &'s [&'p SlowPoll],
     ) -> Self {
         // What the site is used to means nothing while the machine is short of CPU; and what blocked then may
@@ -43,7 +46,7 @@ impl<'s, 'v: 'p, 'p> Recent<'s, 'v, 'p> {
         let uncertain = cpu.share.is_none() || cpu.contended();
         let limit = if uncertain { rule.whole(&WARN) } else { site_limit(rule, observed) };
         let (asleep, doubts_sleep) = (Asleep::default(), false);
-        let mut recent = Self { view, rule, observed, fresh, limit, uncertain, asleep, doubts_sleep };
+        let mut recent = Self { view, rule, observed, line, fresh, limit, uncertain, asleep, doubts_sleep };
         if uncertain {
             let blocked = |poll: &&SlowPoll| recent.is_blocked(poll);
             let asleep = Asleep::of(view, recent.remembered().filter(blocked));
@@ -55,15 +58,17 @@ impl<'s, 'v: 'p, 'p> Recent<'s, 'v, 'p> {
         recent
     }
 
-    /// The slow polls that the site remembers, and the fresh ones; some of them twice.
+    /// The slow polls that are remembered of it, and the fresh ones; some of them twice.
     pub(super) fn remembered(&self) -> impl Iterator<Item = &'p SlowPoll> + '_ {
-        self.observed.view.slow_polls().chain(self.fresh.iter().copied())
+        self.observed.view.slow_polls_at(self.line).chain(self.fresh.iter().copied())
     }
 
-    /// Those of the site that the process remembers, which are more: each once.
+    /// Those that the process remembers, which are more: each once.
     fn of_process(&self) -> impl Iterator<Item = &'v SlowPoll> + '_ {
         let site = self.observed.id();
-        self.view.moment.process.slow_polls_since(0).filter(move |poll| poll.site == site)
+        let is_its =
+            move |poll: &&SlowPoll| poll.site == site && self.observed.view.line_of(poll) == self.line;
+        self.view.moment.process.slow_polls_since(0).filter(is_its)
     }
 
     /// Whether it is recent, longer than the limit for what leaves no doubt, and not judged elsewhere.
@@ -114,7 +119,8 @@ impl<'s, 'v: 'p, 'p> Recent<'s, 'v, 'p> {
         let polls = self.of_process().filter(in_doubt).count() as u64;
         let longest = self.remembered().filter(in_doubt).max_by_key(|poll| poll.judged_ns());
         if let Some(longest) = longest.filter(|_| polls >= self.rule.whole(&REPEATS)) {
-            output.set_aside(FindingKey::Site(self.observed.id()), self.doubt(polls, longest));
+            let key = FindingKey::of_polls(self.observed.id(), self.line);
+            output.set_aside(key, self.doubt(polls, longest));
         }
     }
 
@@ -133,11 +139,12 @@ impl<'s, 'v: 'p, 'p> Recent<'s, 'v, 'p> {
             n => format!("{n} seen asleep in a call of their own"),
         };
         format!(
-            "{} of {} polls at {} took over {} within {}, the longest {}; {why}; {seen}. {}",
+            "{} of {} polls at {} took over {}{} within {}, the longest {}; {why}; {seen}. {}",
             Value::Count(polls),
             Value::Count(self.observed.long().delta.poll.count()),
             self.view.short_site(self.observed.id()),
             Nanos(self.rule.whole(&WARN)),
+            self.line.map_or_else(String::new, |line| format!(" at {}", self.view.short_line(line))),
             Nanos(self.rule.whole(&WITHIN)),
             Nanos(longest.judged_ns()),
             evidence(self.view, longest)

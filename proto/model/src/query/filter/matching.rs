@@ -1,5 +1,7 @@
 //! Holding rows against a filter.
 
+use std::sync::Arc;
+
 use super::parse::{Filter, Op, Operand, Test};
 use crate::id::{BootId, NameId, SiteId};
 use crate::level::Level;
@@ -116,6 +118,7 @@ fn compare(cell: &Value, op: Op, operand: &Operand) -> bool {
     let empty = match cell {
         Value::Null => true,
         Value::List(items) => items.is_empty(),
+        Value::Lines(lines) => lines.is_empty(),
         _ => false,
     };
     if empty || *operand == Operand::Null {
@@ -131,15 +134,22 @@ fn compare(cell: &Value, op: Op, operand: &Operand) -> bool {
             Level::from_name(text).is_some_and(|cell| holds(op, cell.partial_cmp(level)))
         }
         (Value::Text(text), Operand::Text(wanted)) => text_holds(text, op, wanted),
-        (Value::List(items), Operand::Text(wanted)) => match op {
-            Op::NotEqual => !items.iter().any(|item| text_holds(item, Op::Equal, wanted)),
-            op => items.iter().any(|item| text_holds(item, op, wanted)),
-        },
+        (Value::List(items), Operand::Text(wanted)) => any_holds(items.iter(), op, wanted),
+        (Value::Lines(lines), Operand::Text(wanted)) => {
+            any_holds(lines.iter().map(|line| &line.line), op, wanted)
+        }
         (cell, Operand::Text(wanted)) => op == Op::Contains && contains(&cell.to_string(), wanted),
         (cell, Operand::Number(wanted)) => {
             cell.number().is_some_and(|number| holds(op, number.partial_cmp(wanted)))
         }
         _ => false,
+    }
+}
+
+fn any_holds<'a>(mut items: impl Iterator<Item = &'a Arc<str>>, op: Op, wanted: &str) -> bool {
+    match op {
+        Op::NotEqual => !items.any(|item| text_holds(item, Op::Equal, wanted)),
+        op => items.any(|item| text_holds(item, op, wanted)),
     }
 }
 

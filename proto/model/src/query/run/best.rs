@@ -58,6 +58,7 @@ impl<I: Rows> Order<I> {
             Some(By::Cell(get)) => match get(item) {
                 Value::Text(text) => SortKey::Text(text),
                 Value::List(items) => SortKey::Number(items.len() as f64),
+                Value::Lines(lines) => SortKey::Number(lines.len() as f64),
                 cell => cell.number().map_or(SortKey::Null, SortKey::Number),
             },
         }

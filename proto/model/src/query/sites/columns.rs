@@ -308,4 +308,18 @@ pub(in crate::query) static FIELDS: &[Field<Get>] = &[
         .means(Meaning::Level),
         |row| level_text(row.flag().map(|flag| flag.level)),
     ),
+    // Behind the others, whose places older peers know.
+    field(
+        Column::new(
+            "lines",
+            "LINES",
+            Unit::List,
+            30,
+            9,
+            "Where a library spawns: your lines that slow polls were seen at, as far as their stack was taken, each \
+             with polls and time, the most time first. Null where no stacks are taken.",
+        )
+        .hidden(),
+        super::lines::cell,
+    ),
 ];

@@ -17,12 +17,12 @@ const PROMISED: [(Kind, &str); 4] = [
     (
         Kind::Sites,
         "site spawned alive completed cancelled panicked polls busy_ns p50_poll_ns p99_poll_ns \
-         p999_poll_ns max_poll_ns p99_sched_ns max_sched_ns self_wakes",
+         p999_poll_ns max_poll_ns p99_sched_ns max_sched_ns self_wakes lines",
     ),
     (
         Kind::Findings,
         "detector level fingerprint site task process value_ns value limit_ns limit count first_ns \
-         last_ns kind stack headline why fix",
+         last_ns kind stack headline why fix line",
     ),
 ];
 
@@ -70,7 +70,7 @@ fn every_cell_is_of_its_columns_unit_or_null() {
                     | (Unit::Ratio, Value::Ratio(_))
                     | (Unit::Rate, Value::Rate(_))
                     | (Unit::Text, Value::Text(_))
-                    | (Unit::List, Value::List(_))
+                    | (Unit::List, Value::List(_) | Value::Lines(_))
                     | (Unit::Series, Value::Series(_))
                     | (Unit::Count | Unit::Id, Value::Count(_)) => true,
                     // What a rule measures may be a count, a share, a size or a rate.

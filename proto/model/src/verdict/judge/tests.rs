@@ -11,6 +11,7 @@ use crate::testkit::{Script, hello};
 use crate::time::{MILLISECOND, SECOND};
 
 mod counts;
+mod lines;
 mod machine;
 mod stopped;
 mod undecided;

@@ -1,10 +1,13 @@
-//! Limits on polls: the longest, and the 99th percentile of a site.
+//! Limits on polls: the longest (`polls/longest.rs`), and the 99th percentile of a site. Only the
+//! [limits](super) call it.
+
+mod longest;
 
 use super::{LimitFindings, P99_NEEDS, forbidden, why_not};
+use crate::detect::blocking_poll;
 use crate::detect::poll_text::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
 use crate::detect::view::{ObservedSite, View};
-use crate::detect::{advice, blocking_poll};
 use crate::dict::Stack;
 use crate::entity::activity::ThreadActivity;
 use crate::entity::slow_poll::SlowPoll;
@@ -65,36 +68,6 @@ impl Polls<'_, '_> {
         }
     }
 
-    pub(super) fn judge_longest(&self, judged: &mut LimitFindings) {
-        if !judged.check_measured(self.view, self.name, Metric::Polls) {
-            return;
-        }
-        self.note_wall_time(judged);
-        for site in self.sites() {
-            let split = |poll: &SlowPoll| self.by_wall() || poll.preempted_ns.is_some();
-            let over = |poll: &&SlowPoll| self.is_over(poll) && split(poll);
-            let (machines, own): (Vec<_>, Vec<_>) =
-                site.view.slow_polls().filter(over).partition(|poll| self.may_be_machines(poll));
-            if let Some(poll) = machines.into_iter().max_by_key(|poll| self.value(poll)) {
-                self.add_doubtful_poll(poll, judged);
-            }
-            if let Some(poll) = own.into_iter().max_by_key(|poll| self.value(poll)) {
-                let signal = self.poll_signal(site, poll);
-                judged.add_finding(self.view, blocking_poll::DETECTOR.id, signal);
-            } else if site.view.totals().poll.max() > self.limit {
-                let untold =
-                    site.view.slow_polls().next().is_none() || site.view.unlisted_over(self.limit) > 0;
-                if !self.by_wall() {
-                    self.add_doubtful_site(site, judged);
-                } else if untold {
-                    let signal = self.count_signal(site);
-                    judged.add_finding(self.view, blocking_poll::DETECTOR.id, signal);
-                }
-            }
-        }
-        self.judge_open_polls(judged);
-    }
-
     /// It may have slept for the lock of the process's memory, the kernel's or the allocator's, on a machine that was
     /// short of CPU: the thread that held that may have had none, and how much of the time that took is not known. That
     /// it slept is no proof against its code then, if it was seen asleep for that lock, or awake. What it computed is,
@@ -146,48 +119,6 @@ impl Polls<'_, '_> {
             blocking_poll::evidence(self.view, poll)
         );
         judged.set_aside(self.name, reason);
-    }
-
-    /// Polls that are open still: they never become slow polls if the process ends in them.
-    fn judge_open_polls(&self, judged: &mut LimitFindings) {
-        let process = self.view.moment.process;
-        for stall in process.stalls() {
-            let (since_ns, now_ns) = (stall.since_ns, process.now_ns());
-            let not_its_own_ns = stall.allowed_ns.saturating_add(process.stopped_ns(since_ns, now_ns));
-            let open_ns = now_ns.saturating_sub(since_ns).saturating_sub(not_its_own_ns);
-            let word = stall.waiting_in.map(|word| self.view.name(word));
-            let word = word.as_deref().and_then(ThreadActivity::of);
-            let starved = !self.limits.count_preempted
-                && word.is_some_and(|word| {
-                    let for_memory = word.is_for_kernels_lock()
-                        || word.is_for_a_lock() && self.waits_for_allocator(stall.stack);
-                    word == ThreadActivity::Runnable || for_memory && self.is_explained_by_machine(open_ns)
-                });
-            let Some(site) = stall.site.and_then(|site| self.view.site(site)) else { continue };
-            let known = judged.findings.iter().any(|finding| finding.site == site.view.text());
-            if open_ns <= self.limit || starved || known || !site.holds_worker() {
-                continue;
-            }
-            let facts = PollFacts::from(stall);
-            let signal = Signal {
-                headline: format!(
-                    "a poll is open for {} (limit {}){}",
-                    Nanos(open_ns),
-                    Nanos(self.limit),
-                    self.view.observation_text(&facts, Tense::Present)
-                ),
-                why: format!(
-                    "It had not ended when the last report was made. Its worker runs nothing else.{}",
-                    self.view.call_text(&facts, Tense::Present)
-                ),
-                task: stall.task,
-                count: Count::Event(1),
-                poll: facts,
-                fix: advice::UNSPLIT,
-                ..self.over(site, open_ns)
-            };
-            judged.add_finding(self.view, blocking_poll::DETECTOR.id, signal);
-        }
     }
 
     /// Long by the clock on the wall, but how much of it was the code's doing is not known.
@@ -296,57 +227,6 @@ impl Polls<'_, '_> {
                     Value::Count(most)
                 ),
             );
-        }
-    }
-
-    fn poll_signal(&self, site: &ObservedSite<'_>, worst: &SlowPoll) -> Signal {
-        let facts = PollFacts::of(worst, self.limit);
-        let seen = self.view.best_seen(worst, site.view.slow_polls(), self.limit);
-        let seen = seen.map_or(facts, |seen| PollFacts::of(seen, self.limit));
-        let facts = PollFacts { waiting_in: seen.waiting_in, stack: seen.stack, ..facts };
-        let times = self.times(site);
-        let over = times.count_over(self.limit);
-        Signal {
-            headline: format!(
-                "{} in one poll{} (limit {}){}",
-                Nanos(self.value(worst)),
-                facts.kind.map_or_else(String::new, |kind| format!(", {}", kind.as_str())),
-                Nanos(self.limit),
-                self.view.observation_text(&facts, Tense::Past)
-            ),
-            why: format!(
-                "{} of {} polls at {} took longer than that. The worst: {}. Meanwhile its worker ran nothing \
-                 else.{}{} {}",
-                Value::Count(over.max(1)),
-                Value::Count(times.count()),
-                self.view.short_site(site.id()),
-                blocking_poll::evidence(self.view, worst),
-                if self.limits.count_preempted { String::new() } else { View::preempted_text(worst) },
-                self.view.call_text(&facts, Tense::Past),
-                self.view.poll_harm_text(&facts)
-            ),
-            task: Some(worst.task),
-            count: Count::Total(over.max(1)),
-            poll: facts,
-            fix: blocking_poll::fix(facts.kind, site.is_elsewhere()),
-            ..self.over(site, self.value(worst))
-        }
-    }
-
-    fn count_signal(&self, site: &ObservedSite<'_>) -> Signal {
-        let totals = &site.view.totals().poll;
-        Signal {
-            headline: format!("{} in one poll (limit {})", Nanos(totals.max()), Nanos(self.limit)),
-            why: format!(
-                "{} of {} polls at {} took longer than that by the clock on the wall. Nothing else is known of \
-                 them.",
-                Value::Count(totals.count_over(self.limit).max(1)),
-                Value::Count(totals.count()),
-                self.view.short_site(site.id())
-            ),
-            count: Count::Total(totals.count_over(self.limit).max(1)),
-            fix: advice::UNSPLIT,
-            ..self.over(site, totals.max())
         }
     }
 

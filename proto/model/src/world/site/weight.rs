@@ -71,9 +71,11 @@ impl SiteState {
         for hist in [&mut self.told, &mut self.own, &mut self.held] {
             hist.coarsen(width);
         }
+        self.lines.coarsen(width);
         if self.reduction == Reduction::Bare {
-            (self.longest, self.allowed, self.seen) = (Vec::new(), Vec::new(), Vec::new());
-            self.newest = self.newest.split_off(self.newest.len().saturating_sub(1));
+            (self.allowed, self.seen) = (Vec::new(), Vec::new());
+            self.kept.reduce();
+            self.lines.reduce();
         }
     }
 
@@ -81,8 +83,7 @@ impl SiteState {
     ///
     /// Cost: one load for each histogram of its history, at most 66.
     pub(in crate::world) fn held_bytes(&self) -> usize {
-        let polls =
-            self.newest.capacity() + self.seen.capacity() + self.longest.capacity() + self.allowed.capacity();
+        let polls = self.kept.capacity() + self.seen.capacity() + self.allowed.capacity();
         size_of::<Self>()
             + self.totals.heap_bytes()
             + self.seconds.heap_bytes(SiteDelta::heap_bytes)
@@ -93,5 +94,6 @@ impl SiteState {
             + self.told.heap_bytes()
             + self.own.heap_bytes()
             + self.held.heap_bytes()
+            + self.lines.heap_bytes()
     }
 }

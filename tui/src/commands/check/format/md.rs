@@ -52,7 +52,7 @@ fn findings(text: &mut String, verdict: &Verdict, repository: &Repository) {
     *text += "\n| level | detector | what | where | process |\n|---|---|---|---|---|\n";
     rows(text, TABLE, &verdict.findings, |finding| {
         let spot = repository.spot_of(finding).map(|spot| place(&spot));
-        let spot = spot.unwrap_or_else(|| cut(&finding.site, wording::NAME).into_owned());
+        let spot = spot.unwrap_or_else(|| cut(wording::place(finding), wording::NAME).into_owned());
         format!(
             "| {} | {} | {} | {} | {} |",
             level(verdict, finding),

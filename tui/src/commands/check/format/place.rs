@@ -48,10 +48,13 @@ impl Repository {
         Self { root: plain(root), here: plain(here), exists }
     }
 
-    /// The line that a person has to look at: the innermost call that is in the repository, else the
-    /// spawn site. `None` if both are outside, or if the finding is about no line.
+    /// The line that a person has to look at: the user's line that the finding names, the innermost call that is in the
+    /// repository, or the spawn site. `None` if both are outside, or if the finding is about no line.
     pub(super) fn spot_of(&self, finding: &Finding) -> Option<Spot> {
-        let calls = || finding.stack.iter().filter_map(|frame| call(frame).source);
+        let calls = || {
+            let frames = finding.stack.iter().filter_map(|frame| call(frame).source);
+            line(&finding.line).into_iter().chain(frames)
+        };
         let known = |file: &str| self.known(file);
         let spawned = site(&finding.site);
         let ran = calls().find_map(|(file, line)| Some((known(file)?, line, 0)));
@@ -104,6 +107,12 @@ pub(super) fn site(text: &str) -> Option<(&str, u32, u32)> {
     let (rest, column) = text.rsplit_once(':')?;
     let (file, line) = rest.rsplit_once(':')?;
     Some((file, line.parse().ok()?, column.parse().ok()?)).filter(|(file, ..)| is_path(file))
+}
+
+/// File and line of `src/cart.rs:70`; `None` for a function, which stands where no line is known.
+fn line(text: &str) -> Option<(&str, u32)> {
+    let (file, line) = text.rsplit_once(':')?;
+    Some((file, line.parse().ok()?)).filter(|(file, _)| is_path(file))
 }
 
 /// What `function (file:line)` says.
@@ -202,12 +211,18 @@ mod tests {
         assert_eq!(spot, Some(("backend/src/cart.rs".to_owned(), 93, 0)));
         assert_eq!(repository.spot_of(&findings[1]), None, "it is about no line");
 
-        let mut foreign = findings[0].clone();
+        let mut foreign = Finding { line: "".into(), ..findings[0].clone() };
         foreign.stack = vec!["hyper::poll (/srv/me/.cargo/registry/src/hyper/lib.rs:7)".into()];
         let spot = repository.spot_of(&foreign).map(|spot| (spot.file, spot.line, spot.column));
         assert_eq!(spot, Some(("backend/src/cart.rs".to_owned(), 88, 9)), "the spawn site");
         foreign.site = "/srv/me/.cargo/registry/src/hyper/lib.rs:9:1".into();
         assert_eq!(repository.spot_of(&foreign), None);
+
+        foreign.line = "src/main.rs:7".into();
+        let spot = repository.spot_of(&foreign).map(|spot| (spot.file, spot.line, spot.column));
+        assert_eq!(spot, Some(("backend/src/main.rs".to_owned(), 7, 0)), "the user's line");
+        foreign.line = "shop::main::handle".into();
+        assert_eq!(repository.spot_of(&foreign), None, "a function is no place");
 
         let elsewhere = Repository::new(Path::new("/repo"), Path::new("/repo"), nothing);
         let spot = elsewhere.spot_of(&findings[0]).map(|spot| (spot.file, spot.line));

@@ -24,7 +24,7 @@ pub(super) fn write(out: &mut dyn Write, sheet: &Sheet<'_>) -> io::Result<()> {
         self::finding(out, sheet, finding)?;
     }
     let allowed = verdict.allowed.iter().map(|one| {
-        let (finding, at) = (&one.finding, place(&one.finding.site));
+        let (finding, at) = (&one.finding, place(wording::place(&one.finding)));
         format!("{}: {}{at} (allowed: {})", finding.detector, finding.headline, one.reason)
     });
     list(out, sheet.style, "allowed", allowed)?;
@@ -157,8 +157,8 @@ fn finding(out: &mut dyn Write, sheet: &Sheet<'_>, finding: &Finding) -> io::Res
     Ok(())
 }
 
-fn place(site: &str) -> String {
-    if site.is_empty() { String::new() } else { format!(" at {site}") }
+fn place(at: &str) -> String {
+    if at.is_empty() { String::new() } else { format!(" at {at}") }
 }
 
 /// A label at the left, and the text beside it.

@@ -133,6 +133,11 @@ pub(super) fn counted(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
+/// Where a finding is: the user's line if there is one, else the spawn site.
+pub(super) fn place(finding: &Finding) -> &str {
+    if finding.line.is_empty() { &finding.site } else { &finding.line }
+}
+
 /// The finding in one line.
 pub(super) fn headline(finding: &Finding) -> String {
     cut(&finding.headline, HEADLINE).into_owned()
@@ -163,6 +168,7 @@ pub(super) fn facts(verdict: &Verdict, finding: &Finding) -> Vec<(&'static str, 
             (None, _) => name.into_owned(),
         },
     );
+    fact("line", cut(&finding.line, NAME).into_owned());
     fact("spawned at", cut(&finding.site, NAME).into_owned());
     let over = Nanos(finding.last_ns.saturating_sub(finding.first_ns));
     fact(
