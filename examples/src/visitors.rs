@@ -12,13 +12,13 @@ use axum::Router;
 use crate::deadline::until_stopped;
 
 /// Serves on a free port of this machine until the example is stopped, and lets visitors in: each
-/// asks for `path`, reads the whole answer, waits for `pause`, and asks again.
+/// asks for one of the paths, reads the whole answer, waits for `pause`, and asks for the next.
 ///
 /// # Errors
 /// If there is no port or no thread to be had.
 pub async fn serve_visitors(
     app: Router,
-    path: &'static str,
+    paths: &'static [&'static str],
     visitors: usize,
     pause: Duration,
 ) -> Result<(), Error> {
@@ -26,12 +26,12 @@ pub async fn serve_visitors(
     let address = listener.local_addr()?;
     #[expect(clippy::print_stdout, reason = "the address is what a user of the service needs to know")]
     {
-        println!("serving on http://{address}{path}");
+        println!("serving on http://{address}{}", paths.first().unwrap_or(&"/"));
     }
     for visitor in 0..visitors {
         // Detached: they end with the process, whatever they wait for.
         std::thread::Builder::new().name(format!("visitor-{visitor}")).spawn(move || {
-            loop {
+            for path in paths.iter().cycle().skip(visitor % paths.len().max(1)) {
                 // A service that is about to stop answers no request, which is no news to a visitor.
                 let _ = visit(address, path);
                 std::thread::sleep(pause);

@@ -36,7 +36,7 @@ async fn main() -> std::io::Result<()> {
         }
     });
     let app = Router::new().route("/reserve", get(handle));
-    let served = pollscope_examples::serve_visitors(app, "/reserve", 4, Duration::from_millis(25)).await;
+    let served = pollscope_examples::serve_visitors(app, &["/reserve"], 4, Duration::from_millis(25)).await;
     heartbeat.abort();
     served
 }

@@ -43,7 +43,7 @@ async fn main() -> std::io::Result<()> {
         })?;
     }
     let app = Router::new().route("/price", get(handle));
-    pollscope_examples::serve_visitors(app, "/price", 2, Duration::from_millis(20)).await
+    pollscope_examples::serve_visitors(app, &["/price"], 2, Duration::from_millis(20)).await
 }
 
 async fn handle() -> String {

@@ -33,8 +33,8 @@ async fn main() -> std::io::Result<()> {
         .route("/slow/{id}", get(slow))
         .layer(pollscope::tower::layer());
     let (slow, fast) = (app.clone(), app);
-    let slow = pollscope_examples::serve_visitors(slow, "/slow/7", 1, Duration::from_millis(200));
-    let fast = pollscope_examples::serve_visitors(fast, "/fast/7", 1, Duration::from_millis(20));
+    let slow = pollscope_examples::serve_visitors(slow, &["/slow/7"], 1, Duration::from_millis(200));
+    let fast = pollscope_examples::serve_visitors(fast, &["/fast/7"], 1, Duration::from_millis(20));
     tokio::try_join!(slow, fast)?;
     Ok(())
 }

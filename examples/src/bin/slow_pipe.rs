@@ -31,7 +31,8 @@ async fn main() -> std::io::Result<()> {
         }
     });
     let app = Router::new().route("/thumbnail", get(handle));
-    let served = pollscope_examples::serve_visitors(app, "/thumbnail", 2, Duration::from_millis(200)).await;
+    let served =
+        pollscope_examples::serve_visitors(app, &["/thumbnail"], 2, Duration::from_millis(200)).await;
     heartbeat.abort();
     served
 }

@@ -223,6 +223,32 @@ fn an_axum_service_shows_the_tasks_that_it_spawns() {
     });
 }
 
+/// Tokio's hooks tell of the connections, a stack of the line.
+#[test]
+#[cfg(all(tokio_unstable, target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn an_axum_service_that_blocks_in_two_handlers_is_told_both_lines() {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let service = Service::start(env!("CARGO_BIN_EXE_axum_blocking"));
+    let mut viewer = Viewer::of_process(&service.target());
+    let source = |line: &str| line_at(&format!("{line}:1"));
+    viewer.wait_for("`blocking-poll` at both handlers' lines", Kind::Findings, |findings| {
+        let of = |part: &str, function: &str| {
+            let is_it = |finding: &Cells<'_>| {
+                finding.text("detector") == "blocking-poll"
+                    && finding.text("site").contains("axum-")
+                    && finding.text("line").contains("bin/axum_blocking.rs:")
+                    && source(finding.text("line")).contains(part)
+                    && finding.text("fingerprint").contains(function)
+            };
+            findings.iter().any(|finding| is_it(&finding))
+        };
+        let both = of("thread::sleep", "axum_blocking::login")
+            && (of("hasher.write", "axum_blocking::catalog")
+                || of("begin.elapsed", "axum_blocking::catalog"));
+        both.then_some(())
+    });
+}
+
 #[test]
 fn an_existing_runtime_shows_its_workers() {
     let service = Service::start(env!("CARGO_BIN_EXE_existing_runtime"));
