@@ -3,6 +3,8 @@
 //!
 //! A thread asks for itself in [`split`](pollscope_recorder::split), which keeps the file open.
 
+pub(crate) mod process;
+
 /// Since the thread began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Usage {

@@ -11,3 +11,4 @@ pub mod slow_poll;
 pub mod stall;
 pub mod stop;
 pub mod task;
+pub mod usage;

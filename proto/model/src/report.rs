@@ -13,6 +13,7 @@ use crate::entity::slow_poll::SlowPoll;
 use crate::entity::stall::Stall;
 use crate::entity::stop::{MAX_STOPS, Stop};
 use crate::entity::task::TaskRecord;
+use crate::entity::usage::ProcessUsage;
 use crate::id::BootId;
 
 /// Whether a report adds to what came before or replaces it.
@@ -133,6 +134,8 @@ pub struct Report {
     pub events: Vec<EventBlock>,
     /// What is missing.
     pub losses: Losses,
+    /// What the whole process has of its system.
+    pub usage: ProcessUsage,
 }
 
 /// The most slow polls that a folded report keeps: the longest stay.
@@ -170,6 +173,7 @@ impl Report {
         });
         self.fold_events(later.events);
         self.losses = later.losses;
+        self.usage = later.usage;
     }
 
     /// Bytes that the report holds, its own included, to within what an allocator adds.

@@ -9,6 +9,7 @@ use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::stop::Stop;
 use pollscope_model::entity::task::TaskRecord;
+use pollscope_model::entity::usage::ProcessUsage;
 use pollscope_model::id::{RuntimeId, TaskId, WorkerId};
 use pollscope_model::report::{Losses, Report, ReportKind};
 use prost::Message;
@@ -116,6 +117,7 @@ impl Lists<'_> {
             stops: self.stops.iter().map(Field::to_wire).collect(),
             edges: edge::to_wire(self.edges),
             losses: Some(report.losses.to_wire()),
+            usage: (report.usage != ProcessUsage::default()).then(|| report.usage.to_wire()),
             events: event::to_wire(self.events),
         }
     }
@@ -165,6 +167,7 @@ pub(crate) fn from_frame(frame: wire::Report) -> Result<Report, DecodeError> {
         edges: frame.edges.as_ref().map(edge::from_wire).transpose()?.unwrap_or_default(),
         events: frame.events.as_ref().map(event::from_wire).transpose()?.unwrap_or_default(),
         losses: Option::from_wire("report.losses", frame.losses)?.unwrap_or_default(),
+        usage: Option::from_wire("report.usage", frame.usage)?.unwrap_or_default(),
     })
 }
 
@@ -188,6 +191,12 @@ message! {
     from |wire| {
         id: WorkerId { runtime: RuntimeId(wire.runtime), index: wire.index },
         polling: wire.polling_task.map(|task| (TaskId(task), wire.polling_since_ns)),
+    }
+}
+
+message! {
+    "report.usage": ProcessUsage = wire::ProcessUsage {
+        cpu_ns, memory_bytes, threads, open_files, open_files_max,
     }
 }
 

@@ -479,6 +479,9 @@ pub struct Report {
     /// Times in which the whole process was stopped, that ended since the report before.
     #[prost(message, repeated, tag = "20")]
     pub stops: ::prost::alloc::vec::Vec<Stop>,
+    /// What the whole process has of its system.
+    #[prost(message, optional, tag = "21")]
+    pub usage: ::core::option::Option<ProcessUsage>,
 }
 /// Which part of a snapshot. The first has everything but tasks, and the first of these; the others have
 /// tasks alone.
@@ -608,6 +611,25 @@ pub struct RuntimeState {
     /// Jobs of the blocking pool that ended since the runtime is observed.
     #[prost(uint64, optional, tag = "11")]
     pub blocking_ended: ::core::option::Option<u64>,
+}
+/// What a whole process has of its system at the end of the interval. What is absent was not measured.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProcessUsage {
+    /// CPU time of all threads since the process began.
+    #[prost(uint64, optional, tag = "1")]
+    pub cpu_ns: ::core::option::Option<u64>,
+    /// Resident memory.
+    #[prost(uint64, optional, tag = "2")]
+    pub memory_bytes: ::core::option::Option<u64>,
+    /// Threads.
+    #[prost(uint64, optional, tag = "3")]
+    pub threads: ::core::option::Option<u64>,
+    /// Open descriptors.
+    #[prost(uint64, optional, tag = "4")]
+    pub open_files: ::core::option::Option<u64>,
+    /// Descriptors that may be open; 2^64 - 1 is no limit.
+    #[prost(uint64, optional, tag = "5")]
+    pub open_files_max: ::core::option::Option<u64>,
 }
 /// A worker over the interval. What is absent was not measured.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

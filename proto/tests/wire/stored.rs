@@ -12,6 +12,7 @@ use pollscope_model::entity::runtime::{RuntimeRecord, WorkerDelta};
 use pollscope_model::entity::site::SiteDelta;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WokenBy};
+use pollscope_model::entity::usage::ProcessUsage;
 use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::id::{BootId, NameId, RuntimeId, SiteId, TaskId, WorkerId};
 use pollscope_model::level::Level;
@@ -151,6 +152,7 @@ fn report() -> Report {
         edges: Vec::new(),
         events: Vec::new(),
         losses: Losses { ended_rows: 4, reports_folded: 1, ..Losses::default() },
+        usage: ProcessUsage::default(),
     }
 }
 

@@ -13,6 +13,7 @@ use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::stop::Stop;
 use pollscope_model::entity::task::{HandleState, TaskKind, TaskRecord, TaskState, WakesBy, WokenBy};
+use pollscope_model::entity::usage::ProcessUsage;
 use pollscope_model::hello::{Hello, ProcessInfo, ProtocolVersion};
 use pollscope_model::hist::Hist;
 use pollscope_model::id::{BootId, NameId, RuntimeId, SiteId, StackId, TaskId, WorkerId};
@@ -268,18 +269,29 @@ fn report_kind() -> impl Strategy<Value = ReportKind> {
 }
 
 prop_compose! {
+    fn usage()(
+        (cpu_ns, memory_bytes) in (option::of(number()), option::of(number())),
+        (threads, open_files, open_files_max) in (option::of(number()), option::of(number()), option::of(number())),
+    ) -> ProcessUsage {
+        ProcessUsage { cpu_ns, memory_bytes, threads, open_files, open_files_max }
+    }
+}
+
+prop_compose! {
     pub(crate) fn report()(
         (boot, kind, detail) in (boot(), report_kind(), select(vec![Detail::Full, Detail::Top])),
         (seq, back, start_ns, end_ns) in (number(), number(), number(), number()),
         (dict, runtimes, workers) in (vec(dict_entry().boxed(), 0..4), vec(runtime().boxed(), 0..3), vec(worker().boxed(), 0..4)),
         (sites, tasks, slow_polls) in (vec(site().boxed(), 0..5), vec(task().boxed(), 0..20), vec(slow_poll().boxed(), 0..4)),
         (stalls, stops, edges) in (vec(stall().boxed(), 0..4), vec(stop().boxed(), 0..3), vec(edge().boxed(), 0..6)),
-        events in vec(event_block().boxed(), 0..4),
+        events in vec(event_block().boxed(), 0..4).boxed(),
         losses in [number(), number(), number(), number(), number(), number(), number(), number(), number()],
+        usage in usage().boxed(),
     ) -> Report {
         Report {
             boot, kind, detail, seq, first_seq: seq.saturating_sub(back), start_ns, end_ns,
             dict, runtimes, workers, sites, tasks, slow_polls, stalls, stops, edges, events,
+            usage,
             losses: Losses {
                 tasks_uncounted: losses[0], slow_polls: losses[1], ended_rows: losses[2],
                 dict_entries: losses[3], reports_folded: losses[4],

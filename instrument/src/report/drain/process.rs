@@ -8,6 +8,7 @@ use pollscope_model::entity::event::EventBlock;
 use pollscope_model::entity::slow_poll::SlowPoll;
 use pollscope_model::entity::stall::Stall;
 use pollscope_model::entity::task::TaskRecord;
+use pollscope_model::entity::usage::ProcessUsage;
 use pollscope_model::id::BootId;
 use pollscope_model::report::{Losses, Report};
 use pollscope_recorder::clock;
@@ -35,6 +36,7 @@ pub(crate) struct WholeProcess {
     /// As of the last tick.
     pub(super) stalls: Vec<Stall>,
     pub(super) losses: Losses,
+    pub(super) usage: ProcessUsage,
     pub(super) flights: flight::Flights,
 }
 
@@ -48,6 +50,7 @@ impl Drain {
             slow_polls: VecDeque::new(),
             stalls: Vec::new(),
             losses: Losses::default(),
+            usage: ProcessUsage::default(),
             flights: flight::Flights::new(Instant::now(), clock::now_ns()),
         };
         Self::of(source, boot, Totals::default())
@@ -150,5 +153,6 @@ impl WholeProcess {
         }
         self.stalls.clone_from(&report.stalls);
         self.losses = report.losses;
+        self.usage = report.usage;
     }
 }

@@ -48,6 +48,7 @@ impl Drain {
             end_ns: snapshot.end_ns,
             tasks: intake::rows(from..to),
             losses: self.source.losses,
+            usage: self.source.usage,
             ..Report::default()
         };
         if part == 0 {

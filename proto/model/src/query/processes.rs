@@ -140,6 +140,54 @@ pub(super) static FIELDS: &[Field<Get>] = &[
     ),
     field(
         Column::new(
+            "cpus",
+            "CPUS",
+            Unit::Rate,
+            5,
+            7,
+            "CPUs that all of its threads used, on the average of the last 10 s: 1.5 is one and a half.",
+        )
+        .hidden(),
+        |row| row.process.cpus().map_or(Value::Null, Value::Rate),
+    ),
+    field(
+        Column::new("memory_bytes", "MEMORY", Unit::Bytes, 8, 7, "Resident memory.").alias("memory").hidden(),
+        |row| row.process.usage().memory_bytes.map_or(Value::Null, Value::Bytes),
+    ),
+    field(
+        Column::new("threads", "THREADS", Unit::Count, 7, 8, "Threads of the process, pollscope's included.")
+            .hidden(),
+        |row| row.process.usage().threads.map_or(Value::Null, Value::Count),
+    ),
+    field(
+        Column::new(
+            "open_files",
+            "FILES",
+            Unit::Count,
+            6,
+            8,
+            "Open descriptors, pollscope's included; null where there are too many to count quickly.",
+        )
+        .hidden(),
+        |row| row.process.usage().open_files.map_or(Value::Null, Value::Count),
+    ),
+    field(
+        Column::new(
+            "open_files_max",
+            "MAXFILES",
+            Unit::Count,
+            8,
+            9,
+            "Descriptors that may be open (RLIMIT_NOFILE); null without a limit.",
+        )
+        .hidden(),
+        |row| match row.process.usage().open_files_max {
+            Some(u64::MAX) | None => Value::Null,
+            Some(most) => Value::Count(most),
+        },
+    ),
+    field(
+        Column::new(
             "lost",
             "LOST",
             Unit::Count,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::edges::EdgeTable;
 use super::events::EventStore;
 use super::limits::WorldLimits;
-use super::process::{Gaps, Process, Refused, Sums};
+use super::process::{Gaps, Process, Refused, Sums, UsageTrack};
 use super::ring::Ring;
 use super::runtime::{RuntimeState, WorkerState};
 use super::site::{Reduction, SiteState};
@@ -89,6 +89,7 @@ impl Process {
             detail: Detail::Full,
             dictionary: Dictionary::default(),
             losses: Losses::default(),
+            usage: UsageTrack::default(),
             gaps: Gaps::default(),
             refused: Refused::default(),
             retired_early: 0,
@@ -206,6 +207,7 @@ impl Process {
         }
         self.put_dictionary(std::mem::take(&mut report.dict));
         self.losses = report.losses;
+        self.usage.put(report.usage, end_ns);
         self.detail = report.detail;
         for record in std::mem::take(&mut report.runtimes) {
             self.put_runtime(record, end_ns, limits);

@@ -5,6 +5,7 @@ mod losses;
 mod parts;
 mod rates;
 mod tasks;
+mod usage;
 mod weight;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -30,6 +31,7 @@ use crate::measured::{Coverage, Metric};
 use crate::report::{Detail, Losses};
 pub(super) use losses::Gaps;
 pub use losses::Refused;
+pub(super) use usage::UsageTrack;
 
 /// How much of a slot the reports cover.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,6 +75,7 @@ pub struct Process {
     pub(super) detail: Detail,
     pub(super) dictionary: Dictionary,
     pub(super) losses: Losses,
+    pub(super) usage: UsageTrack,
     pub(super) gaps: Gaps,
     pub(super) refused: Refused,
     pub(super) retired_early: u64,

@@ -30,6 +30,7 @@ impl Process {
             end_ns: self.now_ns(),
             detail: self.detail(),
             losses: *self.losses(),
+            usage: self.usage(),
             ..Report::default()
         };
         let mut reports: Vec<Report> = (0..parts)

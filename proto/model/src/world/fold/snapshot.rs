@@ -96,6 +96,7 @@ impl Process {
         }
         self.put_dictionary(std::mem::take(&mut report.dict));
         self.losses = report.losses;
+        self.usage.put(report.usage, report.end_ns);
         self.detail = report.detail;
         self.add_stops(std::mem::take(&mut report.stops));
         FoldStart::Part { seq: report.seq, part, parts, end_ns: report.end_ns }
