@@ -71,7 +71,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .route("/price/{id}", get(price::in_handler))
             .route("/events", get(events::for_ever))
     };
-    let app = routes.layer(TraceLayer::new_for_http()).with_state(shop);
+    let app = routes.layer(TraceLayer::new_for_http()).layer(pollscope::tower::layer()).with_state(shop);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     #[expect(clippy::print_stdout, reason = "the address is what a user of the service needs to know")]
     {

@@ -28,6 +28,8 @@ mod recording;
 mod routes;
 #[path = "scenarios/service.rs"]
 mod service;
+#[path = "scenarios/shop.rs"]
+mod shop;
 #[path = "scenarios/site.rs"]
 mod site;
 #[path = "scenarios/verdict.rs"]
