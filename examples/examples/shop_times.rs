@@ -30,18 +30,24 @@ const LONG: Duration = Duration::from_secs(120);
 /// Tasks from which on a leak may be named.
 const LEAKED: u64 = 200;
 
-/// A fault: its detector, where it is, and the kinds that are right.
+/// A fault: its detector, its route or the file of its spawn, the file of its line, and the kinds that are right.
 struct Fault {
     detector: &'static str,
-    place: &'static str,
+    site: &'static str,
+    file: &'static str,
     kinds: &'static [&'static str],
 }
 
 /// Which poll of `price.rs` waits for the lock and which computes with it is chance.
 const FAULTS: [Fault; 3] = [
-    Fault { detector: "blocking-poll", place: "shop/login.rs:", kinds: &["busy"] },
-    Fault { detector: "blocking-poll", place: "shop/price.rs:", kinds: &["busy", "blocked"] },
-    Fault { detector: "task-leak", place: "shop/events.rs:", kinds: &[""] },
+    Fault { detector: "blocking-poll", site: "POST /login", file: "shop/login.rs:", kinds: &["busy"] },
+    Fault {
+        detector: "blocking-poll",
+        site: "GET /price/{id}",
+        file: "shop/price.rs:",
+        kinds: &["busy", "blocked"],
+    },
+    Fault { detector: "task-leak", site: "shop/events.rs:", file: "", kinds: &[""] },
 ];
 
 fn main() -> ExitCode {
@@ -147,7 +153,8 @@ fn is_silent(busy: usize) -> bool {
 
 impl Fault {
     fn is_it(&self, finding: &Cells<'_>) -> bool {
-        let is_there = ["line", "site"].iter().any(|key| finding.text(key).contains(self.place));
+        let is_there =
+            finding.text("site").contains(self.site) && finding.text("headline").contains(self.file);
         finding.text("detector") == self.detector && is_there && self.kinds.contains(&finding.text("kind"))
     }
 }

@@ -80,7 +80,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Listeners of events never go by themselves: the process ends while they are there.
     tokio::select! {
         served = axum::serve(listener, app) => served?,
-        () = pollscope_examples::until_stopped() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(())
 }

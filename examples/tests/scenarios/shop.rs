@@ -7,7 +7,7 @@ use pollscope_model::query::column::Kind;
 
 use crate::faults::MACHINE;
 use crate::service::Service;
-use crate::viewer::{Rows, Viewer};
+use crate::viewer::{Cells, Rows, Viewer};
 
 /// `task-leak` by default needs a minute in which no listener's task ended.
 const POLICY: &str = "[detectors.task-leak]\nwindow = \"10s\"\n";
@@ -26,13 +26,17 @@ fn open(word: Option<&str>) -> (Service, Service) {
     (shop, customers)
 }
 
-/// Whether one of the findings says so.
-fn is_named(findings: &Rows, detector: &str, place: &str, kinds: &[&str]) -> bool {
+/// Whether a finding blames a poll of that route, of one of the kinds, and names a line of that file.
+fn blames_poll(findings: &Rows, route: &str, file: &str, kinds: &[&str]) -> bool {
     findings.iter().any(|finding| {
-        let is_there = [finding.text("line"), finding.text("site")].iter().any(|text| text.contains(place));
-        let is_of_kind = kinds.is_empty() || kinds.contains(&finding.text("kind"));
-        finding.text("detector") == detector && is_there && is_of_kind
+        let is_there = finding.text("scope") == route && finding.text("headline").contains(file);
+        finding.text("detector") == "blocking-poll" && is_there && kinds.contains(&finding.text("kind"))
     })
+}
+
+fn blames_listeners(findings: &Rows) -> bool {
+    let is_leak = |finding: Cells<'_>| finding.text("detector") == "task-leak";
+    findings.iter().any(|finding| finding.text("site").contains("shop/events.rs:") && is_leak(finding))
 }
 
 #[test]
@@ -41,11 +45,10 @@ fn the_faults_of_a_shop_are_named_with_their_lines() {
     let (shop, _customers) = open(None);
     let mut viewer = Viewer::of_process(&shop.target());
     viewer.wait_for("finding for each fault", Kind::Findings, |findings| {
-        let is_named = |detector, place, kinds| is_named(findings, detector, place, kinds);
-        // Which of them waits for the lock and which computes with it is chance.
-        let all = is_named("blocking-poll", "shop/login.rs:", &["busy"])
-            && is_named("blocking-poll", "shop/price.rs:", &["busy", "blocked"])
-            && is_named("task-leak", "shop/events.rs:", &[]);
+        // Which poll waits for the lock and which computes with it is chance.
+        let all = blames_poll(findings, "POST /login", "shop/login.rs:", &["busy"])
+            && blames_poll(findings, "GET /price/{id}", "shop/price.rs:", &["busy", "blocked"])
+            && blames_listeners(findings);
         all.then_some(())
     });
 }
