@@ -9,6 +9,7 @@ use pollscope_model::level::Level;
 use pollscope_model::policy::CheckLimits;
 use pollscope_model::policy::Policy;
 use pollscope_model::policy::Terms;
+use pollscope_model::policy::least_poll_ns;
 use pollscope_model::verdict::ending::EndingLevels;
 
 use super::session::Asked;
@@ -71,7 +72,7 @@ impl Config {
             ..terms.limits
         };
         let (levels, set) = levels(asked, &policy);
-        let smallest = [limits.max_poll_ns, limits.p99_poll_ns].into_iter().flatten().min();
+        let smallest = least_poll_ns(&limits, &terms.scopes);
         let smallest = smallest.map_or(Duration::MAX, Duration::from_nanos);
         let expectations = terms.expectations.into_iter().chain(asked.expected.iter().cloned()).collect();
         // Over the limit: being looked at ends a sleep, and what the thread then waits for a CPU is off the
@@ -81,6 +82,7 @@ impl Config {
         Self {
             terms: Terms {
                 limits,
+                scopes: terms.scopes,
                 levels: set.into_iter().map(|(detector, level)| (detector.into(), level)).collect(),
                 fail_on: terms.fail_on,
                 expectations,

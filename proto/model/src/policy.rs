@@ -11,6 +11,9 @@
 //! [check]            # what `pollscope check` and tests ask for
 //! max_poll = "10ms"
 //!
+//! [check.scope."GET /price/{id}"] # of one route, with the feature `tower`
+//! max_poll = "5ms"
+//!
 //! [[expect]]         # what is known and accepted
 //! detector = "blocking-poll"
 //! site = "src/config.rs"
@@ -36,7 +39,7 @@ use crate::rule::limit::Amount;
 
 pub use check::Check;
 pub use expectation::Expectation;
-pub use limits::CheckLimits;
+pub use limits::{CheckLimits, ScopeLimits, least_poll_ns};
 #[cfg(feature = "toml")]
 pub use parse::PolicyError;
 pub use terms::Terms;
@@ -146,6 +149,7 @@ impl Policy {
     pub fn terms(&self) -> Terms {
         Terms {
             limits: self.check.limits,
+            scopes: self.check.scopes.clone(),
             levels: self.check.levels.clone(),
             fail_on: self.check.fail_on,
             expectations: self.expectations.clone(),

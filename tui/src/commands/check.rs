@@ -66,7 +66,7 @@ fn judge_command(args: &CheckArgs, rules: &Rules) -> Result<u8, Failure> {
     // What cannot be read fails before the command takes its time.
     let mut judge = judge_by(args, rules)?;
     let folder = command::Folder::new(args.keep.as_ref())?;
-    let ended = match command::run(&args.command, &folder, &rules.terms.limits) {
+    let ended = match command::run(&args.command, &folder, &rules.terms) {
         Ok(ended) => ended,
         Err(failure) => {
             folder.discard();

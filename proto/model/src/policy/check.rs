@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::level::Level;
-use crate::policy::CheckLimits;
+use crate::policy::{CheckLimits, ScopeLimits};
 use crate::time::MILLISECOND;
 
 use crate::rule::limit::Amount;
@@ -14,6 +14,8 @@ use crate::rule::limit::Amount;
 pub struct Check {
     /// The limits.
     pub limits: CheckLimits,
+    /// The limits of single routes, in the order of their names.
+    pub scopes: Vec<ScopeLimits>,
     /// The level from which on a finding fails.
     pub fail_on: Level,
     /// Detectors whose findings get another level, in the order in which they count.
@@ -22,7 +24,7 @@ pub struct Check {
 
 impl Default for Check {
     fn default() -> Self {
-        Self { limits: CheckLimits::default(), fail_on: Level::Deny, levels: Vec::new() }
+        Self { limits: CheckLimits::default(), scopes: Vec::new(), fail_on: Level::Deny, levels: Vec::new() }
     }
 }
 
@@ -84,6 +86,19 @@ pub(super) static KEYS: [CheckKey; 10] = [
     key("allow", CheckSetting::Detectors(Level::Allow), "detectors whose findings do not count"),
 ];
 
+/// The table of `[check]` whose tables are named by routes.
+#[cfg(feature = "toml")]
+pub(super) const SCOPE: &str = "scope";
+
+/// What a key of `[check.scope.ROUTE]` sets: the limit of that name, for one route.
+#[cfg(feature = "toml")]
+type ScopeSetting = fn(&mut ScopeLimits) -> &mut Option<u64>;
+
+/// Every key of `[check.scope.ROUTE]`.
+#[cfg(feature = "toml")]
+pub(super) static SCOPE_KEYS: [(&str, ScopeSetting); 2] =
+    [("max_poll", |limits| &mut limits.max_poll_ns), ("p99_poll", |limits| &mut limits.p99_poll_ns)];
+
 /// `[check]` with its defaults, and how to expect and to overlay, as comments where there is no default.
 pub(super) fn default_toml() -> String {
     let mut text = String::from("\n# What `pollscope check` and tests ask for.\n[check]\n");
@@ -97,7 +112,11 @@ pub(super) fn default_toml() -> String {
         let _ = writeln!(text, "{line}  # {}", key.help);
     }
     text.push_str(
-        "\n# A finding that is known and accepted, as often as needed. `site` is a part of the spawn site, of your\n\
+        "\n# Limits of the requests of one route, in place of those above: max_poll and p99_poll. The route is as it is shown,\n\
+         # or a pattern with `*`; it takes the layer of pollscope's feature `tower` in the service.\n\
+         # [check.scope.\"GET /price/{id}\"]\n\
+         # max_poll = \"5ms\"\n\
+         \n# A finding that is known and accepted, as often as needed. `site` is a part of the spawn site, of your\n\
          # line, of the task's name or of a function on the stack, or a pattern with `*`. One that does not happen is a\n\
          # warning.\n\
          # [[expect]]\n\

@@ -41,7 +41,7 @@ impl Expectation {
 }
 
 /// Whether the pattern, in which `*` stands for anything, matches the whole text.
-fn matches_whole(pattern: &str, text: &str) -> bool {
+pub(super) fn matches_whole(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(head) else { return false };
     let mut parts = rest.split('*').peekable();

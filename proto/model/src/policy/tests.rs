@@ -83,6 +83,55 @@ fn a_check_asks_for_limits_and_levels() {
 }
 
 #[test]
+fn a_route_has_limits_of_its_own() {
+    let policy = Policy::parse(
+        "[check]\nmax_poll = \"10ms\"\n[check.scope.\"GET /price/{id}\"]\nmax_poll = \"5ms\"\n\
+         [check.scope.\"GET /*\"]\np99_poll = \"2ms\"\n[profile.ci.check.scope.\"GET /price/{id}\"]\n\
+         p99_poll = \"3ms\"\n",
+    )
+    .expect("a valid policy");
+    let terms = policy.terms();
+    let of = |terms: &Terms, route: &str| -> Vec<_> {
+        let about = terms.scopes.iter().filter(|scope| scope.is_about(route));
+        about.map(|scope| (scope.max_poll_ns, scope.p99_poll_ns)).collect()
+    };
+    let ms = |n: u64| Some(n * MILLISECOND);
+    let mut both = of(&terms, "GET /price/{id}");
+    both.sort_unstable();
+    assert_eq!(both, [(None, ms(2)), (ms(5), None)]);
+    assert_eq!((of(&terms, "GET /cart"), of(&terms, "POST /cart")), (vec![(None, ms(2))], vec![]));
+    assert_eq!(least_poll_ns(&terms.limits, &terms.scopes), ms(2));
+    let ci = policy.profile("ci").expect("it is there").terms();
+    assert!(of(&ci, "GET /price/{id}").contains(&(ms(5), ms(3))), "what it does not name stays");
+}
+
+#[test]
+fn mistakes_in_a_routes_limits_are_named_with_their_place() {
+    for (text, message) in [
+        (
+            "[check.scope.\"GET /a\"]\nmax_pol = \"1ms\"",
+            "line 2, column 1: unknown key in `check.scope.\"GET /a\"`: `max_pol`; did you mean `max_poll`?",
+        ),
+        (
+            "[check.scope.\"GET /a\"]\nmax_poll = 10",
+            "line 2, column 12: `check.scope.\"GET /a\".max_poll` is 10, expected a duration such as \"10ms\", \
+             \"1.5s\" or \"5m\"",
+        ),
+        (
+            "[check.scope.\"GET /a\"]\nno_leaks = true",
+            "line 2, column 1: unknown key in `check.scope.\"GET /a\"`: `no_leaks`; there is max_poll, p99_poll",
+        ),
+        (
+            "[check.scope]\nmax_poll = \"10ms\"",
+            "line 2, column 12: `check.scope.\"max_poll\"` is \"10ms\", expected tables named by routes: \
+             [check.scope.\"GET /price/{id}\"]",
+        ),
+    ] {
+        assert_eq!(refused(text), message);
+    }
+}
+
+#[test]
 fn what_is_expected_has_a_reason_and_a_place() {
     let policy = Policy::parse_file(
         "[[expect]]\ndetector = \"blocking-poll\"\nsite = \"src/a.rs\"\nreason = \"known\"\n\n\

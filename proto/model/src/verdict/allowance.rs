@@ -7,7 +7,7 @@ use crate::detect::advice;
 use crate::detect::blocking_poll;
 use crate::finding::Finding;
 use crate::level::Level;
-use crate::policy::{CheckLimits, Expectation};
+use crate::policy::Expectation;
 use crate::time::{MILLISECOND, Nanos};
 
 /// What stays below this part of the limit did not come near it, whatever the machine.
@@ -27,9 +27,10 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Whether no poll that came by would have come near the limit without it.
-    pub(super) fn is_unused(&self, limits: &CheckLimits) -> bool {
-        self.runs > 0 && self.longest_ns < limit_ns(limits) / NEAR
+    /// Whether no poll that came by would have come near the smallest limit on polls without it; if there is none, near
+    /// what `blocking-poll` would warn of.
+    pub(super) fn is_unused(&self, least_ns: Option<u64>) -> bool {
+        self.runs > 0 && self.longest_ns < least_ns.unwrap_or(WARN_NS) / NEAR
     }
 
     /// As what it stands for: polls that block are expected there.
@@ -43,7 +44,7 @@ impl Allowance {
     }
 
     /// It does not block any more, as far as this run can tell.
-    pub(super) fn unused(&self, limits: &CheckLimits) -> Finding {
+    pub(super) fn unused(&self, least_ns: Option<u64>) -> Finding {
         let times = if self.runs == 1 { "once".to_owned() } else { format!("{} times", self.runs) };
         Finding {
             fingerprint: format!("{UNUSED} allow_blocking {}", self.reason).into(),
@@ -52,7 +53,7 @@ impl Allowance {
                 "It ran {times}, for {} in one poll at the longest, of {} that a poll may take. Its reason: {}. An \
                  exemption that nothing needs hides the next call that blocks there.",
                 Nanos(self.longest_ns),
-                Nanos(limit_ns(limits)),
+                Nanos(least_ns.unwrap_or(WARN_NS)),
                 self.reason.trim_end_matches('.')
             )
             .into(),
@@ -62,11 +63,8 @@ impl Allowance {
     }
 }
 
-/// The smallest limit on polls; without one, what `blocking-poll` would warn of.
-fn limit_ns(limits: &CheckLimits) -> u64 {
-    let asked = [limits.max_poll_ns, limits.p99_poll_ns].into_iter().flatten().min();
-    asked.unwrap_or(10 * MILLISECOND)
-}
+/// Without a limit on polls, what `blocking-poll` would warn of.
+const WARN_NS: u64 = 10 * MILLISECOND;
 
 #[cfg(test)]
 mod tests {
@@ -76,17 +74,17 @@ mod tests {
     fn only_what_ran_and_stayed_far_below_every_limit_is_unused() {
         let allowance =
             |runs, longest_ns| Allowance { reason: "r".into(), place: "a.rs:1".into(), runs, longest_ns };
-        let strict = CheckLimits { p99_poll_ns: Some(2 * MILLISECOND), ..CheckLimits::default() };
+        let strict = Some(2 * MILLISECOND);
         for (runs, longest_ns, limits, unused) in [
-            (0, 0, CheckLimits::default(), false),
-            (1, MILLISECOND, CheckLimits::default(), true),
-            (1, 3 * MILLISECOND, CheckLimits::default(), false),
+            (0, 0, None, false),
+            (1, MILLISECOND, None, true),
+            (1, 3 * MILLISECOND, None, false),
             (1, MILLISECOND, strict, false),
             (9, 1_000, strict, true),
         ] {
-            assert_eq!(allowance(runs, longest_ns).is_unused(&limits), unused, "{runs} {longest_ns}");
+            assert_eq!(allowance(runs, longest_ns).is_unused(limits), unused, "{runs} {longest_ns}");
         }
-        let finding = allowance(2, 1_000).unused(&strict);
+        let finding = allowance(2, 1_000).unused(strict);
         assert_eq!((&*finding.detector, finding.level), (UNUSED, Level::Warn));
         assert!(finding.why.starts_with("It ran 2 times, for 1us in one poll"), "{}", finding.why);
     }

@@ -17,7 +17,7 @@ use crate::finding::Finding;
 use crate::level::Level;
 use crate::measured::{Metric, Mode};
 use crate::monitor::Monitor;
-use crate::policy::{Expectation, Terms};
+use crate::policy::{Expectation, ScopeLimits, Terms, least_poll_ns};
 use crate::query::flag::FindingSource as _;
 use crate::world::Process;
 
@@ -96,6 +96,8 @@ pub struct Judge {
     silent: Option<Arc<str>>,
     /// Processes in which something was measured.
     measured: usize,
+    /// Which of the terms' limits of routes met such a route.
+    scopes_met: BTreeSet<usize>,
     own_tests: OwnTests,
     refused: Vec<Arc<str>>,
     /// What is compared with, and what was heard so far.
@@ -154,7 +156,7 @@ impl Judge {
             self.silent.get_or_insert_with(|| silent(process).into());
         }
         let judged = match &view {
-            Some(view) if told => limits::judge(view, &self.terms.limits, run),
+            Some(view) if told => limits::judge(view, &self.terms, run),
             _ => LimitFindings::default(),
         };
         let counts =
@@ -176,6 +178,7 @@ impl Judge {
         self.allowed.extend(
             allowed.map(|one| Allowed { finding: Finding { process: label.clone(), ..one.finding }, ..one }),
         );
+        self.scopes_met.extend(judged.scopes_met);
         let mut limits = BTreeSet::new();
         for Undecided { rule, reason, over_limit } in judged.undecided {
             if over_limit {
@@ -208,8 +211,12 @@ impl Judge {
 
     /// Whether a limit says the same of the same site and line, or was asked for instead of the detector's own.
     fn is_judged_by_limit(&self, judged: &LimitFindings, finding: &Finding) -> bool {
-        let replaced =
-            self.terms.limits.max_poll_ns.is_some() && *finding.detector == *blocking_poll::DETECTOR.id;
+        let limits = &self.terms.limits;
+        let by_scope = |scope: &ScopeLimits| {
+            scope.max_poll_ns.is_some() && finding.scope == finding.site && scope.is_about(&finding.site)
+        };
+        let is_limited = limits.max_poll_ns.is_some() || self.terms.scopes.iter().any(by_scope);
+        let replaced = is_limited && *finding.detector == *blocking_poll::DETECTOR.id;
         replaced
             || judged
                 .findings
@@ -239,6 +246,17 @@ impl Judge {
                 });
             }
         }
+    }
+
+    /// A limit that is for no route of the run judges nothing, which a reader would take for a pass.
+    fn note_unmet_scopes(&mut self) {
+        let unmet = self.terms.scopes.iter().enumerate().filter(|(at, _)| !self.scopes_met.contains(at));
+        let note = |(_, scope): (usize, &ScopeLimits)| {
+            let table = format!("[check.scope.{:?}]", scope.scope);
+            Arc::from(format!("{table} judged nothing: no request of such a route was recorded."))
+        };
+        let notes: Vec<Arc<str>> = unmet.map(note).collect();
+        self.notes.extend(notes);
     }
 
     /// Adds what a reader should know, in full sentences.
@@ -283,6 +301,9 @@ impl Judge {
             }
         }
         let armed = self.armed();
+        if self.measured > 0 {
+            self.note_unmet_scopes();
+        }
         let mut expectations_unused = Vec::new();
         // Of a run that says nothing it is unknown what did not happen in it.
         if armed.yes && self.measured > 0 {
@@ -293,9 +314,9 @@ impl Judge {
                 }
             }
             let needed = |one: &Allowance| allowed.iter().any(|allowed| allowed.reason == one.reason);
-            let limits = &self.terms.limits;
-            for one in self.allowances.iter().filter(|one| one.is_unused(limits) && !needed(one)) {
-                findings.push(one.unused(limits));
+            let least_ns = least_poll_ns(&self.terms.limits, &self.terms.scopes);
+            for one in self.allowances.iter().filter(|one| one.is_unused(least_ns) && !needed(one)) {
+                findings.push(one.unused(least_ns));
                 expectations_unused.push(one.expectation());
             }
         }

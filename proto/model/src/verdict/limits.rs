@@ -17,9 +17,9 @@ use crate::engine::hysteresis::to_finding;
 use crate::finding::Finding;
 use crate::level::Level;
 use crate::measured::Metric;
-use crate::policy::CheckLimits;
+use crate::policy::{ScopeLimits, Terms};
 use crate::value::Value;
-use polls::Polls;
+use polls::{Covers, Polls};
 
 mod allowed;
 mod delays;
@@ -41,18 +41,52 @@ pub(super) struct LimitFindings {
     /// Limits that something may have passed without certainty, and why and what to do.
     pub(super) open: Vec<(&'static str, Arc<str>)>,
     pub(super) notes: Vec<Arc<str>>,
+    /// Which of the terms' limits of routes met such a route.
+    pub(super) scopes_met: Vec<usize>,
 }
 
+/// What `max_poll` of the terms is called.
+const MAX_POLL: &str = "max-poll";
+/// What `p99_poll` of the terms is called.
+const P99_POLL: &str = "p99-poll";
+
 /// Judges one process as it is now.
-pub(super) fn judge(view: &View<'_>, limits: &CheckLimits, run: &RunEvidence<'_>) -> LimitFindings {
+pub(super) fn judge(view: &View<'_>, terms: &Terms, run: &RunEvidence<'_>) -> LimitFindings {
     let mut judged = LimitFindings::default();
-    let polls = |limit, name| Polls { view, limit, limits, name, machine_short_ns: run.machine_short_ns };
+    let (limits, scopes) = (&terms.limits, &terms.scopes[..]);
+    let polls = |limit, name, covers| Polls {
+        view,
+        limit,
+        limits,
+        name,
+        covers,
+        machine_short_ns: run.machine_short_ns,
+    };
+    let (longest, p99): (fn(&ScopeLimits) -> _, fn(&ScopeLimits) -> _) =
+        (|scope| scope.max_poll_ns, |scope| scope.p99_poll_ns);
+    let others = |of| Covers::AllBut(scopes, of);
     if let Some(limit) = limits.max_poll_ns {
-        polls(limit, "max-poll").judge_longest(&mut judged);
+        polls(limit, MAX_POLL, others(longest)).judge_longest(&mut judged);
     }
-    allowed::judge(&polls(limits.max_poll_ns.unwrap_or(allowed::LIMIT_NS), "max-poll"), &mut judged);
+    let limit = limits.max_poll_ns.unwrap_or(allowed::LIMIT_NS);
+    allowed::judge(&polls(limit, MAX_POLL, others(longest)), &mut judged);
     if let Some(limit) = limits.p99_poll_ns {
-        polls(limit, "p99-poll").judge_p99(&mut judged);
+        polls(limit, P99_POLL, others(p99)).judge_p99(&mut judged);
+    }
+    for (at, scope) in scopes.iter().enumerate() {
+        let is_met = view.sites().iter().any(|site| scope_of(view, site, scopes, |_| Some(0)) == Some(at));
+        if !is_met {
+            continue;
+        }
+        judged.scopes_met.push(at);
+        if let Some(limit) = scope.max_poll_ns {
+            let polls = polls(limit, MAX_POLL, Covers::Only(scopes, at, longest));
+            polls.judge_longest(&mut judged);
+            allowed::judge(&polls, &mut judged);
+        }
+        if let Some(limit) = scope.p99_poll_ns {
+            polls(limit, P99_POLL, Covers::Only(scopes, at, p99)).judge_p99(&mut judged);
+        }
     }
     if let Some(limit) = limits.max_sched_delay_ns {
         delays::judge(view, limit, limits.count_preempted, run.without_cpu_ns, &mut judged);
@@ -61,6 +95,23 @@ pub(super) fn judge(view: &View<'_>, limits: &CheckLimits, run: &RunEvidence<'_>
         leaks::judge(view, run.ended, &mut judged);
     }
     judged
+}
+
+/// Of the limits of routes that are about the site and have the limit that `of` reads, that of the route's own name, else
+/// of the longest pattern; `None` for a line.
+fn scope_of(
+    view: &View<'_>,
+    site: &ObservedSite<'_>,
+    scopes: &[ScopeLimits],
+    of: impl Fn(&ScopeLimits) -> Option<u64>,
+) -> Option<usize> {
+    if scopes.is_empty() || !view.is_route(site.id()) {
+        return None;
+    }
+    let route = site.view.text();
+    let about = scopes.iter().enumerate().filter(|(_, scope)| of(scope).is_some() && scope.is_about(&route));
+    let (at, _) = about.max_by_key(|(_, scope)| (*scope.scope == *route, scope.scope.len()))?;
+    Some(at)
 }
 
 impl LimitFindings {

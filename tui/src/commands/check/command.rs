@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use pollscope_model::policy::CheckLimits;
+use pollscope_model::policy::{Terms, least_poll_ns};
 use pollscope_model::rule::limit::Amount;
 use pollscope_model::time::MILLISECOND;
 use pollscope_system::run_notes::RunNotes;
@@ -36,7 +36,7 @@ pub(super) struct Ended {
 }
 
 /// Runs it to its end; signals that come meanwhile are passed on.
-pub(super) fn run(command: &[OsString], folder: &Folder, limits: &CheckLimits) -> Result<Ended, Failure> {
+pub(super) fn run(command: &[OsString], folder: &Folder, terms: &Terms) -> Result<Ended, Failure> {
     let words = command.iter().map(shown).collect::<Vec<_>>().join(" ");
     let [program, arguments @ ..] = command else {
         return Err(Failure::Usage("the command after `--` is missing".to_owned()));
@@ -72,8 +72,8 @@ fn not_started(program: &OsString, error: io::Error) -> Failure {
 }
 
 /// What POLLSCOPE_SLOW_POLL must be for limits to be judged: polls near a limit leave evidence.
-fn slow_poll(limits: &CheckLimits) -> Option<String> {
-    let least = [limits.max_poll_ns, limits.p99_poll_ns].into_iter().flatten().min()?;
+fn slow_poll(terms: &Terms) -> Option<String> {
+    let least = least_poll_ns(&terms.limits, &terms.scopes)?;
     let from = (least / EVIDENCE).clamp(1, SLOW_POLL_NS);
     Some(Amount::Nanos(from).to_string().trim_matches('"').to_owned())
 }
@@ -224,7 +224,8 @@ mod tests {
     #[test]
     fn polls_near_the_smallest_limit_leave_evidence() {
         let of = |max, p99| {
-            slow_poll(&CheckLimits { max_poll_ns: max, p99_poll_ns: p99, ..CheckLimits::default() })
+            let limits = CheckLimits { max_poll_ns: max, p99_poll_ns: p99, ..CheckLimits::default() };
+            slow_poll(&Terms { limits, ..Terms::default() })
         };
         assert_eq!(of(None, None), None, "no arguments change nothing");
         assert_eq!(of(Some(10 * MILLISECOND), None).as_deref(), Some("1ms"));

@@ -9,7 +9,8 @@ use super::{PolicyError, PolicyReader};
 use crate::detect;
 use crate::level::Level;
 use crate::policy::Expectation;
-use crate::policy::check::{Check, CheckSetting, KEYS};
+use crate::policy::ScopeLimits;
+use crate::policy::check::{Check, CheckSetting, KEYS, SCOPE, SCOPE_KEYS};
 use crate::rule::limit;
 use crate::rule::limit::Amount;
 
@@ -27,17 +28,18 @@ impl PolicyReader<'_> {
     ) -> Result<(), PolicyError> {
         for (key, value) in table {
             let name = key.get_ref().as_ref();
+            if name == SCOPE {
+                self.scopes(&format!("{path}.{SCOPE}"), &mut check.scopes, value)?;
+                continue;
+            }
             let Some(known) = KEYS.iter().find(|known| known.name == name) else {
-                return Err(self.unknown(&format!("key in `{path}`:"), key, KEYS.iter().map(|key| key.name)));
+                let known = KEYS.iter().map(|key| key.name).chain([SCOPE]);
+                return Err(self.unknown(&format!("key in `{path}`:"), key, known));
             };
             let wrong = |expected| self.wrong(&format!("{path}.{name}"), value, expected);
             match known.set {
                 CheckSetting::Time(of, _) => {
-                    let like = Amount::Nanos(0);
-                    let Some(Amount::Nanos(ns)) = limit::read(like, value.get_ref()) else {
-                        return Err(wrong(like.expected()));
-                    };
-                    *of(&mut check.limits) = Some(ns);
+                    *of(&mut check.limits) = Some(self.time(&format!("{path}.{name}"), value)?);
                 }
                 CheckSetting::Switch(of) => {
                     let on = value.get_ref().as_bool();
@@ -55,6 +57,42 @@ impl PolicyReader<'_> {
                         check.levels.push((id.into(), level));
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn time(&self, path: &str, value: &Spanned<DeValue<'_>>) -> Result<u64, PolicyError> {
+        let like = Amount::Nanos(0);
+        match limit::read(like, value.get_ref()) {
+            Some(Amount::Nanos(ns)) => Ok(ns),
+            _ => Err(self.wrong(path, value, like.expected())),
+        }
+    }
+
+    /// Sets the limits of the routes that the table names, over those that they have.
+    fn scopes(
+        &self,
+        path: &str,
+        scopes: &mut Vec<ScopeLimits>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), PolicyError> {
+        const EXPECTED: &str = "tables named by routes: [check.scope.\"GET /price/{id}\"]";
+        for (route, limits) in value.get_ref().as_table().ok_or_else(|| self.wrong(path, value, EXPECTED))? {
+            let name = route.get_ref().as_ref();
+            let path = format!("{path}.{name:?}");
+            let table = limits.get_ref().as_table().ok_or_else(|| self.wrong(&path, limits, EXPECTED))?;
+            let at = scopes.iter().position(|known| *known.scope == *name).unwrap_or_else(|| {
+                scopes.push(ScopeLimits { scope: name.into(), ..ScopeLimits::default() });
+                scopes.len() - 1
+            });
+            for (key, value) in table {
+                let known = SCOPE_KEYS.iter().find(|(known, _)| *known == key.get_ref().as_ref());
+                let Some((key, of)) = known else {
+                    let known = SCOPE_KEYS.iter().map(|(key, _)| *key);
+                    return Err(self.unknown(&format!("key in `{path}`:"), key, known));
+                };
+                *of(&mut scopes[at]) = Some(self.time(&format!("{path}.{key}"), value)?);
             }
         }
         Ok(())

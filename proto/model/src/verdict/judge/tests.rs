@@ -13,6 +13,7 @@ use crate::time::{MILLISECOND, SECOND};
 mod counts;
 mod lines;
 mod machine;
+mod scopes;
 mod stopped;
 mod undecided;
 

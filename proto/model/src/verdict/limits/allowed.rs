@@ -19,7 +19,7 @@ pub(super) const LIMIT_NS: u64 = 10 * MILLISECOND;
 pub(super) fn judge(polls: &Polls<'_, '_>, judged: &mut LimitFindings) {
     let Some(detector) = index_of(blocking_poll::DETECTOR.id) else { return };
     let Polls { view, limit, .. } = *polls;
-    for site in view.sites().iter().filter(|site| site.holds_worker()) {
+    for site in view.sites().iter().filter(|site| site.holds_worker() && polls.covers(site)) {
         let saved = |poll: &&SlowPoll| {
             let own = polls.value(poll);
             own <= limit && own.saturating_add(poll.spared_ns()) > limit

@@ -3,7 +3,7 @@
 
 mod longest;
 
-use super::{LimitFindings, P99_NEEDS, forbidden, why_not};
+use super::{LimitFindings, P99_NEEDS, forbidden, scope_of, why_not};
 use crate::detect::blocking_poll;
 use crate::detect::poll_text::Tense;
 use crate::detect::signal::{Count, PollFacts, Signal};
@@ -14,9 +14,21 @@ use crate::entity::slow_poll::SlowPoll;
 use crate::hist::Hist;
 use crate::id::StackId;
 use crate::measured::Metric;
-use crate::policy::CheckLimits;
+use crate::policy::{CheckLimits, ScopeLimits};
 use crate::time::Nanos;
 use crate::value::Value;
+
+/// A limit of a route, if it has that one.
+type LimitOf = fn(&ScopeLimits) -> Option<u64>;
+
+/// Which sites a limit is for.
+#[derive(Clone, Copy)]
+pub(super) enum Covers<'a> {
+    /// All but the routes that have such a limit of their own.
+    AllBut(&'a [ScopeLimits], LimitOf),
+    /// The routes whose limit is that one of these.
+    Only(&'a [ScopeLimits], usize, LimitOf),
+}
 
 /// A limit on the length of polls.
 pub(super) struct Polls<'a, 'v> {
@@ -24,6 +36,7 @@ pub(super) struct Polls<'a, 'v> {
     pub(super) limit: u64,
     pub(super) limits: &'a CheckLimits,
     pub(super) name: &'static str,
+    pub(super) covers: Covers<'a>,
     /// See [`RunEvidence::machine_short_ns`](super::RunEvidence).
     pub(super) machine_short_ns: Option<u64>,
 }
@@ -53,7 +66,16 @@ impl Polls<'_, '_> {
 
     /// The sites whose polls hold a worker.
     fn sites(&self) -> impl Iterator<Item = &ObservedSite<'_>> {
-        self.view.sites().iter().filter(|site| site.holds_worker() && !site.view.totals().poll.is_empty())
+        let is_polled = |site: &&ObservedSite<'_>| site.holds_worker() && !site.view.totals().poll.is_empty();
+        self.view.sites().iter().filter(is_polled).filter(|site| self.covers(site))
+    }
+
+    /// Whether the limit is for that site.
+    pub(super) fn covers(&self, site: &ObservedSite<'_>) -> bool {
+        match self.covers {
+            Covers::AllBut(scopes, of) => scope_of(self.view, site, scopes, of).is_none(),
+            Covers::Only(scopes, at, of) => scope_of(self.view, site, scopes, of) == Some(at),
+        }
     }
 
     fn note_wall_time(&self, judged: &mut LimitFindings) {
@@ -64,7 +86,9 @@ impl Polls<'_, '_> {
                 self.name,
                 why_not(process.hello(), Metric::PollSplit)
             );
-            judged.notes.push(note.into());
+            if !judged.notes.iter().any(|known| **known == *note) {
+                judged.notes.push(note.into());
+            }
         }
     }
 

@@ -72,7 +72,7 @@ impl Polls<'_, '_> {
                 finding.site == site.view.text() && (line.is_none() || finding.line == at)
             };
             let known = judged.findings.iter().any(is_known);
-            if open_ns <= self.limit || starved || known || !site.holds_worker() {
+            if open_ns <= self.limit || starved || known || !site.holds_worker() || !self.covers(site) {
                 continue;
             }
             let facts = PollFacts::from(stall);
