@@ -19,7 +19,7 @@ use crate::level::Level;
 use crate::measured::Metric;
 use crate::policy::{ScopeLimits, Terms};
 use crate::value::Value;
-use polls::{Covers, Polls};
+use polls::{Covers, LimitOf, Polls};
 
 mod allowed;
 mod delays;
@@ -62,8 +62,8 @@ pub(super) fn judge(view: &View<'_>, terms: &Terms, run: &RunEvidence<'_>) -> Li
         covers,
         machine_short_ns: run.machine_short_ns,
     };
-    let (longest, p99): (fn(&ScopeLimits) -> _, fn(&ScopeLimits) -> _) =
-        (|scope| scope.max_poll_ns, |scope| scope.p99_poll_ns);
+    let longest: LimitOf = |scope| scope.max_poll_ns;
+    let p99: LimitOf = |scope| scope.p99_poll_ns;
     let others = |of| Covers::AllBut(scopes, of);
     if let Some(limit) = limits.max_poll_ns {
         polls(limit, MAX_POLL, others(longest)).judge_longest(&mut judged);

@@ -19,7 +19,7 @@ use crate::time::Nanos;
 use crate::value::Value;
 
 /// A limit of a route, if it has that one.
-type LimitOf = fn(&ScopeLimits) -> Option<u64>;
+pub(super) type LimitOf = fn(&ScopeLimits) -> Option<u64>;
 
 /// Which sites a limit is for.
 #[derive(Clone, Copy)]
