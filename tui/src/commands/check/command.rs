@@ -43,7 +43,7 @@ pub(super) fn run(command: &[OsString], folder: &Folder, terms: &Terms) -> Resul
     };
     let mut child = Command::new(program);
     child.args(arguments).env("POLLSCOPE_RECORD", folder.path());
-    if let Some(slow_poll) = slow_poll(limits) {
+    if let Some(slow_poll) = slow_poll(terms) {
         child.env("POLLSCOPE_SLOW_POLL", slow_poll);
     }
     let status = crate::commands::block_on(async {
@@ -219,6 +219,8 @@ pub(super) fn temporary() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use pollscope_model::policy::CheckLimits;
+
     use super::*;
 
     #[test]
