@@ -26,6 +26,28 @@ impl Spawner for Wrapped {
         let handle = pollscope::spawn(future);
         async move { handle.await.expect("the workload's tasks do not panic") }
     }
+
+    fn layer(&self, router: axum::Router) -> axum::Router {
+        Hooked.layer(router)
+    }
+}
+
+/// Tokio's spawn, and pollscope's layer for requests.
+#[derive(Clone)]
+struct Hooked;
+
+impl Spawner for Hooked {
+    fn spawn<F>(&self, future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Plain.spawn(future)
+    }
+
+    fn layer(&self, router: axum::Router) -> axum::Router {
+        router.layer(pollscope::tower::layer())
+    }
 }
 
 /// What a service writes by hand: two clock reads round each poll, and a shared maximum.
@@ -74,6 +96,10 @@ pub fn measure(config: &str, workload: Workload, ops: u64) -> Option<Measurement
         }
         #[cfg(feature = "rivals")]
         "dial9" => rivals::dial9(workload, ops),
+        #[cfg(feature = "rivals")]
+        "tower-http-trace" => rivals::tower_http_trace(workload, ops),
+        // The layer in a service that switched pollscope off.
+        "layer-off" => workload::run(&plain(), &Hooked, workload, ops),
         "pollscope-wrap" => pollscope(workload, ops, Mode::Wrap, Flight::Demand, false),
         "pollscope-flight" => pollscope(workload, ops, Mode::Wrap, Flight::Always, false),
         "pollscope-hooks" => pollscope(workload, ops, Mode::Hooks, Flight::Demand, false),
@@ -96,7 +122,7 @@ fn pollscope(workload: Workload, ops: u64, mode: Mode, flight: Flight, delays: b
     let mut measurement = if mode == Mode::Wrap {
         workload::run(&runtime, &Wrapped, workload, ops)
     } else {
-        workload::run(&runtime, &Plain, workload, ops)
+        workload::run(&runtime, &Hooked, workload, ops)
     };
     // A handle resolves before the hook that ends its task's last poll: look again until that is over.
     for patience in (0..50).rev() {
@@ -158,6 +184,8 @@ fn expected(workload: Workload, ops: u64) -> Option<Expected> {
             Workload::Mutex => 1,
             Workload::Spawn | Workload::SpawnTwo => 1 + ops,
             Workload::Pingpong => 2,
+            // The task that asks, and the requests.
+            Workload::Request => 1 + ops,
             Workload::Live => ops,
             Workload::Http => workload::http::CONNECTIONS,
             Workload::Tcp => return None,

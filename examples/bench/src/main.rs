@@ -24,7 +24,7 @@ use drain::Drained;
 use serde::de::DeserializeOwned;
 use workload::{Measurement, Workload};
 
-const CONFIGS: [&str; 11] = [
+const CONFIGS: [&str; 13] = [
     "plain",
     "empty-hooks",
     "two-instants",
@@ -35,14 +35,22 @@ const CONFIGS: [&str; 11] = [
     "pollscope-hooks-delay",
     "tokio-metrics",
     "dial9",
+    "tower-http-trace",
+    "layer-off",
     "tokio-console",
 ];
 
 /// Those of them that the feature `rivals` brings.
-const RIVALS: [&str; 2] = ["tokio-metrics", "dial9"];
+const RIVALS: [&str; 3] = ["tokio-metrics", "dial9", "tower-http-trace"];
+
+/// What has a layer for requests: the workload `request` is for them alone.
+const LAYERS: [&str; 5] = ["plain", "pollscope-wrap", "pollscope-hooks", "tower-http-trace", "layer-off"];
+
+/// Those of them that are for that workload alone.
+const ONLY_LAYERS: [&str; 2] = ["tower-http-trace", "layer-off"];
 
 /// Workload, operations of a full run, operations of a quick one.
-const WORKLOADS: [(&str, u64, u64); 9] = [
+const WORKLOADS: [(&str, u64, u64); 10] = [
     ("poll", 2_000_000, 400_000),
     ("poll-two", 2_000_000, 400_000),
     ("spawn", 300_000, 40_000),
@@ -51,6 +59,7 @@ const WORKLOADS: [(&str, u64, u64); 9] = [
     ("mutex", 2_000_000, 400_000),
     ("http", 25_000, 6_400),
     ("tcp", 50_000, 16_000),
+    ("request", 500_000, 100_000),
     ("live", 100_000, 10_000),
 ];
 
@@ -163,6 +172,10 @@ fn run_rounds(arguments: &Arguments) -> Result<(), String> {
         if !arguments.workload.is_empty() && !arguments.workload.iter().any(|name| name == workload) {
             continue;
         }
+        let is_for = |config: &&str| {
+            if workload == "request" { LAYERS.contains(config) } else { !ONLY_LAYERS.contains(config) }
+        };
+        let configs: Vec<&str> = configs.iter().copied().filter(is_for).collect();
         let run = |config: &str| {
             let (program, ops) = match (&console, config) {
                 (Some(program), "tokio-console") => {

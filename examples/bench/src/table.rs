@@ -101,7 +101,10 @@ pub fn check(rows: &[Row]) -> Result<(), String> {
     };
     let ours = rows.iter().filter(|row| row.config.starts_with("pollscope"));
     for row in ours.filter(|row| {
-        matches!(row.workload.as_str(), "poll" | "poll-two" | "pingpong" | "mutex" | "http" | "tcp")
+        matches!(
+            row.workload.as_str(),
+            "poll" | "poll-two" | "pingpong" | "mutex" | "http" | "tcp" | "request"
+        )
     }) {
         let what = format!("{} on {}", row.config, row.workload);
         if row.lost != Some(0) {

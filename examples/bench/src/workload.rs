@@ -3,6 +3,8 @@
 
 #[path = "workload/http.rs"]
 pub mod http;
+#[path = "workload/request.rs"]
+mod request;
 #[path = "workload/tcp.rs"]
 mod tcp;
 
@@ -19,6 +21,11 @@ pub trait Spawner: Clone + Send + Sync + 'static {
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static;
+
+    /// The router with the layer that the configuration has for requests, if it has one.
+    fn layer(&self, router: axum::Router) -> axum::Router {
+        router
+    }
 }
 
 /// Tokio's own spawn.
@@ -59,6 +66,8 @@ pub enum Workload {
     /// The same without a protocol to read, where each request is answered by a task of its own; the clients
     /// are tasks of this process.
     Tcp,
+    /// An axum router that one task asks again and again, without a network; an operation is a request.
+    Request,
     /// Tasks that all stay alive, idle; an operation is a task, and what counts is the memory.
     Live,
 }
@@ -75,6 +84,7 @@ impl Workload {
             "mutex" => Self::Mutex,
             "http" => Self::Http,
             "tcp" => Self::Tcp,
+            "request" => Self::Request,
             "live" => Self::Live,
             _ => return None,
         })
@@ -139,6 +149,7 @@ async fn once<S: Spawner>(spawner: S, workload: Workload, ops: u64) {
         Workload::Pingpong => pingpong(&spawner, ops).await,
         Workload::Http => http::open(&spawner, ops).await.serve().await,
         Workload::Tcp => tcp::run(spawner, ops).await,
+        Workload::Request => request::ask(&spawner, ops).await,
         Workload::Live => live(&spawner, ops).await,
     }
 }
@@ -235,7 +246,7 @@ pub fn builder(workload: Workload) -> tokio::runtime::Builder {
     let workers = match workload {
         // On two workers a message costs twice as much or not, by where tokio happens to put the two tasks; and the
         // load on the service has a core of its own.
-        Workload::Poll | Workload::Spawn | Workload::Pingpong | Workload::Http => 1,
+        Workload::Poll | Workload::Spawn | Workload::Pingpong | Workload::Http | Workload::Request => 1,
         Workload::PollTwo | Workload::SpawnTwo | Workload::Mutex | Workload::Tcp | Workload::Live => 2,
     };
     builder.enable_all().worker_threads(workers);

@@ -39,8 +39,9 @@
 //! service: put the layer behind what refuses unknown services if clients are not trusted.
 //!
 //! # Cost
-//! The benchmark's row `request` has it; nothing while recording is off (one relaxed load). A request takes no lock once
-//! its thread has met its route.
+//! Some 170 to 240 ns for a request, beyond the 190 that any layer costs in axum (a box around each response's future);
+//! with recording off one relaxed load. The benchmark's row `request` prints both, and `tower_http::trace` beside them.
+//! A request takes no lock once its thread has met its route.
 
 use std::borrow::Cow;
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-//! The rivals that run in this program: tokio-metrics and dial9. tokio-console has a program of its own.
+//! The rivals that run in this program: tokio-metrics, dial9 and tower-http's trace. tokio-console has a program of its own.
 
 use std::future::Future;
 
@@ -42,4 +42,32 @@ pub(super) fn dial9(workload: Workload, ops: u64) -> Measurement {
         )
         .expect("a runtime");
     workload::run(&runtime, &Plain, workload, ops)
+}
+
+/// tower-http's layer, as its documentation has it.
+#[derive(Clone)]
+struct Traced;
+
+impl Spawner for Traced {
+    fn spawn<F>(&self, future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Plain.spawn(future)
+    }
+
+    fn layer(&self, router: axum::Router) -> axum::Router {
+        router.layer(tower_http::trace::TraceLayer::new_for_http())
+    }
+}
+
+/// A span and two events for each request, written as text into nothing.
+pub(super) fn tower_http_trace(workload: Workload, ops: u64) -> Measurement {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+        .with_writer(std::io::sink)
+        .init();
+    let runtime = workload::builder(workload).build().expect("a runtime");
+    workload::run(&runtime, &Traced, workload, ops)
 }
