@@ -32,7 +32,6 @@ use pollscope_recorder::clock;
 use pollscope_recorder::session::Session;
 use pollscope_recorder::thread::{self, Reading};
 
-use crate::watch::usage;
 use crate::watch::watchdog::{looks, stopped};
 use process::WholeProcess;
 
@@ -128,7 +127,6 @@ impl<S: Source> Drain<S> {
                 slow_polls: counts.losses.slow_polls + taken.slow_polls_lost,
                 ..counts.losses
             },
-            usage: usage::process::of_process(),
             ..Report::default()
         };
         self.source.complete(&mut report);

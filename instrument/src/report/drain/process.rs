@@ -19,6 +19,7 @@ use pollscope_recorder::{Recorder, intern};
 use super::{Counts, Drain, Source, Totals, flight, own};
 use crate::report::sample;
 use crate::setup::refusals::Refusals;
+use crate::watch::usage;
 use crate::watch::watchdog::{stacks, stopped};
 
 /// Slow polls that a snapshot repeats.
@@ -128,6 +129,7 @@ impl Source for WholeProcess {
 
     fn complete(&mut self, report: &mut Report) {
         own::of_all(report);
+        report.usage = usage::process::of_process();
         // After everything that may refer to it.
         report.dict = intern::since(&mut self.dict);
         let (stacks, end) = stacks::entries(self.stacks, usize::MAX);

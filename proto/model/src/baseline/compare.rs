@@ -70,7 +70,7 @@ fn compare_process(
     for left_out in like.iter().chain([&process]).map(|side| side.left_out).filter(|sites| *sites > 0) {
         told.note(format!("{left_out} sites of `{name}` with few polls are over the limit and left out."));
     }
-    let from = told.figures.len();
+    let (from, polls) = (told.figures.len(), process.polls());
     for (key, sites) in &process.sites {
         let matched = partners(&like, key, sites);
         for (site, found) in sites.iter().zip(matched) {
@@ -89,7 +89,9 @@ fn compare_process(
                 suspect: false,
             };
             match found {
-                Partner::Past(past) => figures(&mut told.figures, &site_name, &past, site, process),
+                Partner::Past(past) => {
+                    figures(&mut told.figures, &site_name, &past, site, (&process.load, polls));
+                }
                 Partner::Unclear { base } => told.figures.push(unsure(format!(
                     "base has {base} sites `{key}` and this run {}: it cannot be told which is which; give their \
                      tasks names with `pollscope::task(…)`",
@@ -149,9 +151,8 @@ fn figures(
     name: &SiteName,
     past: &[Past<'_>],
     site: &SiteRun,
-    process: &ProcessRun,
+    (load, polls): (&Load, u64),
 ) {
-    let load = &process.load;
     let mut put = |figure, judged: ComparedFigure| {
         let ComparedFigure { change, base, head, reason, suspect } = judged;
         let reason = reason.into();
@@ -159,9 +160,9 @@ fn figures(
     };
     let loads: Vec<Load> = past.iter().map(|(load, _)| **load).collect();
     let sites: Vec<&SiteRun> = past.iter().map(|(_, site)| *site).collect();
-    let polls: Vec<&Hist> = sites.iter().map(|site| &site.poll).collect();
-    let preemption = Preemption::of(site, &loads, load, process.polls());
-    put(Figure::Poll, judge::p99(Figure::Poll, &polls, &site.poll, Some(preemption)));
+    let hists: Vec<&Hist> = sites.iter().map(|site| &site.poll).collect();
+    let preemption = Preemption::of(site, &loads, load, polls);
+    put(Figure::Poll, judge::p99(Figure::Poll, &hists, &site.poll, Some(preemption)));
     let sched = |site: &'_ SiteRun| site.sched.clone();
     if let Some(judged) = under_load(Figure::Sched, past, site, load, sched) {
         put(Figure::Sched, judged);
